@@ -1,0 +1,92 @@
+"""Every error that blackbox_align raises on purpose, in one tree.
+
+::
+
+    BlackboxAlignError
+    ├── UnknownNameError (LookupError)        a country, survey, optimizer, model ... that is not there
+    ├── DataFileError (ValueError)            a survey, target or constants file with a mistake in it
+    ├── SpecificationError (ValueError)       settings that do not fit together
+    │   └── ChangedSpecificationError         a run directory that was made with other settings
+    ├── ModelError (RuntimeError)             a model that cannot be loaded, or cannot answer
+    ├── OptimizerError (ValueError)           an optimizer used against its contract
+    ├── RunError (RuntimeError)               a run directory that cannot be read, written or continued
+    ├── ExpertError (RuntimeError)            an expert that cannot be written, or does not do what it should
+    └── MissingDependencyError (ImportError)  an optional package that is needed and not installed
+
+Each is also the built-in exception that it specialises, so that ``except ValueError`` does what it
+says. The message is always one sentence or a few: what was seen, what was expected, how to mend it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+
+
+class BlackboxAlignError(Exception):
+    """The root of the tree: a user's mistake or a machine's trouble, never a bug of ours."""
+
+
+class UnknownNameError(BlackboxAlignError, LookupError):
+    """A name that is not in its table; the nearest ones are offered.
+
+    ``known`` are the valid names; ``hint`` closes the sentence where similar names do not help.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
+        self.kind, self.name, self.nearest = kind, name, nearest_names(name, known)
+        message = f"Unknown {kind} {name!r}."
+        if self.nearest:
+            message += f" Did you mean {' or '.join(repr(n) for n in self.nearest)}?"
+        super().__init__(f"{message} {hint}".rstrip())
+
+
+class DataFileError(BlackboxAlignError, ValueError):
+    """A mistake in a file that a user wrote: the file, the place in it, and how to mend it."""
+
+    def __init__(self, path: Path | str, line: int | None, message: str) -> None:
+        self.path, self.line = Path(path), line
+        place = f"{path}, line {line}" if line is not None else f"{path}"
+        super().__init__(f"{place}: {message}")
+
+
+class SpecificationError(BlackboxAlignError, ValueError):
+    """Settings that contradict each other or lie outside their range."""
+
+
+class ChangedSpecificationError(SpecificationError):
+    """A run directory was made with other settings than the ones asked for now."""
+
+
+class ModelError(BlackboxAlignError, RuntimeError):
+    """A language model that cannot be found, loaded or asked."""
+
+
+class OptimizerError(BlackboxAlignError, ValueError):
+    """An optimizer was used against its contract."""
+
+
+class RunError(BlackboxAlignError, RuntimeError):
+    """A run directory that cannot be read, written or continued."""
+
+
+class ExpertError(BlackboxAlignError, RuntimeError):
+    """An expert folder that cannot be written or read, or that does not reproduce its answers."""
+
+
+class MissingDependencyError(BlackboxAlignError, ImportError):
+    """An optional package is needed for what was asked; the message holds the pip line."""
+
+    def __init__(self, package: str, purpose: str, extra: str | None = None) -> None:
+        line = f'pip install "blackbox-align[{extra}]"' if extra else f"pip install {package}"
+        super().__init__(f"{purpose} needs the package {package!r}, which is missing: {line}")
+
+
+def nearest_names(name: str, known: Iterable[str], count: int = 3) -> list[str]:
+    """Up to ``count`` of the ``known`` names that look most like ``name``, best first."""
+    by_folded: dict[str, str] = {}
+    for candidate in known:
+        by_folded.setdefault(candidate.casefold(), candidate)
+    close = get_close_matches(name.casefold(), by_folded, n=count, cutoff=0.6)
+    return [by_folded[folded] for folded in close]

@@ -1,0 +1,16 @@
+"""Surveys as data: items, scales, the indices scored from them, and how answers are read out."""
+
+from .loading import load_survey, survey_names
+from .readouts import READOUTS, item_means
+from .survey import Index, Item, Scale, Survey
+
+__all__ = [
+    "READOUTS",
+    "Index",
+    "Item",
+    "Scale",
+    "Survey",
+    "item_means",
+    "load_survey",
+    "survey_names",
+]

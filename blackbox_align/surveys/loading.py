@@ -1,0 +1,147 @@
+"""Surveys from YAML files: those that ship with the package, and a user's own.
+
+The format is that of ``surveys/vsm2013/survey.yaml``; ``docs/surveys.md`` explains it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from ..errors import UnknownNameError
+from ..yaml_lines import Key, YamlDocument, read_yaml
+from .survey import Index, Item, Scale, Survey
+
+_SURVEY_KEYS = {
+    "name", "title", "version", "source", "instruction", "scales", "items", "indices"
+}  # fmt: skip
+
+
+def data_folder() -> Path:
+    """The folder of surveys, target sets and the country table that ships with the package."""
+    return Path(str(files("blackbox_align.surveys.data")))
+
+
+def survey_names() -> list[str]:
+    """The surveys that ship with the package."""
+    return sorted(path.parent.name for path in data_folder().glob("*/survey.yaml"))
+
+
+def load_survey(name_or_file: str | Path) -> Survey:
+    """A survey by its name (``"vsm2013"``) or from a YAML file.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no survey of that name, and no such file.
+    DataFileError
+        The file has a mistake; the message names its line and the mend.
+    """
+    text = str(name_or_file)
+    if text.endswith((".yaml", ".yml")) or "/" in text:
+        return _parse(read_yaml(Path(name_or_file)))
+    return _packaged(text)
+
+
+@lru_cache
+def _packaged(name: str) -> Survey:
+    if name not in survey_names():
+        raise UnknownNameError(
+            "survey", name, survey_names(), "Surveys in files end in .yaml; see `bbalign surveys`."
+        )
+    return _parse(read_yaml(data_folder() / name / "survey.yaml"))
+
+
+def _parse(document: YamlDocument) -> Survey:
+    top = document.value
+    name = document.require(top, (), "name", str, "a short name without blanks")
+    document.only(top, (), _SURVEY_KEYS)
+    scales = _scales(document, document.require(top, (), "scales", dict, "name: {label: option}"))
+    items = _items(document, document.require(top, (), "items", list, "- {id, scale, text}"), scales)
+    return Survey(
+        name=name,
+        title=top.get("title", name),
+        version=document.require({"version": 1} | top, (), "version", int, "the wording's edition"),
+        instruction=document.require(top, (), "instruction", str, "how answers are to be given"),
+        items=items,
+        indices=_indices(document, top.get("indices", {}), {item.id for item in items}),
+        source=str(top.get("source", "")),
+    )
+
+
+def _scales(document: YamlDocument, table: Mapping[Key, Any]) -> dict[str, Scale]:
+    scales = {}
+    for name, options in table.items():
+        place = ("scales", name)
+        if not isinstance(options, dict) or len(options) < 2:
+            document.fail(place, f"scale {name!r} needs at least two 'label: option' lines.")
+        for label, option in options.items():
+            if not isinstance(option, str):
+                document.fail(
+                    (*place, label),
+                    f"option {label!r} of scale {name!r} is {option!r}, not text; put it in quotes.",
+                )
+        labels = tuple(str(label) for label in options)
+        numbered = all(isinstance(label, int) for label in options)
+        codes = tuple(float(c) for c in (options if numbered else range(1, len(options) + 1)))
+        scales[str(name)] = Scale(str(name), labels, tuple(options.values()), codes)
+    return scales
+
+
+def _items(
+    document: YamlDocument, rows: list[Any], scales: Mapping[str, Scale]
+) -> tuple[Item, ...]:
+    items: dict[str, Item] = {}
+    for number, row in enumerate(rows):
+        place = ("items", number)
+        item_id = document.require(row, place, "id", str, "the item's name, such as m01")
+        document.only(row, place, {"id", "scale", "text"})
+        text = document.require(row, place, "text", str, "the question")
+        scale = document.require(row, place, "scale", str, "one of the scales above")
+        if scale not in scales:
+            document.fail(
+                (*place, "scale"),
+                f"item {item_id!r} uses the scale {scale!r}, which is not defined; "
+                f"the scales are: {', '.join(scales)}.",
+            )
+        if item_id in items:
+            document.fail((*place, "id"), f"item {item_id!r} stands here twice; rename one of them.")
+        items[item_id] = Item(item_id, text.strip(), scales[scale])
+    if not items:
+        document.fail(("items",), "a survey needs at least one item.")
+    return tuple(items.values())
+
+
+def _indices(document: YamlDocument, table: Any, item_ids: set[str]) -> tuple[Index, ...]:
+    if isinstance(table, str):  # indices: vsm2013 — the scoring key of a survey that ships with us
+        if table not in survey_names():
+            document.fail(("indices",), str(UnknownNameError("survey", table, survey_names())))
+        indices = _packaged(table).indices
+    elif isinstance(table, dict):
+        indices = tuple(_index(document, str(name), table[name]) for name in table)
+    else:
+        document.fail(("indices",), "'indices' must be 'name: {title, weights}' or a survey's name.")
+    for index in indices:
+        for item_id in index.weights:
+            if item_id not in item_ids:
+                document.fail(
+                    ("indices", index.name, "weights", item_id),
+                    f"index {index.name} needs the item {item_id!r}, which the survey does not have; "
+                    "add it under 'items', or take the index out.",
+                )
+    return indices
+
+
+def _index(document: YamlDocument, name: str, entry: Any) -> Index:
+    place = ("indices", name)
+    weights = document.require(entry, place, "weights", dict, "item: weight")
+    document.only(entry, place, {"title", "weights"})
+    for item_id, weight in weights.items():
+        if isinstance(weight, bool) or not isinstance(weight, (int, float)):
+            document.fail(
+                (*place, "weights", item_id), f"the weight of {item_id!r} is {weight!r}, not a number."
+            )
+    return Index(name, str(entry.get("title", name)), {str(k): float(w) for k, w in weights.items()})

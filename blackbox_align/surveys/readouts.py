@@ -1,0 +1,67 @@
+"""Readouts: from the probabilities of the answer options to the mean answer of each item.
+
+==========  =====================================================================================
+expected    sum of code times probability: continuous and exact, the default
+greedy      the code of the most likely option: what one deterministic respondent would tick
+sampled     the mean of ``respondents`` answers drawn at a ``temperature``: noisy, like real samples
+==========  =====================================================================================
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import SpecificationError
+from .survey import Survey
+
+READOUTS = ("expected", "greedy", "sampled")
+
+
+def item_means(
+    probabilities: np.ndarray,
+    survey: Survey,
+    readout: str = "expected",
+    *,
+    respondents: int = 50,
+    temperature: float = 1.0,
+    rng: np.random.Generator | None = None,
+) -> np.ndarray:
+    """Mean answer code of every item.
+
+    Parameters
+    ----------
+    probabilities : (candidates, items, width) float, rows sum to 1, zeros behind an item's options
+    rng : needed by ``sampled`` only
+
+    Returns
+    -------
+    (candidates, items) float64, in the units of the survey's codes (1..5 for VSM 2013)
+    """
+    p = np.asarray(probabilities, dtype=np.float64)
+    if readout == "expected":
+        return np.einsum("cio,io->ci", p, survey.codes)
+    if readout == "greedy":
+        return np.take_along_axis(survey.codes[None], p.argmax(-1)[..., None], axis=-1)[..., 0]
+    if readout == "sampled":
+        if rng is None:
+            raise SpecificationError("The readout 'sampled' draws answers, so it needs a generator.")
+        return _sampled_means(p, survey.codes, respondents, temperature, rng)
+    known = ", ".join(repr(name) for name in READOUTS)
+    raise SpecificationError(f"The readout must be one of {known}; not {readout!r}.")
+
+
+def _sampled_means(
+    p: np.ndarray, codes: np.ndarray, respondents: int, temperature: float, rng: np.random.Generator
+) -> np.ndarray:
+    if respondents < 1 or temperature <= 0:
+        raise SpecificationError(
+            f"A sample needs at least 1 respondent and a temperature above 0; "
+            f"not {respondents} and {temperature:g}."
+        )
+    means = np.full(p.shape[:2], np.nan)
+    answered = np.isfinite(p).all(axis=(1, 2))  # a failed candidate stays NaN, and draws nothing
+    sharpened = p[answered] ** (1 / temperature)
+    sharpened /= sharpened.sum(axis=-1, keepdims=True)
+    counts = rng.multinomial(respondents, sharpened)
+    means[answered] = np.einsum("cio,io->ci", counts, codes) / respondents
+    return means

@@ -1,0 +1,126 @@
+"""What a survey is: items, the scales they are answered on, and the indices made from them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The answer options of an item, in the order in which they are offered.
+
+    ``labels`` are what a respondent writes down ("1", "2", ...), ``options`` what they mean,
+    ``codes`` the numbers that stand for them in an item mean.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    options: tuple[str, ...]
+    codes: tuple[float, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def line(self) -> str:
+        """The scale as it is shown: ``1 = always, 2 = usually, ...``."""
+        return ", ".join(
+            f"{label} = {option}" for label, option in zip(self.labels, self.options, strict=True)
+        )
+
+
+@dataclass(frozen=True)
+class Item:
+    """One question and the scale on which it is answered."""
+
+    id: str
+    text: str
+    scale: Scale
+
+
+@dataclass(frozen=True)
+class Index:
+    """A score that is a linear form of item means: sum of ``weights[item] * mean(item)``."""
+
+    name: str
+    title: str
+    weights: Mapping[str, float]
+
+    @property
+    def reach(self) -> float:
+        """Points that this index can lie away from its middle on five-point items (codes 1..5)."""
+        return 2 * sum(abs(weight) for weight in self.weights.values())
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A questionnaire as it is put to a model, with the indices that are scored from it.
+
+    ``preamble`` is text in front of everything, empty unless a condition such as "you live in
+    Kenya" is asked under (see :meth:`with_preamble`).
+    """
+
+    name: str
+    title: str
+    version: int
+    instruction: str
+    items: tuple[Item, ...]
+    indices: tuple[Index, ...] = ()
+    source: str = ""
+    preamble: str = ""
+
+    def with_preamble(self, text: str) -> Survey:
+        """The same survey asked after a text, for example one that names a country."""
+        return replace(self, preamble=text)
+
+    def question(self, item: Item) -> str:
+        """The text that a model reads for one item.
+
+        The scale comes before the item, so that items on one scale share their opening and an
+        evaluator computes it once.
+        """
+        opening = f"{self.preamble}\n" if self.preamble else ""
+        return f"{opening}{self.instruction}\n{item.scale.line()}\nQuestion: {item.text}"
+
+    @property
+    def width(self) -> int:
+        """The largest number of options of any item."""
+        return max(len(item.scale) for item in self.items)
+
+    @cached_property
+    def codes(self) -> np.ndarray:
+        """(items, width) float64: the code of every option; 0 behind the last one of an item."""
+        table = np.zeros((len(self.items), self.width))
+        for row, item in zip(table, self.items, strict=True):
+            row[: len(item.scale)] = item.scale.codes
+        return table
+
+    @cached_property
+    def index_weights(self) -> np.ndarray:
+        """(indices, items) float64: raw index scores are ``index_weights @ item_means``."""
+        position = {item.id: column for column, item in enumerate(self.items)}
+        matrix = np.zeros((len(self.indices), len(self.items)))
+        for row, index in zip(matrix, self.indices, strict=True):
+            for item_id, weight in index.weights.items():
+                row[position[item_id]] = weight
+        return matrix
+
+    def direction(self, item: Item) -> str:
+        """What a higher answer code on this item does: ``raises PDI``, ``lowers IVR``, or nothing."""
+        effects = [
+            f"{'raises' if index.weights[item.id] > 0 else 'lowers'} {index.name}"
+            for index in self.indices
+            if index.weights.get(item.id)
+        ]
+        return ", ".join(effects)
+
+    @cached_property
+    def sha256(self) -> str:
+        """A hash of everything that is asked and scored; two surveys with one hash are the same."""
+        content = json.dumps(asdict(self), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(content.encode()).hexdigest()

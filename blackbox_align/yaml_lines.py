@@ -1,0 +1,105 @@
+"""YAML that remembers its lines, so that an error can name the place of a mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+
+from .errors import DataFileError
+
+Key = str | int
+
+
+class YamlDocument:
+    """A parsed YAML file: plain Python values under :attr:`value`, and where each of them stands.
+
+    Only the plain types of YAML are read (``yaml.SafeLoader``): nothing in a file can run code.
+    """
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.path = path
+        self._lines: dict[tuple[Key, ...], int] = {(): 1}
+        loader = yaml.SafeLoader(text)
+        try:
+            node = loader.get_single_node()
+            self.value: Any = None if node is None else self._convert(loader, node, ())
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            problem = getattr(error, "problem", None) or str(error)
+            line = mark.line + 1 if mark else None
+            raise DataFileError(path, line, f"this is not valid YAML: {problem}.") from error
+        finally:
+            loader.dispose()
+
+    def _convert(self, loader: yaml.SafeLoader, node: yaml.Node, place: tuple[Key, ...]) -> Any:
+        self._lines[place] = node.start_mark.line + 1
+        if isinstance(node, yaml.MappingNode):
+            mapping: dict[Key, Any] = {}
+            for key_node, value_node in node.value:
+                key = loader.construct_object(key_node, deep=True)
+                if isinstance(key, bool) or not isinstance(key, (str, int)):
+                    self._lines[(*place, str(key))] = key_node.start_mark.line + 1
+                    self.fail((*place, str(key)), f"{key!r} cannot be a key; put it in quotes.")
+                if key in mapping:
+                    self._lines[(*place, key)] = key_node.start_mark.line + 1
+                    self.fail((*place, key), f"{key!r} stands here twice; remove one of them.")
+                mapping[key] = self._convert(loader, value_node, (*place, key))
+            return mapping
+        if isinstance(node, yaml.SequenceNode):
+            return [self._convert(loader, v, (*place, n)) for n, v in enumerate(node.value)]
+        return loader.construct_object(node, deep=True)
+
+    def fail(self, place: tuple[Key, ...], message: str) -> NoReturn:
+        """Raise a :class:`DataFileError` at ``place``, or at the nearest thing around it."""
+        while place not in self._lines:
+            place = place[:-1]
+        raise DataFileError(self.path, self._lines[place], message)
+
+    def require(self, mapping: Any, place: tuple[Key, ...], key: str, kind: type, what: str) -> Any:
+        """``mapping[key]``, which must be there and be a ``kind``; ``what`` says what it is for."""
+        if not isinstance(mapping, Mapping):
+            self.fail(place, f"expected 'key: value' pairs here, found {_kind(mapping)}.")
+        if key not in mapping:
+            self.fail(place, f"{key!r} is missing here: {what}.")
+        value = mapping[key]
+        if isinstance(value, bool) or not isinstance(value, kind):
+            expected = {str: "text", int: "a whole number", dict: "'key: value' pairs", list: "a list"}
+            self.fail(
+                (*place, key),
+                f"{key!r} must be {expected[kind]} ({what}), found {_kind(value)}.",
+            )
+        return value
+
+    def only(self, mapping: Mapping[Key, Any], place: tuple[Key, ...], known: set[str]) -> None:
+        """Refuse keys that mean nothing here: most are slips of the pen."""
+        for key in mapping:
+            if key not in known:
+                names = ", ".join(sorted(known))
+                self.fail((*place, key), f"{key!r} is not known here; the keys are: {names}.")
+
+
+def read_yaml(path: Path) -> YamlDocument:
+    """Parse ``path``; a file that cannot be read is a :class:`DataFileError` as well."""
+    return YamlDocument(path, read_text(path))
+
+
+def read_text(path: Path) -> str:
+    """The text of a data file in UTF-8, with a sentence where that fails."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise DataFileError(path, None, "there is no such file.") from None
+    except IsADirectoryError:
+        raise DataFileError(path, None, "this is a folder; name the file in it.") from None
+    except UnicodeDecodeError as error:
+        raise DataFileError(path, None, f"this is not UTF-8 text ({error.reason}).") from None
+    except OSError as error:
+        raise DataFileError(path, None, f"it cannot be read: {error.strerror}.") from None
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "'key: value' pairs", list: "a list", type(None): "nothing"}
+    return names.get(type(value), f"{value!r}")
