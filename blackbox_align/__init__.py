@@ -1,0 +1,64 @@
+"""Gradient-free alignment of language models with the answers people give in surveys.
+
+>>> import blackbox_align as bba
+>>> run = bba.fit("SAU")
+>>> run.table()
+
+``fit`` evolves a soft prompt for a frozen model; ``Run`` is the directory it leaves behind. The rooms of
+the house: surveys, countries, prompts, optimizers, evaluators, objectives, fitting, experts.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .errors import BlackboxAlignError
+from .version import __version__
+
+if TYPE_CHECKING:
+    from .countries import countries, find_country, load_targets, target_sets
+    from .experts import Expert, read_expert
+    from .fitting import Run, find_runs, fit
+    from .surveys import Survey, load_survey
+
+# Loaded when they are first asked for, so that the command line answers at once.
+_HOMES = {
+    "Expert": "experts",
+    "Run": "fitting",
+    "Survey": "surveys",
+    "countries": "countries",
+    "find_country": "countries",
+    "find_runs": "fitting",
+    "fit": "fitting",
+    "load_survey": "surveys",
+    "load_targets": "countries",
+    "read_expert": "experts",
+    "target_sets": "countries",
+}
+
+__all__ = [
+    "BlackboxAlignError",
+    "Expert",
+    "Run",
+    "Survey",
+    "__version__",
+    "countries",
+    "find_country",
+    "find_runs",
+    "fit",
+    "load_survey",
+    "load_targets",
+    "read_expert",
+    "target_sets",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,10 @@
+"""Evaluators: whatever answers a survey under soft prompts.
+
+The in-process evaluator and model loading import torch, so they are modules of their own:
+``blackbox_align.evaluators.in_process`` and ``blackbox_align.evaluators.language_model``.
+"""
+
+from .base import Evaluator
+from .function import FunctionEvaluator
+
+__all__ = ["Evaluator", "FunctionEvaluator"]

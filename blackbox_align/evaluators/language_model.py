@@ -1,0 +1,218 @@
+"""Frozen causal language models: any from Hugging Face by name or folder, and those that ship here."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..errors import ModelError, SpecificationError, UnknownNameError
+from ..yaml_lines import YamlDocument
+
+DEFAULT_MODEL = "respondent-tiny"
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+
+def packaged_models() -> dict[str, Path]:
+    """The models that ship with the package: name and folder."""
+    root = Path(str(files("blackbox_align.models")))
+    return {
+        path.parent.name.replace("_", "-"): path.parent for path in sorted(root.glob("*/config.json"))
+    }
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """A frozen model with its tokenizer, ready to be asked.
+
+    ``source`` is what ``from_pretrained`` was given, ``revision`` the commit of a hub model or the
+    hash of a folder; ``disclaimer`` is a sentence of the model's own card that has to be shown.
+    """
+
+    name: str
+    source: str
+    revision: str
+    model: Any
+    tokenizer: Any
+    disclaimer: str = ""
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.get_input_embeddings().weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.model.dtype
+
+    @property
+    def embedding_width(self) -> int:
+        """D: the width of one virtual token."""
+        return int(self.model.get_input_embeddings().weight.shape[1])
+
+    def has_chat_template(self) -> bool:
+        return bool(getattr(self.tokenizer, "chat_template", None))
+
+    @torch.inference_mode()
+    def embed(self, token_ids: Any) -> np.ndarray:
+        """(tokens, D) float32: the *output* of the embedding module, which some models scale inside."""
+        ids = torch.as_tensor(token_ids, dtype=torch.long, device=self.device)
+        return self.model.get_input_embeddings()(ids).float().cpu().numpy()
+
+    def embedding_std(self) -> float:
+        """The standard deviation of all entries of the embedded vocabulary (BBT's scale, sec. 3.2)."""
+        size = int(self.model.get_input_embeddings().weight.shape[0])
+        count, total, squares = 0, 0.0, 0.0
+        for start in range(0, size, 4096):
+            block = self.embed(range(start, min(start + 4096, size))).astype(np.float64)
+            count, total, squares = count + block.size, total + block.sum(), squares + (block**2).sum()
+        return float(np.sqrt(squares / count - (total / count) ** 2))
+
+
+def load_model(
+    name: str = DEFAULT_MODEL,
+    *,
+    revision: str | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    trust_remote_code: bool = False,
+) -> LanguageModel:
+    """Load a frozen causal model.
+
+    Parameters
+    ----------
+    name : a model that ships with the package, a folder, or a name on the Hugging Face hub
+    device : ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1``, ...
+    dtype : ``auto`` (bfloat16 or float16 on a GPU, float32 on a CPU) or one of :data:`DTYPES`
+
+    Raises
+    ------
+    ModelError
+        It is no model, cannot be reached, or cannot be loaded; the message says what to do.
+    """
+    source = _source(name)
+    where = _device(device)
+    precision = _dtype(dtype, where)
+    model, tokenizer = _from_pretrained(name, source, revision, where, precision, trust_remote_code)
+    model.requires_grad_(False).eval()
+    folder = Path(source)
+    found = folder_sha256(folder) if folder.is_dir() else str(model.config._commit_hash or revision)
+    return LanguageModel(name, source, found, model, tokenizer, _disclaimer(folder))
+
+
+def _source(name: str) -> str:
+    """What ``from_pretrained`` is given: a folder or a name on the hub."""
+    packaged = packaged_models()
+    if name in packaged:
+        return str(packaged[name])
+    folder = Path(name).expanduser()
+    looks_like_path = name.startswith((".", "/", "~")) or folder.exists() or name.count("/") > 1
+    if looks_like_path:
+        if not folder.is_dir():
+            raise ModelError(f"There is no model folder {name!r}: expected a folder with config.json.")
+        if not (folder / "config.json").is_file():
+            raise ModelError(f"{name!r} is not a model folder: it holds no config.json.")
+        return str(folder)
+    if "/" not in name:  # hub names without an owner are rare; a slip in a packaged name is likelier
+        near = UnknownNameError("model", name, packaged)
+        if near.nearest:
+            raise near
+    return name
+
+
+def _device(device: str) -> torch.device:
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        where = torch.device(device)
+    except RuntimeError:
+        raise SpecificationError(
+            f"The device must be 'auto', 'cpu', 'cuda' or 'cuda:N'; not {device!r}."
+        ) from None
+    if where.type == "cuda" and not torch.cuda.is_available():
+        raise SpecificationError(f"The device {device!r} was asked for, but torch sees no GPU here.")
+    return where
+
+
+def _dtype(dtype: str, device: torch.device) -> torch.dtype:
+    if dtype not in DTYPES:
+        known = ", ".join(repr(name) for name in DTYPES)
+        raise SpecificationError(f"The dtype must be one of {known}; not {dtype!r}.")
+    if dtype != "auto":
+        return getattr(torch, dtype)
+    if device.type != "cuda":
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+
+
+def _from_pretrained(
+    name: str,
+    source: str,
+    revision: str | None,
+    device: torch.device,
+    dtype: torch.dtype,
+    trust_remote_code: bool,
+) -> tuple[Any, Any]:
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    options: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, **options)
+        model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, **options)
+    except Exception as error:  # transformers, the hub and safetensors raise a dozen kinds
+        raise ModelError(_why_not_loaded(name, error)) from error
+    return model.to(device), tokenizer
+
+
+def _why_not_loaded(name: str, error: Exception) -> str:
+    reason = " ".join(str(error).split())
+    if "trust_remote_code" in reason:
+        return (
+            f"The model {name!r} brings code of its own, which is not run unless you say so: "
+            "read it, then add --trust-remote-code."
+        )
+    offline = ("couldn't connect", "offline", "connection", "resolve", "not a local folder")
+    if any(sign in reason.casefold() for sign in offline):
+        return (
+            f"The model {name!r} is neither a folder here nor could it be fetched from the Hugging "
+            f"Face hub. Check the name and the network, or give a folder; "
+            f"{DEFAULT_MODEL!r} needs neither."
+        )
+    return f"The model {name!r} cannot be loaded ({type(error).__name__}): {reason[:300]}"
+
+
+def folder_sha256(folder: Path) -> str:
+    """A hash of a model folder: names, sizes, and the content of all but the middle of big weights."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.suffix not in (".json", ".safetensors", ".bin", ".model", ".jinja"):
+            continue
+        size = path.stat().st_size
+        digest.update(f"{path.name} {size}\n".encode())
+        with path.open("rb") as file:
+            digest.update(file.read(1 << 24))
+            if size > 1 << 25:  # 16 MB from each end tell two sets of weights apart at once
+                file.seek(-(1 << 24), os.SEEK_END)
+            digest.update(file.read())
+    return digest.hexdigest()
+
+
+def _disclaimer(folder: Path) -> str:
+    """The ``disclaimer`` in the front matter of a model card, if it has one."""
+    card = folder / "README.md"
+    if not card.is_file():
+        return ""
+    parts = card.read_text(encoding="utf-8").split("---\n", 2)
+    if len(parts) < 3 or parts[0].strip():
+        return ""
+    front = YamlDocument(card, parts[1]).value
+    return str(front.get("disclaimer", "")) if isinstance(front, dict) else ""

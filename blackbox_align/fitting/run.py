@@ -1,0 +1,193 @@
+"""A run is a directory: what was asked, the journal, the expert and the result."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import RunError
+from ..files import plain_errors, read_json, write_json
+from ..version import __version__
+from .journal import Journal
+from .specification import Specification, refuse_changes
+from .stopping import Stopping
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMAT = 1
+STATUSES = ("running", "done", "interrupted", "failed")
+
+
+class Run:
+    """One fit in its directory; see :func:`.fit.fit` for how one is made.
+
+    ``run.json`` holds what was asked, the versions and hashes, and the status; ``journal.jsonl`` every
+    evaluation; ``expert/`` the best prompt; ``result.json`` the final table.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r}, {self.status})"
+
+    @classmethod
+    def load(cls, path: Path | str) -> Run:
+        """An existing run; :class:`RunError` where ``path`` holds none."""
+        run = cls(path)
+        if not run.exists():
+            raise RunError(f"{run.path} is not a run: it holds no run.json. `bbalign runs` lists yours.")
+        if run.record.get("format") != FORMAT:
+            raise RunError(
+                f"{run.path} was written in format {run.record.get('format')!r}; this version of "
+                f"blackbox_align ({__version__}) reads format {FORMAT}."
+            )
+        return run
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def exists(self) -> bool:
+        return (self.path / "run.json").is_file()
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """The content of ``run.json``."""
+        record: dict[str, Any] = read_json(self.path / "run.json")
+        return record
+
+    @property
+    def specification(self) -> Specification:
+        return Specification.from_dict(self.record["specification"])
+
+    @property
+    def status(self) -> str:
+        """``running``, ``done``, ``interrupted`` or ``failed``."""
+        return str(self.record["status"]) if self.exists() else "empty"
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """The content of ``result.json``: table, loss, reason of the end, provenance."""
+        if not (self.path / "result.json").is_file():
+            raise RunError(
+                f"The run {self.path} has no result yet (it is {self.status}); "
+                "the same fit command continues it."
+            )
+        result: dict[str, Any] = read_json(self.path / "result.json")
+        return result
+
+    @property
+    def loss(self) -> float:
+        """Mean absolute error of the fitted prompt, in index points."""
+        return float(self.result["loss"])
+
+    @property
+    def expert(self) -> Path:
+        """The folder of the best prompt, which PEFT loads."""
+        return self.path / "expert"
+
+    @property
+    def journal(self) -> Journal:
+        return Journal(self.path / "journal.jsonl")
+
+    def table(self) -> pd.DataFrame:
+        """One row per index: target, un-prompted, country named in text, fitted, error (points)."""
+        import pandas as pd
+
+        frame = pd.DataFrame(self.result["table"]).set_index("index")
+        return frame.drop(columns="title").astype(float)
+
+    def history(self) -> pd.DataFrame:
+        """One row per evaluation: its loss and the best one so far, in index points."""
+        import pandas as pd
+
+        losses = [loss for entry in self.journal.read() for loss in entry.losses]
+        frame = pd.DataFrame({"loss": pd.Series(losses, dtype=float)})
+        frame.index = pd.RangeIndex(1, len(frame) + 1, name="evaluation")
+        return frame.assign(best=frame["loss"].cummin())
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    def begin(self, specification: Specification, stopping: Stopping) -> None:
+        """Make the directory, or check that an existing one was made with the same settings."""
+        asked = specification.to_dict()
+        if self.exists():
+            self.load(self.path)  # refuses another format
+            refuse_changes(self.record["specification"], asked, self.path)
+            return
+        with plain_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            if any(p.name not in ("lock",) and not p.name.endswith(".tmp") for p in self.path.iterdir()):
+                raise RunError(
+                    f"{self.path} is not empty and not a run; name another folder with --name."
+                )
+        self._write(
+            {
+                "format": FORMAT,
+                "status": "running",
+                "specification": asked,
+                "stopping": asdict(stopping),
+                "facts": None,
+                "versions": versions(),
+                "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                "seconds": 0.0,
+                "reason": None,
+            }
+        )
+
+    def check_facts(self, facts: Mapping[str, Any]) -> None:
+        """Record hashes and constants at first; afterwards refuse a run for which they changed."""
+        if self.record["facts"] is None:
+            self._write({**self.record, "facts": dict(facts)})
+        else:
+            refuse_changes(self.record["facts"], facts, self.path)
+
+    def update(self, **changes: Any) -> None:
+        """Write some entries of ``run.json`` anew."""
+        self._write({**self.record, **changes})
+
+    def _write(self, record: dict[str, Any]) -> None:
+        write_json(self.path / "run.json", record)
+        self.record = record
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run: a second process that wants to write to it is turned away."""
+        from filelock import FileLock, Timeout
+
+        with plain_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.path / "lock")
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                raise RunError(
+                    f"The run {self.path} is being worked on by another process; "
+                    "wait for it, or start another run with --name."
+                ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def find_runs(folder: Path | str = "runs") -> list[Run]:
+    """The runs in a folder, by name."""
+    return [Run(path.parent) for path in sorted(Path(folder).glob("*/run.json"))]
+
+
+def versions() -> dict[str, str]:
+    """The versions that a result depends on."""
+    packages = ("numpy", "torch", "transformers", "peft", "cma")
+    return {
+        "blackbox_align": __version__,
+        "python": platform.python_version(),
+        **{package: version(package) for package in packages},
+    }

@@ -1,0 +1,46 @@
+"""When a search ends, and the reason it gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import SpecificationError
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """The ends of a search; whichever comes first. These may change when a run is continued.
+
+    ``budget`` counts evaluations of one candidate on the whole survey. ``target_loss`` is in index
+    points; its default is half a point, the rounding of the published figures. ``patience`` is the
+    number of evaluations without a better loss, ``seconds`` the time of this process.
+    """
+
+    budget: int = 2000
+    target_loss: float = 0.5
+    patience: int | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.budget < 1:
+            raise SpecificationError(f"The budget must be 1 evaluation or more; not {self.budget}.")
+        if self.target_loss < 0:
+            raise SpecificationError(f"The target loss cannot be negative; not {self.target_loss:g}.")
+        if self.patience is not None and self.patience < 1:
+            raise SpecificationError(f"The patience must be 1 or more; not {self.patience}.")
+        if self.seconds is not None and self.seconds <= 0:
+            raise SpecificationError(f"The time must be above 0 seconds; not {self.seconds:g}.")
+
+    def reason(
+        self, evaluations: int, best: float | None, since_better: int, seconds: float
+    ) -> str | None:
+        """Why to stop now, as a phrase; None to go on."""
+        if best is not None and best <= self.target_loss:
+            return f"the error reached {self.target_loss:g}"
+        if evaluations >= self.budget:
+            return f"the budget of {self.budget:,} evaluations is spent"
+        if self.patience is not None and since_better >= self.patience:
+            return f"no improvement in {since_better:,} evaluations"
+        if self.seconds is not None and seconds >= self.seconds:
+            return f"{self.seconds:g} seconds have passed"
+        return None

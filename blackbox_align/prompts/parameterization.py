@@ -1,0 +1,97 @@
+"""Parameterizations: from the vectors that an optimizer sees to the soft prompts that a model reads.
+
+An optimizer works in standardised coordinates: it starts at z = 0, the initial prompt, and a step of 1
+per coordinate is a natural one. The scale is that of black-box tuning (BBT; Sun et al. 2022, sec. 3.2): a
+standard normal z moves every entry of the prompt by ``alpha`` times the standard deviation of the
+model's word embeddings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from ..errors import SpecificationError
+
+
+class Parameterization(Protocol):
+    """Maps (candidates, dimension) vectors to (candidates, tokens, D) float32 soft prompts."""
+
+    @property
+    def dimension(self) -> int: ...
+
+    def soft_prompts(self, vectors: np.ndarray) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class FullSpace:
+    """Every entry of the prompt is a coordinate: p = p0 + s z."""
+
+    initial: np.ndarray  # (tokens, D)
+    scale: float
+
+    @property
+    def dimension(self) -> int:
+        return self.initial.size
+
+    def soft_prompts(self, vectors: np.ndarray) -> np.ndarray:
+        moved = self.initial + self.scale * vectors.reshape(-1, *self.initial.shape)
+        return moved.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class RandomSubspace:
+    """A random linear subspace: p = p0 + A z, with A_ij ~ N(0, s^2) and s = scale / sqrt(d).
+
+    BBT (Sun et al. 2022), equations 3 and 5; ``matrix`` is A, (tokens * D, d) float32.
+    """
+
+    initial: np.ndarray  # (tokens, D)
+    matrix: np.ndarray
+
+    @classmethod
+    def draw(
+        cls, initial: np.ndarray, scale: float, dimension: int, rng: np.random.Generator
+    ) -> RandomSubspace:
+        matrix = rng.standard_normal((initial.size, dimension), dtype=np.float32)
+        matrix *= np.float32(scale / np.sqrt(dimension))
+        return cls(initial, matrix)
+
+    @property
+    def dimension(self) -> int:
+        return self.matrix.shape[1]
+
+    def soft_prompts(self, vectors: np.ndarray) -> np.ndarray:
+        # One product per vector: the sums of a matrix product depend on how many rows it has, and
+        # the same vector must give the same prompt to the last bit in any company.
+        moved = [self.matrix @ vector.astype(np.float32) for vector in vectors]
+        return self.initial.astype(np.float32) + np.reshape(moved, (-1, *self.initial.shape))
+
+
+def parameterize(
+    initial: np.ndarray,
+    embedding_std: float,
+    *,
+    subspace: int,
+    rng: np.random.Generator,
+    alpha: float = 1.0,
+) -> Parameterization:
+    """The parameterization of a run.
+
+    Parameters
+    ----------
+    initial : (tokens, D) the prompt at z = 0
+    embedding_std : of the model's word embeddings, as its embedding module puts them out
+    subspace : dimension of the random subspace; 0, or as many as the prompt has entries, is full space
+    alpha : BBT's factor on the scale
+    """
+    if subspace < 0:
+        raise SpecificationError(f"The subspace must have 0 (full) or more dimensions; not {subspace}.")
+    if alpha <= 0:
+        raise SpecificationError(f"The scale alpha must be above 0; not {alpha:g}.")
+    scale = alpha * embedding_std
+    if subspace == 0 or subspace >= initial.size:
+        return FullSpace(initial, scale)
+    return RandomSubspace.draw(initial, scale, subspace, rng)

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from blackbox_align.evaluators.in_process import InProcessEvaluator
+from blackbox_align.evaluators.language_model import load_model
+from blackbox_align.evaluators.questions import tokenize_survey
+from blackbox_align.surveys import load_survey
+from tests.small_models import ARCHITECTURES, save_small_model
+
+
+@pytest.fixture(scope="module")
+def survey():
+    return load_survey("vsm2013")
+
+
+@pytest.fixture(scope="module")
+def small_model(tmp_path_factory):
+    loaded = {}
+
+    def get(architecture):
+        if architecture not in loaded:
+            folder = save_small_model(architecture, tmp_path_factory.mktemp(architecture))
+            loaded[architecture] = load_model(str(folder), device="cpu")
+        return loaded[architecture]
+
+    return get
+
+
+def answer_one_by_one(model, soft_prompt, survey):
+    """The plain way: the whole sequence, one question at a time, all logits, no cache."""
+    rows = []
+    for question in tokenize_survey(survey, model.tokenizer):
+        with torch.inference_mode():
+            ids = torch.tensor([question.context])
+            embeds = torch.cat(
+                [torch.tensor(soft_prompt)[None], model.model.get_input_embeddings()(ids)], dim=1
+            )
+            logits = model.model(inputs_embeds=embeds, use_cache=False).logits[0, -1]
+        rows.append(logits[list(question.labels)].softmax(-1).numpy())
+    return np.array(rows)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("tokens", [0, 3])
+def test_answers_are_those_of_asking_one_question_at_a_time(
+    architecture, tokens, small_model, survey
+):
+    """Sharing openings, batching and the short output layer change nothing but float noise."""
+    model = small_model(architecture)
+    rng = np.random.default_rng(0)
+    scale = model.embedding_std()
+    prompts = rng.normal(0, scale, (4, tokens, model.embedding_width)).astype(np.float32)
+    answers = InProcessEvaluator(model).answer(prompts, survey)
+    plain = np.array([answer_one_by_one(model, prompt, survey) for prompt in prompts])
+    assert answers.std(axis=1).max() > 0.01  # a flat answer would hide a mistake
+    np.testing.assert_allclose(answers, plain, atol=2e-6)
