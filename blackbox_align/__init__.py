@@ -4,8 +4,9 @@
 >>> run = bba.fit("SAU")
 >>> run.table()
 
-``fit`` evolves a soft prompt for a frozen model; ``Run`` is the directory it leaves behind. The rooms of
-the house: surveys, countries, prompts, optimizers, evaluators, objectives, fitting, experts.
+``fit`` evolves a soft prompt for a frozen model; ``Run`` is the directory it leaves behind. The
+rooms of the house: surveys, countries, prompts, optimizers, evaluators, objectives, fitting,
+experts.
 """
 
 from __future__ import annotations

@@ -41,7 +41,9 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise RunError(f"{path}, line {error.lineno}: this is not valid JSON: {error.msg}.") from None
+        raise RunError(
+            f"{path}, line {error.lineno}: this is not valid JSON: {error.msg}."
+        ) from None
 
 
 @contextmanager

@@ -40,12 +40,11 @@ class YamlDocument:
             mapping: dict[Key, Any] = {}
             for key_node, value_node in node.value:
                 key = loader.construct_object(key_node, deep=True)
+                line = key_node.start_mark.line + 1
                 if isinstance(key, bool) or not isinstance(key, (str, int)):
-                    self._lines[(*place, str(key))] = key_node.start_mark.line + 1
-                    self.fail((*place, str(key)), f"{key!r} cannot be a key; put it in quotes.")
+                    self._fail_at(line, f"{key!r} cannot be a key; put it in quotes.")
                 if key in mapping:
-                    self._lines[(*place, key)] = key_node.start_mark.line + 1
-                    self.fail((*place, key), f"{key!r} stands here twice; remove one of them.")
+                    self._fail_at(line, f"{key!r} stands here twice; remove one of them.")
                 mapping[key] = self._convert(loader, value_node, (*place, key))
             return mapping
         if isinstance(node, yaml.SequenceNode):
@@ -56,7 +55,10 @@ class YamlDocument:
         """Raise a :class:`DataFileError` at ``place``, or at the nearest thing around it."""
         while place not in self._lines:
             place = place[:-1]
-        raise DataFileError(self.path, self._lines[place], message)
+        self._fail_at(self._lines[place], message)
+
+    def _fail_at(self, line: int, message: str) -> NoReturn:
+        raise DataFileError(self.path, line, message)
 
     def require(self, mapping: Any, place: tuple[Key, ...], key: str, kind: type, what: str) -> Any:
         """``mapping[key]``, which must be there and be a ``kind``; ``what`` says what it is for."""
@@ -66,7 +68,12 @@ class YamlDocument:
             self.fail(place, f"{key!r} is missing here: {what}.")
         value = mapping[key]
         if isinstance(value, bool) or not isinstance(value, kind):
-            expected = {str: "text", int: "a whole number", dict: "'key: value' pairs", list: "a list"}
+            expected = {
+                str: "text",
+                int: "a whole number",
+                dict: "'key: value' pairs",
+                list: "a list",
+            }
             self.fail(
                 (*place, key),
                 f"{key!r} must be {expected[kind]} ({what}), found {_kind(value)}.",

@@ -1,7 +1,8 @@
 """The country table: ISO 3166 codes, names and aliases, and the regions that target sets hold.
 
 Kosovo has the user-assigned code XKX. Regions and parts of countries have no ISO code; theirs begin
-with ``X-``, because some codes in the source of the 2015 matrix (BEN, CAF) are other countries' ISO codes.
+with ``X-``, because some codes in the source of the 2015 matrix (BEN, CAF) are other countries'
+ISO codes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Target sets: published index figures per country, each with its edition and source.
 
-Three editions of the Hofstede indices ship with the package. They disagree (Saudi Arabia's PDI is 95 in
-one and 72 in another), so a run records which one it used. A figure that is missing stays missing.
+Three editions of the Hofstede indices ship with the package. They disagree (Saudi Arabia's PDI is
+95 in one and 72 in another), so a run records which one it used. A figure that is missing stays
+missing.
 """
 
 from __future__ import annotations
@@ -68,7 +69,10 @@ class TargetSet:
         if country.code not in self.figures:
             others = [countries()[code].name for code in self.figures]
             raise UnknownNameError(
-                f"target in {self.name} for", country.name, others, "`bbalign countries` lists them."
+                f"target in {self.name} for",
+                country.name,
+                others,
+                "`bbalign countries` lists them.",
             )
         row = dict(zip(self.indices, self.figures[country.code], strict=True))
         target = np.array([row.get(index, math.nan) for index in indices])
@@ -102,8 +106,8 @@ def load_targets(name_or_file: str | Path | None = None) -> TargetSet:
     """A target set by name, or from a CSV file; the package's default without an argument.
 
     A file has a column ``country`` (or ``code``) and one per index (PDI, IDV, ...); any of comma,
-    semicolon and tab separates; an empty cell, ``NA`` or ``#NULL!`` is a missing figure. It also reads
-    the public 2015 matrix as downloaded, and the comparison tool's JSON.
+    semicolon and tab separates; an empty cell, ``NA`` or ``#NULL!`` is a missing figure. It also
+    reads the public 2015 matrix as downloaded, and the comparison tool's JSON.
 
     Raises
     ------
@@ -164,7 +168,9 @@ def read_targets(
             _figure(path, line, columns[n], cells[n]) for n in index_columns
         )
         flags = [cells[n] for n, c in enumerate(columns) if c == "estimate"]
-        if spelling.endswith("*") or any(f.strip().casefold() in ("yes", "1", "true") for f in flags):
+        if spelling.endswith("*") or any(
+            f.strip().casefold() in ("yes", "1", "true") for f in flags
+        ):
             estimates.add(country.code)
     if not figures:
         raise DataFileError(path, None, "there is no row of figures in it.")
@@ -212,7 +218,9 @@ def _figure(path: Path, line: int, column: str, cell: str) -> float:
         value = math.inf
     if not math.isfinite(value):
         raise DataFileError(
-            path, line, f"{column} is {cell.strip()!r}, not a number; leave it empty if it is missing."
+            path,
+            line,
+            f"{column} is {cell.strip()!r}, not a number; leave it empty if it is missing.",
         )
     return value
 
@@ -223,9 +231,7 @@ def _csv_rows(path: Path) -> list[tuple[int, list[str]]]:
     first = next((line for line in text.splitlines() if line.strip()), "")
     separator = max(_SEPARATORS, key=first.count)
     if separator not in first:
-        raise DataFileError(
-            path, 1, "expected a header such as 'country,PDI,IDV,MAS,UAI,LTO,IVR'."
-        )
+        raise DataFileError(path, 1, "expected a header such as 'country,PDI,IDV,MAS,UAI,LTO,IVR'.")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     try:
         return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]

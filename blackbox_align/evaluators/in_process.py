@@ -1,9 +1,9 @@
 """Asking a transformers model in this process.
 
-A candidate costs the tokens that are its own: the soft prompt and the opening that all questions share are
-run once per candidate, then each opening that several questions share, then the questions, every
-span on the keys and values of the one before it. Of the output layer only the rows of the
-answer labels are computed.
+A candidate costs the tokens that are its own: the soft prompt and the opening that all questions
+share are run once per candidate, then each opening that several questions share, then the
+questions, every span on the keys and values of the one before it. Of the output layer only the
+rows of the answer labels are computed.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ class InProcessEvaluator:
         return np.concatenate(answers) if answers else np.zeros((0, *plan.shape), np.float32)
 
     def label_mass(self, soft_prompts: np.ndarray, survey: Survey) -> np.ndarray:
-        """(candidates, items) float32: the share of all next-token probability on the answer labels.
+        """(candidates, items) float32: the share of all next-token probability on the answer
+        labels.
 
         What is far below 1 is a model that would rather say something else than answer.
         """
@@ -162,7 +163,9 @@ class InProcessEvaluator:
                 use_cache=True,
             )
             yield nodes, out.logits
-            grandchildren = [(row, child) for row, node in enumerate(nodes) for child in node.children]
+            grandchildren = [
+                (row, child) for row, node in enumerate(nodes) for child in node.children
+            ]
             if grandchildren:
                 layers = [(layer.keys, layer.values) for layer in cache.layers]
                 here = replace(past, layers=layers, seen=seen, positions=positions + lengths)
@@ -217,7 +220,9 @@ class _Plan:
         columns = torch.zeros(shape, dtype=torch.long)
         offered = torch.zeros(shape, dtype=torch.bool)
         for row, question in enumerate(questions):
-            columns[row, : len(question.labels)] = torch.tensor([column[i] for i in question.labels])
+            columns[row, : len(question.labels)] = torch.tensor(
+                [column[i] for i in question.labels]
+            )
             offered[row, : len(question.labels)] = True
         ids = torch.tensor(label_ids, device=model.device)
         return cls(

@@ -23,7 +23,8 @@ def packaged_models() -> dict[str, Path]:
     """The models that ship with the package: name and folder."""
     root = Path(str(files("blackbox_align.models")))
     return {
-        path.parent.name.replace("_", "-"): path.parent for path in sorted(root.glob("*/config.json"))
+        path.parent.name.replace("_", "-"): path.parent
+        for path in sorted(root.glob("*/config.json"))
     }
 
 
@@ -70,7 +71,11 @@ class LanguageModel:
         count, total, squares = 0, 0.0, 0.0
         for start in range(0, size, 4096):
             block = self.embed(range(start, min(start + 4096, size))).astype(np.float64)
-            count, total, squares = count + block.size, total + block.sum(), squares + (block**2).sum()
+            count, total, squares = (
+                count + block.size,
+                total + block.sum(),
+                squares + (block**2).sum(),
+            )
         return float(np.sqrt(squares / count - (total / count) ** 2))
 
 
@@ -114,11 +119,15 @@ def _source(name: str) -> str:
     looks_like_path = name.startswith((".", "/", "~")) or folder.exists() or name.count("/") > 1
     if looks_like_path:
         if not folder.is_dir():
-            raise ModelError(f"There is no model folder {name!r}: expected a folder with config.json.")
+            raise ModelError(
+                f"There is no model folder {name!r}: expected a folder with config.json."
+            )
         if not (folder / "config.json").is_file():
             raise ModelError(f"{name!r} is not a model folder: it holds no config.json.")
         return str(folder)
-    if "/" not in name:  # hub names without an owner are rare; a slip in a packaged name is likelier
+    if (
+        "/" not in name
+    ):  # hub names without an owner are rare; a slip in a packaged name is likelier
         near = UnknownNameError("model", name, packaged)
         if near.nearest:
             raise near
@@ -135,7 +144,9 @@ def _device(device: str) -> torch.device:
             f"The device must be 'auto', 'cpu', 'cuda' or 'cuda:N'; not {device!r}."
         ) from None
     if where.type == "cuda" and not torch.cuda.is_available():
-        raise SpecificationError(f"The device {device!r} was asked for, but torch sees no GPU here.")
+        raise SpecificationError(
+            f"The device {device!r} was asked for, but torch sees no GPU here."
+        )
     return where
 
 

@@ -66,7 +66,8 @@ def _question(survey: Survey, item: Item, tokenizer: Any) -> Question:
 
 def common_prefix(sequences: Sequence[Sequence[int]]) -> list[int]:
     """The longest opening that all sequences share."""
-    first, last = min(sequences), max(sequences)
+    # The first and the last in order differ at least as early as any two of them.
+    first, last = min(map(tuple, sequences)), max(map(tuple, sequences))
     shared = 0
     while shared < min(len(first), len(last)) and first[shared] == last[shared]:
         shared += 1

@@ -52,7 +52,9 @@ class Expert:
         from safetensors.numpy import load_file
 
         with plain_errors(self.path):
-            prompt: np.ndarray = load_file(self.path / "adapter_model.safetensors")["prompt_embeddings"]
+            prompt: np.ndarray = load_file(self.path / "adapter_model.safetensors")[
+                "prompt_embeddings"
+            ]
         return prompt
 
 

@@ -17,8 +17,8 @@ from ..surveys import Survey
 def answer_through_peft(folder: Path, model: LanguageModel, survey: Survey) -> np.ndarray:
     """(items, width) float32: what PEFT makes of the adapter in ``folder``, by its own plain means.
 
-    One question at a time, whole sequences, no cache: nothing is shared with our evaluator but the model
-    and the tokens.
+    One question at a time, whole sequences, no cache: nothing is shared with our evaluator but the
+    model and the tokens.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PEFT remarks on configurations that it then fills in

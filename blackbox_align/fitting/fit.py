@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,8 @@ def fit(
     Parameters
     ----------
     country : ISO code, name or alias
-    runs, name : the run's directory is ``runs/name``; the name is made from the settings if not given
+    runs, name : the run's directory is ``runs/name``; the name is made from the settings if not
+        given
     budget, target_loss, patience, seconds : see :class:`.stopping.Stopping`
     on_progress : called after every tell
     settings : the fields of :class:`.specification.Specification`
@@ -64,8 +66,8 @@ def fit(
     Returns
     -------
     Run
-        Done. With the same settings and seed it holds the same bits, however often it was killed and
-        continued on the way.
+        Done. With the same settings and seed it holds the same bits, however often it was killed
+        and continued on the way.
 
     Raises
     ------
@@ -103,7 +105,9 @@ class _Search:
     def __init__(self, run: Run, study: Study, stopping: Stopping, report: OnProgress) -> None:
         self.run, self.study, self.stopping, self.report = run, study, stopping, report
         self.parameterization: Parameterization = study.parameterization()
-        self.optimizer: Optimizer = study.optimizer(self.parameterization.dimension, stopping.budget)
+        self.optimizer: Optimizer = study.optimizer(
+            self.parameterization.dimension, stopping.budget
+        )
         self.best: float | None = None
         self.best_at = 0
         self.replayed = 0
@@ -183,10 +187,8 @@ class _Search:
 
     def give_up(self, reason: str) -> None:
         """Note the failure, if even that can still be written."""
-        try:
+        with suppress(RunError):  # the disk is full, perhaps: the first error is the one to show
             self._close("failed", reason)
-        except RunError:
-            pass  # the disk is full, perhaps: the journal stands, and the first error is shown
 
     def _close(self, status: str, reason: str) -> None:
         spent = self.run.record["seconds"] + time.monotonic() - self.started

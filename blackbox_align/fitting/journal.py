@@ -1,8 +1,8 @@
 """The journal of a run: one line per tell, in order, written before the optimizer hears of it.
 
-A line holds what was answered, exactly: from it and the seed everything else can be computed again, for this
-country or for another. Times are not in it, so that a continued run writes the same bytes
-as one that was never interrupted.
+A line holds what was answered, exactly: from it and the seed everything else can be computed
+again, for this country or for another. Times are not in it, so that a continued run writes the
+same bytes as one that was never interrupted.
 """
 
 from __future__ import annotations

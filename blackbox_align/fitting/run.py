@@ -29,8 +29,8 @@ STATUSES = ("running", "done", "interrupted", "failed")
 class Run:
     """One fit in its directory; see :func:`.fit.fit` for how one is made.
 
-    ``run.json`` holds what was asked, the versions and hashes, and the status; ``journal.jsonl`` every
-    evaluation; ``expert/`` the best prompt; ``result.json`` the final table.
+    ``run.json`` holds what was asked, the versions and hashes, and the status; ``journal.jsonl``
+    every evaluation; ``expert/`` the best prompt; ``result.json`` the final table.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -44,7 +44,9 @@ class Run:
         """An existing run; :class:`RunError` where ``path`` holds none."""
         run = cls(path)
         if not run.exists():
-            raise RunError(f"{run.path} is not a run: it holds no run.json. `bbalign runs` lists yours.")
+            raise RunError(
+                f"{run.path} is not a run: it holds no run.json. `bbalign runs` lists yours."
+            )
         if run.record.get("format") != FORMAT:
             raise RunError(
                 f"{run.path} was written in format {run.record.get('format')!r}; this version of "
@@ -124,7 +126,9 @@ class Run:
             return
         with plain_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            if any(p.name not in ("lock",) and not p.name.endswith(".tmp") for p in self.path.iterdir()):
+            if any(
+                p.name not in ("lock",) and not p.name.endswith(".tmp") for p in self.path.iterdir()
+            ):
                 raise RunError(
                     f"{self.path} is not empty and not a run; name another folder with --name."
                 )

@@ -23,8 +23,10 @@ class Specification:
     Parameters
     ----------
     country : a code, name or alias; kept as its code
-    survey, targets : names of what ships with the package, or files; targets None is the default set
-    model, revision, dtype, device, trust_remote_code : see :func:`..evaluators.language_model.load_model`
+    survey, targets : names of what ships with the package, or files; targets None is the default
+        set
+    model, revision, dtype, device, trust_remote_code : see
+        :func:`..evaluators.language_model.load_model`
     optimizer, options : a registered name and that algorithm's own options
     tokens : length of the soft prompt
     subspace : dimension of the random subspace that is searched; 0 is every entry of the prompt

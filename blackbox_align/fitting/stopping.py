@@ -25,7 +25,9 @@ class Stopping:
         if self.budget < 1:
             raise SpecificationError(f"The budget must be 1 evaluation or more; not {self.budget}.")
         if self.target_loss < 0:
-            raise SpecificationError(f"The target loss cannot be negative; not {self.target_loss:g}.")
+            raise SpecificationError(
+                f"The target loss cannot be negative; not {self.target_loss:g}."
+            )
         if self.patience is not None and self.patience < 1:
             raise SpecificationError(f"The patience must be 1 or more; not {self.patience}.")
         if self.seconds is not None and self.seconds <= 0:

@@ -151,7 +151,9 @@ class Study:
         settings = self.specification
         readout = settings.readout
         if ids is None and readout == "sampled":
-            readout = "expected"  # a baseline is not drawn again and again: its expectation is known
+            readout = (
+                "expected"  # a baseline is not drawn again and again: its expectation is known
+            )
         entropy = np.random.SeedSequence(settings.seed, spawn_key=(_READOUT, *(ids or ())[:1]))
         return item_means(
             answers,

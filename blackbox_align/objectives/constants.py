@@ -1,8 +1,9 @@
 """The constants of a VSM 2013 study: one shift per index, shared by all countries.
 
 An index of VSM 2013 is a linear form plus a free constant: only *differences* between samples carry
-meaning (Hofstede and Minkov 2013, Manual). A study sets the constants once for all of its countries.
-A constant per country would make every target reachable and mean nothing, so it is refused.
+meaning (Hofstede and Minkov 2013, Manual). A study sets the constants once for all of its
+countries. A constant per country would make every target reachable and mean nothing, so it is
+refused.
 
 =================  ==============================================================================
 ``anchor``         the un-prompted model is placed on the mean over the target set's countries
@@ -74,5 +75,7 @@ def given(policy: str, path: Path, indices: Sequence[str]) -> Constants:
             document.fail((name,), f"the constant of {name} is {value!r}, not a number.")
     missing = [name for name in indices if name not in table]
     if missing:
-        document.fail((), f"the constants of {', '.join(missing)} are missing; write 0 for no shift.")
+        document.fail(
+            (), f"the constants of {', '.join(missing)} are missing; write 0 for no shift."
+        )
     return Constants(policy, tuple(float(table[name]) for name in indices))

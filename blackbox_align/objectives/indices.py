@@ -39,7 +39,9 @@ class IndexObjective:
     def indices(self, means: np.ndarray) -> np.ndarray:
         """(candidates, indices) index points of (candidates, items) item means, constants included."""
         # A fixed order of summation: the same means give the same bits in any company.
-        forms = np.stack([(means * weights).sum(axis=1) for weights in self.survey.index_weights], 1)
+        forms = np.stack(
+            [(means * weights).sum(axis=1) for weights in self.survey.index_weights], 1
+        )
         return forms + self.constants.array()
 
     def residuals(self, means: np.ndarray) -> np.ndarray:

@@ -1,9 +1,10 @@
-"""Parameterizations: from the vectors that an optimizer sees to the soft prompts that a model reads.
+"""Parameterizations: from the vectors that an optimizer sees to the soft prompts that a model
+reads.
 
-An optimizer works in standardised coordinates: it starts at z = 0, the initial prompt, and a step of 1
-per coordinate is a natural one. The scale is that of black-box tuning (BBT; Sun et al. 2022, sec. 3.2): a
-standard normal z moves every entry of the prompt by ``alpha`` times the standard deviation of the
-model's word embeddings.
+An optimizer works in standardised coordinates: it starts at z = 0, the initial prompt, and a step
+of 1 per coordinate is a natural one. The scale is that of black-box tuning (BBT; Sun et al. 2022,
+sec. 3.2): a standard normal z moves every entry of the prompt by ``alpha`` times the standard
+deviation of the model's word embeddings.
 """
 
 from __future__ import annotations
@@ -84,11 +85,14 @@ def parameterize(
     ----------
     initial : (tokens, D) the prompt at z = 0
     embedding_std : of the model's word embeddings, as its embedding module puts them out
-    subspace : dimension of the random subspace; 0, or as many as the prompt has entries, is full space
+    subspace : dimension of the random subspace; 0, or as many as the prompt has entries, is full
+        space
     alpha : BBT's factor on the scale
     """
     if subspace < 0:
-        raise SpecificationError(f"The subspace must have 0 (full) or more dimensions; not {subspace}.")
+        raise SpecificationError(
+            f"The subspace must have 0 (full) or more dimensions; not {subspace}."
+        )
     if alpha <= 0:
         raise SpecificationError(f"The scale alpha must be above 0; not {alpha:g}.")
     scale = alpha * embedding_std

@@ -60,7 +60,9 @@ def _parse(document: YamlDocument) -> Survey:
     name = document.require(top, (), "name", str, "a short name without blanks")
     document.only(top, (), _SURVEY_KEYS)
     scales = _scales(document, document.require(top, (), "scales", dict, "name: {label: option}"))
-    items = _items(document, document.require(top, (), "items", list, "- {id, scale, text}"), scales)
+    items = _items(
+        document, document.require(top, (), "items", list, "- {id, scale, text}"), scales
+    )
     return Survey(
         name=name,
         title=top.get("title", name),
@@ -108,7 +110,9 @@ def _items(
                 f"the scales are: {', '.join(scales)}.",
             )
         if item_id in items:
-            document.fail((*place, "id"), f"item {item_id!r} stands here twice; rename one of them.")
+            document.fail(
+                (*place, "id"), f"item {item_id!r} stands here twice; rename one of them."
+            )
         items[item_id] = Item(item_id, text.strip(), scales[scale])
     if not items:
         document.fail(("items",), "a survey needs at least one item.")
@@ -123,7 +127,9 @@ def _indices(document: YamlDocument, table: Any, item_ids: set[str]) -> tuple[In
     elif isinstance(table, dict):
         indices = tuple(_index(document, str(name), table[name]) for name in table)
     else:
-        document.fail(("indices",), "'indices' must be 'name: {title, weights}' or a survey's name.")
+        document.fail(
+            ("indices",), "'indices' must be 'name: {title, weights}' or a survey's name."
+        )
     for index in indices:
         for item_id in index.weights:
             if item_id not in item_ids:
@@ -142,6 +148,9 @@ def _index(document: YamlDocument, name: str, entry: Any) -> Index:
     for item_id, weight in weights.items():
         if isinstance(weight, bool) or not isinstance(weight, (int, float)):
             document.fail(
-                (*place, "weights", item_id), f"the weight of {item_id!r} is {weight!r}, not a number."
+                (*place, "weights", item_id),
+                f"the weight of {item_id!r} is {weight!r}, not a number.",
             )
-    return Index(name, str(entry.get("title", name)), {str(k): float(w) for k, w in weights.items()})
+    return Index(
+        name, str(entry.get("title", name)), {str(k): float(w) for k, w in weights.items()}
+    )

@@ -44,7 +44,9 @@ def item_means(
         return np.take_along_axis(survey.codes[None], p.argmax(-1)[..., None], axis=-1)[..., 0]
     if readout == "sampled":
         if rng is None:
-            raise SpecificationError("The readout 'sampled' draws answers, so it needs a generator.")
+            raise SpecificationError(
+                "The readout 'sampled' draws answers, so it needs a generator."
+            )
         return _sampled_means(p, survey.codes, respondents, temperature, rng)
     known = ", ".join(repr(name) for name in READOUTS)
     raise SpecificationError(f"The readout must be one of {known}; not {readout!r}.")

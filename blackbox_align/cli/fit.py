@@ -1,0 +1,226 @@
+"""``bbalign fit``: the main job."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import SpecificationError
+from .output import print_json, print_result, stderr
+
+if TYPE_CHECKING:
+    from ..fitting import Progress
+    from ..fitting.fit import OnProgress
+
+_MODEL, _SEARCH, _SURVEY, _END, _RUN = (
+    "What is asked", "How it is searched", "What is compared", "When it ends", "Where it is kept"
+)  # fmt: skip
+
+
+def fit_command(
+    country: Annotated[
+        str, typer.Option(help="Code, name or alias; see `bbalign countries`.", show_default=False)
+    ],
+    model: Annotated[
+        str,
+        typer.Option(
+            help="A model's name on the Hugging Face hub, or a folder.", rich_help_panel=_MODEL
+        ),
+    ] = "respondent-tiny",
+    revision: Annotated[
+        str | None, typer.Option(help="Commit or branch of a hub model.", rich_help_panel=_MODEL)
+    ] = None,
+    device: Annotated[
+        str, typer.Option(help="auto, cpu, cuda or cuda:N.", rich_help_panel=_MODEL)
+    ] = "auto",
+    dtype: Annotated[
+        str, typer.Option(help="auto, float32, bfloat16 or float16.", rich_help_panel=_MODEL)
+    ] = "auto",
+    trust_remote_code: Annotated[
+        bool,
+        typer.Option(
+            "--trust-remote-code",
+            help="Run Python code that the model brings.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = False,
+    survey: Annotated[
+        str, typer.Option(help="A survey's name, or a YAML file of yours.", rich_help_panel=_SURVEY)
+    ] = "vsm2013",
+    targets: Annotated[
+        str | None,
+        typer.Option(
+            help="A target set's name, or a CSV file of yours.  [default: tool-2023-05]",
+            rich_help_panel=_SURVEY,
+        ),
+    ] = None,
+    constants: Annotated[
+        str,
+        typer.Option(
+            help="Shift of the indices: anchor, anchor:COUNTRY, zero or given:FILE.",
+            rich_help_panel=_SURVEY,
+        ),
+    ] = "anchor",
+    readout: Annotated[
+        str,
+        typer.Option(help="Answers as expected, greedy or sampled.", rich_help_panel=_SURVEY),
+    ] = "expected",
+    respondents: Annotated[
+        int, typer.Option(help="Answers drawn per item, if sampled.", rich_help_panel=_SURVEY)
+    ] = 50,
+    temperature: Annotated[
+        float, typer.Option(help="Temperature of the draws, if sampled.", rich_help_panel=_SURVEY)
+    ] = 1.0,
+    optimizer: Annotated[
+        str, typer.Option(help="See `bbalign optimizers`.", rich_help_panel=_SEARCH)
+    ] = "cma-diagonal",
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="NAME=VALUE, an option of the optimizer; repeat for more.", rich_help_panel=_SEARCH
+        ),
+    ] = None,
+    tokens: Annotated[
+        int, typer.Option(help="Length of the soft prompt.", rich_help_panel=_SEARCH)
+    ] = 5,
+    subspace: Annotated[
+        int,
+        typer.Option(help="Dimension of the random subspace; 0 is all.", rich_help_panel=_SEARCH),
+    ] = 0,
+    alpha: Annotated[
+        float,
+        typer.Option(help="Unit step, in standard deviations of words.", rich_help_panel=_SEARCH),
+    ] = 1.0,
+    init: Annotated[
+        str, typer.Option(help="Start: zeros, vocabulary or text:TEXT.", rich_help_panel=_SEARCH)
+    ] = "zeros",
+    seed: Annotated[int, typer.Option(help="Same seed, same result.", rich_help_panel=_SEARCH)] = 0,
+    budget: Annotated[
+        int, typer.Option(help="Evaluations of one candidate at most.", rich_help_panel=_END)
+    ] = 2000,
+    target_loss: Annotated[
+        float,
+        typer.Option(help="Stop at this mean absolute error, in points.", rich_help_panel=_END),
+    ] = 0.5,
+    patience: Annotated[
+        int | None,
+        typer.Option(help="Stop after so many evaluations without gain.", rich_help_panel=_END),
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Stop after so much time.", rich_help_panel=_END)
+    ] = None,
+    runs: Annotated[Path, typer.Option(help="Folder of the runs.", rich_help_panel=_RUN)] = Path(
+        "runs"
+    ),
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of this run; made from its settings if not given.", rich_help_panel=_RUN
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the result as JSON.", rich_help_panel=_RUN)
+    ] = False,
+) -> None:
+    """Fit a soft prompt until the model answers the survey like a country.
+
+    The same command again continues an interrupted run, or shows a finished one.
+    """
+    try:
+        from ..fitting import fit
+
+        with _progress_bar(country) as on_progress:
+            run = fit(
+                country,
+                runs=runs,
+                name=name,
+                budget=budget,
+                target_loss=target_loss,
+                patience=patience,
+                seconds=seconds,
+                on_progress=on_progress,
+                survey=survey,
+                targets=targets,
+                model=model,
+                revision=revision,
+                dtype=dtype,
+                device=device,
+                trust_remote_code=trust_remote_code,
+                optimizer=optimizer,
+                options=_parse_options(option or []),
+                tokens=tokens,
+                subspace=subspace,
+                alpha=alpha,
+                init=init,
+                constants=constants,
+                readout=readout,
+                respondents=respondents,
+                temperature=temperature,
+                seed=seed,
+            )
+    except KeyboardInterrupt:
+        again = shlex.join(["bbalign", *sys.argv[1:]])
+        stderr().print(f"Interrupted; nothing is lost. To continue: {again}", markup=False)
+        raise typer.Exit(130) from None
+    if as_json:
+        print_json({**run.result, "run": str(run.path)})
+    else:
+        print_result(run.result, str(run.path))
+
+
+def _parse_options(pairs: list[str]) -> dict[str, Any]:
+    options = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise SpecificationError(
+                f"An optimizer's option is NAME=VALUE, such as F=0.5; not {pair!r}."
+            )
+        try:
+            options[name] = json.loads(value)
+        except json.JSONDecodeError:
+            options[name] = value
+    return options
+
+
+@contextmanager
+def _progress_bar(country: str) -> Iterator[OnProgress | None]:
+    """A live line on a terminal; nothing at all elsewhere."""
+    console = stderr()
+    if not console.is_terminal:
+        yield None
+        return
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("[bold]{task.description}"),
+        BarColumn(bar_width=28),
+        TextColumn("{task.completed:,.0f}/{task.total:,.0f} evaluations"),
+        TextColumn("best {task.fields[best]}"),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(f"{country}: loading", total=None, best="-", rate="", completed=0)
+
+        def on_progress(progress: Progress) -> None:
+            fresh = progress.evaluations - progress.replayed
+            rate = fresh / progress.seconds if progress.seconds > 0 else 0.0
+            bar.update(
+                task,
+                description=country,
+                completed=progress.evaluations,
+                total=progress.budget,
+                best="-" if progress.best is None else f"{progress.best:.2f}",
+                rate=f"{rate:.0f}/s",
+            )
+
+        yield on_progress

@@ -1,0 +1,166 @@
+"""``bbalign countries``, ``surveys``, ``models`` and ``optimizers``: what can be named in a fit."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import typer
+
+from .output import print_json, print_table, stdout
+
+Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+
+
+def countries_command(
+    name: Annotated[
+        str | None, typer.Argument(help="Code, name or alias of one country.", show_default=False)
+    ] = None,
+    targets: Annotated[
+        str | None, typer.Option(help="A target set's name, or a CSV file of yours.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List the countries of a target set, or all target sets' figures for one country."""
+    from ..countries import countries, find_country, load_targets, target_sets
+
+    if name is None:
+        target_set = load_targets(targets)
+        rows = [(code, countries()[code].name, target_set, code) for code in target_set.codes]
+        head = ("code", "country")
+    else:
+        country = find_country(name)
+        sets = [load_targets(targets)] if targets else target_sets()
+        target_set = sets[0]
+        rows = [(s.name, s.title, s, country.code) for s in sets if country.code in s.figures]
+        head = ("targets", f"{country.name} ({country.code})")
+        if not rows:
+            target_set.target(country, target_set.indices)  # says so, with the nearest that has
+    records = [
+        {
+            head[0]: first,
+            "name": second,
+            **{
+                index: None if math.isnan(value) else value
+                for index, value in zip(s.indices, s.figures[code], strict=True)
+            },
+            "estimate": code in s.estimates,
+        }
+        for first, second, s, code in rows
+    ]
+    if as_json:
+        print_json(records)
+        return
+    cells = [
+        [str(r[head[0]]), str(r["name"]) + (" *" if r["estimate"] else "")]
+        + ["-" if r.get(i) is None else f"{r[i]:g}" for i in target_set.indices]
+        for r in records
+    ]
+    print_table([*head, *target_set.indices], cells, right="234567")
+    stdout().print(
+        f"\n{target_set.title if name is None else 'Editions disagree'}; * is an estimate."
+    )
+
+
+def surveys_command(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A survey's name or file, to see its items.", show_default=False),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List the surveys and target sets, or the items of one survey (which also checks a file)."""
+    from ..countries import target_sets
+    from ..surveys import load_survey, survey_names
+
+    if name is not None:
+        survey = load_survey(name)
+        items = [
+            {
+                "item": i.id,
+                "scale": i.scale.line(),
+                "question": i.text,
+                "effect": survey.direction(i),
+            }
+            for i in survey.items
+        ]
+        if as_json:
+            print_json(items)
+        else:
+            rows = [(i["item"], i["question"], i["effect"]) for i in items]
+            print_table(("item", "question", "a higher code"), rows)
+        return
+    surveys = [load_survey(n) for n in survey_names()]
+    sets = target_sets()
+    if as_json:
+        print_json(
+            {
+                "surveys": [
+                    {"name": s.name, "title": s.title, "items": len(s.items)} for s in surveys
+                ],
+                "targets": [
+                    {
+                        "name": t.name,
+                        "title": t.title,
+                        "rows": len(t),
+                        "source": t.source,
+                        "note": t.note,
+                    }
+                    for t in sets
+                ],
+            }
+        )
+        return
+    print_table(
+        ("survey", "items", "title"), [(s.name, str(len(s.items)), s.title) for s in surveys]
+    )
+    stdout().print()
+    print_table(
+        ("targets", "rows", "complete", "note"),
+        [(t.name, str(len(t)), str(len(t.complete())), t.note) for t in sets],
+        right="12",
+    )
+
+
+def models_command(as_json: Json = False) -> None:
+    """List the models that ship with the package; any Hugging Face causal model can be named."""
+    import json
+    from importlib.resources import files
+    from pathlib import Path
+
+    rows = []
+    for config in sorted(Path(str(files("blackbox_align.models"))).glob("*/config.json")):
+        shape = json.loads(config.read_text(encoding="utf-8"))
+        rows.append(
+            {
+                "model": config.parent.name.replace("_", "-"),
+                "architecture": shape["model_type"],
+                "layers": shape["num_hidden_layers"],
+                "width": shape["hidden_size"],
+                "folder": str(config.parent),
+            }
+        )
+    if as_json:
+        print_json(rows)
+        return
+    print_table(list(rows[0]), [[str(v) for v in row.values()] for row in rows], right="23")
+    stdout().print("\nAny causal model of the Hugging Face hub, by name or folder: --model NAME")
+
+
+def optimizers_command(
+    nevergrad: Annotated[
+        bool, typer.Option("--nevergrad", help="Also those of nevergrad, as ng:NAME.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """List the optimizers and their options."""
+    from ..optimizers import describe, names
+
+    found = [describe(name) for name in names(nevergrad=nevergrad)]
+    if as_json:
+        print_json([{"name": d.name, "summary": d.summary, "options": d.options} for d in found])
+        return
+    print_table(
+        ("optimizer", "what it is", "options"),
+        [(d.name, d.summary, " ".join(f"{k}={v}" for k, v in d.options.items())) for d in found],
+    )

@@ -1,0 +1,63 @@
+"""``bbalign runs`` and ``bbalign show``: what was fitted so far."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .output import print_json, print_result, print_table, stderr
+
+
+def runs_command(
+    folder: Annotated[Path, typer.Argument(help="Folder of the runs.")] = Path("runs"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """List the runs in a folder."""
+    from ..fitting import find_runs
+
+    rows = []
+    for run in find_runs(folder):
+        result = run.result if (run.path / "result.json").is_file() else {}
+        rows.append(
+            {
+                "run": str(run.path),
+                "country": run.specification.country,
+                "model": run.specification.model,
+                "optimizer": run.specification.optimizer,
+                "seed": run.specification.seed,
+                "status": run.status,
+                "evaluations": result.get("evaluations"),
+                "loss": result.get("loss"),
+            }
+        )
+    if as_json:
+        print_json(rows)
+    elif rows:
+        cells = [
+            [
+                "-" if v is None else f"{v:.2f}" if isinstance(v, float) else str(v)
+                for v in row.values()
+            ]
+            for row in rows
+        ]
+        print_table(list(rows[0]), cells, right="467")
+    else:
+        stderr().print(f"No runs in {folder} yet; `bbalign fit --country SAU` makes one.")
+
+
+def show_command(
+    run: Annotated[Path, typer.Argument(help="The run's folder.", show_default=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """Show the table of a run."""
+    from ..fitting import Run
+
+    shown = Run.load(run)
+    if as_json:
+        print_json({**shown.result, "run": str(shown.path), "status": shown.status})
+        return
+    print_result(shown.result, str(shown.path))
+    if shown.status != "done":
+        stderr().print(f"This run is {shown.status}: the same fit command continues it.")
