@@ -178,10 +178,19 @@ def _from_pretrained(
     options: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
-        model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, **options)
+        model, found = AutoModelForCausalLM.from_pretrained(
+            source, dtype=dtype, output_loading_info=True, **options
+        )
+        model = model.to(device)
     except Exception as error:  # transformers, the hub and safetensors raise a dozen kinds
         raise ModelError(_why_not_loaded(name, error)) from error
-    return model.to(device), tokenizer
+    missing = sorted(found["missing_keys"])
+    if missing:  # transformers would fill them with random numbers, and say so to nobody
+        raise ModelError(
+            f"The model {name!r} is not whole: {len(missing)} of its weights are in no file, "
+            f"{missing[0]} for one. Fetch it again, or check its config.json."
+        )
+    return model, tokenizer
 
 
 def _why_not_loaded(name: str, error: Exception) -> str:

@@ -50,6 +50,12 @@ def _question(survey: Survey, item: Item, tokenizer: Any) -> Question:
             answered = [ids[:-1] for ids in answered]
     context = common_prefix(answered)
     endings = [tuple(ids[len(context) :]) for ids in answered]
+    if len(set(endings)) < len(endings):
+        raise ModelError(
+            f"Several answers of item {item.id} ({', '.join(item.scale.labels)}) are one and the same "
+            "token for this model, so it cannot tell them apart. Give the scale labels that it knows, "
+            "such as 1 to 9 or A to E."
+        )
     if any(len(ending) != 1 for ending in endings):
         label, pieces = next(
             (label, tokenizer.convert_ids_to_tokens(list(ending)))

@@ -137,7 +137,7 @@ class _Search:
         hopeless = 0
         while True:
             reason = self._reason()
-            if reason:
+            if reason and self.optimizer.told:  # one batch at least, so that there is a result
                 return reason
             left = self.stopping.budget - self.optimizer.told
             candidates = self.optimizer.ask(min(self.optimizer.batch, left))

@@ -45,6 +45,8 @@ class Study:
         survey = load_survey(specification.survey)
         target_set = load_targets(specification.targets)
         target_set.target(country, [index.name for index in survey.indices])
+        # A rehearsal, so that a slip in the optimizer's name or options is told at once.
+        create(specification.optimizer, 100, np.random.default_rng(0), **specification.options)
 
         from ..evaluators.in_process import InProcessEvaluator
         from ..evaluators.language_model import load_model

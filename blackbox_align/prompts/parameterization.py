@@ -39,7 +39,8 @@ class FullSpace:
 
     def soft_prompts(self, vectors: np.ndarray) -> np.ndarray:
         moved = self.initial + self.scale * vectors.reshape(-1, *self.initial.shape)
-        return moved.astype(np.float32)
+        with np.errstate(over="ignore"):  # a prompt that overflows is a failed evaluation, no more
+            return moved.astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,10 @@ class RandomSubspace:
     def soft_prompts(self, vectors: np.ndarray) -> np.ndarray:
         # One product per vector: the sums of a matrix product depend on how many rows it has, and
         # the same vector must give the same prompt to the last bit in any company.
-        moved = [self.matrix @ vector.astype(np.float32) for vector in vectors]
-        return self.initial.astype(np.float32) + np.reshape(moved, (-1, *self.initial.shape))
+        moved = np.zeros((len(vectors), self.initial.size), np.float32)
+        for row, vector in zip(moved, vectors, strict=True):
+            row[:] = self.matrix @ vector.astype(np.float32)
+        return self.initial.astype(np.float32) + moved.reshape(-1, *self.initial.shape)
 
 
 def parameterize(
@@ -93,7 +96,7 @@ def parameterize(
         raise SpecificationError(
             f"The subspace must have 0 (full) or more dimensions; not {subspace}."
         )
-    if alpha <= 0:
+    if not 0 < alpha < np.inf:
         raise SpecificationError(f"The scale alpha must be above 0; not {alpha:g}.")
     scale = alpha * embedding_std
     if subspace == 0 or subspace >= initial.size:

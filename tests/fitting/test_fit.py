@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import blackbox_align as bba
+from blackbox_align.errors import (
+    ChangedSpecificationError,
+    ModelError,
+    RunError,
+    SpecificationError,
+)
+from tests.small_models import save_small_model
+
+QUICK = {"optimizer": "cma-diagonal", "budget": 60, "target_loss": 0.0}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A short fit on the embedded model."""
+    return bba.fit("Saudi Arabia", runs=tmp_path_factory.mktemp("runs"), **QUICK)
+
+
+def test_a_fit_leaves_a_run_with_table_history_expert_and_result(finished):
+    """What a fit found can be read back as pandas tables, with the loss that the table shows."""
+    table, history = finished.table(), finished.history()
+    assert list(table.index) == ["PDI", "IDV", "MAS", "UAI", "LTO", "IVR"]
+    assert list(table.columns) == ["target", "unprompted", "country_in_text", "fitted", "error"]
+    np.testing.assert_allclose(table["fitted"] - table["target"], table["error"])
+    assert finished.loss == pytest.approx(table["error"].abs().mean())
+    assert len(history) == 60 and history["best"].is_monotonic_decreasing
+    assert finished.loss == pytest.approx(history["best"].iloc[-1], abs=1e-3)
+    assert finished.loss < finished.result["errors"]["unprompted"]
+    assert finished.status == "done" and bba.Run.load(finished.path).loss == finished.loss
+    assert bba.read_expert(finished.expert).country == "SAU"
+
+
+def test_the_anchor_puts_the_unprompted_model_on_the_mean_of_the_targets(finished):
+    """Under the default constants the un-prompted indices are the target set's means."""
+    targets = bba.load_targets()
+    names = list(finished.table().index)
+    np.testing.assert_allclose(finished.table()["unprompted"], targets.mean(names), atol=1e-9)
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_other_ones(finished, tmp_path):
+    """A run is a function of its settings: journal, prompt and result are equal byte for byte."""
+    again = bba.fit("SAU", runs=tmp_path, **QUICK)
+    for file in ("journal.jsonl", "result.json", "expert/adapter_model.safetensors"):
+        assert (again.path / file).read_bytes() == (finished.path / file).read_bytes()
+    other = bba.fit("SAU", runs=tmp_path, seed=1, **QUICK)
+    assert (other.path / "journal.jsonl").read_bytes() != (again.path / "journal.jsonl").read_bytes()
+
+
+def test_a_finished_run_is_not_searched_again(finished):
+    """The same call on a finished run evaluates nothing and changes no file."""
+    before = {p: p.stat().st_mtime_ns for p in finished.path.rglob("*") if p.name != "lock"}
+    calls = []
+    again = bba.fit("SAU", runs=finished.path.parent, on_progress=calls.append, **QUICK)
+    assert again.loss == finished.loss and calls == []
+    assert {p: p.stat().st_mtime_ns for p in again.path.rglob("*") if p.name != "lock"} == before
+
+
+def test_a_larger_budget_continues_where_the_run_stopped(tmp_path):
+    """More budget adds to the journal; what was evaluated before is replayed, not asked again."""
+    first = bba.fit("USA", runs=tmp_path, **{**QUICK, "budget": 38})
+    lines = first.journal.path.read_bytes()
+    seen = []
+    second = bba.fit("USA", runs=tmp_path, on_progress=seen.append, **QUICK)
+    assert second.journal.path.read_bytes().startswith(lines)
+    assert len(second.history()) == 60
+    assert seen[-1].replayed == 38 and seen[-1].evaluations == 60
+
+
+def test_a_run_with_other_settings_is_refused_with_the_difference(finished):
+    """A changed setting names what it was and what it is now, and the run stays as it is."""
+    with pytest.raises(ChangedSpecificationError, match=r"tokens: 5 then, 3 now.*--name"):
+        bba.fit("SAU", runs=finished.path.parent, tokens=3, **QUICK)
+    assert bba.Run.load(finished.path).status == "done"
+
+
+def test_a_changed_file_under_the_same_name_is_refused(tmp_path):
+    """Targets that changed between two calls are noticed by their hash."""
+    targets = tmp_path / "mine.csv"
+    targets.write_text("country,PDI,IDV\nChile,63,23\nPeru,64,16\n")
+    arguments = {"runs": tmp_path, "targets": str(targets), "optimizer": "random", "target_loss": 0.0}
+    bba.fit("Chile", budget=16, **arguments)
+    targets.write_text("country,PDI,IDV\nChile,63,24\nPeru,64,16\n")
+    with pytest.raises(ChangedSpecificationError, match="targets_sha256"):
+        bba.fit("Chile", budget=32, **arguments)
+
+
+def test_missing_figures_are_left_out_and_named(tmp_path):
+    """Kenya has no LTO and no IVR: they stand in the table without target and error."""
+    run = bba.fit("KEN", runs=tmp_path, optimizer="random", budget=16)
+    table = run.table()
+    assert run.result["missing"] == ["LTO", "IVR"]
+    assert table.loc[["LTO", "IVR"], ["target", "error"]].isna().all().all()
+    assert run.loss == pytest.approx(table["error"].abs()[:4].mean())
+
+
+@pytest.mark.parametrize(
+    ("stop", "reason"),
+    [
+        ({"budget": 16}, "the budget of 16 evaluations is spent"),
+        ({"target_loss": 500.0}, "the error reached 500"),
+        ({"patience": 1, "budget": 200}, "no improvement in"),
+        ({"seconds": 1e-9}, "1e-09 seconds have passed"),
+    ],
+)
+def test_every_end_of_a_search_is_named(stop, reason, tmp_path):
+    """The result says which of the limits ended the search."""
+    run = bba.fit("CHN", runs=tmp_path, **{"optimizer": "random", "target_loss": 0.0, **stop})
+    assert reason in run.result["reason"]
+
+
+@pytest.mark.parametrize("optimizer", ["random", "de", "cma", "cma-diagonal"])
+@pytest.mark.parametrize("subspace", [0, 50])
+def test_every_optimizer_searches_every_space(optimizer, subspace, tmp_path):
+    """Each pair runs within its budget, to the evaluation, and keeps the best it saw."""
+    run = bba.fit("IND", runs=tmp_path, optimizer=optimizer, subspace=subspace, budget=45)
+    assert len(run.history()) == run.result["evaluations"] == 45
+    assert run.loss == pytest.approx(run.history()["loss"].min(), abs=1e-3)
+
+
+@pytest.mark.parametrize("init", ["vocabulary", "text:a person who lives by the rules"])
+def test_a_search_may_start_from_words(init, tmp_path):
+    """Starting from words moves the answers away from the un-prompted ones at once."""
+    run = bba.fit("IND", runs=tmp_path, init=init, optimizer="random", alpha=1e-6, budget=2)
+    table = run.table()
+    assert (table["fitted"] - table["unprompted"]).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("constants", ["zero", "anchor:USA"])
+def test_constants_shift_all_conditions_alike(constants, tmp_path, finished):
+    """Another policy moves every column but the target by the same points per index."""
+    run = bba.fit("SAU", runs=tmp_path, constants=constants, optimizer="random", budget=1)
+    shift = run.table()["unprompted"] - finished.table()["unprompted"]
+    np.testing.assert_allclose(
+        run.table()["country_in_text"] - finished.table()["country_in_text"], shift, atol=1e-9
+    )
+    if constants == "anchor:USA":
+        named = bba.fit("USA", runs=tmp_path, constants=constants, optimizer="random", budget=1)
+        np.testing.assert_allclose(named.table()["country_in_text"], named.table()["target"])
+
+
+def test_sampled_answers_are_drawn_from_the_seed(tmp_path):
+    """Sampling respondents makes losses noisy, yet the same seed draws the same answers."""
+    settings = {"readout": "sampled", "optimizer": "random", "budget": 32, "target_loss": 0.0}
+    one = bba.fit("SAU", runs=tmp_path / "a", **settings)
+    two = bba.fit("SAU", runs=tmp_path / "b", **settings)
+    exact = bba.fit("SAU", runs=tmp_path / "c", **{**settings, "readout": "expected"})
+    assert one.history().equals(two.history())
+    assert (one.history()["loss"] - exact.history()["loss"]).abs().max() > 0.5
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"tokens": 0}, "1 token or more; not 0"),
+        ({"budget": 0}, "budget must be 1 evaluation or more; not 0"),
+        ({"init": "ones"}, "'zeros', 'vocabulary' or 'text:SOME TEXT'; not 'ones'"),
+        ({"readout": "mode"}, "must be one of 'expected', 'greedy', 'sampled'; not 'mode'"),
+        ({"constants": "mine"}, "must be one of 'anchor'"),
+        ({"subspace": -1}, "0 \\(full\\) or more dimensions; not -1"),
+        ({"seed": -1}, "seed must be 0 or more"),
+    ],
+)
+def test_settings_out_of_range_are_refused_in_a_sentence(settings, sentence, tmp_path):
+    """The value seen and what was expected stand in the message."""
+    with pytest.raises(SpecificationError, match=sentence):
+        bba.fit("SAU", runs=tmp_path, **settings)
+
+
+def test_a_model_that_answers_nan_is_refused(tmp_path):
+    """Broken weights give one sentence that names the model, before any search."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    folder = save_small_model("llama", tmp_path / "broken")
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    with torch.no_grad():
+        model.model.layers[0].mlp.up_proj.weight[0, 0] = float("nan")
+    model.save_pretrained(folder)
+    with pytest.raises(ModelError, match="not finite"):
+        bba.fit("SAU", runs=tmp_path, model=str(folder), optimizer="random", budget=16)
+
+
+def test_a_run_whose_prompts_all_fail_stops_resumable(tmp_path):
+    """Prompts that overflow are failures; after three such batches the run says so."""
+    huge = {"alpha": 1e45, "optimizer": "random", "budget": 100}
+    for _ in range(2):  # the second time it goes on from the journal, and comes to the same end
+        with pytest.raises(RunError, match="The last 3 batches all failed"):
+            bba.fit("SAU", runs=tmp_path, **huge)
+    (run,) = bba.find_runs(tmp_path)
+    assert run.status == "failed" and run.history()["loss"].isna().all()
+    assert len(run.history()) == 96
+    with pytest.raises(RunError, match="no result yet"):
+        run.table()
+
+
+def test_a_torn_last_line_of_the_journal_is_forgotten(finished, tmp_path):
+    """What a kill left half written is evaluated again, and the end is the same."""
+    run = bba.fit("SAU", runs=tmp_path, **{**QUICK, "budget": 38})
+    with run.journal.path.open("ab") as file:
+        file.write(b'{"ids": [38, 39], "dig')
+    again = bba.fit("SAU", runs=tmp_path, **{**QUICK, "budget": 60})
+    assert len(again.history()) == 60
+
+
+def test_a_damaged_line_inside_the_journal_is_reported(tmp_path):
+    """A journal that was tampered with is not silently cut: file and line are named."""
+    run = bba.fit("SAU", runs=tmp_path, **QUICK)
+    lines = run.journal.path.read_bytes().splitlines(keepends=True)
+    run.journal.path.write_bytes(b"".join([lines[0], b"{}\n", *lines[2:]]))
+    with pytest.raises(RunError, match=r"journal\.jsonl, line 2: this line cannot be read"):
+        bba.fit("SAU", runs=tmp_path, **{**QUICK, "budget": 80})
+
+
+def test_a_journal_of_another_search_is_not_continued(tmp_path):
+    """Vectors that differ from those that were evaluated are noticed by their digest."""
+    run = bba.fit("SAU", runs=tmp_path, **QUICK)
+    lines = [json.loads(line) for line in run.journal.path.read_text().splitlines()]
+    lines[1]["digest"] = "0" * 16
+    run.journal.path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with pytest.raises(RunError, match="line 2: this search proposes other vectors"):
+        bba.fit("SAU", runs=tmp_path, **{**QUICK, "budget": 80})
+
+
+def test_a_folder_with_something_else_in_it_is_not_taken(tmp_path):
+    """A run never moves into a folder that is not its own."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("do not lose")
+    with pytest.raises(RunError, match="not empty and not a run"):
+        bba.fit("SAU", runs=tmp_path, name="mine", **QUICK)

@@ -1,0 +1,113 @@
+"""Real processes, really killed."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+
+FIT = (
+    "fit", "--country", "SAU", "--runs", "runs", "--name", "one", "--target-loss", "0",
+    "--optimizer", "cma-diagonal", "--budget", "200",
+)  # fmt: skip
+COMPARED = ("journal.jsonl", "result.json", "expert/adapter_model.safetensors", "expert/expert.json")
+
+
+def wait_until(condition, process, seconds=60.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.002)
+
+
+def lines(journal):
+    return journal.read_bytes().count(b"\n") if journal.exists() else 0
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """What the run ends with when nobody disturbs it."""
+    import subprocess
+    import sys
+
+    folder = tmp_path_factory.mktemp("undisturbed")
+    command = [sys.executable, "-m", "blackbox_align", *FIT]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return {name: (folder / "runs" / "one" / name).read_bytes() for name in COMPARED}
+
+
+def test_a_run_killed_several_times_ends_on_the_same_bits(
+    undisturbed, start_bbalign, bbalign, tmp_path
+):
+    """SIGKILL while the search runs and while the expert is written loses nothing at all."""
+    run = tmp_path / "runs" / "one"
+    for moment in (
+        lambda: (run / "run.json").exists(),
+        lambda: lines(run / "journal.jsonl") >= 1,
+        lambda: lines(run / "journal.jsonl") >= 7,
+        lambda: (run / ".expert.new").exists(),
+    ):
+        process = start_bbalign(*FIT)
+        wait_until(moment, process)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+    done = bbalign(*FIT)
+    assert done.returncode == 0, done.stderr
+    for name, content in undisturbed.items():
+        assert (run / name).read_bytes() == content, name
+    assert not list(run.glob(".*")), "nothing is left lying about"
+
+
+def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(undisturbed, start_bbalign, bbalign, tmp_path):
+    """Exit 130, one line with the command, the best prompt so far; then the same end."""
+    run = tmp_path / "runs" / "one"
+    process = start_bbalign(*FIT)
+    wait_until(lambda: lines(run / "journal.jsonl") >= 3, process)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "To continue: bbalign fit --country SAU" in errors and "Traceback" not in errors
+    assert (run / "expert" / "adapter_model.safetensors").exists()
+    shown = bbalign("show", run)
+    assert shown.returncode == 0 and "This run is interrupted" in shown.stderr
+    assert bbalign(*FIT).returncode == 0
+    for name, content in undisturbed.items():
+        assert (run / name).read_bytes() == content, name
+
+
+def test_two_processes_do_not_write_to_one_run(start_bbalign, bbalign, tmp_path):
+    """The second one is turned away with a sentence; the first goes on."""
+    first = start_bbalign(*FIT)
+    wait_until(lambda: lines(tmp_path / "runs" / "one" / "journal.jsonl") >= 1, first)
+    second = bbalign(*FIT)
+    assert second.returncode == 1 and "another process" in second.stderr
+    assert first.wait(timeout=60) == 0
+
+
+def test_a_full_disk_loses_nothing(undisturbed, bbalign, small_disk, tmp_path):
+    """When the disk fills up the run stops with a sentence, and goes on when there is room."""
+    import subprocess
+
+    disk = small_disk("120k")
+    arguments = [str(disk) if part == "runs" else part for part in FIT]
+    stopped = bbalign(*arguments)
+    assert stopped.returncode == 1 and "the disk is full" in stopped.stderr, stopped.stderr
+    assert "Traceback" not in stopped.stderr
+    assert lines(disk / "one" / "journal.jsonl") >= 1
+    subprocess.run(["mount", "-o", "remount,size=10m", str(disk)], check=True)
+    assert bbalign(*arguments).returncode == 0
+    for name in ("journal.jsonl", "expert/adapter_model.safetensors"):
+        assert (disk / "one" / name).read_bytes() == undisturbed[name], name
+
+
+def test_a_read_only_folder_is_refused_in_a_sentence(bbalign, small_disk):
+    """Nothing is evaluated when nothing can be kept."""
+    import subprocess
+
+    disk = small_disk("1m")
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    refused = bbalign("fit", "--country", "SAU", "--runs", disk)
+    assert refused.returncode == 1 and "read-only" in refused.stderr
+    assert "Traceback" not in refused.stderr
