@@ -19,13 +19,20 @@ says. The message is always one sentence or a few: what was seen, what was expec
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 
 class BlackboxAlignError(Exception):
     """The root of the tree: a user's mistake or a machine's trouble, never a bug of ours."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By its message: the arguments of the constructors below are not what an exception is pickled
+        # with, and an error that cannot be pickled hangs or hides in a pool of workers.
+        return _unpickled, (type(self), self.args), self.__dict__
 
 
 class UnknownNameError(BlackboxAlignError, LookupError):
@@ -84,9 +91,23 @@ class MissingDependencyError(BlackboxAlignError, ImportError):
 
 
 def nearest_names(name: str, known: Iterable[str], count: int = 3) -> list[str]:
-    """Up to ``count`` of the ``known`` names that look most like ``name``, best first."""
+    """Up to ``count`` of the ``known`` names that look most like ``name``, best first.
+
+    Names with a word that begins as ``name`` does come before those that are spelled alike: who asks
+    for "Saudi" means Saudi Arabia, not Sudan.
+    """
     by_folded: dict[str, str] = {}
     for candidate in known:
         by_folded.setdefault(candidate.casefold(), candidate)
-    close = get_close_matches(name.casefold(), by_folded, n=count, cutoff=0.6)
-    return [by_folded[folded] for folded in close]
+    asked = name.casefold().strip()
+    word = re.compile(rf"\b{re.escape(asked)}")
+    begun = [folded for folded in by_folded if asked and word.search(folded)]
+    begun.sort(key=lambda folded: (not folded.startswith(asked), len(folded)))
+    close = get_close_matches(asked, by_folded, n=count, cutoff=0.6)
+    return [by_folded[folded] for folded in dict.fromkeys([*begun, *close])][:count]
+
+
+def _unpickled(kind: type[BlackboxAlignError], args: tuple[Any, ...]) -> BlackboxAlignError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    return error

@@ -36,10 +36,12 @@ def write_json(path: Path, value: Any) -> None:
 
 def read_json(path: Path) -> Any:
     """The JSON value in ``path``; :class:`RunError` where there is none."""
-    with plain_errors(path):
-        text = path.read_text(encoding="utf-8")
     try:
+        with plain_errors(path):
+            text = path.read_text(encoding="utf-8")
         return json.loads(text)
+    except UnicodeDecodeError as error:
+        raise RunError(f"{path}: this is not UTF-8 text ({error.reason}).") from None
     except json.JSONDecodeError as error:
         raise RunError(
             f"{path}, line {error.lineno}: this is not valid JSON: {error.msg}."

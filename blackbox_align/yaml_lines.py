@@ -7,10 +7,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
+from yaml.reader import ReaderError
 
 from .errors import DataFileError
 
 Key = str | int
+
+_PLAIN_TAGS = {
+    f"tag:yaml.org,2002:{kind}"
+    for kind in ("bool", "float", "int", "map", "null", "seq", "str", "timestamp")
+}
 
 
 class YamlDocument:
@@ -22,34 +28,48 @@ class YamlDocument:
     def __init__(self, path: Path, text: str) -> None:
         self.path = path
         self._lines: dict[tuple[Key, ...], int] = {(): 1}
-        loader = yaml.SafeLoader(text)
         try:
+            loader = yaml.SafeLoader(text)
             node = loader.get_single_node()
             self.value: Any = None if node is None else self._convert(loader, node, ())
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            problem = getattr(error, "problem", None) or str(error)
-            line = mark.line + 1 if mark else None
-            raise DataFileError(path, line, f"this is not valid YAML: {problem}.") from error
-        finally:
-            loader.dispose()
+        except ReaderError as error:
+            line = text.count("\n", 0, error.position) + 1
+            message = f"the character {chr(error.character)!r} cannot stand in YAML; remove it."
+            raise DataFileError(path, line, message) from error
+        except yaml.MarkedYAMLError as error:
+            mark, problem = error.problem_mark, f"{error.problem}"
+            if error.context_mark and "stream" in problem:  # say what was opened, not where it ends
+                mark, problem = error.context_mark, f"{error.context}, {problem}"
+            place = mark.line + 1 if mark else None
+            raise DataFileError(path, place, f"this is not valid YAML: {problem}.") from error
+        except RecursionError:
+            message = "it refers to itself, or is nested too deeply."
+            raise DataFileError(path, None, message) from None
 
     def _convert(self, loader: yaml.SafeLoader, node: yaml.Node, place: tuple[Key, ...]) -> Any:
-        self._lines[place] = node.start_mark.line + 1
+        self._lines[place] = line = node.start_mark.line + 1
+        if node.tag not in _PLAIN_TAGS:
+            self._fail_at(line, f"the tag {node.tag!r} is not read here; write a plain value.")
         if isinstance(node, yaml.MappingNode):
             mapping: dict[Key, Any] = {}
             for key_node, value_node in node.value:
-                key = loader.construct_object(key_node, deep=True)
+                key = self._convert(loader, key_node, (*place, ""))
                 line = key_node.start_mark.line + 1
                 if isinstance(key, bool) or not isinstance(key, (str, int)):
-                    self._fail_at(line, f"{key!r} cannot be a key; put it in quotes.")
+                    written = key_node.value if isinstance(key_node, yaml.ScalarNode) else key
+                    self._fail_at(line, f"{written!r} cannot be a key; put it in quotes.")
                 if key in mapping:
                     self._fail_at(line, f"{key!r} stands here twice; remove one of them.")
-                mapping[key] = self._convert(loader, value_node, (*place, key))
+                here = (*place, key)
+                mapping[key] = self._convert(loader, value_node, here)
+                self._lines[here] = line  # the line of the key: a block begins on the next one
             return mapping
         if isinstance(node, yaml.SequenceNode):
             return [self._convert(loader, v, (*place, n)) for n, v in enumerate(node.value)]
-        return loader.construct_object(node, deep=True)
+        try:
+            return loader.construct_object(node, deep=True)
+        except ValueError as error:  # 2020-13-01 looks like a date, and is none
+            self._fail_at(line, f"{node.value!r} cannot be read ({error}); put it in quotes.")
 
     def fail(self, place: tuple[Key, ...], message: str) -> NoReturn:
         """Raise a :class:`DataFileError` at ``place``, or at the nearest thing around it."""
@@ -78,6 +98,8 @@ class YamlDocument:
                 (*place, key),
                 f"{key!r} must be {expected[kind]} ({what}), found {_kind(value)}.",
             )
+        if isinstance(value, str) and not value.strip():
+            self.fail((*place, key), f"{key!r} is blank here: {what}.")
         return value
 
     def only(self, mapping: Mapping[Key, Any], place: tuple[Key, ...], known: set[str]) -> None:
@@ -102,7 +124,9 @@ def read_text(path: Path) -> str:
     except IsADirectoryError:
         raise DataFileError(path, None, "this is a folder; name the file in it.") from None
     except UnicodeDecodeError as error:
-        raise DataFileError(path, None, f"this is not UTF-8 text ({error.reason}).") from None
+        line = error.object.count(b"\n", 0, error.start) + 1
+        message = f"this is not UTF-8 text ({error.reason}); save the file as UTF-8."
+        raise DataFileError(path, line, message) from None
     except OSError as error:
         raise DataFileError(path, None, f"it cannot be read: {error.strerror}.") from None
 

@@ -80,7 +80,7 @@ def fit_command(
     ] = 1.0,
     optimizer: Annotated[
         str, typer.Option(help="See `bbalign optimizers`.", rich_help_panel=_SEARCH)
-    ] = "cma-diagonal",
+    ] = "gauss-newton",
     option: Annotated[
         list[str] | None,
         typer.Option(

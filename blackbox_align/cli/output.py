@@ -88,4 +88,5 @@ def points(value: float | None, sign: bool = False) -> str:
     """A figure in index points, or a dash where there is none."""
     if value is None:
         return "-"
-    return f"{value:+.1f}" if sign else f"{value:.1f}"
+    rounded = round(value, 1) + 0.0  # no -0.0
+    return f"{rounded:+.1f}" if sign else f"{rounded:.1f}"

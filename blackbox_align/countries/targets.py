@@ -150,12 +150,19 @@ def read_targets(
     ]
     if not index_columns:
         raise DataFileError(path, header[0], "there is no index column; add PDI, IDV or your own.")
+    for n in index_columns:
+        if columns.index(columns[n]) < n:
+            message = f"the column {columns[n]} stands here twice; remove one of them."
+            raise DataFileError(path, header[0], message)
     figures: dict[str, tuple[float, ...]] = {}
     estimates = set()
     for line, cells in body:
         if len(cells) != len(columns):
             raise DataFileError(
-                path, line, f"{len(cells)} cells where the first line has {len(columns)}."
+                path,
+                line,
+                f"{len(cells)} cells where the first line has {len(columns)}; "
+                "leave a cell empty where there is no figure, and quote one that holds a separator.",
             )
         spelling = cells[country_column].strip()
         try:
@@ -220,39 +227,53 @@ def _figure(path: Path, line: int, column: str, cell: str) -> float:
         raise DataFileError(
             path,
             line,
-            f"{column} is {cell.strip()!r}, not a number; leave it empty if it is missing.",
+            f"{column} is {cell.strip()!r}, not a number; write one such as 64.5, leave the cell "
+            "empty if it is missing, or remove the column if it is no index.",
         )
     return value
 
 
 def _csv_rows(path: Path) -> list[tuple[int, list[str]]]:
-    """The non-empty rows with their line numbers, whatever separates the cells."""
+    """The non-empty rows with the lines they begin on, whatever separates the cells."""
     text = read_text(path)
     first = next((line for line in text.splitlines() if line.strip()), "")
     separator = max(_SEPARATORS, key=first.count)
     if separator not in first:
         raise DataFileError(path, 1, "expected a header such as 'country,PDI,IDV,MAS,UAI,LTO,IVR'.")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    rows, line = [], 1
     try:
-        return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                rows.append((line, row))
+            line = reader.line_num + 1
     except csv.Error as error:
-        raise DataFileError(path, reader.line_num, f"this is not a CSV table: {error}.") from None
+        message = f"this is not a CSV table: {error}; is a quotation mark not closed?"
+        raise DataFileError(path, line, message) from None
+    return rows
 
 
 def _json_rows(path: Path) -> list[tuple[int, list[str]]]:
-    """The comparison tool's JSON as rows: its IVR is under ``ind``, and 0 or -1 stand for missing."""
+    """The comparison tool's JSON as rows: its IVR is under ``ind``.
+
+    The edition of 2022 prints 0 for a missing figure. Later ones print -1 or nothing, and there a 0
+    is a figure (Pakistan's IVR).
+    """
     indices = {"PDI": "pdi", "IDV": "idv", "MAS": "mas", "UAI": "uai", "LTO": "lto", "IVR": "ind"}
+    text = read_text(path)
     try:
-        entries = json.loads(read_text(path))
+        entries = json.loads(text)
     except json.JSONDecodeError as error:
         raise DataFileError(path, error.lineno, f"this is not valid JSON: {error.msg}.") from None
     needed = {"title", *indices.values()}
-    rows = [(1, ["country", *indices])]
+    rows, place = [(1, ["country", *indices])], 0
     for number, entry in enumerate(entries if isinstance(entries, list) else [entries], start=1):
         if not isinstance(entry, dict) or not needed <= entry.keys():
             keys = ", ".join(sorted(needed))
             raise DataFileError(path, None, f"entry {number} needs the keys {keys}.")
-        values = [str(entry[key]) for key in indices.values()]
-        cells = ["" if value in ("0", "-1", "None") else value for value in values]
-        rows.append((number, [entry["title"], *cells]))
-    return rows
+        place = max(place, text.find(str(entry["title"]), place))
+        line = text.count("\n", 0, place) + 1
+        rows.append((line, [str(entry[key]) for key in ("title", *indices.values())]))
+    later = any(cell in ("-1", "", "None") for _, cells in rows for cell in cells)
+    missing = {"-1", "None"} if later else {"0"}
+    return [(line, ["" if cell in missing else cell for cell in cells]) for line, cells in rows]

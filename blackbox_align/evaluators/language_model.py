@@ -176,6 +176,7 @@ def _from_pretrained(
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     options: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
+    options["local_files_only"] = not Path(source).is_dir() and not _hub_answers(source, revision)
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
         model, found = AutoModelForCausalLM.from_pretrained(
@@ -191,6 +192,20 @@ def _from_pretrained(
             f"{missing[0]} for one. Fetch it again, or check its config.json."
         )
     return model, tokenizer
+
+
+def _hub_answers(name: str, revision: str | None) -> bool:
+    """Ask the hub once; transformers would try again for a minute where there is no network."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        HfApi().model_info(name, revision=revision, timeout=10)
+    except HfHubHTTPError:
+        return True  # it answered: what it has against the name is told when the model is loaded
+    except Exception:  # no network, or offline by choice: what was downloaded before is used
+        return False
+    return True
 
 
 def _why_not_loaded(name: str, error: Exception) -> str:

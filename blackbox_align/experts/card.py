@@ -76,4 +76,5 @@ model = PeftModel.from_pretrained(base_model, "this folder")
 def _points(value: float | None, sign: bool = False) -> str:
     if value is None:
         return "-"
-    return f"{value:+.1f}" if sign else f"{value:.1f}"
+    rounded = round(value, 1) + 0.0  # no -0.0
+    return f"{rounded:+.1f}" if sign else f"{rounded:.1f}"

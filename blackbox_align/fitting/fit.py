@@ -79,14 +79,13 @@ def fit(
     stopping = Stopping(budget, target_loss, patience, seconds)
     run = Run(Path(runs) / (name or specification.name))
     with run.locked():
-        run.begin(specification, stopping)
+        run.refuse_other_settings(specification)
         if run.status == "done" and run.record["stopping"] == asdict(stopping):
             return run
         study = Study.prepare(specification)
         search = _Search(run, study, stopping, on_progress or (lambda progress: None))
+        run.begin(specification, stopping, search.facts())
         try:
-            run.check_facts(search.facts())
-            run.update(status="running", stopping=asdict(stopping), versions=versions())
             search.replay()
             reason = search.go_on()
             search.finish("done", reason)

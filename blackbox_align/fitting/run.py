@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import cached_property
 from importlib.metadata import version
@@ -117,41 +117,35 @@ class Run:
 
     # -- writing ---------------------------------------------------------------------------------
 
-    def begin(self, specification: Specification, stopping: Stopping) -> None:
-        """Make the directory, or check that an existing one was made with the same settings."""
-        asked = specification.to_dict()
+    def refuse_other_settings(self, specification: Specification) -> None:
+        """Raise unless the folder is free, or holds a run with these settings."""
         if self.exists():
             self.load(self.path)  # refuses another format
-            refuse_changes(self.record["specification"], asked, self.path)
+            refuse_changes(self.record["specification"], specification.to_dict(), self.path)
+        elif any(p.name != "lock" and p.suffix != ".tmp" for p in self.path.iterdir()):
+            raise RunError(f"{self.path} is not empty and not a run; name another with --name.")
+
+    def begin(
+        self, specification: Specification, stopping: Stopping, facts: Mapping[str, Any]
+    ) -> None:
+        """Write ``run.json``; for an existing run, refuse ``facts`` that changed since."""
+        if self.exists():
+            refuse_changes(self.record["facts"], facts, self.path)
+            self.update(status="running", stopping=asdict(stopping), versions=versions())
             return
-        with plain_errors(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            if any(
-                p.name not in ("lock",) and not p.name.endswith(".tmp") for p in self.path.iterdir()
-            ):
-                raise RunError(
-                    f"{self.path} is not empty and not a run; name another folder with --name."
-                )
         self._write(
             {
                 "format": FORMAT,
                 "status": "running",
-                "specification": asked,
+                "specification": specification.to_dict(),
                 "stopping": asdict(stopping),
-                "facts": None,
+                "facts": dict(facts),
                 "versions": versions(),
                 "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
                 "seconds": 0.0,
                 "reason": None,
             }
         )
-
-    def check_facts(self, facts: Mapping[str, Any]) -> None:
-        """Record hashes and constants at first; afterwards refuse a run for which they changed."""
-        if self.record["facts"] is None:
-            self._write({**self.record, "facts": dict(facts)})
-        else:
-            refuse_changes(self.record["facts"], facts, self.path)
 
     def update(self, **changes: Any) -> None:
         """Write some entries of ``run.json`` anew."""
@@ -163,12 +157,16 @@ class Run:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the run: a second process that wants to write to it is turned away."""
+        """Hold the folder: a second process that wants to write to it is turned away.
+
+        If no run has begun in it by the end, because something asked was wrong, it goes again.
+        """
         from filelock import FileLock, Timeout
 
         with plain_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / "lock")
+            lock_file = self.path / "lock"
+            lock = FileLock(lock_file)
             try:
                 lock.acquire(timeout=0)
             except Timeout:
@@ -179,6 +177,10 @@ class Run:
         try:
             yield
         finally:
+            if not self.exists():
+                with suppress(OSError):
+                    lock_file.unlink()
+                    self.path.rmdir()
             lock.release()
 
 

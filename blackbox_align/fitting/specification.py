@@ -44,7 +44,7 @@ class Specification:
     dtype: str = "auto"
     device: str = "auto"
     trust_remote_code: bool = False
-    optimizer: str = "cma-diagonal"
+    optimizer: str = "gauss-newton"
     options: Mapping[str, Any] = field(default_factory=dict)
     tokens: int = 5
     subspace: int = 0

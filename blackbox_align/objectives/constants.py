@@ -40,8 +40,9 @@ class Constants:
 
 def check_policy(policy: str) -> tuple[str, str]:
     """Split ``anchor:USA`` into ``("anchor", "USA")``; refuse what is no policy."""
-    kind, _, argument = policy.partition(":")
-    if kind not in ("anchor", "zero", "given") or (kind == "given") > bool(argument):
+    kind, colon, argument = policy.partition(":")
+    fits = {"anchor": not colon or argument, "zero": not colon, "given": argument}
+    if not fits.get(kind):
         known = ", ".join(repr(p) for p in POLICIES)
         raise SpecificationError(f"The constants must be one of {known}; not {policy!r}.")
     return kind, argument

@@ -5,6 +5,8 @@ The format is that of ``surveys/vsm2013/survey.yaml``; ``docs/surveys.md`` expla
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files
@@ -65,7 +67,7 @@ def _parse(document: YamlDocument) -> Survey:
     )
     return Survey(
         name=name,
-        title=top.get("title", name),
+        title=document.require({"title": name} | top, (), "title", str, "what it is called"),
         version=document.require({"version": 1} | top, (), "version", int, "the wording's edition"),
         instruction=document.require(top, (), "instruction", str, "how answers are to be given"),
         items=items,
@@ -86,9 +88,17 @@ def _scales(document: YamlDocument, table: Mapping[Key, Any]) -> dict[str, Scale
                     (*place, label),
                     f"option {label!r} of scale {name!r} is {option!r}, not text; put it in quotes.",
                 )
-        labels = tuple(str(label) for label in options)
-        numbered = all(isinstance(label, int) for label in options)
-        codes = tuple(float(c) for c in (options if numbered else range(1, len(options) + 1)))
+        labels = tuple(str(label).strip() for label in options)
+        if len(set(labels)) < len(labels) or "" in labels:
+            document.fail(place, f"scale {name!r} needs labels that are distinct and not blank.")
+        numbered = [re.fullmatch(r"-?\d+", label) is not None for label in labels]
+        if any(numbered) and not all(numbered):
+            document.fail(
+                place,
+                f"scale {name!r} mixes numbers with other labels ({', '.join(labels)}), so their "
+                "codes are unclear; use whole numbers only, or other labels only (coded 1, 2, ...).",
+            )
+        codes = tuple(float(c) for c in (labels if all(numbered) else range(1, len(labels) + 1)))
         scales[str(name)] = Scale(str(name), labels, tuple(options.values()), codes)
     return scales
 
@@ -146,7 +156,8 @@ def _index(document: YamlDocument, name: str, entry: Any) -> Index:
     weights = document.require(entry, place, "weights", dict, "item: weight")
     document.only(entry, place, {"title", "weights"})
     for item_id, weight in weights.items():
-        if isinstance(weight, bool) or not isinstance(weight, (int, float)):
+        number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
+        if not number or not math.isfinite(weight):
             document.fail(
                 (*place, "weights", item_id),
                 f"the weight of {item_id!r} is {weight!r}, not a number.",

@@ -41,7 +41,9 @@ def item_means(
     if readout == "expected":
         return np.einsum("cio,io->ci", p, survey.codes)
     if readout == "greedy":
-        return np.take_along_axis(survey.codes[None], p.argmax(-1)[..., None], axis=-1)[..., 0]
+        likeliest = p.argmax(-1)[..., None]
+        codes = np.take_along_axis(survey.codes[None], likeliest, axis=-1)[..., 0]
+        return np.where(np.isfinite(p).all(-1), codes, np.nan)
     if readout == "sampled":
         if rng is None:
             raise SpecificationError(
@@ -55,14 +57,15 @@ def item_means(
 def _sampled_means(
     p: np.ndarray, codes: np.ndarray, respondents: int, temperature: float, rng: np.random.Generator
 ) -> np.ndarray:
-    if respondents < 1 or temperature <= 0:
+    if respondents < 1 or not 0 < temperature < np.inf:
         raise SpecificationError(
             f"A sample needs at least 1 respondent and a temperature above 0; "
             f"not {respondents} and {temperature:g}."
         )
     means = np.full(p.shape[:2], np.nan)
     answered = np.isfinite(p).all(axis=(1, 2))  # a failed candidate stays NaN, and draws nothing
-    sharpened = p[answered] ** (1 / temperature)
+    # Relative to the likeliest option, so that a low temperature does not make all of them 0.
+    sharpened = (p[answered] / p[answered].max(-1, keepdims=True)) ** (1 / temperature)
     sharpened /= sharpened.sum(axis=-1, keepdims=True)
     counts = rng.multinomial(respondents, sharpened)
     means[answered] = np.einsum("cio,io->ci", counts, codes) / respondents

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import sys
@@ -116,3 +117,25 @@ def test_the_version_is_printed(bbalign):
     from blackbox_align import __version__
 
     assert bbalign("--version").stdout.strip() == __version__
+
+
+def test_the_command_line_has_the_defaults_of_the_library():
+    """--help must not import the library, so the defaults stand twice: here they are compared."""
+    from dataclasses import fields
+
+    from blackbox_align.cli.fit import fit_command
+    from blackbox_align.fitting import Specification, Stopping
+
+    shown = {p.name: p.default for p in inspect.signature(fit_command).parameters.values()}
+    for kind in (Specification, Stopping):
+        for field in fields(kind):
+            if field.name not in ("country", "options"):
+                assert shown[field.name] == field.default, field.name
+
+
+def test_a_mistake_leaves_nothing_behind(bbalign, tmp_path):
+    """A model that cannot be loaded makes no run, so that the corrected command is free to."""
+    wrong = bbalign("fit", "--country", "SAU", "--model", "/nowhere/at/all", "--name", "mine")
+    assert wrong.returncode == 2 and not (tmp_path / "runs" / "mine").exists()
+    right = bbalign("fit", "--country", "SAU", "--name", "mine", *QUICK)
+    assert right.returncode == 0, right.stderr

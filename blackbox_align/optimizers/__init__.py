@@ -1,0 +1,28 @@
+"""Gradient-free optimizers behind one contract: arrays in, arrays out.
+
+>>> optimizer = create("cma", dimension=100, rng=numpy.random.default_rng(0))
+>>> candidates = optimizer.ask()
+>>> optimizer.tell(candidates, [Evaluation(loss(c.vector)) for c in candidates])
+>>> optimizer.recommend().vector
+"""
+
+from blackbox_align.optimizers.base import (
+    Candidate,
+    Capabilities,
+    Evaluation,
+    Optimizer,
+    ReplayedOptimizer,
+)
+from blackbox_align.optimizers.registry import Description, create, describe, names
+
+__all__ = [
+    "Candidate",
+    "Capabilities",
+    "Description",
+    "Evaluation",
+    "Optimizer",
+    "ReplayedOptimizer",
+    "create",
+    "describe",
+    "names",
+]

@@ -1,0 +1,226 @@
+"""Gauss-Newton without derivatives, on a Gaussian process of the residuals, in a trust region.
+
+The family is that of derivative-free least squares: DFO-LS (Cartis, Fiala, Marteau & Roberts
+2019) and its random subspaces (Cartis & Roberts 2021) fit a linear model of the residuals to
+earlier evaluations. Here the model is a Gaussian process per residual, as in Bayesian
+optimisation of composite functions (Astudillo & Frazier 2019), which bends where the residuals
+do and knows how noisy they are; the trust region is that of TuRBO (Eriksson et al. 2019) turned
+into a ball.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from blackbox_align.errors import OptimizerError
+from blackbox_align.optimizers.archive import Archive
+from blackbox_align.optimizers.base import (
+    Candidate,
+    Capabilities,
+    Evaluation,
+    Optimizer,
+    between,
+    positive,
+)
+from blackbox_align.optimizers.gaussian_process import GaussianProcess, fit
+
+SCALES = 2.0 ** np.arange(-3, 4)  # length scales on trial, in units of sqrt(dimension)
+NOISES = 10.0 ** np.arange(-6, 2)  # noise on trial, as a share of the variance
+STEPS = (1.0, 1.0, 0.5, 2.0)  # lengths of the steps of a batch, in trust radii
+
+
+class Fitted(NamedTuple):
+    """A model with its place in SCALES and NOISES, and the row of the archive it is seen from:
+    the best one, once the noise is smoothed away, with its loss."""
+
+    model: GaussianProcess
+    scale: int
+    noise: int
+    centre: int
+    loss: float
+
+
+class GaussNewton(Optimizer):
+    """Steps to where the model puts the smallest residuals, each with a little of the unknown.
+
+    An archive of evaluations (z_i, r_i) gives a model of r(z), exact in the directions that were
+    tried, flat in all others. A batch holds the Levenberg-Marquardt solution of the model in a
+    ball around the best point, and solutions that are moved at random by a share of their length:
+    each of those tries a new direction while it goes where the model points.
+
+    batch    candidates per batch
+    window   how many evaluations the archive holds; those farthest from the best one go first
+    spread   the first batch is N(0, spread^2 I) around 0, with 0 itself
+    radius   the first trust radius, in units of sqrt(dimension)
+    explore  the random part of a step, as a share of its length
+
+    Where the residuals prove noisy, the best point and the recommendation are those of the model,
+    not the luckiest draw.
+
+    Failed evaluations: they do not enter the archive. To the trust region they are steps that did
+    not improve; while none has succeeded yet, the spread is halved with each failed batch.
+    """
+
+    name = "gauss-newton"
+    capabilities = Capabilities(uses_residuals=True)
+    _state = ("centre", "delta", "spread", "scale", "noise", "round_told", "round_loss")
+
+    def __init__(
+        self,
+        dimension: int,
+        rng: np.random.Generator,
+        *,
+        budget: int | None = None,
+        batch: int = 12,
+        window: int = 300,
+        spread: float = 0.3,
+        radius: float = 0.5,
+        explore: float = 0.3,
+        floor: float = 1e-3, nfloor:float=0.1, full:int=0,
+    ) -> None:
+        super().__init__(dimension, rng, budget=budget)
+        self._batch = positive("batch", batch)
+        self.archive = Archive(positive("window", window), self.dimension)
+        self.spread = between("spread", spread, 0.0)
+        self.delta = between("radius", radius, 0.0) * float(np.sqrt(self.dimension))
+        self.explore = between("explore", explore, 0.0)
+        self.floor=floor;self.nfloor=nfloor;self.full=full
+        self.centre = 0
+        self.scale, self.noise = 3, 0
+        self.round_told = 0  # since the trust radius was last set
+        self.round_loss = np.inf
+        self._fitted: Fitted | None = None
+
+    @property
+    def batch(self) -> int:
+        return self._batch
+
+    # -- asking ----------------------------------------------------------------------------------
+
+    def _ask(self, ids: range) -> np.ndarray:
+        noise = self.rng.standard_normal((len(ids), self.dimension))
+        if len(self.archive) < 2:
+            vectors = self.spread * noise
+            if len(self.archive):
+                vectors += self.archive.Z[0]
+            elif ids.start == 0:
+                vectors[0] = 0.0
+            return vectors
+        if self._fitted is None:
+            self._fitted = self._fit(tune=True)
+            _, self.scale, self.noise, self.centre, loss = self._fitted
+            if self.round_told >= self._batch:
+                self._set_radius(loss)
+        lengths, place = np.unique(STEPS, return_inverse=True)
+        beta = np.array([self._solve(self._fitted.model, t * self.delta) for t in lengths])
+        centre = self.archive.Z[self.centre]
+        steps = beta @ self.archive.Z - beta.sum(axis=1, keepdims=True) * centre
+        vectors = np.empty_like(noise)
+        for row in range(len(ids)):
+            step = steps[place[row % len(STEPS)]]
+            length = max(float(np.linalg.norm(step)), self.floor * self.delta)
+            share = self.explore * length / np.sqrt(self.dimension) if row else 0.0
+            vectors[row] = centre + step + share * noise[row]
+        return vectors
+
+    def _fit(self, tune: bool) -> Fitted:
+        """The likeliest model with the present hyper-parameters or, to tune, their neighbours."""
+        archive = self.archive
+        gram = archive.gram_from(self.centre)
+        moves = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)) if tune else ((0, 0),)
+        if tune and len(archive)<=self.full: moves=[(a-self.scale,b-self.noise) for a in range(len(SCALES)) for b in range(len(NOISES))]
+        tried: list[tuple[GaussianProcess, int, int]] = []
+        for ds, dn in moves:
+            scale, noise = self.scale + ds, self.noise + dn
+            if 0 <= scale < len(SCALES) and 0 <= noise < len(NOISES):
+                length = float(SCALES[scale] * np.sqrt(self.dimension))
+                model = fit(gram, archive.R, length, float(NOISES[noise]))
+                if model is not None:
+                    tried.append((model, scale, noise))
+        if not tried:
+            raise OptimizerError("The model of the residuals is singular.")
+        model, scale, noise = max(tried, key=lambda item: item[0].likelihood)
+        R = archive.R - NOISES[noise] * model.weights if noise else archive.R
+        losses = np.abs(R).mean(axis=1)
+        centre = int(np.argmin(losses))
+        model = model.seen_from(archive.gram_from(centre))
+        return Fitted(model, scale, noise, centre, float(losses[centre]))
+
+    def _set_radius(self, loss: float) -> None:
+        if loss < 0.7 * self.round_loss:
+            self.delta *= 1.6
+        elif loss >= 0.999 * self.round_loss:
+            self.delta *= 0.6
+        if self.noise >= 3: self.delta=max(self.delta,self.nfloor*np.sqrt(self.dimension))
+        self.round_told, self.round_loss = 0, loss
+
+    def _solve(self, model: GaussianProcess, radius: float) -> np.ndarray:
+        """Levenberg-Marquardt on the model within ``radius`` of the centre; (N,) coefficients."""
+        beta = np.zeros(len(model.gram))
+        damping = 1e-3
+        mu, C = model.predict(beta)
+        merit = mu @ mu
+        for _ in range(12):
+            # The shortest step, from the right inverse of J: m is small beside the dimension.
+            JJ = C @ model.gram @ C.T
+            ridge = (damping * np.trace(JJ) / len(JJ) + 1e-300) * np.eye(len(JJ))
+            trial = beta - C.T @ np.linalg.solve(JJ + ridge, mu)
+            length = np.sqrt(max(trial @ model.gram @ trial, 0.0))
+            if length > radius:
+                trial *= radius / length
+            trial_mu, trial_C = model.predict(trial)
+            trial_merit = trial_mu @ trial_mu
+            if trial_merit < merit:
+                small = merit - trial_merit < 1e-4 * merit
+                beta, mu, C, merit = trial, trial_mu, trial_C, trial_merit
+                damping = max(0.3 * damping, 1e-6)
+                if small:
+                    break
+            else:
+                damping *= 8
+                if damping > 1e3:
+                    break
+        return beta
+
+    # -- telling ---------------------------------------------------------------------------------
+
+    def _tell(self, candidates: list[Candidate], evaluations: list[Evaluation]) -> None:
+        good = [
+            (candidate, evaluation.residuals)
+            for candidate, evaluation in zip(candidates, evaluations, strict=True)
+            if evaluation.residuals is not None
+        ]
+        self.round_told += len(candidates)
+        if good:
+            self._archive([c for c, _ in good], np.array([r for _, r in good]))
+        elif not len(self.archive) and self.round_told >= self._batch:
+            self.spread /= 2
+            self.round_told = 0
+
+    def _archive(self, candidates: list[Candidate], residuals: np.ndarray) -> None:
+        archive = self.archive
+        if len(archive) and residuals.shape[1] != archive.R.shape[1]:
+            raise OptimizerError(
+                f"{self.name} was told {archive.R.shape[1]} residuals and now "
+                f"{residuals.shape[1]}: their number must not change."
+            )
+        vectors = np.array([candidate.vector for candidate in candidates])
+        archive.add([candidate.id for candidate in candidates], vectors, residuals, self.centre)
+        self._fitted = None
+
+    def recommend(self) -> Candidate:
+        best = super().recommend()
+        if not self.noise or len(self.archive) < 2:
+            return best
+        centre = self._fit(tune=False).centre
+        return Candidate(int(self.archive.ids[centre]), self.archive.Z[centre].copy())
+
+    def _save(self) -> dict[str, Any]:
+        return {**super()._save(), "archive": self.archive.save()}
+
+    def _load(self, state: dict[str, Any]) -> None:
+        super()._load(state)
+        self.archive.load(state["archive"])
+        self._fitted = None

@@ -1,0 +1,1 @@
+"""Test classes that ship with the package, for plug-ins; they need pytest."""

@@ -1,0 +1,316 @@
+"""The contract of :mod:`blackbox_align.optimizers` as a test class, for ours and for yours.
+
+A plug-in's whole test file::
+
+    from blackbox_align.testing.optimizers import OptimizerContract
+
+    class TestMine(OptimizerContract):
+        name = "mine"
+
+Run it with pytest. ``options``, ``budget`` and ``dimension`` may be set beside ``name``; an
+optimizer that is not registered overrides :meth:`OptimizerContract.create`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from blackbox_align.errors import OptimizerError
+from blackbox_align.optimizers import Candidate, Evaluation, Optimizer, create
+from blackbox_align.optimizers.state import dumps, loads
+
+
+class Quadratic:
+    """Residuals ``(z_i - c_i)^2``, whose mean is the loss: smooth, one minimum, loss 0 there."""
+
+    def __init__(self, dimension: int) -> None:
+        self.centre = np.linspace(-1.0, 1.0, dimension)
+
+    def __call__(self, vector: np.ndarray) -> Evaluation:
+        residuals = (vector - self.centre) ** 2
+        if not np.isfinite(residuals.mean()):
+            return Evaluation.failed("overflow")
+        return Evaluation(float(residuals.mean()), residuals)
+
+    def of(self, candidates: Sequence[Candidate]) -> list[Evaluation]:
+        return [self(candidate.vector) for candidate in candidates]
+
+
+class OptimizerContract:
+    """What must hold for every optimizer; a subclass says which one in ``name``."""
+
+    name: ClassVar[str]
+    options: ClassVar[dict[str, Any]] = {}
+    dimension: ClassVar[int] = 8
+    budget: ClassVar[int] = 600
+    improvement: ClassVar[float] = 0.7
+    """What share of the first losses' median a search must get below on the quadratic."""
+
+    def create(self, seed: int = 1) -> Optimizer:
+        rng = np.random.default_rng(seed)
+        return create(self.name, self.dimension, rng, budget=self.budget, **self.options)
+
+    # -- asking and telling ----------------------------------------------------------------------
+
+    def test_ids_count_up_from_zero_and_vectors_have_the_dimension(self) -> None:
+        """Candidates are numbered 0, 1, 2 ... over all asks; vectors are finite float64."""
+        optimizer = self.create()
+        problem = Quadratic(self.dimension)
+        ids: list[int] = []
+        for _ in range(3):
+            candidates = optimizer.ask()
+            for candidate in candidates:
+                assert candidate.vector.shape == (self.dimension,)
+                assert candidate.vector.dtype == np.float64
+                assert np.isfinite(candidate.vector).all()
+            ids += [candidate.id for candidate in candidates]
+            optimizer.tell(candidates, problem.of(candidates))
+        assert ids == list(range(len(ids)))
+
+    def test_any_number_is_given(self) -> None:
+        """ask(n) gives n candidates, for n below and above the natural batch."""
+        optimizer = self.create()
+        if not optimizer.capabilities.any_number:
+            pytest.skip("declared: natural batches only")
+        problem = Quadratic(self.dimension)
+        for n in (1, 3, 45, 2):
+            candidates = optimizer.ask(n)
+            assert len(candidates) == n
+            optimizer.tell(candidates, problem.of(candidates))
+
+    def test_a_quadratic_improves(self) -> None:
+        """The recommendation after the budget is far better than the first candidates."""
+        optimizer = self.create()
+        problem = Quadratic(self.dimension)
+        first = _run(optimizer, problem, 20)
+        _run(optimizer, problem, self.budget)
+        best = problem(optimizer.recommend().vector).loss
+        losses = [e.loss for _, e in first if e.loss is not None]
+        assert best is not None and best < self.improvement * float(np.median(losses))
+
+    def test_a_caller_cannot_change_what_was_asked(self) -> None:
+        """Vectors are read-only: an evaluator that scribbles in one is told so."""
+        candidate = self.create().ask(1)[0]
+        with pytest.raises(ValueError):
+            candidate.vector[0] = 1.0
+
+    def test_some_candidates_are_never_told(self) -> None:
+        """A partial tell is taken, and the search goes on without the rest."""
+        optimizer = self.create()
+        if not optimizer.capabilities.partial_tell:
+            pytest.skip("declared: every candidate must be told")
+        problem = Quadratic(self.dimension)
+        for _ in range(8):
+            candidates = optimizer.ask(10)[::2]
+            optimizer.tell(candidates, problem.of(candidates))
+        assert optimizer.told == 40
+        optimizer.recommend()
+
+    def test_tells_come_late_and_in_any_order(self) -> None:
+        """Candidates of an earlier ask may be told after later ones, in any order."""
+        optimizer = self.create()
+        if not optimizer.capabilities.out_of_order_tell:
+            pytest.skip("declared: tells must come in order")
+        problem = Quadratic(self.dimension)
+        late: list[Candidate] = []
+        order = random.Random(3)
+        for _ in range(12):
+            late += optimizer.ask(6)
+            order.shuffle(late)
+            now, late = late[:5], late[5:]
+            optimizer.tell(now, problem.of(now))
+        optimizer.tell(late, problem.of(late))
+        assert optimizer.told == optimizer.asked == 72
+
+    def test_a_candidate_is_told_once(self) -> None:
+        """A second tell of a candidate, and a doubled one within a tell, are refused."""
+        optimizer = self.create()
+        candidates = optimizer.ask(1)
+        evaluations = Quadratic(self.dimension).of(candidates)
+        with pytest.raises(OptimizerError, match="once"):
+            optimizer.tell(candidates * 2, evaluations * 2)
+        optimizer.tell(candidates, evaluations)
+        with pytest.raises(OptimizerError, match="once"):
+            optimizer.tell(candidates, evaluations)
+        assert optimizer.told == 1
+
+    def test_an_unknown_candidate_is_refused(self) -> None:
+        """A candidate that was never asked is refused, and nothing of that tell is taken."""
+        optimizer = self.create()
+        candidates = optimizer.ask(1)
+        stranger = Candidate(99, np.zeros(self.dimension))
+        evaluation = Quadratic(self.dimension)(stranger.vector)
+        with pytest.raises(OptimizerError, match="unknown"):
+            optimizer.tell([*candidates, stranger], [evaluation, evaluation])
+        assert optimizer.told == 0
+
+    # -- failures --------------------------------------------------------------------------------
+
+    def test_nothing_is_recommended_before_a_success(self) -> None:
+        """recommend() raises until one evaluation has succeeded."""
+        optimizer = self.create()
+        with pytest.raises(OptimizerError, match="recommend"):
+            optimizer.recommend()
+        candidates = optimizer.ask(1)
+        optimizer.tell(candidates, [Evaluation.failed("out of memory")])
+        with pytest.raises(OptimizerError, match="recommend"):
+            optimizer.recommend()
+
+    def test_a_search_survives_when_all_fail_at_once(self) -> None:
+        """Three batches that fail to the last candidate do not end or break the search."""
+        optimizer = self.create()
+        problem = Quadratic(self.dimension)
+        for _ in range(3):
+            candidates = optimizer.ask()
+            optimizer.tell(candidates, [Evaluation.failed("worker lost")] * len(candidates))
+        assert not optimizer.stop()
+        losses = [e.loss for _, e in _run(optimizer, problem, self.budget // 2) if e.loss is not None]
+        best = problem(optimizer.recommend().vector).loss
+        assert best is not None and best <= min(losses)
+
+    def test_failures_among_successes_do_no_harm(self) -> None:
+        """With every third evaluation failing the quadratic still improves."""
+        optimizer = self.create()
+        problem = Quadratic(self.dimension)
+        told = _run(optimizer, problem, self.budget, failing=3)
+        losses = [e.loss for _, e in told if e.loss is not None]
+        best = problem(optimizer.recommend().vector).loss
+        assert best is not None and best < float(np.median(losses[:20]))
+
+    def test_its_treatment_of_failures_is_stated(self) -> None:
+        """The docstring says what the algorithm does about a failed evaluation."""
+        assert "Failed evaluations:" in (type(self.create()).__doc__ or "")
+
+    # -- seeds and resumption --------------------------------------------------------------------
+
+    def test_the_same_seed_gives_the_same_bits(self) -> None:
+        """Two optimizers with one seed and the same tells propose the same vectors."""
+        problem = Quadratic(self.dimension)
+        _same(self._trace(self.create(1), problem), self._trace(self.create(1), problem))
+
+    def test_another_seed_gives_other_vectors(self) -> None:
+        """Two seeds do not lead to the same vectors, unless nothing is drawn at random."""
+        problem = Quadratic(self.dimension)
+        one, two = self._trace(self.create(1), problem), self._trace(self.create(2), problem)
+        differ = any(not np.array_equal(a, b) for a, b in zip(one, two, strict=False))
+        assert differ == self.create().capabilities.stochastic
+
+    def test_global_generators_are_neither_read_nor_written(self) -> None:
+        """Stray draws from numpy's and Python's global generators change nothing, nor does it
+        draw from them."""
+        problem = Quadratic(self.dimension)
+        quiet = self._trace(self.create(1), problem)
+        np.random.seed(7)
+        random.seed(7)
+        before = (np.random.get_state()[1].copy(), random.getstate())  # type: ignore[index, union-attr]
+        again = self._trace(self.create(1), problem)
+        after = (np.random.get_state()[1], random.getstate())  # type: ignore[index, union-attr]
+        assert np.array_equal(before[0], after[0]) and before[1] == after[1]
+        _same(quiet, again)
+
+    def test_a_killed_run_is_resumed_by_replaying_its_tells(self) -> None:
+        """A new optimizer that is told the same again goes on with the same bits."""
+        problem = Quadratic(self.dimension)
+        one = self.create(1)
+        history = [_step(one, problem) for _ in range(5)]
+        two = self.create(1)
+        for told in history:
+            candidates = two.ask(len(told))
+            two.tell(candidates, [evaluation for _, evaluation in told])
+        _same(self._trace(one, problem), self._trace(two, problem))
+
+    def test_a_saved_state_goes_on_with_the_same_bits(self) -> None:
+        """State, as text and back, into a fresh optimizer: the same from there, pending told."""
+        one, two = self.create(1), self.create(1)
+        if not one.capabilities.exact_resume:
+            pytest.skip("declared: cannot resume exactly")
+        problem = Quadratic(self.dimension)
+        for _ in range(5):
+            _step(one, problem)
+        pending = one.ask(4 if one.capabilities.any_number else 1)
+        one.tell(pending[:1], [Evaluation.failed("timeout")])
+        two.load_state_dict(loads(dumps(one.state_dict())))
+        if one.capabilities.out_of_order_tell:
+            _same([c.vector for c in one.ask(3)], [c.vector for c in two.ask(3)])
+            for optimizer in (one, two):
+                optimizer.tell(pending[3:], problem.of(pending[3:]))
+        assert (two.asked, two.told) == (one.asked, one.told)
+        _same(self._trace(one, problem), self._trace(two, problem))
+        assert one.recommend().id == two.recommend().id
+        assert np.array_equal(one.recommend().vector, two.recommend().vector)
+
+    def test_a_saved_state_is_a_copy(self) -> None:
+        """What happens after state_dict() does not change the state that was taken."""
+        optimizer = self.create(1)
+        problem = Quadratic(self.dimension)
+        _step(optimizer, problem)
+        state = optimizer.state_dict()
+        text = dumps(state)
+        for _ in range(4):
+            _step(optimizer, problem)
+        assert dumps(state) == text
+
+    def test_a_state_of_another_dimension_is_refused(self) -> None:
+        """A state does not load into an optimizer of another dimension."""
+        optimizer = self.create(1)
+        state = {**optimizer.state_dict(), "dimension": self.dimension + 1}
+        with pytest.raises(OptimizerError, match="dimension"):
+            self.create(1).load_state_dict(state)
+
+    # -- ending ----------------------------------------------------------------------------------
+
+    def test_the_budget_ends_the_search(self) -> None:
+        """stop() names the budget once as many evaluations were told."""
+        optimizer = self.create()
+        problem = Quadratic(self.dimension)
+        assert optimizer.stop() == {}
+        _run(optimizer, problem, self.budget)
+        assert optimizer.told >= self.budget and "budget" in optimizer.stop()
+
+    def _trace(self, optimizer: Optimizer, problem: Quadratic) -> list[np.ndarray]:
+        """The vectors of a search of several batches, one step of it with a failure."""
+        vectors: list[np.ndarray] = []
+        step = 0
+        while step < 6 or len(vectors) < 30:
+            step += 1
+            candidates = optimizer.ask()
+            evaluations = problem.of(candidates)
+            if step == 2:
+                evaluations[0] = Evaluation.failed("timeout")
+            optimizer.tell(candidates, evaluations)
+            vectors += [candidate.vector for candidate in candidates]
+        return vectors
+
+
+def _step(optimizer: Optimizer, problem: Quadratic) -> list[tuple[Candidate, Evaluation]]:
+    candidates = optimizer.ask()
+    evaluations = problem.of(candidates)
+    optimizer.tell(candidates, evaluations)
+    return list(zip(candidates, evaluations, strict=True))
+
+
+def _run(
+    optimizer: Optimizer, problem: Quadratic, evaluations: int, failing: int = 0
+) -> list[tuple[Candidate, Evaluation]]:
+    """Ask and tell until ``evaluations`` were told in all; every ``failing``-th one fails."""
+    history: list[tuple[Candidate, Evaluation]] = []
+    while optimizer.told < evaluations:
+        candidates = optimizer.ask()
+        told = [
+            Evaluation.failed("timeout") if failing and c.id % failing == 0 else problem(c.vector)
+            for c in candidates
+        ]
+        optimizer.tell(candidates, told)
+        history += zip(candidates, told, strict=True)
+    return history
+
+
+def _same(one: list[np.ndarray], two: list[np.ndarray]) -> None:
+    assert len(one) == len(two)
+    for number, (a, b) in enumerate(zip(one, two, strict=True)):
+        assert np.array_equal(a, b), f"vector {number} differs by up to {np.abs(a - b).max()}"

@@ -1,0 +1,101 @@
+"""The constants of a study: the policies, and what a file of them may hold."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from blackbox_align.errors import DataFileError, SpecificationError
+from blackbox_align.objectives import Constants
+from blackbox_align.objectives.constants import anchored, check_policy, given
+
+INDICES = ("PDI", "IDV", "MAS")
+GOOD = "PDI: 12.5\nIDV: -3\nMAS: 0\n"
+
+
+@pytest.mark.parametrize(
+    ("policy", "parts"),
+    [
+        ("zero", ("zero", "")),
+        ("anchor", ("anchor", "")),
+        ("anchor:USA", ("anchor", "USA")),
+        ("anchor:South Korea", ("anchor", "South Korea")),
+        ("given:my/constants.yaml", ("given", "my/constants.yaml")),
+        ("given:C:/constants.yaml", ("given", "C:/constants.yaml")),
+    ],
+)
+def test_the_policies_are_told_apart(policy, parts):
+    """A policy is its kind and, behind the colon, a country or a file."""
+    assert check_policy(policy) == parts
+
+
+@pytest.mark.parametrize(
+    "policy", ["", "none", "Zero", "given", "given:", "anchor:", "zero:", "zero:5", ":USA"]
+)
+def test_what_is_no_policy_is_refused(policy):
+    """Anything else is a SpecificationError that lists the policies."""
+    with pytest.raises(
+        SpecificationError, match="'anchor', 'anchor:COUNTRY', 'zero', 'given:FILE'"
+    ):
+        check_policy(policy)
+
+
+def test_an_anchor_places_the_reference_sample_on_its_figures():
+    """Raw scores plus the anchored constants are the reference figures; a gap shifts nothing."""
+    raw, reference = np.array([10.0, -20.0, 5.0]), np.array([60.0, 46.0, np.nan])
+    constants = anchored("anchor:USA", raw, reference)
+    assert constants == Constants("anchor:USA", (50.0, 66.0, 0.0))
+    np.testing.assert_array_equal((raw + constants.array())[:2], reference[:2])
+
+
+@pytest.fixture
+def read(tmp_path):
+    def from_text(text):
+        path = tmp_path / "constants.yaml"
+        path.write_text(text)
+        return given(f"given:{path}", path, INDICES)
+
+    return from_text
+
+
+def test_given_constants_come_in_the_order_of_the_survey(read, tmp_path):
+    """A file with one number per index is read in any order, and the policy names the file."""
+    constants = read("MAS: 0\nPDI: 12.5\nIDV: -3\n")
+    assert constants == Constants(f"given:{tmp_path / 'constants.yaml'}", (12.5, -3.0, 0.0))
+    assert constants.array().dtype == np.float64
+
+
+MISTAKES = {
+    "constants per country, by index": (
+        GOOD.replace("12.5", "{SAU: 10, USA: 20}"), 1, "shared by all countries of a study"
+    ),
+    "constants per country, by country": (
+        GOOD + "SAU: {PDI: 1}\n", 4, "with one per country every target is reachable"
+    ),
+    "constants per country, as a list": (GOOD.replace("-3", "[1, 2]"), 2, r"IDV is \[1, 2\], not a"),
+    "missing index": ("PDI: 1\n", 1, "the constants of IDV, MAS are missing; write 0 for no shift"),
+    "unknown index": (GOOD + "JOY: 1\n", 4, r"'JOY' is no index of this survey \(PDI, IDV, MAS\)"),
+    "text": (GOOD.replace("-3", "low"), 2, "the constant of IDV is 'low', not a number"),
+    "nothing": (GOOD.replace("-3", ""), 2, "the constant of IDV is None, not a number"),
+    "yes": (GOOD.replace("-3", "yes"), 2, "the constant of IDV is True, not a number"),
+    "not finite": (GOOD.replace("-3", ".inf"), 2, "the constant of IDV is inf, not a number"),
+    "twice": (GOOD + "PDI: 1\n", 4, "'PDI' stands here twice"),
+    "a list": ("- 1\n- 2\n", 1, "expected one line per index, such as 'PDI: 12.5'"),
+    "empty": ("", 1, "expected one line per index"),
+    "broken": ("PDI: [1\n", 1, "not valid YAML"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_in_the_file_gets_line_and_mend(mistake, read, tmp_path):
+    """Every mistake, one constant per country among them, is refused with file, line and mend."""
+    text, line, sentence = MISTAKES[mistake]
+    with pytest.raises(DataFileError, match=sentence) as caught:
+        read(text)
+    assert (caught.value.line, caught.value.path) == (line, tmp_path / "constants.yaml")
+
+
+def test_a_missing_file_gets_a_sentence(tmp_path):
+    """A file that is not there is a DataFileError."""
+    with pytest.raises(DataFileError, match="there is no such file"):
+        given("given:none.yaml", tmp_path / "none.yaml", INDICES)

@@ -1,0 +1,32 @@
+"""nevergrad's optimizers keep the contract: a handful always, all of them in the slow set."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("nevergrad")
+
+from blackbox_align.optimizers.nevergrad_bridge import nevergrad_names
+from blackbox_align.testing.optimizers import OptimizerContract
+
+HANDFUL = ["CMA", "TwoPointsDE", "OnePlusOne", "PSO", "NGOpt", "Cobyla", "ScrHammersleySearch"]
+
+
+class NevergradContract(OptimizerContract):
+    budget = 300
+    improvement = 1.0  # some are one-shot designs, which do not search
+
+    @pytest.fixture(autouse=True)
+    def choose(self, name: str) -> None:
+        self.name = f"ng:{name}"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", HANDFUL)
+class TestAHandful(NevergradContract):
+    """One of each kind."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in nevergrad_names() if name not in HANDFUL])
+class TestAllOthers(NevergradContract):
+    """The rest of the registry."""
