@@ -18,6 +18,7 @@ from .errors import BlackboxAlignError
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .assessment import score
     from .countries import countries, find_country, load_targets, target_sets
     from .experts import Expert, read_expert
     from .fitting import Run, find_runs, fit
@@ -35,6 +36,7 @@ _HOMES = {
     "load_survey": "surveys",
     "load_targets": "countries",
     "read_expert": "experts",
+    "score": "assessment",
     "target_sets": "countries",
 }
 
@@ -51,6 +53,7 @@ __all__ = [
     "load_survey",
     "load_targets",
     "read_expert",
+    "score",
     "target_sets",
 ]
 

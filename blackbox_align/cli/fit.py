@@ -26,7 +26,12 @@ _MODEL, _SEARCH, _SURVEY, _END, _RUN = (
 
 def fit_command(
     country: Annotated[
-        str, typer.Option(help="Code, name or alias; see `bbalign countries`.", show_default=False)
+        list[str],
+        typer.Option(
+            help="Code, name or alias; repeat for several, which share one search. "
+            "Also all, or a continent.",
+            show_default=False,
+        ),
     ],
     model: Annotated[
         str,
@@ -102,6 +107,12 @@ def fit_command(
         str, typer.Option(help="Start: zeros, vocabulary or text:TEXT.", rich_help_panel=_SEARCH)
     ] = "zeros",
     seed: Annotated[int, typer.Option(help="Same seed, same result.", rich_help_panel=_SEARCH)] = 0,
+    warm_start: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="A run to start from: its evaluations count.", rich_help_panel=_SEARCH
+        ),
+    ] = None,
     budget: Annotated[
         int, typer.Option(help="Evaluations of one candidate at most.", rich_help_panel=_END)
     ] = 2000,
@@ -136,7 +147,7 @@ def fit_command(
     try:
         from ..fitting import fit
 
-        with _progress_bar(country) as on_progress:
+        with _progress_bar(", ".join(country)) as on_progress:
             run = fit(
                 country,
                 runs=runs,
@@ -164,6 +175,7 @@ def fit_command(
                 respondents=respondents,
                 temperature=temperature,
                 seed=seed,
+                warm_start=warm_start,
             )
     except KeyboardInterrupt:
         again = shlex.join(["bbalign", *sys.argv[1:]])

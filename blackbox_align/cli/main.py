@@ -13,6 +13,7 @@ from .fit import fit_command
 from .lists import countries_command, models_command, optimizers_command, surveys_command
 from .output import stderr
 from .runs import runs_command, show_command
+from .score import score_command
 
 app = typer.Typer(
     name="bbalign",
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 app.command("fit")(fit_command)
 app.command("show")(show_command)
+app.command("score")(score_command)
 app.command("runs")(runs_command)
 app.command("countries")(countries_command)
 app.command("surveys")(surveys_command)

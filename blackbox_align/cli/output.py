@@ -48,9 +48,61 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: st
 
 def print_result(result: Mapping[str, Any], path: str) -> None:
     """The final table of a fit, with everything that has to stand beside it."""
+    if "countries" in result:
+        _print_countries(result, path)
+    else:
+        print_country(result, f"{path}/expert")
+
+
+def _print_countries(result: Mapping[str, Any], path: str) -> None:
+    """One row per country; one that was not reached says which index is farthest off."""
     from rich.markup import escape
 
-    targets, constants = result["targets"], result["constants"]
+    results, enough = result["countries"], result["target_loss"]
+    rows = []
+    for one in results:
+        errors = one["errors"]
+        worst = max(one["table"], key=lambda row: abs(row["error"] or 0.0))
+        reached = one["reached_after"]
+        rows.append(
+            (
+                f"{one['country']}  {one['country_name']}",
+                *(points(errors[c]) for c in ("unprompted", "country_in_text", "fitted")),
+                f"{reached:,}" if reached else "-",
+                "" if reached else f"{worst['index']} {points(worst['error'], sign=True)}",
+            )
+        )
+    means = (
+        points(sum(one["errors"][c] for one in results) / len(results))
+        for c in ("unprompted", "country_in_text", "fitted")
+    )
+    rows.append(("[bold]mean[/]", *means, f"{result['reached']} of {len(results)}", ""))
+    screen = stdout()
+    screen.print(f"[bold]Mean absolute error[/] in {escape(results[0]['targets']['title'])}\n")
+    columns = (
+        "country",
+        "un-\nprompted",
+        "country\nin text",
+        "fitted",
+        f"{enough:g} reached\nafter",
+    )
+    print_table((*columns, "farthest\nindex"), rows, right="1234")
+    screen.print()
+    screen.print(
+        f"{result['evaluations']:,} evaluations in all by {results[0]['optimizer']}, "
+        f"seed {results[0]['seed']}; stopped because {result['reason']}."
+    )
+    _print_notes(results[0])
+    screen.print(
+        f"Experts: {escape(path)}/experts; a country's table: bbalign show {path} --country"
+    )
+
+
+def print_country(result: Mapping[str, Any], expert: str) -> None:
+    """The table of one country, index by index."""
+    from rich.markup import escape
+
+    targets = result["targets"]
     screen = stdout()
     screen.print(f"[bold]{result['country_name']}[/] in {escape(targets['title'])}\n")
     rows = [
@@ -71,17 +123,24 @@ def print_result(result: Mapping[str, Any], path: str) -> None:
         f"{result['evaluations']:,} evaluations by {result['optimizer']}, seed {result['seed']}; "
         f"stopped because {result['reason']}."
     )
-    values = ", ".join(f"{name} {value:+.1f}" for name, value in constants["values"].items())
-    screen.print(f"Constants: {escape(constants['policy'])} ({values}).")
     if result["missing"]:
         screen.print(
             f"{targets['name']} has no figure for {', '.join(result['missing'])}: left out of the error."
         )
     if result["estimate"]:
         screen.print(f"The source calls its figures for {result['country_name']} an estimate.")
+    _print_notes(result)
+    screen.print(f"Expert: {escape(expert)}")
+
+
+def _print_notes(result: Mapping[str, Any]) -> None:
+    from rich.markup import escape
+
+    constants = result["constants"]
+    values = ", ".join(f"{name} {value:+.1f}" for name, value in constants["values"].items())
+    stdout().print(f"Constants: {escape(constants['policy'])} ({values}).")
     if result["disclaimer"]:
-        screen.print(f"[yellow]{escape(result['disclaimer'])}[/]")
-    screen.print(f"Expert: {escape(path)}/expert")
+        stdout().print(f"[yellow]{escape(result['disclaimer'])}[/]")
 
 
 def points(value: float | None, sign: bool = False) -> str:

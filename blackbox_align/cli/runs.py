@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .output import print_json, print_result, print_table, stderr
+from .output import print_country, print_json, print_result, print_table, stderr
 
 
 def runs_command(
@@ -23,7 +23,7 @@ def runs_command(
         rows.append(
             {
                 "run": str(run.path),
-                "country": run.specification.country,
+                "country": str(run.specification.country),
                 "model": run.specification.model,
                 "optimizer": run.specification.optimizer,
                 "seed": run.specification.seed,
@@ -49,15 +49,26 @@ def runs_command(
 
 def show_command(
     run: Annotated[Path, typer.Argument(help="The run's folder.", show_default=False)],
+    country: Annotated[
+        str | None,
+        typer.Option(help="One country of a run of several, index by index.", show_default=False),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Show the table of a run."""
+    from ..countries import find_country
     from ..fitting import Run
 
     shown = Run.load(run)
+    result = shown.result
+    if country is not None:
+        result = shown.result_of(find_country(country).code)
     if as_json:
-        print_json({**shown.result, "run": str(shown.path), "status": shown.status})
+        print_json({**result, "run": str(shown.path), "status": shown.status})
         return
-    print_result(shown.result, str(shown.path))
+    if country is None:
+        print_result(result, str(shown.path))
+    else:
+        print_country(result, str(shown.expert_of(result["country"])))
     if shown.status != "done":
         stderr().print(f"This run is {shown.status}: the same fit command continues it.")

@@ -1,4 +1,4 @@
-"""The main job: evolve a soft prompt until the model's survey answers resemble a country's."""
+"""The main job: evolve soft prompts until the model's survey answers resemble a country's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import RunError
+from ..errors import BlackboxAlignError, RunError, SpecificationError
 from ..experts import write_expert
 from ..files import write_json
 from ..optimizers import Candidate, Evaluation, Optimizer
@@ -28,7 +28,11 @@ _CHECKPOINT_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a search stands after a tell; ``best`` is None until an evaluation has succeeded."""
+    """Where a search stands after a tell.
+
+    ``best`` is the best loss, of several countries that of the one farthest from its target; None
+    until an evaluation has succeeded.
+    """
 
     evaluations: int
     budget: int
@@ -41,7 +45,7 @@ OnProgress = Callable[[Progress], None]
 
 
 def fit(
-    country: str,
+    country: str | Sequence[str],
     *,
     runs: Path | str = "runs",
     name: str | None = None,
@@ -56,7 +60,7 @@ def fit(
 
     Parameters
     ----------
-    country : ISO code, name or alias
+    country : ISO code, name or alias; several in a list, ``"all"`` or a continent share one search
     runs, name : the run's directory is ``runs/name``; the name is made from the settings if not
         given
     budget, target_loss, patience, seconds : see :class:`.stopping.Stopping`
@@ -92,7 +96,7 @@ def fit(
         except KeyboardInterrupt:
             search.finish("interrupted", "it was interrupted")
             raise
-        except RunError as error:
+        except BlackboxAlignError as error:
             search.give_up(str(error))
             raise
     return run
@@ -105,31 +109,79 @@ class _Search:
         self.run, self.study, self.stopping, self.report = run, study, stopping, report
         self.parameterization: Parameterization = study.parameterization()
         self.optimizer: Optimizer = study.optimizer(
-            self.parameterization.dimension, stopping.budget
+            self.parameterization.dimension, stopping.budget, stopping.target_loss
         )
-        self.best: float | None = None
-        self.best_at = 0
+        countries = len(study.countries)
+        self.best = np.full(countries, np.inf)
+        self.best_vectors: list[np.ndarray] = [
+            np.zeros(self.parameterization.dimension)
+        ] * countries
+        self.reached = np.zeros(countries, dtype=int)  # evaluations until the target loss
+        self.written = np.full(countries, np.inf)  # the loss of the expert on disk
+        self.better_at = 0
         self.replayed = 0
         self.started = self.checkpoint = time.monotonic()
+        self.observed: dict[str, Any] = {}
+        if study.specification.warm_start is not None:
+            self._observe(Run.load(study.specification.warm_start))
 
     def facts(self) -> dict[str, Any]:
-        facts = self.study.facts()
+        facts = {**self.study.facts(), **self.observed}
         if self.optimizer.capabilities.uses_budget:  # then it is no mere end of the search
             facts["budget"] = self.stopping.budget
         return facts
 
-    def replay(self) -> None:
-        """Tell the optimizer what the journal holds, so that it stands where it stood."""
+    # -- what was evaluated before -----------------------------------------------------------------
+
+    def replay(self) -> list[np.ndarray]:
+        """Tell the optimizer what the journal holds; returns the vectors, line by line."""
+        vectors = []
         for line, entry in enumerate(self.run.journal.read(), start=1):
             candidates = self.optimizer.ask(len(entry.ids))
             if digest(candidates) != entry.digest:
                 raise RunError(
-                    f"{self.run.journal.path}, line {line}: this search proposes other vectors than "
-                    "the one that wrote the journal, so it cannot be continued exactly "
+                    f"{self.run.journal.path}, line {line}: this search proposes other vectors "
+                    "than the one that wrote the journal, so it cannot be continued exactly "
                     f"(written by {self.run.record['versions']}). Start another with --name."
                 )
-            self._tell(candidates, self.study.score(entry.answers, entry.ids))
+            self._tell(candidates, *self.study.score(entry.answers, entry.ids))
             self.replayed = self.optimizer.told
+            vectors.append(_vectors(candidates))
+        return vectors
+
+    def _observe(self, earlier: Run) -> None:
+        """Start from the evaluations of an earlier run, which was searching the same prompts."""
+        self._refuse_other_space(earlier)
+        study = self.study.like(earlier.specification)
+        stopping = Stopping(**earlier.record["stopping"])
+        search = _Search(earlier, study, stopping, lambda progress: None)
+        vectors = search.replay()
+        entries = earlier.journal.read()
+        self.observed = {
+            "warm_start_evaluations": search.optimizer.told,
+            "warm_start_digest": entries[-1].digest if entries else "",
+        }
+        for before, entry in zip(vectors, entries, strict=True):
+            evaluations, losses = self.study.score(entry.answers, entry.ids)
+            self.optimizer.observe(before, evaluations)
+            self._keep(before, losses, 0)
+
+    def _refuse_other_space(self, earlier: Run) -> None:
+        """Vectors mean the same prompts only if everything that makes prompts of them is the same."""
+        then, now = earlier.specification, self.study.specification
+        keys = ["survey", "model", "dtype", "tokens", "subspace", "alpha", "init"]
+        if now.subspace or now.init == "vocabulary":
+            keys.append("seed")  # it draws the subspace, or the words
+        other = [key for key in keys if getattr(then, key) != getattr(now, key)]
+        facts, recorded = self.study.facts(), earlier.record["facts"]
+        other += [k for k in ("survey_sha256", "model_revision") if facts[k] != recorded[k]]
+        if other:
+            raise SpecificationError(
+                f"The run {earlier.path} searched other prompts ({', '.join(other)} differ), so its "
+                "evaluations say nothing here; ask for the same, or leave out --from."
+            )
+
+    # -- searching ---------------------------------------------------------------------------------
 
     def go_on(self) -> str:
         """Evaluate until there is a reason to stop; returns it."""
@@ -140,48 +192,63 @@ class _Search:
                 return reason
             left = self.stopping.budget - self.optimizer.told
             candidates = self.optimizer.ask(min(self.optimizer.batch, left))
-            vectors = np.array([candidate.vector for candidate in candidates])
-            answers = self.study.evaluator.answer(
-                self.parameterization.soft_prompts(vectors), self.study.survey
-            )
+            prompts = self.parameterization.soft_prompts(_vectors(candidates))
+            answers = self.study.evaluator.answer(prompts, self.study.survey)
             ids = tuple(candidate.id for candidate in candidates)
-            evaluations = self.study.score(answers, ids)
-            losses = tuple(evaluation.loss for evaluation in evaluations)
-            self.run.journal.append(Entry(ids, digest(candidates), answers, losses))
-            self._tell(candidates, evaluations)
-            hopeless = 0 if any(loss is not None for loss in losses) else hopeless + 1
+            evaluations, losses = self.study.score(answers, ids)
+            shown = tuple(evaluation.loss for evaluation in evaluations)
+            self.run.journal.append(Entry(ids, digest(candidates), answers, shown))
+            self._tell(candidates, evaluations, losses)
+            hopeless = 0 if any(loss is not None for loss in shown) else hopeless + 1
             if hopeless == _HOPELESS:
                 raise RunError(
                     f"The last {_HOPELESS} batches all failed: {evaluations[-1].failure}. "
                     "Nothing is lost; mend the cause and run the same command again."
                 )
             if time.monotonic() - self.checkpoint > _CHECKPOINT_SECONDS:
-                self._write_expert()
+                self._write_experts("the search goes on", only_better=True)
                 self.checkpoint = time.monotonic()
 
-    def _tell(self, candidates: Sequence[Candidate], evaluations: Sequence[Evaluation]) -> None:
+    def _tell(
+        self, candidates: Sequence[Candidate], evaluations: Sequence[Evaluation], losses: np.ndarray
+    ) -> None:
+        self._keep(_vectors(candidates), losses, self.optimizer.told)
         self.optimizer.tell(candidates, evaluations)
-        succeeded = [e.loss for e in evaluations if e.loss is not None]
-        if succeeded and (self.best is None or min(succeeded) < self.best):
-            self.best, self.best_at = min(succeeded), self.optimizer.told
         spent = time.monotonic() - self.started
         told, budget = self.optimizer.told, self.stopping.budget
-        self.report(Progress(told, budget, self.best, self.replayed, spent))
+        self.report(Progress(told, budget, self._worst(), self.replayed, spent))
+
+    def _keep(self, vectors: np.ndarray, losses: np.ndarray, told: int) -> None:
+        """Keep the best vector of every country."""
+        for column, vector in enumerate(vectors):
+            for country in np.flatnonzero(losses[:, column] < self.best):
+                self.best[country] = losses[country, column]
+                self.best_vectors[country] = vector
+                self.better_at = told + column + 1
+                if self.best[country] <= self.stopping.target_loss and not self.reached[country]:
+                    self.reached[country] = told + column + 1
+
+    def _worst(self) -> float | None:
+        """The best loss of the country that is farthest from its target."""
+        worst = float(self.best.max())
+        return worst if np.isfinite(worst) else None
 
     def _reason(self) -> str | None:
         told = self.optimizer.told
         spent = time.monotonic() - self.started
-        reason = self.stopping.reason(told, self.best, told - self.best_at, spent)
+        reason = self.stopping.reason(told, self._worst(), told - self.better_at, spent)
         wish = self.optimizer.stop()
         if reason is None and wish:
             reason = "the optimizer stopped: " + ", ".join(f"{k} = {v}" for k, v in wish.items())
         return reason
 
+    # -- what is written down ----------------------------------------------------------------------
+
     def finish(self, status: str, reason: str) -> None:
-        """Write expert, result and status; without a single success there is only a status."""
-        if self.best is not None:
-            self._write_expert()
-            write_json(self.run.path / "result.json", self._result(reason))
+        """Write experts, result and status; without a single success there is only a status."""
+        if self._worst() is not None:
+            results = self._write_experts(reason)
+            write_json(self.run.path / "result.json", self._summary(results, reason))
         self._close(status, reason)
 
     def give_up(self, reason: str) -> None:
@@ -193,31 +260,58 @@ class _Search:
         spent = self.run.record["seconds"] + time.monotonic() - self.started
         self.run.update(status=status, reason=reason, seconds=round(spent, 3))
 
-    def _best_prompt(self) -> np.ndarray:
-        """(tokens, D) float32: the prompt that the optimizer recommends."""
-        return self.parameterization.soft_prompts(self.optimizer.recommend().vector[None])[0]
+    def _prompt(self, country: int) -> np.ndarray:
+        """(tokens, D) float32: the prompt to keep, for one country the optimizer's own choice."""
+        vector = self.best_vectors[country]
+        if len(self.best) == 1:
+            vector = self.optimizer.recommend().vector
+        return self.parameterization.soft_prompts(vector[None])[0]
 
-    def _result(self, reason: str) -> dict[str, Any]:
+    def _result(self, country: int, reason: str) -> dict[str, Any]:
         return {
-            **self.study.result(self._best_prompt()),
+            **self.study.result(country, self._prompt(country)),
             "evaluations": self.optimizer.told,
+            "reached_after": int(self.reached[country]) or None,
             "reason": reason,
             "optimizer": self.study.specification.optimizer,
             "seed": self.study.specification.seed,
         }
 
-    def _write_expert(self) -> None:
-        prompt = self._best_prompt()
-        write_expert(
-            self.run.expert,
-            prompt,
-            self.study.model,
-            self.study.survey,
-            self.study.evaluator.answer(prompt[None], self.study.survey)[0],
-            {
-                **self._result(""),
-                "facts": self.study.facts(),
-                "specification": self.study.specification.to_dict(),
-                "versions": versions(),
-            },
-        )
+    def _summary(self, results: list[dict[str, Any]], reason: str) -> dict[str, Any]:
+        """What ``result.json`` holds: one country's result, or those of all and their mean."""
+        if len(results) == 1:
+            return results[0]
+        return {
+            "countries": results,
+            "loss": float(np.mean([result["loss"] for result in results])),
+            "reached": int(sum(self.best <= self.stopping.target_loss)),
+            "target_loss": self.stopping.target_loss,
+            "evaluations": self.optimizer.told,
+            "reason": reason,
+        }
+
+    def _write_experts(self, reason: str, only_better: bool = False) -> list[dict[str, Any]]:
+        """Write all experts, or those that are better than on disk; returns the results of all."""
+        results = [self._result(number, reason) for number in range(len(self.best))]
+        for number, result in enumerate(results):
+            if self.best[number] < self.written[number] or not only_better:
+                prompt = self._prompt(number)
+                write_expert(
+                    self.run.expert_of(result["country"]),
+                    prompt,
+                    self.study.model,
+                    self.study.survey,
+                    self.study.evaluator.answer(prompt[None], self.study.survey)[0],
+                    {
+                        **{key: value for key, value in result.items() if key != "reason"},
+                        "facts": self.facts(),
+                        "specification": self.study.specification.to_dict(),
+                        "versions": versions(),
+                    },
+                )
+                self.written[number] = self.best[number]
+        return results
+
+
+def _vectors(candidates: Sequence[Candidate]) -> np.ndarray:
+    return np.array([candidate.vector for candidate in candidates])

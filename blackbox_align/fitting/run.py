@@ -87,27 +87,57 @@ class Run:
 
     @property
     def loss(self) -> float:
-        """Mean absolute error of the fitted prompt, in index points."""
+        """Mean absolute error of the fitted prompt in index points; of several, their mean."""
         return float(self.result["loss"])
 
     @property
     def expert(self) -> Path:
         """The folder of the best prompt, which PEFT loads."""
-        return self.path / "expert"
+        return self.expert_of(str(self.specification.country))
+
+    def expert_of(self, code: str) -> Path:
+        """The folder of one country's best prompt, where several were fitted at once."""
+        if self.specification.country == code:
+            return self.path / "expert"
+        return self.path / "experts" / code
 
     @property
     def journal(self) -> Journal:
         return Journal(self.path / "journal.jsonl")
 
-    def table(self) -> pd.DataFrame:
+    def result_of(self, code: str | None = None) -> dict[str, Any]:
+        """The result of one country; its code is needed where several were fitted."""
+        results = self.result.get("countries", [self.result])
+        if code is None and len(results) == 1:
+            return results[0]
+        by_code = {result["country"]: result for result in results}
+        if code not in by_code:
+            raise RunError(f"The run {self.path} holds {', '.join(by_code)}: name one of them.")
+        return by_code[code]
+
+    def summary(self) -> pd.DataFrame:
+        """One row per country: errors in index points, and evaluations until its target loss."""
+        import pandas as pd
+
+        results = self.result.get("countries", [self.result])
+        rows = [
+            {"country": r["country"], **r["errors"], "reached_after": r["reached_after"]}
+            for r in results
+        ]
+        return pd.DataFrame(rows).set_index("country")
+
+    def table(self, code: str | None = None) -> pd.DataFrame:
         """One row per index: target, un-prompted, country named in text, fitted, error (points)."""
         import pandas as pd
 
-        frame = pd.DataFrame(self.result["table"]).set_index("index")
+        frame = pd.DataFrame(self.result_of(code)["table"]).set_index("index")
         return frame.drop(columns="title").astype(float)
 
     def history(self) -> pd.DataFrame:
-        """One row per evaluation: its loss and the best one so far, in index points."""
+        """One row per evaluation: its loss and the best one so far, in index points.
+
+        Of several countries it is the mean of their losses.
+        """
         import pandas as pd
 
         losses = [loss for entry in self.journal.read() for loss in entry.losses]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from ..countries import find_country
+from ..countries import Country, TargetSet, countries, find_country
 from ..errors import ChangedSpecificationError, SpecificationError
 from ..objectives.constants import check_policy
 from ..prompts import INITIALIZATIONS
 from ..surveys import READOUTS
 
+GROUPS = ("all", "Africa", "Americas", "Asia", "Europe", "Oceania")
 COUNTRY_PREAMBLE = "Answer as a typical person who lives in {country} would."
 
 
@@ -22,7 +23,9 @@ class Specification:
 
     Parameters
     ----------
-    country : a code, name or alias; kept as its code
+    country : code, name or alias; several of them in a list or joined by ``+``; ``all``, which is every
+        country with complete figures, or a continent. Kept as codes joined by ``+``
+    warm_start : an earlier run whose evaluations the search starts from
     survey, targets : names of what ships with the package, or files; targets None is the default
         set
     model, revision, dtype, device, trust_remote_code : see
@@ -36,7 +39,7 @@ class Specification:
     readout, respondents, temperature : see :func:`..surveys.item_means`
     """
 
-    country: str
+    country: str | Sequence[str]
     survey: str = "vsm2013"
     targets: str | None = None
     model: str = "respondent-tiny"
@@ -55,9 +58,10 @@ class Specification:
     respondents: int = 50
     temperature: float = 1.0
     seed: int = 0
+    warm_start: str | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "country", find_country(self.country).code)
+        object.__setattr__(self, "country", _canonical(self.country))
         object.__setattr__(self, "options", dict(self.options))
         if self.tokens < 1:
             raise SpecificationError(f"A soft prompt has 1 token or more; not {self.tokens}.")
@@ -74,10 +78,27 @@ class Specification:
         check_policy(self.constants)
 
     @property
+    def wanted(self) -> tuple[str, ...]:
+        """The codes of ``country``, or the one word for a group of countries."""
+        return tuple(str(self.country).split("+"))
+
+    def countries(self, target_set: TargetSet) -> tuple[Country, ...]:
+        """The countries to fit; a group is those of it with complete figures in ``target_set``."""
+        found = []
+        for name in self.wanted:
+            if name in GROUPS:
+                complete = [countries()[code] for code in target_set.complete()]
+                found += [c for c in complete if not c.is_region and name in ("all", c.continent)]
+            else:
+                found.append(find_country(name))
+        return tuple(dict.fromkeys(found))
+
+    @property
     def name(self) -> str:
         """The folder of the run under ``runs/``, unless another is named."""
         model = Path(self.model.rstrip("/")).name
-        return f"{self.country}-{model}-{self.optimizer}-{self.seed}".replace(":", "-")
+        names = self.wanted if len(self.wanted) < 5 else (f"{len(self.wanted)}-countries",)
+        return f"{'+'.join(names)}-{model}-{self.optimizer}-{self.seed}".replace(":", "-")
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -86,6 +107,15 @@ class Specification:
     def from_dict(cls, values: Mapping[str, Any]) -> Specification:
         known = {f.name for f in fields(cls)}
         return cls(**{key: value for key, value in values.items() if key in known})
+
+
+def _canonical(country: str | Sequence[str]) -> str:
+    names = country.split("+") if isinstance(country, str) else country
+    if not names:
+        raise SpecificationError("A fit needs a country; `bbalign countries` lists them.")
+    groups = {group.casefold(): group for group in GROUPS}
+    folded = [name.strip() for name in names]
+    return "+".join(groups.get(n.casefold()) or find_country(n).code for n in folded)
 
 
 def refuse_changes(then: Mapping[str, Any], now: Mapping[str, Any], where: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..countries import Country, TargetSet, find_country, load_targets
-from ..errors import ModelError
+from ..errors import ModelError, SpecificationError
 from ..evaluators import Evaluator
 from ..objectives import Constants, IndexObjective
 from ..objectives.constants import anchored, check_policy, given
 from ..optimizers import Evaluation, Optimizer, create
+from ..optimizers.gauss_newton_many import GaussNewtonMany
 from ..prompts import Parameterization, from_text, from_vocabulary, parameterize, zeros
 from ..surveys import Survey, item_means, load_survey
 from .specification import COUNTRY_PREAMBLE, Specification
@@ -32,7 +33,7 @@ class Study:
     """One specification made concrete; :meth:`prepare` builds it."""
 
     specification: Specification
-    country: Country
+    countries: tuple[Country, ...]
     survey: Survey
     target_set: TargetSet
     model: LanguageModel
@@ -41,10 +42,16 @@ class Study:
     @classmethod
     def prepare(cls, specification: Specification) -> Study:
         """Load everything, the cheap and likely mistakes first, the model last."""
-        country = find_country(specification.country)
         survey = load_survey(specification.survey)
         target_set = load_targets(specification.targets)
-        target_set.target(country, [index.name for index in survey.indices])
+        countries = specification.countries(target_set)
+        if len(countries) > 1 and specification.optimizer != "gauss-newton":
+            raise SpecificationError(
+                f"Several countries at once are fitted by 'gauss-newton', which shares what it learns "
+                f"among them; {specification.optimizer!r} fits one country at a time."
+            )
+        for country in countries:
+            target_set.target(country, [index.name for index in survey.indices])
         # A rehearsal, so that a slip in the optimizer's name or options is told at once.
         create(specification.optimizer, 100, np.random.default_rng(0), **specification.options)
 
@@ -58,20 +65,30 @@ class Study:
             dtype=specification.dtype,
             trust_remote_code=specification.trust_remote_code,
         )
-        return cls(specification, country, survey, target_set, model, InProcessEvaluator(model))
+        return cls(specification, countries, survey, target_set, model, InProcessEvaluator(model))
+
+    def like(self, specification: Specification) -> Study:
+        """Another specification on the same survey and model."""
+        target_set = load_targets(specification.targets)
+        return replace(
+            self,
+            specification=specification,
+            countries=specification.countries(target_set),
+            target_set=target_set,
+        )
 
     @cached_property
     def index_names(self) -> list[str]:
         return [index.name for index in self.survey.indices]
 
     @cached_property
-    def target(self) -> np.ndarray:
-        """(indices,) index points, NaN where no figure is published."""
-        return self.target_set.target(self.country, self.index_names)
+    def targets(self) -> np.ndarray:
+        """(countries, indices) index points, NaN where no figure is published."""
+        return np.array([self.target_set.target(c, self.index_names) for c in self.countries])
 
     @cached_property
     def objective(self) -> IndexObjective:
-        return IndexObjective(self.survey, self.target[None], self.constants)
+        return IndexObjective(self.survey, self.targets, self.constants)
 
     # -- un-prompted conditions ------------------------------------------------------------------
 
@@ -85,6 +102,11 @@ class Study:
                 "Try --dtype float32, and check its weights."
             )
         return self._read(answers, ids=None)
+
+    @cached_property
+    def unprompted_means(self) -> np.ndarray:
+        """(1, items) item means of the model as it is."""
+        return self.means_after("")
 
     def country_means(self, country: Country) -> np.ndarray:
         """(1, items) item means when the country is named in text."""
@@ -100,13 +122,13 @@ class Study:
         if kind == "zero":
             return Constants(policy, (0.0,) * len(self.index_names))
         unshifted = Constants("zero", (0.0,) * len(self.index_names))
-        raw = IndexObjective(self.survey, self.target[None], unshifted)
+        raw = IndexObjective(self.survey, self.targets, unshifted)
         if argument:
             reference = find_country(argument)
             means = self.country_means(reference)
             figures = self.target_set.target(reference, self.index_names)
         else:
-            means, figures = self.means_after(""), self.target_set.mean(self.index_names)
+            means, figures = self.unprompted_means, self.target_set.mean(self.index_names)
         return anchored(policy, raw.indices(means)[0], figures)
 
     # -- the search ------------------------------------------------------------------------------
@@ -131,23 +153,49 @@ class Study:
             alpha=settings.alpha,
         )
 
-    def optimizer(self, dimension: int, budget: int) -> Optimizer:
+    def optimizer(self, dimension: int, budget: int, enough: float) -> Optimizer:
+        """The search; ``enough`` is the loss at which a country is done, where there are several."""
         rng = self._generator(_OPTIMIZER)
         settings = self.specification
+        if len(self.countries) > 1:
+            return GaussNewtonMany(
+                dimension,
+                rng,
+                budget=budget,
+                targets=self.targets,
+                enough=enough,
+                **settings.options,
+            )
         return create(settings.optimizer, dimension, rng, budget=budget, **settings.options)
 
-    def score(self, answers: np.ndarray, ids: Sequence[int]) -> list[Evaluation]:
-        """Evaluations of candidates from their (candidates, items, width) answers."""
-        answered = np.isfinite(answers).all(axis=(1, 2))
-        residuals = self.objective.residuals(self._read(answers, ids))[0]
-        losses = self.objective.losses(self._read(answers, ids))[0]
-        known = ~np.isnan(self.target)
-        return [
-            Evaluation(float(loss), row[known])
-            if ok
+    def score(self, answers: np.ndarray, ids: Sequence[int]) -> tuple[list[Evaluation], np.ndarray]:
+        """Evaluations for the search, and every country's losses, from the answers of candidates.
+
+        For one country the residuals are index minus target; for several they are the plain indices
+        and the loss is the mean over the countries.
+
+        Parameters
+        ----------
+        answers : (candidates, items, width) float32, NaN where the evaluation failed
+
+        Returns
+        -------
+        evaluations, and (countries, candidates) losses in index points, NaN where it failed
+        """
+        means = self._read(answers, ids)
+        means[~np.isfinite(answers).all(axis=(1, 2))] = np.nan
+        losses = self.objective.losses(means)
+        if len(self.countries) == 1:
+            seen = self.objective.residuals(means)[0][:, ~np.isnan(self.targets[0])]
+        else:
+            seen = self.objective.indices(means)
+        evaluations = [
+            Evaluation(float(loss), row)
+            if np.isfinite(loss)
             else Evaluation.failed("the model's answer is not a finite number")
-            for ok, loss, row in zip(answered, losses, residuals, strict=True)
+            for loss, row in zip(losses.mean(axis=0), seen, strict=True)
         ]
+        return evaluations, losses
 
     def _read(self, answers: np.ndarray, ids: Sequence[int] | None) -> np.ndarray:
         settings = self.specification
@@ -178,45 +226,53 @@ class Study:
             "survey_sha256": self.survey.sha256,
             "targets": self.target_set.name,
             "targets_sha256": self.target_set.sha256,
+            "countries": [country.code for country in self.countries],
             "model_revision": self.model.revision,
             "dtype": str(self.model.dtype).removeprefix("torch."),
             "constants": list(self.constants.values),
         }
 
-    def result(self, soft_prompt: np.ndarray) -> dict[str, Any]:
-        """The final table and all that has to stand beside it; NaN is written as None."""
+    def result(self, number: int, soft_prompt: np.ndarray) -> dict[str, Any]:
+        """The final table of the ``number``-th country and all that has to stand beside it.
+
+        A figure that is missing is None.
+        """
+        country, target = self.countries[number], self.targets[number]
         answers = self.evaluator.answer(soft_prompt[None], self.survey)
         fitted = self.objective.indices(self._read(answers, ids=None))[0]
-        unprompted = self.objective.indices(self.means_after(""))[0]
-        named = self.objective.indices(self.country_means(self.country))[0]
+        unprompted = self.objective.indices(self.unprompted_means)[0]
+        named = self.objective.indices(self.country_means(country))[0]
         errors = {
-            "unprompted": self._error(unprompted),
-            "country_in_text": self._error(named),
-            "fitted": self._error(fitted),
+            condition: float(np.nanmean(np.abs(indices - target)))
+            for condition, indices in (
+                ("unprompted", unprompted),
+                ("country_in_text", named),
+                ("fitted", fitted),
+            )
         }
-        rows = zip(self.survey.indices, self.target, unprompted, named, fitted, strict=True)
+        rows = zip(self.survey.indices, target, unprompted, named, fitted, strict=True)
         return {
-            "country": self.country.code,
-            "country_name": self.country.name,
+            "country": country.code,
+            "country_name": country.name,
             "loss": errors["fitted"],
-            "l1": float(np.nansum(np.abs(fitted - self.target))),
+            "l1": float(np.nansum(np.abs(fitted - target))),
             "errors": errors,
             "table": [
                 {
                     "index": index.name,
                     "title": index.title,
-                    "target": _number(target),
+                    "target": _number(figure),
                     "unprompted": float(before),
                     "country_in_text": float(text),
                     "fitted": float(after),
-                    "error": _number(after - target),
+                    "error": _number(after - figure),
                 }
-                for index, target, before, text, after in rows
+                for index, figure, before, text, after in rows
             ],
             "missing": [
-                name for name, t in zip(self.index_names, self.target, strict=True) if np.isnan(t)
+                name for name, t in zip(self.index_names, target, strict=True) if np.isnan(t)
             ],
-            "estimate": self.country.code in self.target_set.estimates,
+            "estimate": country.code in self.target_set.estimates,
             "targets": {"name": self.target_set.name, "title": self.target_set.title},
             "constants": {
                 "policy": self.constants.policy,
@@ -226,9 +282,6 @@ class Study:
             "model": self.model.name,
             "disclaimer": self.model.disclaimer,
         }
-
-    def _error(self, indices: np.ndarray) -> float:
-        return float(np.nanmean(np.abs(indices - self.target)))
 
 
 def _number(value: float) -> float | None:

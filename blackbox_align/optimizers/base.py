@@ -94,6 +94,7 @@ class Capabilities:
     bounds            it can be confined to a box
     exact_resume      a saved state, loaded, ends on the same bits as a search never interrupted
     stochastic        it draws at random, so that another seed gives another search
+    observes          it can start from evaluations made elsewhere
     uses_budget       ``budget`` shapes the search, so that it must be the true one
     """
 
@@ -103,6 +104,7 @@ class Capabilities:
     uses_residuals: bool = False
     bounds: bool = False
     exact_resume: bool = True
+    observes: bool = False
     stochastic: bool = True
     uses_budget: bool = False
 
@@ -193,6 +195,24 @@ class Optimizer(ABC):
                 self._best = (candidate.id, loss, np.array(candidate.vector))
         self._tell(known, evaluations)
 
+    def observe(self, vectors: np.ndarray, evaluations: Sequence[Evaluation]) -> None:
+        """Learn from evaluations that were made elsewhere, before the first ask.
+
+        ``vectors`` is ``(n, dimension)``. Raises OptimizerError where the algorithm cannot.
+        """
+        if not self.capabilities.observes:
+            raise OptimizerError(
+                f"{self.name} cannot start from earlier evaluations; gauss-newton can."
+            )
+        if self.asked:
+            raise OptimizerError("Earlier evaluations are observed before the first ask.")
+        vectors = np.array(vectors, dtype=np.float64)
+        known = [Candidate(-1 - row, vector) for row, vector in enumerate(vectors)]
+        for candidate, loss in succeeded(known, list(evaluations)):
+            if self._best is None or loss < self._best[1]:
+                self._best = (candidate.id, loss, np.array(candidate.vector))
+        self._observe(known, list(evaluations))
+
     def stop(self) -> dict[str, object]:
         """Why the search wants to end, ``{reason: value}``; empty while it wants to go on."""
         reasons = self._stop()
@@ -263,6 +283,9 @@ class Optimizer(ABC):
     @abstractmethod
     def _tell(self, candidates: list[Candidate], evaluations: list[Evaluation]) -> None:
         """Learn from checked evaluations, in the order they were told."""
+
+    def _observe(self, candidates: list[Candidate], evaluations: list[Evaluation]) -> None:
+        """Take earlier evaluations; for algorithms that have the capability ``observes``."""
 
     def _stop(self) -> dict[str, object]:
         return {}

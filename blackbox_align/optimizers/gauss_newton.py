@@ -27,7 +27,7 @@ from blackbox_align.optimizers.base import (
 from blackbox_align.optimizers.gaussian_process import GaussianProcess, fit
 
 SCALES = 2.0 ** np.arange(-3, 4)  # length scales on trial, in units of sqrt(dimension)
-NOISES = 10.0 ** np.arange(-6, 2)  # noise on trial, as a share of the variance
+NOISES = np.array([1e-6, 1e-4, 1e-2, 1e-1, 1.0])  # noise on trial, as a share of the variance
 STEPS = (1.0, 1.0, 0.5, 2.0)  # lengths of the steps of a batch, in trust radii
 
 
@@ -64,7 +64,7 @@ class GaussNewton(Optimizer):
     """
 
     name = "gauss-newton"
-    capabilities = Capabilities(uses_residuals=True)
+    capabilities = Capabilities(uses_residuals=True, observes=True)
     _state = ("centre", "delta", "spread", "scale", "noise", "round_told", "round_loss")
 
     def __init__(
@@ -78,7 +78,7 @@ class GaussNewton(Optimizer):
         spread: float = 0.3,
         radius: float = 0.5,
         explore: float = 0.3,
-        floor: float = 1e-3, nfloor:float=0.1, full:int=0,
+        floor: float = 1e-3, nfloor:float=.5, full:int=100,
     ) -> None:
         super().__init__(dimension, rng, budget=budget)
         self._batch = positive("batch", batch)
@@ -120,8 +120,8 @@ class GaussNewton(Optimizer):
         vectors = np.empty_like(noise)
         for row in range(len(ids)):
             step = steps[place[row % len(STEPS)]]
-            length = max(float(np.linalg.norm(step)), self.floor * self.delta)
-            share = self.explore * length / np.sqrt(self.dimension) if row else 0.0
+            length = max(self.explore * float(np.linalg.norm(step)), self._resolution())
+            share = length / np.sqrt(self.dimension) if row else 0.0
             vectors[row] = centre + step + share * noise[row]
         return vectors
 
@@ -130,7 +130,7 @@ class GaussNewton(Optimizer):
         archive = self.archive
         gram = archive.gram_from(self.centre)
         moves = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)) if tune else ((0, 0),)
-        if tune and len(archive)<=self.full: moves=[(a-self.scale,b-self.noise) for a in range(len(SCALES)) for b in range(len(NOISES))]
+        if tune and len(archive)<=self.full: moves=[(a,b-self.noise) for a in (-1,0,1) for b in range(len(NOISES))]
         tried: list[tuple[GaussianProcess, int, int]] = []
         for ds, dn in moves:
             scale, noise = self.scale + ds, self.noise + dn
@@ -142,8 +142,10 @@ class GaussNewton(Optimizer):
         if not tried:
             raise OptimizerError("The model of the residuals is singular.")
         model, scale, noise = max(tried, key=lambda item: item[0].likelihood)
-        R = archive.R - NOISES[noise] * model.weights if noise else archive.R
-        losses = np.abs(R).mean(axis=1)
+        if noise:
+            mean, variance = model.smoothed(archive.R)
+            losses = np.sqrt(mean**2 + 2 / np.pi * variance).mean(axis=1)
+        else: losses = np.abs(archive.R).mean(axis=1)
         centre = int(np.argmin(losses))
         model = model.seen_from(archive.gram_from(centre))
         return Fitted(model, scale, noise, centre, float(losses[centre]))
@@ -153,8 +155,13 @@ class GaussNewton(Optimizer):
             self.delta *= 1.6
         elif loss >= 0.999 * self.round_loss:
             self.delta *= 0.6
-        if self.noise >= 3: self.delta=max(self.delta,self.nfloor*np.sqrt(self.dimension))
+        self.delta = max(self.delta, 2*self._resolution())
         self.round_told, self.round_loss = 0, loss
+
+    def _resolution(self) -> float:
+        """How far a step must go for a residual to change by as much as its noise."""
+        scale = SCALES[self.scale] * np.sqrt(self.dimension)
+        return float(scale * min(self.nfloor * np.sqrt(NOISES[self.noise]), 0.5))
 
     def _solve(self, model: GaussianProcess, radius: float) -> np.ndarray:
         """Levenberg-Marquardt on the model within ``radius`` of the centre; (N,) coefficients."""
@@ -185,6 +192,10 @@ class GaussNewton(Optimizer):
         return beta
 
     # -- telling ---------------------------------------------------------------------------------
+
+    def _observe(self, candidates: list[Candidate], evaluations: list[Evaluation]) -> None:
+        self._tell(candidates, evaluations)
+        self.round_told = 0
 
     def _tell(self, candidates: list[Candidate], evaluations: list[Evaluation]) -> None:
         good = [

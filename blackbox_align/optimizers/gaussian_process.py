@@ -26,6 +26,16 @@ class GaussianProcess:
     mean: np.ndarray
     scale: float
     likelihood: float
+    amplitude: np.ndarray
+    noise: float
+    factor: np.ndarray
+
+    def smoothed(self, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and variance, each (N, m), at the inputs, where ``outputs`` were told."""
+        mean = outputs - self.noise * self.weights
+        inverse = cho_solve((self.factor, True), np.eye(len(self.gram)), check_finite=False)
+        share = self.noise * np.maximum(1.0 - self.noise * np.diag(inverse), 0.0)
+        return mean, np.outer(share, self.amplitude)
 
     def seen_from(self, gram: np.ndarray) -> GaussianProcess:
         """The same process with another origin: ``gram`` as seen from there."""
@@ -64,4 +74,4 @@ def fit(
     weights = solved[:, :-1] - np.outer(ones, mean)
     amplitude = np.maximum(((outputs - mean) * weights).mean(axis=0), np.finfo(float).tiny)
     likelihood = -0.5 * n * np.log(amplitude).sum() - m * np.log(np.diag(L)).sum()
-    return GaussianProcess(gram, weights, mean, scale, float(likelihood))
+    return GaussianProcess(gram, weights, mean, scale, float(likelihood), amplitude, noise, L)

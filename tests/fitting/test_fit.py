@@ -9,6 +9,7 @@ import blackbox_align as bba
 from blackbox_align.errors import (
     ChangedSpecificationError,
     ModelError,
+    OptimizerError,
     RunError,
     SpecificationError,
 )
@@ -50,7 +51,9 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_other_ones(finished,
     for file in ("journal.jsonl", "result.json", "expert/adapter_model.safetensors"):
         assert (again.path / file).read_bytes() == (finished.path / file).read_bytes()
     other = bba.fit("SAU", runs=tmp_path, seed=1, **QUICK)
-    assert (other.path / "journal.jsonl").read_bytes() != (again.path / "journal.jsonl").read_bytes()
+    assert (other.path / "journal.jsonl").read_bytes() != (
+        again.path / "journal.jsonl"
+    ).read_bytes()
 
 
 def test_a_finished_run_is_not_searched_again(finished):
@@ -84,7 +87,12 @@ def test_a_changed_file_under_the_same_name_is_refused(tmp_path):
     """Targets that changed between two calls are noticed by their hash."""
     targets = tmp_path / "mine.csv"
     targets.write_text("country,PDI,IDV\nChile,63,23\nPeru,64,16\n")
-    arguments = {"runs": tmp_path, "targets": str(targets), "optimizer": "random", "target_loss": 0.0}
+    arguments = {
+        "runs": tmp_path,
+        "targets": str(targets),
+        "optimizer": "random",
+        "target_loss": 0.0,
+    }
     bba.fit("Chile", budget=16, **arguments)
     targets.write_text("country,PDI,IDV\nChile,63,24\nPeru,64,16\n")
     with pytest.raises(ChangedSpecificationError, match="targets_sha256"):
@@ -234,3 +242,58 @@ def test_a_folder_with_something_else_in_it_is_not_taken(tmp_path):
     (tmp_path / "mine" / "thesis.txt").write_text("do not lose")
     with pytest.raises(RunError, match="not empty and not a run"):
         bba.fit("SAU", runs=tmp_path, name="mine", **QUICK)
+
+
+def test_several_countries_share_one_search_and_each_gets_its_expert(tmp_path):
+    """Every evaluation serves all countries; each ends with a table and an expert of its own."""
+    codes = ["SAU", "USA", "IND", "JPN"]
+    run = bba.fit(codes, runs=tmp_path, target_loss=3.0)
+    summary = run.summary()
+    assert list(summary.index) == codes and (summary["fitted"] <= 3.01).all()
+    assert run.result["reached"] == 4 and "the error reached 3" in run.result["reason"]
+    alone = sum(
+        bba.fit(code, runs=tmp_path, target_loss=3.0).result["evaluations"] for code in codes
+    )
+    assert run.result["evaluations"] < alone
+    for code in codes:
+        expert = bba.read_expert(run.expert_of(code))
+        assert expert.country == code
+        error = run.table(code)["error"].abs().mean()
+        assert error == pytest.approx(summary.loc[code, "fitted"])
+    with pytest.raises(RunError, match="holds SAU, USA, IND, JPN: name one"):
+        run.table()
+
+
+def test_a_group_is_the_countries_with_complete_figures():
+    """`all` and continents stand for the countries whose six figures are all published."""
+    from blackbox_align.fitting import Specification
+
+    targets = bba.load_targets()
+    everyone = Specification("all").countries(targets)
+    asia = Specification("asia").countries(targets)
+    assert len(everyone) == 96 and set(asia) < set(everyone)
+    assert "SAU" in {c.code for c in asia} and "KEN" not in {c.code for c in everyone}
+    assert Specification(["saudi arabia", "US"]).country == "SAU+USA"
+
+
+def test_several_countries_need_the_search_that_shares(tmp_path):
+    """Another optimizer is refused with the reason, before a model is loaded."""
+    with pytest.raises(SpecificationError, match="'de' fits one country at a time"):
+        bba.fit(["SAU", "USA"], runs=tmp_path, optimizer="de")
+
+
+def test_a_search_starts_from_the_evaluations_of_an_earlier_one(tmp_path):
+    """From the archive of another country's run the target is reached in fewer evaluations."""
+    earlier = bba.fit("USA", runs=tmp_path)
+    cold = bba.fit("GBR", runs=tmp_path, name="cold", target_loss=1.0)
+    warm = bba.fit("GBR", runs=tmp_path, target_loss=1.0, warm_start=str(earlier.path))
+    assert warm.loss <= 1.01
+    assert warm.result["evaluations"] < cold.result["evaluations"]
+    again = bba.fit(
+        "GBR", runs=tmp_path, name="again", target_loss=1.0, warm_start=str(earlier.path)
+    )
+    assert again.journal.path.read_bytes() == warm.journal.path.read_bytes()
+    with pytest.raises(SpecificationError, match=r"searched other prompts \(tokens differ\)"):
+        bba.fit("GBR", runs=tmp_path, name="x", tokens=3, warm_start=str(earlier.path))
+    with pytest.raises(OptimizerError, match="cma cannot start from earlier evaluations"):
+        bba.fit("GBR", runs=tmp_path, name="y", optimizer="cma", warm_start=str(earlier.path))

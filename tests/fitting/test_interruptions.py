@@ -11,7 +11,12 @@ FIT = (
     "fit", "--country", "SAU", "--runs", "runs", "--name", "one", "--target-loss", "0",
     "--optimizer", "cma-diagonal", "--budget", "200",
 )  # fmt: skip
-COMPARED = ("journal.jsonl", "result.json", "expert/adapter_model.safetensors", "expert/expert.json")
+COMPARED = (
+    "journal.jsonl",
+    "result.json",
+    "expert/adapter_model.safetensors",
+    "expert/expert.json",
+)
 
 
 def wait_until(condition, process, seconds=60.0):

@@ -1,0 +1,19 @@
+"""Assessment: what a model's answers are worth, beside what can be had without one."""
+
+from .baselines import mean_of_others, uniform
+from .conditions import Condition, parse_condition
+from .published_indices import read_indices
+from .results import Score, ScoreTable
+from .score import load_instrument, score
+
+__all__ = [
+    "Condition",
+    "Score",
+    "ScoreTable",
+    "load_instrument",
+    "mean_of_others",
+    "parse_condition",
+    "read_indices",
+    "score",
+    "uniform",
+]

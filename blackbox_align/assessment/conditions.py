@@ -1,0 +1,105 @@
+"""Conditions: what stands before the questions when a model is assessed.
+
+=================  ==============================================================================
+``none``           nothing; ``naive`` is the name that arXiv 2503.16094 gives it
+``icl``            the country in the text prompt, as in that paper's in-context condition
+``prompting``      the question is put as one about people of that country, as in Cultural Palette
+``text:...``       a text of your own, with ``{country}`` for the country's name
+``expert:PATH``    a fitted prompt: a run, or an expert folder; ``{code}`` stands for the country's
+                   code, so that every country can have an expert of its own
+=================  ==============================================================================
+
+The texts of ``icl`` and ``prompting`` are ours; the papers print theirs in part only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..countries import Country
+from ..errors import ExpertError, SpecificationError, nearest_names
+from ..fitting.specification import COUNTRY_PREAMBLE
+
+if TYPE_CHECKING:
+    from ..evaluators.language_model import LanguageModel
+
+PRESETS = {
+    "none": "",
+    "naive": "",
+    "icl": COUNTRY_PREAMBLE,
+    "prompting": "How would people in {country} answer the following question?",
+}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A ``name`` for the table, and the ``text`` or the ``expert`` path that stands behind it."""
+
+    name: str
+    text: str = ""
+    expert: str = ""
+
+    @property
+    def is_unprompted(self) -> bool:
+        return not self.text and not self.expert
+
+    @property
+    def depends_on_country(self) -> bool:
+        return "{country}" in self.text or "{code}" in self.expert
+
+    def preamble(self, country: Country | None) -> str:
+        """The text in front of the questions about a country."""
+        return self.text.replace("{country}", country.name) if country else self.text
+
+    def soft_prompt(self, country: Country | None, model: LanguageModel | None) -> np.ndarray:
+        """(tokens, D) float32, no tokens without an expert.
+
+        Raises
+        ------
+        ExpertError
+            The folder is no expert, or was fitted on another model.
+        """
+        width = 1 if model is None else model.embedding_width
+        if not self.expert:
+            return np.zeros((0, width), np.float32)
+        path = self.expert.replace("{code}", country.code) if country else self.expert
+        return _fitted_prompt(Path(path), model)
+
+
+def _fitted_prompt(folder: Path, model: LanguageModel | None) -> np.ndarray:
+    from ..experts import read_expert
+
+    inner = folder / "expert"
+    expert = read_expert(inner if (inner / "expert.json").is_file() else folder)
+    prompt = expert.soft_prompt()
+    if model is not None:
+        fitted_on = expert.metadata.get("facts", {}).get("model_revision")
+        if prompt.shape[1] != model.embedding_width or fitted_on not in (None, model.revision):
+            raise ExpertError(
+                f"{folder} was fitted on {expert.metadata.get('model', 'another model')!r} in a "
+                f"revision ({str(fitted_on)[:12]}) that is not that of {model.name!r} "
+                f"({model.revision[:12]}): a soft prompt means nothing to another model. Name its "
+                "model with --model."
+            )
+    return prompt
+
+
+def parse_condition(text: str) -> Condition:
+    """A condition from its written form; :class:`SpecificationError` for what is none."""
+    kind, colon, rest = text.partition(":")
+    if not colon and kind in PRESETS:
+        return Condition(kind, PRESETS[kind])
+    if kind == "text" and rest.strip():
+        return Condition(text, rest.strip())
+    if kind == "expert" and rest:
+        return Condition(text, expert=rest)
+    near = nearest_names(text, PRESETS, 1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise SpecificationError(
+        f"A condition is one of {', '.join(PRESETS)}, 'text:SOME TEXT' or 'expert:FOLDER'; "
+        f"not {text!r}.{hint}"
+    )

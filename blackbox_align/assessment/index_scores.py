@@ -1,0 +1,182 @@
+"""Scores on a survey with indices, such as VSM 2013: the error in index points, and ranks.
+
+A low error is a fit to a dozen differences of item means. Whether countries come in the right
+*order* on an index is another question, which Kendall's tau answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..countries import TargetSet, countries, find_country
+from ..errors import SpecificationError
+from ..fitting.specification import COUNTRY_PREAMBLE
+from ..objectives import Constants, IndexObjective
+from ..objectives.constants import anchored, check_policy, given
+from ..surveys.readouts import item_means
+from ..surveys.survey import Survey
+from .asking import describe_orders
+from .baselines import middle
+from .conditions import Condition
+from .metrics import kendall_tau
+from .respondent import Respondent
+from .results import Column, Score, ScoreTable, Values, summarise
+
+ERROR = Column("absolute_error_points", "mean absolute error (index points)", False)
+
+
+def score_indices(
+    survey: Survey,
+    targets: TargetSet,
+    conditions: Sequence[Condition],
+    respondent: Respondent | None,
+    *,
+    countries_asked: Sequence[str],
+    constants: str,
+    resamples: int,
+    seed: int,
+) -> ScoreTable:
+    """Score the conditions and the trivial baselines; see :func:`.score.score`.
+
+    The interval is over the indices of the survey; with six of them it is a rough one.
+    """
+    names = [index.name for index in survey.indices]
+    codes = list(dict.fromkeys(find_country(name).code for name in countries_asked))
+    figures = np.array([targets.target(code, names) for code in codes])
+    objective = IndexObjective(
+        survey, figures, _constants(constants, survey, targets, names, respondent)
+    )
+
+    def indices(answers: np.ndarray) -> np.ndarray:
+        return objective.indices(item_means(answers[None], survey))[0]
+
+    others = np.array([_mean_of_others(targets, code, names) for code in codes])
+    predicted: list[tuple[str, str, np.ndarray]] = [
+        (
+            _middle_name(survey),
+            "baseline",
+            np.tile(indices(middle(survey)), (len(codes), 1)),
+        ),
+        ("mean of other countries", "baseline", others),
+    ]
+    for condition in conditions:
+        assert respondent is not None
+        if condition.depends_on_country:
+            rows = [
+                indices(respondent.answers(survey, condition, countries()[code])) for code in codes
+            ]
+        else:
+            rows = [indices(respondent.answers(survey, condition))] * len(codes)
+        predicted.append((condition.name, "condition", np.array(rows)))
+
+    scores: list[Score] = []
+    differences: list[Score] = []
+    index_number = np.tile(np.arange(len(names)), len(codes))
+    country_number = np.repeat(np.arange(len(codes)), len(names))
+    for code in [*codes, "mean"] if len(codes) > 1 else codes:
+        rows_here = np.array([code in ("mean", codes[n]) for n in country_number])
+        some, pairs = summarise(
+            code,
+            [
+                Values(name, kind, np.abs(rows - figures).reshape(-1, 1)[rows_here])
+                for name, kind, rows in predicted
+            ],
+            [ERROR.name],
+            index_number[rows_here],
+            country_number[rows_here],
+            resamples=resamples,
+            seed=seed,
+        )
+        scores += some
+        differences += pairs
+    ranks = [
+        {"condition": name, "index": index, "kendall_tau": tau, "n": int(n)}
+        for name, kind, rows in predicted
+        if kind == "condition"
+        for index, tau, n in zip(
+            names,
+            map(kendall_tau, rows.T, figures.T),
+            (~np.isnan(figures)).sum(0),
+            strict=True,
+        )
+        if not np.isnan(tau)
+    ]
+    values = ", ".join(
+        f"{name} {value:+.1f}"
+        for name, value in zip(names, objective.constants.array(), strict=True)
+    )
+    notes = [
+        f"Targets: {targets.title}. Constants, the same for all rows: {constants} ({values}).",
+        f"Brackets: 95 % interval over the indices, {resamples:,} resamples, seed {seed}.",
+    ]
+    if conditions:
+        notes.insert(1, describe_orders(survey, respondent.orders if respondent else "1"))
+    missing = [
+        f"{countries()[code].name} {', '.join(n for n, t in zip(names, row, strict=True) if np.isnan(t))}"
+        for code, row in zip(codes, figures, strict=True)
+        if np.isnan(row).any()
+    ]
+    if missing:
+        notes.append(f"No figure is published for {'; '.join(missing)}: left out of the error.")
+    return ScoreTable(
+        survey.title,
+        (ERROR,),
+        (ERROR.name,),
+        tuple(scores),
+        tuple(differences),
+        tuple(notes),
+        tuple(ranks),
+    )
+
+
+def _middle_name(survey: Survey) -> str:
+    threes = all(item.scale.codes == (1, 2, 3, 4, 5) for item in survey.items)
+    return "all threes" if threes else "the middle of every scale"
+
+
+def _mean_of_others(targets: TargetSet, code: str, names: Sequence[str]) -> np.ndarray:
+    """(indices,): the mean figures of the set's other countries."""
+    others = [c for c in targets.codes if c != code and not countries()[c].is_region]
+    if not others:
+        return np.full(len(names), np.nan)
+    rows = np.array([[dict(zip(targets.indices, targets.figures[c], strict=True)).get(n, np.nan)
+                      for n in names] for c in others])  # fmt: skip
+    known = ~np.isnan(rows)
+    total = np.where(known, rows, 0.0).sum(0)
+    return np.where(known.any(0), total / np.maximum(known.sum(0), 1), np.nan)
+
+
+def _constants(
+    policy: str,
+    survey: Survey,
+    targets: TargetSet,
+    names: Sequence[str],
+    respondent: Respondent | None,
+) -> Constants:
+    """The shift per index that a policy gives (see :mod:`..objectives.constants`).
+
+    Without a model, the middle of every scale stands for the un-prompted one.
+    """
+    kind, argument = check_policy(policy)
+    if kind == "given":
+        return given(policy, Path(argument), names)
+    nothing = Constants("zero", (0.0,) * len(names))
+    if kind == "zero":
+        return nothing
+    if argument and respondent is None:
+        raise SpecificationError(f"The constants {policy!r} need a model that is asked.")
+    reference = targets.mean(names)
+    answers = middle(survey)
+    if respondent is not None:
+        condition = Condition("none")
+        country = None
+        if argument:
+            country = find_country(argument)
+            condition = Condition("anchor", COUNTRY_PREAMBLE)
+            reference = targets.target(country, names)
+        answers = respondent.answers(survey, condition, country)
+    objective = IndexObjective(survey, reference[None], nothing)
+    return anchored(policy, objective.indices(item_means(answers[None], survey))[0], reference)

@@ -1,0 +1,119 @@
+"""Scores of answers: how far two distributions lie apart, whether answers are right, order.
+
+A name says what is measured and in which unit, because published figures mix them up: a
+Jensen-Shannon *divergence* lies in 0..ln 2 nats or 0..1 bits; the *distance* is its square root
+(Endres and Schindelin 2003). Durmus et al. (2023) report 1 - distance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import rel_entr
+from scipy.stats import kendalltau
+
+LN2 = float(np.log(2.0))
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A score of predicted against observed distributions; see :data:`DISTRIBUTION_METRICS`.
+
+    ``function`` takes two (..., width) arrays and gives (...).
+    """
+
+    name: str
+    title: str
+    higher_is_better: bool
+    function: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def js_divergence(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+    """(...) Jensen-Shannon divergence in nats, 0..ln 2, of (..., width) distributions (Lin 1991)."""
+    p, q = np.asarray(p, np.float64), np.asarray(q, np.float64)
+    middle = (p + q) / 2
+    twice = rel_entr(p, middle).sum(-1) + rel_entr(q, middle).sum(-1)
+    return np.clip(twice / 2, 0.0, LN2)
+
+
+def js_distance(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+    """(...) Jensen-Shannon distance: the square root of the divergence in nats, 0..sqrt(ln 2)."""
+    return np.sqrt(js_divergence(p, q))
+
+
+def earth_movers_distance(p: np.ndarray, q: np.ndarray, options: np.ndarray) -> np.ndarray:
+    """(...) the work of moving p to q along ordered options, as a share of the whole ladder, 0..1.
+
+    ``options`` (...) is the number of options of every item (two or more); the columns behind them
+    hold zeros.
+    """
+    steps = np.abs(np.cumsum(p, -1) - np.cumsum(q, -1))
+    inside = np.arange(steps.shape[-1]) < np.asarray(options)[..., None] - 1
+    return np.where(inside, steps, 0.0).sum(-1) / (np.asarray(options) - 1)
+
+
+def credit(probabilities: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """(items,) 1 where the likeliest option is the right one, else 0; a tie shares the 1.
+
+    ``probabilities`` is (items, width), ``right`` (items,) the position of the right option.
+    Probabilities that differ by less than float noise (1e-9) are tied.
+    """
+    p = np.asarray(probabilities, np.float64)
+    likeliest = p >= p.max(-1, keepdims=True) - 1e-9
+    hit = likeliest[np.arange(len(p)), right]
+    return np.where(hit, 1.0 / likeliest.sum(-1), 0.0)
+
+
+def kendall_tau(a: np.ndarray, b: np.ndarray) -> float:
+    """Kendall's tau-b of two rankings, -1..1, pairs with a NaN left out; NaN for fewer than 3."""
+    known = ~(np.isnan(a) | np.isnan(b))
+    if known.sum() < 3:
+        return float("nan")
+    return float(kendalltau(np.asarray(a)[known], np.asarray(b)[known]).statistic)
+
+
+DISTRIBUTION_METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric(
+            "one_minus_js_distance_nats",
+            "1 - JS distance (nats)",
+            True,
+            lambda p, q: 1 - js_distance(p, q),
+        ),
+        Metric(
+            "one_minus_js_distance_bits",
+            "1 - JS distance (bits)",
+            True,
+            lambda p, q: 1 - js_distance(p, q) / np.sqrt(LN2),
+        ),
+        Metric(
+            "one_minus_js_divergence_nats",
+            "1 - JS divergence (nats)",
+            True,
+            lambda p, q: 1 - js_divergence(p, q),
+        ),
+        Metric(
+            "one_minus_js_divergence_bits",
+            "1 - JS divergence (bits)",
+            True,
+            lambda p, q: 1 - js_divergence(p, q) / LN2,
+        ),
+        Metric("js_distance_nats", "JS distance (nats)", False, js_distance),
+        Metric(
+            "js_distance_bits",
+            "JS distance (bits)",
+            False,
+            lambda p, q: js_distance(p, q) / np.sqrt(LN2),
+        ),
+        Metric("js_divergence_nats", "JS divergence (nats)", False, js_divergence),
+        Metric(
+            "js_divergence_bits",
+            "JS divergence (bits)",
+            False,
+            lambda p, q: js_divergence(p, q) / LN2,
+        ),
+    )
+}

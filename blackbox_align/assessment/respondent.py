@@ -1,0 +1,80 @@
+"""Who is assessed: a model, or anything that answers as an evaluator does, under conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..countries import Country, countries
+from ..errors import ModelError
+from ..evaluators import Evaluator
+from ..surveys.survey import Item, Survey
+from .asking import ask
+from .conditions import Condition
+
+if TYPE_CHECKING:
+    from ..evaluators.language_model import LanguageModel
+
+
+@dataclass(frozen=True)
+class Respondent:
+    """An evaluator with how it is asked; ``model`` is None for one that is no language model."""
+
+    evaluator: Evaluator
+    model: LanguageModel | None
+    orders: str
+    batch: int
+    on_batch: Callable[[int], None] | None = None
+
+    def answers(
+        self, survey: Survey, condition: Condition, country: Country | None = None
+    ) -> np.ndarray:
+        """(items, survey.width) float64: the answers under a condition, averaged over orders."""
+        return ask(
+            self.evaluator,
+            survey.with_preamble(condition.preamble(country)),
+            condition.soft_prompt(country, self.model),
+            orders=self.orders,
+            batch=self.batch,
+            on_batch=self.on_batch,
+        )
+
+    def unaskable(self, survey: Survey) -> set[str]:
+        """The items whose labels are not single tokens of the model, so that it cannot answer them."""
+        if self.model is None:
+            return set()
+        from ..evaluators.questions import tokenize_survey
+
+        by_labels: dict[tuple[str, ...], list[Item]] = {}
+        for item in survey.items:
+            by_labels.setdefault(item.scale.labels, []).append(item)
+        refused: set[str] = set()
+        for items in by_labels.values():
+            try:  # whether a label is one token is the same after every question
+                tokenize_survey(replace(survey, items=(items[0],)), self.model.tokenizer)
+            except ModelError:
+                refused |= {item.id for item in items}
+        return refused
+
+    def answers_by_country(
+        self, survey: Survey, condition: Condition, items: Sequence[int], codes: Sequence[str]
+    ) -> np.ndarray:
+        """(rows, survey.width): the answers to ``items`` (rows,) as asked about ``codes`` (rows,).
+
+        A condition that names no country is asked once for all of them.
+        """
+        which = np.asarray(items, dtype=int)
+        if not condition.depends_on_country:
+            return self.answers(survey, condition)[which]
+        asked_about = np.array(codes)
+        answers = np.zeros((len(which), survey.width))
+        for code in dict.fromkeys(codes):
+            rows = np.flatnonzero(asked_about == code)
+            needed = np.unique(which[rows])
+            part = replace(survey, items=tuple(survey.items[n] for n in needed), indices=())
+            given = self.answers(part, condition, countries()[code])
+            answers[rows, : part.width] = given[np.searchsorted(needed, which[rows])]
+        return answers

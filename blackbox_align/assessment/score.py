@@ -1,0 +1,195 @@
+"""``score``: an instrument, a model under conditions, and the baselines that belong beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..countries import find_country, load_targets
+from ..errors import SpecificationError
+from ..surveys import Survey, load_survey
+from ..surveys.knowledge import KnowledgeTest, is_knowledge_test, load_knowledge
+from ..surveys.opinion_files import load_opinions
+from ..surveys.opinions import OpinionSurvey
+from .asking import ORDERS, ModelEvaluator
+from .conditions import Condition, parse_condition
+from .index_scores import score_indices
+from .knowledge_scores import score_knowledge
+from .opinion_scores import score_opinions
+from .published import published_note
+from .respondent import Respondent
+from .results import ScoreTable
+
+if TYPE_CHECKING:
+    from ..evaluators import Evaluator
+
+# Groups of countries that papers report on.
+GROUPS = {
+    "cultural-palette": (
+        "USA", "CAN", "BOL", "BRA", "GBR", "NLD", "DEU", "UKR", "CHN", "RUS", "IND", "THA",
+        "KEN", "NGA", "ETH", "ZWE", "AUS", "NZL",
+    ),
+}  # fmt: skip
+
+Instrument = Survey | OpinionSurvey | KnowledgeTest
+
+
+def load_instrument(
+    name_or_file: str | Path, *, missing: str = "drop", labels: str = "letters"
+) -> Instrument:
+    """A survey by name or YAML file, a test of knowledge, or an opinion survey from any other file.
+
+    Raises
+    ------
+    UnknownNameError, DataFileError
+        There is none of that name, or the file has a mistake.
+    """
+    text = str(name_or_file)
+    if text.endswith((".yaml", ".yml")) or not (Path(text).suffix or "/" in text):
+        return load_survey(name_or_file)
+    if is_knowledge_test(text):
+        return load_knowledge(text)
+    return load_opinions(text, missing=missing, labels=labels)
+
+
+def score(
+    instrument: str | Path | Instrument,
+    *,
+    country: str | Sequence[str] | None = None,
+    conditions: Sequence[str | Condition] = ("none",),
+    model: str = "respondent-tiny",
+    revision: str | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    trust_remote_code: bool = False,
+    samples: str = "national",
+    missing: str = "drop",
+    labels: str = "letters",
+    orders: str | None = None,
+    targets: str | None = None,
+    constants: str = "anchor",
+    batch: int = 64,
+    resamples: int = 1000,
+    seed: int = 0,
+    evaluator: Evaluator | None = None,
+    on_batch: Callable[[int], None] | None = None,
+) -> ScoreTable:
+    """Score a model on an instrument under several conditions, beside the trivial baselines.
+
+    Parameters
+    ----------
+    instrument : what :func:`load_instrument` reads, or what it returned
+    country : one or several, or the name of one of :data:`GROUPS`; None is all that there are
+        data for (a survey with indices needs a country)
+    conditions : see :mod:`.conditions`; with none at all no model is loaded, and the baselines
+        remain
+    model, revision, device, dtype, trust_remote_code : see
+        :func:`..evaluators.language_model.load_model`
+    samples : ``national``, ``non-national`` or ``all``, for opinion surveys
+    missing, labels : see :func:`..surveys.opinions.assemble`, for opinion surveys from a file
+    orders : ``1``, ``cyclic`` or ``all``, see :func:`.asking.option_orders`; by default ``cyclic``,
+        and ``1`` for a survey with indices, as in a fit
+    targets, constants : for a survey with indices, as in :func:`..fitting.fit`
+    batch : questions that are asked together
+    resamples, seed : of the bootstrap intervals
+    evaluator : asked in the place of a model
+    on_batch : called with the number of questions after every batch
+
+    Raises
+    ------
+    BlackboxAlignError
+        A mistake in what was asked, or a model that cannot answer.
+    """
+    if resamples < 1 or seed < 0:
+        raise SpecificationError(
+            f"An interval needs 1 resample or more and a seed of 0 or more; not {resamples} and {seed}."
+        )
+    parsed = [c if isinstance(c, Condition) else parse_condition(c) for c in conditions]
+    names = [condition.name for condition in parsed]
+    if len(set(names)) < len(names):
+        raise SpecificationError("A condition stands there twice; name each of them once.")
+    if isinstance(instrument, (str, Path)):
+        instrument = load_instrument(instrument, missing=missing, labels=labels)
+    chosen = _countries(country)
+    if isinstance(instrument, Survey):
+        if chosen is None:
+            raise SpecificationError(
+                f"{instrument.title} is compared with a country's figures: name one (--country SAU)."
+            )
+        if not instrument.indices:
+            raise SpecificationError(
+                f"{instrument.title} defines no indices, so it cannot be compared with figures; add "
+                "'indices:' to it, or bring people's answers to it as a CSV file (docs/assessment.md)."
+            )
+        target_set = load_targets(targets)
+        for name in chosen:
+            target_set.target(name, [index.name for index in instrument.indices])
+    elif isinstance(instrument, OpinionSurvey):
+        instrument.select(samples=samples, countries=chosen)
+    elif chosen:
+        instrument.select(chosen)
+    orders = orders or ("1" if isinstance(instrument, Survey) else "cyclic")
+    if orders not in ORDERS:
+        known = ", ".join(repr(name) for name in ORDERS)
+        raise SpecificationError(f"The orders must be one of {known}; not {orders!r}.")
+
+    respondent, disclaimer = None, ""
+    if evaluator is not None:
+        respondent = Respondent(evaluator, None, orders, batch, on_batch)
+    elif parsed:
+        from ..evaluators.language_model import load_model
+
+        loaded = load_model(
+            model,
+            revision=revision,
+            device=device,
+            dtype=dtype,
+            trust_remote_code=trust_remote_code,
+        )
+        disclaimer = loaded.disclaimer
+        respondent = Respondent(ModelEvaluator(loaded), loaded, orders, batch, on_batch)
+
+    if isinstance(instrument, Survey):
+        assert chosen is not None
+        table = score_indices(
+            instrument,
+            target_set,
+            parsed,
+            respondent,
+            countries_asked=chosen,
+            constants=constants,
+            resamples=resamples,
+            seed=seed,
+        )
+    elif isinstance(instrument, OpinionSurvey):
+        table = score_opinions(
+            instrument,
+            parsed,
+            respondent,
+            countries=chosen,
+            samples=samples,
+            missing=missing,
+            resamples=resamples,
+            seed=seed,
+        )
+        note = published_note(model, table.instrument, chosen or (), GROUPS["cultural-palette"])
+        if note and parsed and evaluator is None:
+            table = replace(table, notes=(*table.notes, note))
+    else:
+        table = score_knowledge(
+            instrument, parsed, respondent, countries=chosen, resamples=resamples, seed=seed
+        )
+    if disclaimer:
+        table = replace(table, notes=(*table.notes, disclaimer))
+    return table
+
+
+def _countries(asked: str | Sequence[str] | None) -> list[str] | None:
+    """Codes without repetition, groups taken apart; None where no country was asked for."""
+    if not asked:
+        return None
+    names = [asked] if isinstance(asked, str) else list(asked)
+    apart = [code for name in names for code in GROUPS.get(name, (name,))]
+    return list(dict.fromkeys(find_country(name).code for name in apart))

@@ -1,0 +1,250 @@
+"""``bbalign score``: a model on an instrument under conditions, beside the trivial baselines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .output import print_json, print_table, stderr, stdout
+
+if TYPE_CHECKING:
+    from ..assessment import Score, ScoreTable
+
+_MODEL, _DATA, _TABLE = "What is asked", "What is compared", "How it is reported"
+
+
+def score_command(
+    instrument: Annotated[
+        str,
+        typer.Argument(
+            help="A survey's name, or a file: opinions, CulturalBench, or a survey in YAML.",
+            show_default=False,
+        ),
+    ],
+    country: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Code, name or alias, or cultural-palette for its 18; repeat for more.  "
+            "Default: all that there are data for.",
+            show_default=False,
+        ),
+    ] = None,
+    condition: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="none, naive, icl, prompting, text:TEXT WITH {country}, or expert:FOLDER; "
+            "repeat for more. Default: none.",
+            show_default=False,
+        ),
+    ] = None,
+    baselines: Annotated[
+        bool, typer.Option("--baselines", help="The trivial baselines alone, without a model.")
+    ] = False,
+    model: Annotated[
+        str,
+        typer.Option(
+            help="A model's name on the Hugging Face hub, or a folder.", rich_help_panel=_MODEL
+        ),
+    ] = "respondent-tiny",
+    revision: Annotated[
+        str | None, typer.Option(help="Commit or branch of a hub model.", rich_help_panel=_MODEL)
+    ] = None,
+    device: Annotated[
+        str, typer.Option(help="auto, cpu, cuda or cuda:N.", rich_help_panel=_MODEL)
+    ] = "auto",
+    dtype: Annotated[
+        str, typer.Option(help="auto, float32, bfloat16 or float16.", rich_help_panel=_MODEL)
+    ] = "auto",
+    trust_remote_code: Annotated[
+        bool,
+        typer.Option(
+            "--trust-remote-code",
+            help="Run Python code that the model brings.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = False,
+    orders: Annotated[
+        str | None,
+        typer.Option(
+            help="Orders of the options to average over: 1, cyclic or all.  "
+            "Default: cyclic; 1 for indices.",
+            show_default=False,
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    labels: Annotated[
+        str, typer.Option(help="Options are called by letters or digits.", rich_help_panel=_MODEL)
+    ] = "letters",
+    batch: Annotated[
+        int, typer.Option(help="Questions that are asked together.", rich_help_panel=_MODEL)
+    ] = 64,
+    samples: Annotated[
+        str, typer.Option(help="national, non-national or all.", rich_help_panel=_DATA)
+    ] = "national",
+    missing: Annotated[
+        str,
+        typer.Option(
+            help='drop or keep options such as "don\'t know" and refused.', rich_help_panel=_DATA
+        ),
+    ] = "drop",
+    targets: Annotated[
+        str | None,
+        typer.Option(
+            help="For indices: a target set's name, or a CSV file. Default: tool-2023-05.",
+            rich_help_panel=_DATA,
+        ),
+    ] = None,
+    constants: Annotated[
+        str,
+        typer.Option(
+            help="For indices: anchor, anchor:COUNTRY, zero or given:FILE.", rich_help_panel=_DATA
+        ),
+    ] = "anchor",
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Metric to print, by its name in --json; repeat for more.", rich_help_panel=_TABLE
+        ),
+    ] = None,
+    resamples: Annotated[
+        int, typer.Option(help="Draws of the bootstrap.", rich_help_panel=_TABLE)
+    ] = 1000,
+    seed: Annotated[
+        int, typer.Option(help="Same seed, same intervals.", rich_help_panel=_TABLE)
+    ] = 0,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print everything as JSON.", rich_help_panel=_TABLE),
+    ] = False,
+) -> None:
+    """Score a model on a survey, beside the baselines that need no model."""
+    from ..assessment import score
+
+    with _progress() as on_batch:
+        table = score(
+            instrument,
+            country=country,
+            conditions=() if baselines else tuple(condition or ("none",)),
+            model=model,
+            revision=revision,
+            device=device,
+            dtype=dtype,
+            trust_remote_code=trust_remote_code,
+            samples=samples,
+            missing=missing,
+            labels=labels,
+            orders=orders,
+            targets=targets,
+            constants=constants,
+            batch=batch,
+            resamples=resamples,
+            seed=seed,
+            on_batch=on_batch,
+        )
+    metrics = [table.column(name).name for name in metric or table.headline]
+    if as_json:
+        print_json(table.to_dict())
+    else:
+        print_scores(table, metrics)
+
+
+def print_scores(table: ScoreTable, metrics: list[str]) -> None:
+    """The scores, the differences of the first metric, the ranks, and what has to stand beside."""
+    from rich.markup import escape
+
+    screen = stdout()
+    screen.print(f"[bold]{escape(table.instrument)}[/]\n")
+    known = [m for m in metrics if any(s.n for s in table.scores if s.metric == m)] or metrics[:1]
+    rows: dict[tuple[str, str], dict[str, Score]] = {}
+    for score in table.scores:
+        rows.setdefault((score.country, score.condition), {})[score.metric] = score
+    columns = [f"{table.column(m).title}{' ↑' if table.column(m).higher_is_better else ' ↓'}"
+               for m in known]  # fmt: skip
+    heads = [part for column in columns for part in (column, "n")]
+    places = {m: 1 if "points" in m else 3 for m in known}
+    cells = [
+        [country, escape(_mark(condition, by_metric[known[0]].kind))]
+        + [
+            part
+            for m in known
+            for part in (_figure(by_metric[m], places[m]), f"{by_metric[m].n:,}")
+        ]
+        for (country, condition), by_metric in rows.items()
+    ]
+    # print_table names its columns by one digit each, which is enough for four metrics.
+    print_table(["", "condition", *heads], cells, right="23456789")
+    first = known[0]
+    pairs = [s for s in table.differences if s.metric == first]
+    last = table.scores[-1].country
+    kinds = {s.condition: s.kind for s in table.scores}
+    if pairs:
+        screen.print(f"\nDifferences in {table.column(first).title}, on the same questions:")
+        crowded = len({s.country for s in pairs}) > 3
+        print_table(
+            ["", "condition", "minus", "difference", "n"],
+            [
+                [
+                    s.country,
+                    escape(s.condition),
+                    escape(_mark(s.minus, kinds[s.minus])),
+                    _figure(s, places[first], sign=True),
+                    f"{s.n:,}",
+                ]
+                for s in pairs
+                if not crowded or s.country == last
+            ],
+            right="34",
+        )
+    if table.ranks:
+        screen.print("\nKendall's tau over countries:")
+        by_condition: dict[str, dict[str, float]] = {}
+        for row in table.ranks:
+            by_condition.setdefault(row["condition"], {})[row["index"]] = row["kendall_tau"]
+        names = list(dict.fromkeys(row["index"] for row in table.ranks))
+        print_table(
+            ["condition", *names],
+            [
+                [escape(name), *("-" if n not in taus else f"{taus[n]:+.2f}" for n in names)]
+                for name, taus in by_condition.items()
+            ],
+            right="123456789",
+        )
+    screen.print()
+    for note in table.notes:
+        screen.print(escape(note))
+
+
+def _mark(condition: str, kind: str) -> str:
+    return f"({condition})" if kind == "baseline" else condition
+
+
+def _figure(score: Score, places: int, sign: bool = False) -> str:
+    if math.isnan(score.value):
+        return "-"
+    plus = "+" if sign else ""
+    value, low, high = (
+        f"{round(x, places) + 0.0:{plus}.{places}f}" for x in (score.value, score.low, score.high)
+    )
+    return f"{value} [{low}, {high}]"
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int], None] | None]:
+    """A live count of the questions on a terminal; nothing at all elsewhere."""
+    console = stderr()
+    if not console.is_terminal:
+        yield None
+        return
+    asked = 0
+    with console.status("Loading") as status:
+
+        def on_batch(questions: int) -> None:
+            nonlocal asked
+            asked += questions
+            status.update(f"{asked:,} questions asked")
+
+        yield on_batch

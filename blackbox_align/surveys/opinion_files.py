@@ -1,0 +1,245 @@
+"""Opinion surveys from files: our own open form, and the public ones as they are found.
+
+The form is told from the content, never from the name; any file may be gzipped. Nothing in a file
+is ever run.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import math
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..errors import DataFileError, nearest_names
+from .opinion_forms import CsvTable, find_form
+from .opinions import OpinionSurvey, RawAnswers, Unreadable, assemble
+
+_LARGEST = 1 << 30  # bytes: a file that grows beyond this when it is unpacked is no survey
+_COLUMNS = ("item", "question", "option", "country", "share")
+_SEPARATORS = (",", ";", "\t")
+
+
+def load_opinions(
+    path: Path | str, *, missing: str = "drop", labels: str = "letters"
+) -> OpinionSurvey:
+    """An opinion survey from a file, gzipped or not.
+
+    It reads our own form (a CSV file with the columns item, question, option, country and share;
+    ``docs/assessment.md`` describes it), the public CSV of GlobalOpinionQA, the JSON and JSON lines
+    in which parts of it were published, and shares of the World Values Survey by country and
+    question.
+
+    Parameters
+    ----------
+    missing, labels : see :func:`.opinions.assemble`
+
+    Raises
+    ------
+    DataFileError
+        It is no opinion survey, or a corrupted one; the message says what is wrong, and names the
+        line where there is one.
+    """
+    path = Path(path)
+    content = read_content(path)
+    rows: Iterator[RawAnswers | Unreadable]
+    if isinstance(content, CsvTable) and {"option", "share"} & set(content.columns):
+        title, name, whole, rows = path.name, path.name.partition(".")[0], True, _own(content)
+    else:
+        form = find_form(path, content)
+        title, name, whole, rows = form.title, form.name, form.whole, form.rows(path, content)
+    return assemble(rows, path, title=title, name=name, missing=missing, labels=labels, whole=whole)
+
+
+def read_content(path: Path) -> Any:
+    """A :class:`CsvTable`, or the value of a JSON file; JSON lines are a list of values.
+
+    Raises :class:`DataFileError` for what is neither.
+    """
+    text = read_text(path)
+    if text.lstrip()[:1] not in ("{", "["):
+        return _csv_table(path, text)
+    first, *rest = text.strip().split("\n", 1)
+    lines = [line for line in rest[0].split("\n") if line.strip()] if rest else []
+    if first.lstrip().startswith("{") and first.rstrip().endswith("}") and lines:
+        numbered = enumerate(text.split("\n"), start=1)
+        return [_json(path, line, number) for number, line in numbered if line.strip()]
+    value = _json(path, text, 1)
+    lone = isinstance(value, dict) and ("selections" in value or "input_text" in value)
+    return [value] if lone else value  # JSON lines of which there is one
+
+
+def read_text(path: Path) -> str:
+    """The UTF-8 text of a file, gzipped or not; :class:`DataFileError` where there is none."""
+    try:
+        content = path.read_bytes()
+        if content[:2] == b"\x1f\x8b":
+            with gzip.open(io.BytesIO(content)) as file:
+                content = file.read(_LARGEST + 1)
+        if len(content) > _LARGEST:
+            raise DataFileError(path, None, "it holds more than 1 GiB; give a part of it.")
+        return content.decode("utf-8-sig")
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        message = f"the gzip archive is damaged ({error}); fetch it again."
+        raise DataFileError(path, None, message) from None
+    except FileNotFoundError:
+        raise DataFileError(path, None, "there is no such file.") from None
+    except IsADirectoryError:
+        raise DataFileError(path, None, "this is a folder; name the file in it.") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        message = f"this is not UTF-8 text ({error.reason}); save the file as UTF-8."
+        raise DataFileError(path, line, message) from None
+    except OSError as error:
+        raise DataFileError(path, None, f"it cannot be read: {error.strerror}.") from None
+
+
+def _json(path: Path, text: str, line: int) -> Any:
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        table = dict(pairs)
+        if len(table) < len(pairs):  # json keeps the last one and tells nobody
+            keys = [key for key, _ in pairs]
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise DataFileError(path, None, f"the key {twice[:60]!r} stands twice in one object.")
+        return table
+
+    try:
+        return json.loads(text, object_pairs_hook=unique)
+    except json.JSONDecodeError as error:
+        place = line + error.lineno - 1
+        raise DataFileError(path, place, f"this is not valid JSON: {error.msg}.") from None
+    except RecursionError:
+        raise DataFileError(path, line, "it is nested too deeply to be a survey.") from None
+    except DataFileError:
+        raise
+    except ValueError as error:  # a whole number with thousands of digits
+        raise DataFileError(path, line, f"this is not valid JSON: {error}.") from None
+
+
+def _csv_table(path: Path, text: str) -> CsvTable:
+    """The rows of a CSV file with the lines that they begin on, whatever separates the cells."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    separator = max(_SEPARATORS, key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    rows, line = [], 1
+    limit = csv.field_size_limit(1 << 24)
+    try:
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                rows.append((line, row))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        message = f"this is not a CSV table: {error}; is a quotation mark not closed?"
+        raise DataFileError(path, line, message) from None
+    finally:
+        csv.field_size_limit(limit)
+    if not rows or separator not in first:
+        raise DataFileError(
+            path, 1, f"expected a CSV table with the columns {', '.join(_COLUMNS)}, or JSON."
+        )
+    (top, header), *body = rows
+    columns = [cell.strip().casefold() for cell in header]
+    for column in columns:
+        if columns.count(column) > 1:
+            raise DataFileError(path, top, f"the column {column!r} stands here twice; remove one.")
+    for number, row in body:
+        if len(row) != len(columns):
+            raise DataFileError(
+                path,
+                number,
+                f"{len(row)} cells where the first line has {len(columns)}; quote a cell that holds "
+                "a separator.",
+            )
+    return CsvTable(path, columns, body)
+
+
+# -- our own form --------------------------------------------------------------------------------
+
+
+def _own(table: CsvTable) -> Iterator[RawAnswers]:
+    """The distributions of a file in our own form; a mistake in it is an error, not a dropped row.
+
+    Only a country that is not known, or a distribution that does not sum to 1, is left to the report.
+    """
+    for column in _COLUMNS:
+        if column not in table.columns:
+            near = nearest_names(column, table.columns, 1)
+            hint = f" Is it {near[0]!r}?" if near else ""
+            raise DataFileError(table.path, 1, f"the column {column!r} is missing.{hint}")
+    for column in table.columns:
+        if column not in (*_COLUMNS, "ordered"):
+            known = ", ".join(_COLUMNS)
+            message = f"the column {column!r} is not known; the columns are {known} and ordered."
+            raise DataFileError(table.path, 1, message)
+    questions: dict[str, tuple[str, bool | None]] = {}
+    options: dict[str, dict[str, None]] = {}
+    shares: dict[tuple[str, str], dict[str, float]] = {}
+    lines: dict[tuple[str, str], int] = {}
+    for line, row in table.records():
+        item, question, option, country = (
+            row[c].strip() for c in ("item", "question", "option", "country")
+        )
+        for column in ("item", "question", "option", "country"):
+            if not row[column].strip():
+                raise DataFileError(table.path, line, f"the cell {column!r} is empty.")
+        asked = (question, _yes_or_no(table.path, line, row.get("ordered", "")))
+        if questions.setdefault(item, asked) != asked:
+            raise DataFileError(
+                table.path,
+                line,
+                f"item {item!r} has another question (or 'ordered') than before: "
+                f"{questions[item][0]!r}, then {question!r}. Write the same one, or a new item.",
+            )
+        options.setdefault(item, {})[option] = None
+        pair = (item, country)
+        lines.setdefault(pair, line)
+        if option in shares.setdefault(pair, {}):
+            message = f"the share of {option!r} for {item!r} in {country} stands here twice."
+            raise DataFileError(table.path, line, f"{message} Remove one of them.")
+        shares[pair][option] = _share(table.path, line, row["share"])
+    if not shares:
+        raise DataFileError(table.path, None, "there is no row of shares in it.")
+    percent = any(share > 1 for row in shares.values() for share in row.values())
+    for (item, country), given in shares.items():
+        question, ordered = questions[item]
+        total = math.fsum(given.values())
+        whole = 100.0 if percent else 1.0
+        if abs(total - whole) > 0.02 * whole:
+            raise DataFileError(
+                table.path,
+                lines[item, country],
+                f"the shares of {item!r} in {country} sum to {total:g}, not to {whole:g}; an option "
+                "without a row counts as 0, and those who gave no opinion need a row too, such as "
+                "'No answer'.",
+            )
+        names = tuple(options[item])
+        values = tuple(given.get(name, 0.0) / total for name in names)
+        place = f"line {lines[item, country]}"
+        yield RawAnswers(place, question, names, country, values, item, ordered)
+
+
+def _share(path: Path, line: int, cell: str) -> float:
+    bare = cell.strip().removesuffix("%").strip()
+    try:
+        value = float(bare)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 100:  # NaN as well
+        raise DataFileError(
+            path, line, f"the share is {cell.strip()!r}; write a number from 0 to 1, or percents."
+        )
+    return value
+
+
+def _yes_or_no(path: Path, line: int, cell: str) -> bool | None:
+    answer = {"": None, "yes": True, "no": False}
+    if cell.strip().casefold() not in answer:
+        raise DataFileError(
+            path, line, f"'ordered' must be yes, no or empty; not {cell.strip()!r}."
+        )
+    return answer[cell.strip().casefold()]
