@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -90,8 +92,9 @@ def fit(
         search = _Search(run, study, stopping, on_progress or (lambda progress: None))
         run.begin(specification, stopping, search.facts())
         try:
-            search.replay()
-            reason = search.go_on()
+            with _patient_interrupt() as interrupted:
+                search.replay()
+                reason = search.go_on(interrupted)
             search.finish("done", reason)
         except KeyboardInterrupt:
             search.finish("interrupted", "it was interrupted")
@@ -100,6 +103,31 @@ def fit(
             search.give_up(str(error))
             raise
     return run
+
+
+@contextmanager
+def _patient_interrupt() -> Iterator[Callable[[], bool]]:
+    """Let a first Ctrl-C wait for the end of the batch; a second one interrupts at once.
+
+    Yields a function that says whether there was one. Outside the main thread, where signals
+    cannot be caught, a Ctrl-C is what it always is.
+    """
+    pressed = False
+
+    def note(signum: int, frame: object) -> None:
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class _Search:
@@ -183,10 +211,12 @@ class _Search:
 
     # -- searching ---------------------------------------------------------------------------------
 
-    def go_on(self) -> str:
-        """Evaluate until there is a reason to stop; returns it."""
+    def go_on(self, interrupted: Callable[[], bool]) -> str:
+        """Evaluate until there is a reason to stop; returns it, or raises KeyboardInterrupt."""
         hopeless = 0
         while True:
+            if interrupted():
+                raise KeyboardInterrupt
             reason = self._reason()
             if reason and self.optimizer.told:  # one batch at least, so that there is a result
                 return reason

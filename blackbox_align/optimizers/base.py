@@ -267,7 +267,7 @@ class Optimizer(ABC):
         self.asked, self.told = state["asked"], state["told"]
         self._pending = states.unplain(state["pending"])
         best = states.unplain(state["best"])
-        self._best = None if best is None else tuple(best)  # type: ignore[assignment]
+        self._best = None if best is None else tuple(best)
         self._load(state["algorithm"])
 
     def _natural(self) -> int:
@@ -286,6 +286,7 @@ class Optimizer(ABC):
 
     def _observe(self, candidates: list[Candidate], evaluations: list[Evaluation]) -> None:
         """Take earlier evaluations; for algorithms that have the capability ``observes``."""
+        raise NotImplementedError
 
     def _stop(self) -> dict[str, object]:
         return {}

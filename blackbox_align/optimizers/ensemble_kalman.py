@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from blackbox_align.errors import OptimizerError
 from blackbox_align.optimizers.base import (
     Candidate,
     Capabilities,
@@ -66,6 +67,11 @@ class EnsembleKalmanInversion(Optimizer):
     def _tell(self, candidates: list[Candidate], evaluations: list[Evaluation]) -> None:
         for candidate, evaluation in zip(candidates, evaluations, strict=True):
             if evaluation.residuals is not None:
+                if self.told_R and len(evaluation.residuals) != len(self.told_R[0]):
+                    raise OptimizerError(
+                        f"{self.name} was told {len(self.told_R[0])} residuals and now "
+                        f"{len(evaluation.residuals)}: their number must not change."
+                    )
                 self.told_U.append(np.array(candidate.vector))
                 self.told_R.append(np.array(evaluation.residuals))
         while len(self.told_R) >= self.J:

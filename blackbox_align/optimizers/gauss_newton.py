@@ -10,7 +10,7 @@ into a ball.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from blackbox_align.optimizers.gaussian_process import GaussianProcess, fit
 
 SCALES = 2.0 ** np.arange(-3, 4)  # length scales on trial, in units of sqrt(dimension)
 NOISES = np.array([1e-6, 1e-4, 1e-2, 1e-1, 1.0])  # noise on trial, as a share of the variance
+SMALL = 100  # an archive in which trying all of NOISES costs little
 STEPS = (1.0, 1.0, 0.5, 2.0)  # lengths of the steps of a batch, in trust radii
 
 
@@ -65,7 +66,15 @@ class GaussNewton(Optimizer):
 
     name = "gauss-newton"
     capabilities = Capabilities(uses_residuals=True, observes=True)
-    _state = ("centre", "delta", "spread", "scale", "noise", "round_told", "round_loss")
+    _state: ClassVar[tuple[str, ...]] = (
+        "centre",
+        "delta",
+        "spread",
+        "scale",
+        "noise",
+        "round_told",
+        "round_loss",
+    )
 
     def __init__(
         self,
@@ -78,7 +87,6 @@ class GaussNewton(Optimizer):
         spread: float = 0.3,
         radius: float = 0.5,
         explore: float = 0.3,
-        floor: float = 1e-3, nfloor:float=.5, full:int=100,
     ) -> None:
         super().__init__(dimension, rng, budget=budget)
         self._batch = positive("batch", batch)
@@ -86,7 +94,6 @@ class GaussNewton(Optimizer):
         self.spread = between("spread", spread, 0.0)
         self.delta = between("radius", radius, 0.0) * float(np.sqrt(self.dimension))
         self.explore = between("explore", explore, 0.0)
-        self.floor=floor;self.nfloor=nfloor;self.full=full
         self.centre = 0
         self.scale, self.noise = 3, 0
         self.round_told = 0  # since the trust radius was last set
@@ -128,9 +135,13 @@ class GaussNewton(Optimizer):
     def _fit(self, tune: bool) -> Fitted:
         """The likeliest model with the present hyper-parameters or, to tune, their neighbours."""
         archive = self.archive
-        gram = archive.gram_from(self.centre)
-        moves = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)) if tune else ((0, 0),)
-        if tune and len(archive)<=self.full: moves=[(a,b-self.noise) for a in (-1,0,1) for b in range(len(NOISES))]
+        # Seen from a row that the archive alone decides, so that a loaded state fits the same bits.
+        gram = archive.gram_from(int(np.argmin(np.abs(archive.R).mean(axis=1))))
+        moves = [(0, 0)]
+        if tune and len(archive) <= SMALL:  # cheap enough to try every noise
+            moves = [(ds, dn - self.noise) for ds in (-1, 0, 1) for dn in range(len(NOISES))]
+        elif tune:
+            moves = [(0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)]
         tried: list[tuple[GaussianProcess, int, int]] = []
         for ds, dn in moves:
             scale, noise = self.scale + ds, self.noise + dn
@@ -142,10 +153,11 @@ class GaussNewton(Optimizer):
         if not tried:
             raise OptimizerError("The model of the residuals is singular.")
         model, scale, noise = max(tried, key=lambda item: item[0].likelihood)
+        losses = np.abs(archive.R).mean(axis=1)
         if noise:
             mean, variance = model.smoothed(archive.R)
+            # About the mean of |r| for a normal r, so that what is uncertain does not look good.
             losses = np.sqrt(mean**2 + 2 / np.pi * variance).mean(axis=1)
-        else: losses = np.abs(archive.R).mean(axis=1)
         centre = int(np.argmin(losses))
         model = model.seen_from(archive.gram_from(centre))
         return Fitted(model, scale, noise, centre, float(losses[centre]))
@@ -155,13 +167,13 @@ class GaussNewton(Optimizer):
             self.delta *= 1.6
         elif loss >= 0.999 * self.round_loss:
             self.delta *= 0.6
-        self.delta = max(self.delta, 2*self._resolution())
+        self.delta = max(self.delta, 2 * self._resolution())
         self.round_told, self.round_loss = 0, loss
 
     def _resolution(self) -> float:
         """How far a step must go for a residual to change by as much as its noise."""
         scale = SCALES[self.scale] * np.sqrt(self.dimension)
-        return float(scale * min(self.nfloor * np.sqrt(NOISES[self.noise]), 0.5))
+        return float(0.5 * scale * min(np.sqrt(NOISES[self.noise]), 1.0))
 
     def _solve(self, model: GaussianProcess, radius: float) -> np.ndarray:
         """Levenberg-Marquardt on the model within ``radius`` of the centre; (N,) coefficients."""
@@ -229,9 +241,10 @@ class GaussNewton(Optimizer):
         return Candidate(int(self.archive.ids[centre]), self.archive.Z[centre].copy())
 
     def _save(self) -> dict[str, Any]:
-        return {**super()._save(), "archive": self.archive.save()}
+        fitted = self._fitted is not None
+        return {**super()._save(), "archive": self.archive.save(), "fitted": fitted}
 
     def _load(self, state: dict[str, Any]) -> None:
         super()._load(state)
         self.archive.load(state["archive"])
-        self._fitted = None
+        self._fitted = self._fit(tune=False) if state["fitted"] else None

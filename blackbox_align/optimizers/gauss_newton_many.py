@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import cycle
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from blackbox_align.optimizers.base import between
 from blackbox_align.optimizers.gauss_newton import GaussNewton
 from blackbox_align.optimizers.gaussian_process import GaussianProcess
+
 
 class Plan(NamedTuple):
     """A step for a target: from row ``centre`` by the combination ``beta`` of the archive's rows,
@@ -39,7 +40,7 @@ class GaussNewtonMany(GaussNewton):
 
     name = "gauss-newton-many"
     capabilities = GaussNewton.capabilities
-    _state = (*GaussNewton._state, "deltas", "errors", "steps", "served")
+    _state: ClassVar[tuple[str, ...]] = (*GaussNewton._state, "deltas", "errors", "steps", "served")
 
     def __init__(
         self,
@@ -71,7 +72,9 @@ class GaussNewtonMany(GaussNewton):
         open_targets = np.flatnonzero(self.errors > self.enough)
         if not len(open_targets):
             open_targets = np.arange(len(self.targets))
-        plans = [self._plan(fitted.model, k, int(misses[k].argmin())) for k in open_targets]
+        plans = [
+            self._plan(fitted.model, k, int(misses[k].argmin())) for k in open_targets.tolist()
+        ]
         plans.sort(key=lambda plan: -plan.gain)
         vectors = np.empty_like(noise)
         for row, plan in zip(range(len(ids)), cycle(plans), strict=False):
@@ -94,7 +97,7 @@ class GaussNewtonMany(GaussNewton):
         )
         beta = self._solve(model, float(self.deltas[target]))
         promised = float(np.abs(model.predict(beta)[0]).mean())
-        return Plan(int(target), centre, beta, float(self.errors[target]) - promised)
+        return Plan(target, centre, beta, float(self.errors[target]) - promised)
 
     def _misses(self) -> np.ndarray:
         """(K, n): the error of every target at every vector of the archive."""

@@ -157,7 +157,7 @@ class SHADE(Optimizer):
         assert self.budget is not None
         done = min(1.0, self.told / self.budget)
         N = round(self.N_init + done * (N_MIN - self.N_init))  # Eq. 10
-        if self.turn < self.N_init or N >= len(self.X):
+        if self.turn < self.N_init or len(self.X) <= N:
             return
         kept = np.sort(np.argsort(self.f, kind="stable")[: max(N, N_MIN)])
         place = {int(old): new for new, old in enumerate(kept)}

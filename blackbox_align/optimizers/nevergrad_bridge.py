@@ -54,7 +54,9 @@ class NevergradOptimizer(ReplayedOptimizer):
     ) -> None:
         super().__init__(dimension, rng, budget=budget)
         self.sequential = not self.capabilities.any_number
-        self.workers = positive("workers", (1 if self.sequential else 16) if workers is None else workers)
+        self.workers = positive(
+            "workers", (1 if self.sequential else 16) if workers is None else workers
+        )
         if self.sequential and self.workers > 1:
             raise OptimizerError(f"ng:{self.library_name} evaluates one candidate at a time.")
         self._start()

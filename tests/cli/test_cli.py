@@ -44,7 +44,11 @@ def test_runs_and_show_list_what_was_fitted(bbalign):
         (("fit", "--country", "SAU", "--model", "respondent-tinny"), 2, "'respondent-tiny'"),
         (("fit", "--country", "SAU", "--optimizer", "cmma"), 2, "Did you mean 'cma'"),
         (("fit", "--country", "SAU", "--survey", "vsm2031"), 2, "Did you mean 'vsm2013'"),
-        (("fit", "--country", "SAU", "--survey", "mine.yaml"), 2, "mine.yaml: there is no such file"),
+        (
+            ("fit", "--country", "SAU", "--survey", "mine.yaml"),
+            2,
+            "mine.yaml: there is no such file",
+        ),
         (("fit", "--country", "SAU", "--targets", "hofstede"), 2, "Unknown target set 'hofstede'"),
         (("fit", "--country", "Zimbabwe"), 2, "Unknown target in tool-2023-05 for 'Zimbabwe'"),
         (("fit", "--country", "SAU", "--option", "F"), 2, "NAME=VALUE"),

@@ -71,8 +71,8 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(undisturbed, start_bbalign, b
     process = start_bbalign(*FIT)
     wait_until(lambda: lines(run / "journal.jsonl") >= 3, process)
     process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
     assert "To continue: bbalign fit --country SAU" in errors and "Traceback" not in errors
     assert (run / "expert" / "adapter_model.safetensors").exists()
     shown = bbalign("show", run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from blackbox_align.optimizers import Optimizer, registry
+from blackbox_align.optimizers import registry
 from blackbox_align.testing.optimizers import OptimizerContract
 
 

@@ -1,0 +1,203 @@
+"""Searches that see the residuals: what they are for, and that they do it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from blackbox_align.errors import OptimizerError
+from blackbox_align.optimizers import Evaluation, Optimizer, create
+from blackbox_align.optimizers.archive import Archive
+
+Residuals = Callable[[np.ndarray], np.ndarray]
+
+
+def linear(dimension: int, outputs: int = 6) -> Residuals:
+    rng = np.random.default_rng(9)
+    J, target = rng.standard_normal((outputs, dimension)), 20 * rng.standard_normal(outputs)
+    return lambda z: J @ z - target
+
+
+def saturating(dimension: int, outputs: int = 6) -> Residuals:
+    """Sums of saturating units, as answers are: steep near the start, flat far away."""
+    rng = np.random.default_rng(9)
+    W = rng.standard_normal((40, dimension)) / np.sqrt(dimension)
+    V = 6 * rng.standard_normal((outputs, 40))
+    target = V @ np.tanh(3 * rng.standard_normal(40))
+    return lambda z: V @ np.tanh(W @ z) - target
+
+
+def search(optimizer: Optimizer, residuals: Residuals, goal: float, most: int) -> int:
+    """Evaluations until the loss is at most ``goal``, or ``most``."""
+    while optimizer.told < most:
+        for_now = optimizer.ask()
+        told = [residuals(candidate.vector) for candidate in for_now]
+        losses = [float(np.abs(r).mean()) for r in told]
+        optimizer.tell(for_now, [Evaluation(a, r) for a, r in zip(losses, told, strict=True)])
+        if min(losses) <= goal:
+            return optimizer.told
+    return most
+
+
+def test_gauss_newton_solves_a_linear_problem_in_a_few_batches() -> None:
+    """Six linear residuals of 300 unknowns need a few dozen evaluations, not thousands."""
+    optimizer = create("gauss-newton", 300, np.random.default_rng(0))
+    assert search(optimizer, linear(300), goal=1e-2, most=200) <= 100
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_gauss_newton_needs_a_third_of_what_cma_es_needs(seed: int) -> None:
+    """On saturating residuals it reaches the goal with at most a third of the evaluations."""
+    counts = {
+        name: search(
+            create(name, 200, np.random.default_rng(seed)), saturating(200), goal=2.0, most=3000
+        )
+        for name in ("gauss-newton", "cma-diagonal")
+    }
+    assert counts["gauss-newton"] < 300 and 3 * counts["gauss-newton"] <= counts["cma-diagonal"]
+
+
+@pytest.mark.parametrize("outputs", [1, 24, 300])
+def test_gauss_newton_takes_any_number_of_residuals(outputs: int) -> None:
+    """One residual, two dozen, or more than there are unknowns: the loss goes down."""
+    optimizer = create("gauss-newton", 50, np.random.default_rng(0))
+    residuals = linear(50, outputs)
+    start = float(np.abs(residuals(np.zeros(50))).mean())
+    assert search(optimizer, residuals, goal=0.95 * start, most=200) < 200
+
+
+def test_the_first_candidate_is_the_start() -> None:
+    """The prompt that the search starts from is evaluated, not only its neighbours."""
+    assert not create("gauss-newton", 5, np.random.default_rng(0)).ask()[0].vector.any()
+
+
+def test_gauss_newton_does_not_recommend_the_luckiest_draw() -> None:
+    """With noise of 8 on each residual the recommendation is truly better than the best draw."""
+    truth = saturating(100)
+    recommended, luckiest = [], []
+    for seed in range(4):
+        optimizer, noise = create("gauss-newton", 100, np.random.default_rng(seed)), seed + 100
+        draw = np.random.default_rng(noise)
+        best = (np.inf, np.zeros(100))
+        while optimizer.told < 240:
+            candidates = optimizer.ask()
+            told = [truth(c.vector) + draw.normal(scale=8.0, size=6) for c in candidates]
+            losses = [float(np.abs(r).mean()) for r in told]
+            optimizer.tell(
+                candidates, [Evaluation(a, r) for a, r in zip(losses, told, strict=True)]
+            )
+            best = min(
+                best, (min(losses), candidates[int(np.argmin(losses))].vector), key=lambda b: b[0]
+            )
+        recommended.append(float(np.abs(truth(optimizer.recommend().vector)).mean()))
+        luckiest.append(float(np.abs(truth(best[1])).mean()))
+    assert np.mean(recommended) < np.mean(luckiest)
+
+
+def test_asking_for_a_recommendation_does_not_change_the_search() -> None:
+    """recommend() may be called at any time: the vectors that follow are the same."""
+    residuals = saturating(30)
+    traces = []
+    for curious in (False, True):
+        optimizer = create("gauss-newton", 30, np.random.default_rng(0))
+        draw, trace = np.random.default_rng(1), []
+        for _ in range(6):
+            candidates = optimizer.ask()
+            trace += [c.vector for c in candidates]
+            for c in candidates:
+                r = residuals(c.vector) + draw.normal(scale=5.0, size=6)
+                optimizer.tell([c], [Evaluation(float(np.abs(r).mean()), r)])
+                if curious:
+                    optimizer.recommend()
+        traces.append(trace)
+    assert all(np.array_equal(a, b) for a, b in zip(*traces, strict=True))
+
+
+@pytest.mark.parametrize("name", ["gauss-newton", "eki"])
+def test_the_number_of_residuals_does_not_change(name: str) -> None:
+    """A vector of another length is a mistake of the caller, and said to be."""
+    optimizer = create(name, 5, np.random.default_rng(0))
+    one, two = optimizer.ask(2)
+    optimizer.tell([one], [Evaluation(1.0, np.ones(6))])
+    with pytest.raises(OptimizerError, match="6 residuals and now 5"):
+        optimizer.tell([two], [Evaluation(1.0, np.ones(5))])
+
+
+def test_earlier_evaluations_are_a_start() -> None:
+    """A search that observes another's evaluations needs fewer of its own."""
+    residuals = saturating(100)
+    first = create("gauss-newton", 100, np.random.default_rng(0))
+    vectors, told = [], []
+    while first.told < 60:
+        candidates = first.ask()
+        evaluations = [
+            Evaluation(float(np.abs(residuals(c.vector)).mean()), residuals(c.vector))
+            for c in candidates
+        ]
+        first.tell(candidates, evaluations)
+        vectors += [c.vector for c in candidates]
+        told += evaluations
+    warm = create("gauss-newton", 100, np.random.default_rng(1))
+    warm.observe(np.array(vectors), told)
+    cold = create("gauss-newton", 100, np.random.default_rng(1))
+    assert search(warm, residuals, 1.0, 600) < search(cold, residuals, 1.0, 600)
+
+
+def test_kalman_inversion_solves_a_linear_problem() -> None:
+    """Within the span of its members a linear problem is solved in some updates."""
+    optimizer = create("eki", 300, np.random.default_rng(0))
+    assert search(optimizer, linear(300), goal=0.1, most=800) < 800
+
+
+def test_a_kalman_update_is_its_formula() -> None:
+    """u_j - C_ur (C_rr + alpha I)^-1 r_j, with alpha as Iglesias chooses it."""
+    optimizer = create("eki", 4, np.random.default_rng(0), members=6)
+    candidates = optimizer.ask()
+    U = np.array([c.vector for c in candidates])
+    R = U @ np.random.default_rng(1).standard_normal((4, 2)) + 3.0
+    optimizer.tell(candidates, [Evaluation(float(np.abs(r).mean()), r) for r in R])
+    C = np.cov(np.hstack([U, R]).T)
+    C_ur, C_rr = C[:4, 4:], C[4:, 4:]
+    rbar, alpha = R.mean(axis=0), 1e-6 * np.trace(C_rr)
+    while alpha * np.linalg.norm(np.linalg.inv(C_rr + alpha * np.eye(2)) @ rbar) < 0.5 * (
+        np.linalg.norm(rbar)
+    ):
+        alpha *= 2
+    expected = U - (C_ur @ np.linalg.solve(C_rr + alpha * np.eye(2), R.T)).T
+    assert np.array([c.vector for c in optimizer.ask()]) == pytest.approx(expected)
+
+
+def test_a_full_archive_keeps_what_is_near() -> None:
+    """Beyond its capacity the vectors farthest from the one to keep make room; Z Z^T stays true."""
+    archive = Archive(5, 3)
+    vectors = np.arange(1.0, 6.0)[:, None] * np.ones(3)
+    archive.add(list(range(5)), vectors, np.arange(5.0)[:, None], keep=0)
+    archive.add([5, 6], np.full((2, 3), 0.5), np.array([[5.0], [6.0]]), keep=0)
+    assert sorted(archive.ids) == [0, 1, 2, 5, 6]
+    assert archive.gram == pytest.approx(archive.Z @ archive.Z.T)
+    assert archive.R[:, 0].tolist() == archive.ids.tolist()
+    again = Archive(5, 3)
+    again.load(archive.save())
+    assert np.array_equal(again.Z, archive.Z) and np.array_equal(again.gram, archive.gram)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["random", "de", "shade", "cma-diagonal", "eki", "gauss-newton"])
+def test_twenty_thousand_dimensions_cost_little(name: str) -> None:
+    """An optimizer's own processor time stays below 5 ms per evaluation."""
+    residuals = linear(20_000)
+    optimizer = create(name, 20_000, np.random.default_rng(0))
+    spent = 0.0
+    while optimizer.told < 600:
+        begin = time.process_time()
+        candidates = optimizer.ask()
+        spent += time.process_time() - begin
+        told = [residuals(c.vector) for c in candidates]
+        evaluations = [Evaluation(float(np.abs(r).mean()), r) for r in told]
+        begin = time.process_time()
+        optimizer.tell(candidates, evaluations)
+        spent += time.process_time() - begin
+    assert spent / optimizer.told < 0.005
