@@ -79,6 +79,13 @@ def search(
     }
 
 
+def log_search(log: Path, *settings: Any) -> None:
+    """Run one search and append it to the log at once, so that little is lost by an interruption."""
+    line = json.dumps(search(*settings)) + "\n"
+    with log.open("a") as file:
+        file.write(line)
+
+
 def main() -> None:
     here = Path(__file__).parent
     parser = argparse.ArgumentParser(
@@ -109,16 +116,18 @@ def main() -> None:
         if (optimizer, country, seed) not in done
     ]
     jobs = (
-        delayed(search)(
-            arguments.model, arguments.tokens, country, optimizer, seed, arguments.limit
+        delayed(log_search)(
+            arguments.log,
+            arguments.model,
+            arguments.tokens,
+            country,
+            optimizer,
+            seed,
+            arguments.limit,
         )
         for optimizer, country, seed in wanted
     )
-    pool = Parallel(arguments.workers, "multiprocessing", return_as="generator_unordered")
-    with pool as parallel:
-        for record in parallel(jobs):
-            with arguments.log.open("a") as log:
-                log.write(json.dumps(record) + "\n")
+    Parallel(arguments.workers, "multiprocessing")(jobs)
     print_report(arguments.log)
 
 

@@ -18,7 +18,9 @@ from scipy.linalg import LinAlgError, cho_solve, cholesky
 @dataclass(frozen=True)
 class GaussianProcess:
     """A fitted process: ``gram`` (N, N) of the inputs as seen from an origin, ``weights`` (N, m),
-    ``mean`` (m,), ``scale`` l, ``likelihood`` the log of the profiled marginal likelihood.
+    ``mean`` and ``amplitude`` (m,), ``scale`` l, ``noise`` as a share of the amplitude,
+    ``factor`` the Cholesky factor of the kernel, ``likelihood`` the log of the profiled marginal
+    likelihood.
     """
 
     gram: np.ndarray
