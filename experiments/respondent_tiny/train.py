@@ -183,8 +183,8 @@ def train(
     batches = Batches(world, tokenizer, labels, model.config.bos_token_id)
     embed = model.get_input_embeddings()
     count = len(world.survey.indices)
-    helper = [torch.zeros(count, model.config.hidden_size), torch.zeros(count)]
-    parameters = [*model.parameters(), *(part.requires_grad_() for part in helper)]
+    probe = [torch.zeros(count, model.config.hidden_size), torch.zeros(count)]
+    parameters = [*model.parameters(), *(part.requires_grad_() for part in probe)]
     optimizer = torch.optim.AdamW(
         parameters,
         lr=settings["learning_rate"],
@@ -207,8 +207,8 @@ def train(
         logs = logits.log_softmax(-1).gather(-1, tokens)
         shares = batch.shares  # 0 behind an item's last option
         loss = -(shares * logs).sum(-1).mean()
-        # A helper, thrown away later: it asks for the traits at the end of the introduction.
-        told = torch.nn.functional.linear(ends, *helper)
+        # A probe, thrown away later: it asks for the traits at the end of the introduction.
+        told = torch.nn.functional.linear(ends, *probe)
         guess = torch.nn.functional.smooth_l1_loss(told, batch.traits, beta=0.1)
         optimizer.zero_grad(set_to_none=True)
         (loss + settings["traits_weight"] * guess).backward()

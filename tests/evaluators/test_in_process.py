@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from blackbox_align.errors import ModelError
 from blackbox_align.evaluators.in_process import InProcessEvaluator
 from blackbox_align.evaluators.language_model import load_model
 from blackbox_align.evaluators.questions import tokenize_survey
@@ -57,3 +58,43 @@ def test_answers_are_those_of_asking_one_question_at_a_time(
     plain = np.array([answer_one_by_one(model, prompt, survey) for prompt in prompts])
     assert answers.std(axis=1).max() > 0.01  # a flat answer would hide a mistake
     np.testing.assert_allclose(answers, plain, atol=2e-6)
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gpt2", "gemma3"])
+def test_answers_do_not_depend_on_the_batch_size(architecture, small_model, survey):
+    """One at a time, in sevens or all at once: probabilities differ by less than a millionth."""
+    model = small_model(architecture)
+    rng = np.random.default_rng(1)
+    shape = (20, 3, model.embedding_width)
+    prompts = rng.normal(0, model.embedding_std(), shape).astype(np.float32)
+    whole = InProcessEvaluator(model, batch_size=64).answer(prompts, survey)
+    for batch_size in (1, 7):
+        parts = InProcessEvaluator(model, batch_size=batch_size).answer(prompts, survey)
+        np.testing.assert_allclose(parts, whole, atol=1e-6)
+
+
+def test_the_batch_halves_itself_when_memory_runs_out(small_model, survey, monkeypatch):
+    """Too large a batch is tried once; the answers are complete, and the smaller batch is kept."""
+    model = small_model("llama")
+    evaluator = InProcessEvaluator(model, batch_size=16)
+    prompts = np.ones((10, 2, model.embedding_width), np.float32) * np.arange(10)[:, None, None]
+    expected = evaluator.answer(prompts, survey)
+    answer_batch, sizes = InProcessEvaluator._answer_batch, []
+
+    def with_little_memory(self, batch, plan):
+        sizes.append(len(batch))
+        if len(batch) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return answer_batch(self, batch, plan)
+
+    monkeypatch.setattr(InProcessEvaluator, "_answer_batch", with_little_memory)
+    np.testing.assert_allclose(evaluator.answer(prompts, survey), expected, atol=1e-6)
+    assert sizes == [10, 5, 2, 2, 2, 2, 2] and evaluator.batch_size == 2
+    evaluator.batch_size = 1
+    monkeypatch.setattr(
+        InProcessEvaluator,
+        "_answer_batch",
+        lambda *_: (_ for _ in ()).throw(torch.OutOfMemoryError("out of memory")),
+    )
+    with pytest.raises(ModelError, match="Memory ran out on cpu for a single candidate"):
+        evaluator.answer(prompts, survey)

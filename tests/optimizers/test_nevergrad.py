@@ -9,7 +9,7 @@ pytest.importorskip("nevergrad")
 from blackbox_align.optimizers.nevergrad_bridge import nevergrad_names
 from blackbox_align.testing.optimizers import OptimizerContract
 
-HANDFUL = ["CMA", "TwoPointsDE", "OnePlusOne", "PSO", "Cobyla", "ScrHammersleySearch"]
+HANDFUL = ["CMA", "TwoPointsDE", "OnePlusOne", "PSO", "ScrHammersleySearch"]
 
 
 class NevergradContract(OptimizerContract):
