@@ -62,7 +62,8 @@ def fit_command(
     targets: Annotated[
         str | None,
         typer.Option(
-            help="A target set's name, or a CSV file of yours.  [default: tool-2023-05]",
+            help="A target set's name, or a CSV file of yours. Default: tool-2023-05.",
+            show_default=False,
             rich_help_panel=_SURVEY,
         ),
     ] = None,
@@ -147,7 +148,14 @@ def fit_command(
     try:
         from ..fitting import fit
 
-        with _progress_bar(", ".join(country)) as on_progress:
+        last: Progress | None = None
+        with _progress_bar(", ".join(country)) as draw:
+
+            def on_progress(progress: Progress) -> None:
+                nonlocal last
+                last = progress
+                draw(progress)
+
             run = fit(
                 country,
                 runs=runs,
@@ -181,6 +189,10 @@ def fit_command(
         again = shlex.join(["bbalign", *sys.argv[1:]])
         stderr().print(f"Interrupted; nothing is lost. To continue: {again}", markup=False)
         raise typer.Exit(130) from None
+    if last is None:
+        stderr().print(f"The run {run.path} was done already; nothing was evaluated.", markup=False)
+    elif last.replayed:
+        stderr().print(f"Continued after {last.replayed:,} evaluations.", markup=False)
     if as_json:
         print_json({**run.result, "run": str(run.path)})
     else:
@@ -203,11 +215,11 @@ def _parse_options(pairs: list[str]) -> dict[str, Any]:
 
 
 @contextmanager
-def _progress_bar(country: str) -> Iterator[OnProgress | None]:
+def _progress_bar(country: str) -> Iterator[OnProgress]:
     """A live line on a terminal; nothing at all elsewhere."""
     console = stderr()
     if not console.is_terminal:
-        yield None
+        yield lambda progress: None
         return
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar

@@ -24,6 +24,7 @@ from .prefix_tree import Node, prefix_tree
 from .questions import Question, tokenize_survey
 
 _CANDIDATES_PER_BATCH = 64
+_PLANS = 4
 # Spans that run together are padded to the longest of them, at most this share of their tokens.
 _PADDING = 0.25
 
@@ -80,6 +81,8 @@ class InProcessEvaluator:
 
     def _plan(self, survey: Survey) -> _Plan:
         if survey.sha256 not in self._plans:
+            if len(self._plans) == _PLANS:  # the survey of a search is asked first, and stays
+                self._plans.popitem()
             self._plans[survey.sha256] = _Plan.of(survey, self.model)
         return self._plans[survey.sha256]
 

@@ -97,11 +97,10 @@ def write_expert(
     from .parity import answer_through_peft
 
     draft = folder.with_name(f".{folder.name}.new")
-    base_model = model.name if model.name != model.source else model.source
     with plain_errors(folder):
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
-        _write_adapter(draft, soft_prompt, model, base_model)
+        _write_adapter(draft, soft_prompt, model)
     difference = float(np.abs(answer_through_peft(draft, model, survey) - answers).max())
     dtype = str(model.dtype).removeprefix("torch.")
     if not difference <= _TOLERANCE[dtype]:
@@ -119,14 +118,12 @@ def write_expert(
         "limits": list(LIMITS),
     }
     write_json(draft / "expert.json", card)
-    write_text(draft / "README.md", render_card(card, base_model))
+    write_text(draft / "README.md", render_card(card, model.name))
     replace_folder(draft, folder)
     return read_expert(folder)
 
 
-def _write_adapter(
-    folder: Path, soft_prompt: np.ndarray, model: LanguageModel, base_model: str
-) -> None:
+def _write_adapter(folder: Path, soft_prompt: np.ndarray, model: LanguageModel) -> None:
     from peft import PromptTuningConfig
     from safetensors.numpy import save
 
@@ -138,7 +135,7 @@ def _write_adapter(
         num_layers=config.num_hidden_layers,
         num_attention_heads=config.num_attention_heads,
         num_transformer_submodules=1,
-        base_model_name_or_path=base_model,
+        base_model_name_or_path=model.name,
         revision=None if Path(model.source).is_dir() else model.revision,
         inference_mode=True,
     ).save_pretrained(str(folder))

@@ -157,6 +157,8 @@ class _Search:
         facts = {**self.study.facts(), **self.observed}
         if self.optimizer.capabilities.uses_budget:  # then it is no mere end of the search
             facts["budget"] = self.stopping.budget
+        if len(self.best) > 1:  # a country that is done gets no more steps
+            facts["target_loss"] = self.stopping.target_loss
         return facts
 
     # -- what was evaluated before -----------------------------------------------------------------

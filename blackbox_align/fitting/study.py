@@ -50,6 +50,11 @@ class Study:
                 f"Several countries at once are fitted by 'gauss-newton', which shares what it learns "
                 f"among them; {specification.optimizer!r} fits one country at a time."
             )
+        if not countries:
+            raise SpecificationError(
+                f"No country of {specification.country!r} has complete figures in the target set "
+                f"{target_set.name}; `bbalign countries` lists what it has."
+            )
         for country in countries:
             target_set.target(country, [index.name for index in survey.indices])
         # A rehearsal, so that a slip in the optimizer's name or options is told at once.
@@ -201,9 +206,7 @@ class Study:
         settings = self.specification
         readout = settings.readout
         if ids is None and readout == "sampled":
-            readout = (
-                "expected"  # a baseline is not drawn again and again: its expectation is known
-            )
+            readout = "expected"  # a baseline is not drawn: its expectation is known
         entropy = np.random.SeedSequence(settings.seed, spawn_key=(_READOUT, *(ids or ())[:1]))
         return item_means(
             answers,

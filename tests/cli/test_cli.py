@@ -21,6 +21,7 @@ def test_fit_prints_a_table_and_json_and_a_second_time_does_not_search(bbalign):
                  "an estimate", "knows nothing of the world", "Expert: runs/SAU-"):  # fmt: skip
         assert part in first.stdout
     second = bbalign("fit", "--country", "SAU", *QUICK, "--json")
+    assert "was done already; nothing was evaluated" in second.stderr
     result = json.loads(second.stdout)
     assert result["country"] == "SAU" and result["evaluations"] == 16
     assert len(result["table"]) == 6

@@ -297,3 +297,18 @@ def test_a_search_starts_from_the_evaluations_of_an_earlier_one(tmp_path):
         bba.fit("GBR", runs=tmp_path, name="x", tokens=3, warm_start=str(earlier.path))
     with pytest.raises(OptimizerError, match="cma cannot start from earlier evaluations"):
         bba.fit("GBR", runs=tmp_path, name="y", optimizer="cma", warm_start=str(earlier.path))
+
+
+def test_a_group_without_complete_figures_is_refused(tmp_path):
+    """A continent of which the target set has no complete row gets a sentence, not an empty run."""
+    targets = tmp_path / "mine.csv"
+    targets.write_text("country,PDI,IDV,MAS,UAI,LTO,IVR\nChile,63,23,28,86,31,68\nPeru,64,16,,,,\n")
+    with pytest.raises(SpecificationError, match="No country of 'Asia' has complete figures"):
+        bba.fit("asia", runs=tmp_path, targets=str(targets))
+
+
+def test_a_shared_search_is_not_continued_to_another_target(tmp_path):
+    """Which countries are done shapes a shared search, so another target loss is another search."""
+    bba.fit(["SAU", "IND"], runs=tmp_path, target_loss=3.0, budget=24)
+    with pytest.raises(ChangedSpecificationError, match=r"target_loss: 3\.0 then, 1\.0 now"):
+        bba.fit(["SAU", "IND"], runs=tmp_path, target_loss=1.0, budget=48)
