@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import yaml
 from yaml.reader import ReaderError
 
+from .data_files import read_text
 from .errors import DataFileError
 
 Key = str | int
@@ -113,22 +114,6 @@ class YamlDocument:
 def read_yaml(path: Path) -> YamlDocument:
     """Parse ``path``; a file that cannot be read is a :class:`DataFileError` as well."""
     return YamlDocument(path, read_text(path))
-
-
-def read_text(path: Path) -> str:
-    """The text of a data file in UTF-8, with a sentence where that fails."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise DataFileError(path, None, "there is no such file.") from None
-    except IsADirectoryError:
-        raise DataFileError(path, None, "this is a folder; name the file in it.") from None
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        message = f"this is not UTF-8 text ({error.reason}); save the file as UTF-8."
-        raise DataFileError(path, line, message) from None
-    except OSError as error:
-        raise DataFileError(path, None, f"it cannot be read: {error.strerror}.") from None
 
 
 def _kind(value: Any) -> str:

@@ -9,8 +9,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from blackbox_align.data_files import read_text
 from blackbox_align.errors import DataFileError
-from blackbox_align.yaml_lines import YamlDocument, read_text, read_yaml
+from blackbox_align.yaml_lines import YamlDocument, read_yaml
 
 TEXT = """\
 # a comment

@@ -7,9 +7,7 @@ missing.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -19,13 +17,14 @@ from pathlib import Path
 
 import numpy as np
 
+from ..data_files import read_text, split_table
 from ..errors import DataFileError, SpecificationError, UnknownNameError
 from ..surveys.loading import data_folder
-from ..yaml_lines import read_text, read_yaml
+from ..yaml_lines import read_yaml
 from .table import Country, countries, find_country
 
 _MISSING = {"", "na", "n/a", "nan", "null", "#null!", "none", "-", "."}
-_SEPARATORS = (",", ";", "\t")
+_TABLE = "a header such as 'country,PDI,IDV,MAS,UAI,LTO,IVR'"
 
 
 @dataclass(frozen=True)
@@ -141,7 +140,9 @@ def read_targets(
     path: Path, *, name: str = "", title: str = "", source: str = "", note: str = ""
 ) -> TargetSet:
     """Read a target file (see :func:`load_targets`) and say where it is from."""
-    rows = _json_rows(path) if path.suffix == ".json" else _csv_rows(path)
+    rows = (
+        _json_rows(path) if path.suffix == ".json" else split_table(path, read_text(path), _TABLE)
+    )
     header, *body = rows
     columns = [_column(cell) for cell in header[1]]
     country_column = _country_column(path, header, columns)
@@ -231,26 +232,6 @@ def _figure(path: Path, line: int, column: str, cell: str) -> float:
             "empty if it is missing, or remove the column if it is no index.",
         )
     return value
-
-
-def _csv_rows(path: Path) -> list[tuple[int, list[str]]]:
-    """The non-empty rows with the lines they begin on, whatever separates the cells."""
-    text = read_text(path)
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    separator = max(_SEPARATORS, key=first.count)
-    if separator not in first:
-        raise DataFileError(path, 1, "expected a header such as 'country,PDI,IDV,MAS,UAI,LTO,IVR'.")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    rows, line = [], 1
-    try:
-        for row in reader:
-            if any(cell.strip() for cell in row):
-                rows.append((line, row))
-            line = reader.line_num + 1
-    except csv.Error as error:
-        message = f"this is not a CSV table: {error}; is a quotation mark not closed?"
-        raise DataFileError(path, line, message) from None
-    return rows
 
 
 def _json_rows(path: Path) -> list[tuple[int, list[str]]]:

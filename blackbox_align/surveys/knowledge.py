@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from ..countries.table import find_country
+from ..data_files import read_text
 from ..errors import DataFileError, UnknownNameError
-from .opinion_files import read_content, read_text
+from .opinion_files import read_content
 from .opinion_forms import CsvTable
 from .opinions import Report
 from .survey import Item, Scale, Survey

@@ -6,23 +6,18 @@ is ever run.
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import json
 import math
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..data_files import read_text, split_table
 from ..errors import DataFileError, nearest_names
 from .opinion_forms import CsvTable, find_form
 from .opinions import OpinionSurvey, RawAnswers, Unreadable, assemble
 
-_LARGEST = 1 << 30  # bytes: a file that grows beyond this when it is unpacked is no survey
 _COLUMNS = ("item", "question", "option", "country", "share")
-_SEPARATORS = (",", ";", "\t")
 
 
 def load_opinions(
@@ -74,31 +69,6 @@ def read_content(path: Path) -> Any:
     return [value] if lone else value  # JSON lines of which there is one
 
 
-def read_text(path: Path) -> str:
-    """The UTF-8 text of a file, gzipped or not; :class:`DataFileError` where there is none."""
-    try:
-        content = path.read_bytes()
-        if content[:2] == b"\x1f\x8b":
-            with gzip.open(io.BytesIO(content)) as file:
-                content = file.read(_LARGEST + 1)
-        if len(content) > _LARGEST:
-            raise DataFileError(path, None, "it holds more than 1 GiB; give a part of it.")
-        return content.decode("utf-8-sig")
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        message = f"the gzip archive is damaged ({error}); fetch it again."
-        raise DataFileError(path, None, message) from None
-    except FileNotFoundError:
-        raise DataFileError(path, None, "there is no such file.") from None
-    except IsADirectoryError:
-        raise DataFileError(path, None, "this is a folder; name the file in it.") from None
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        message = f"this is not UTF-8 text ({error.reason}); save the file as UTF-8."
-        raise DataFileError(path, line, message) from None
-    except OSError as error:
-        raise DataFileError(path, None, f"it cannot be read: {error.strerror}.") from None
-
-
 def _json(path: Path, text: str, line: int) -> Any:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         table = dict(pairs)
@@ -123,25 +93,8 @@ def _json(path: Path, text: str, line: int) -> Any:
 
 def _csv_table(path: Path, text: str) -> CsvTable:
     """The rows of a CSV file with the lines that they begin on, whatever separates the cells."""
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    separator = max(_SEPARATORS, key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    rows, line = [], 1
-    limit = csv.field_size_limit(1 << 24)
-    try:
-        for row in reader:
-            if any(cell.strip() for cell in row):
-                rows.append((line, row))
-            line = reader.line_num + 1
-    except csv.Error as error:
-        message = f"this is not a CSV table: {error}; is a quotation mark not closed?"
-        raise DataFileError(path, line, message) from None
-    finally:
-        csv.field_size_limit(limit)
-    if not rows or separator not in first:
-        raise DataFileError(
-            path, 1, f"expected a CSV table with the columns {', '.join(_COLUMNS)}, or JSON."
-        )
+    expected = f"a CSV table with the columns {', '.join(_COLUMNS)}, or JSON"
+    rows = split_table(path, text, expected)
     (top, header), *body = rows
     columns = [cell.strip().casefold() for cell in header]
     for column in columns:
