@@ -7,15 +7,15 @@ A low error is a fit to a dozen differences of item means. Whether countries com
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 
-from ..countries import TargetSet, countries, find_country
+from ..countries import Country, TargetSet, countries, find_country
 from ..errors import SpecificationError
 from ..fitting.specification import COUNTRY_PREAMBLE
-from ..objectives import Constants, IndexObjective
-from ..objectives.constants import anchored, check_policy, given
+from ..objectives import IndexObjective
+from ..objectives.constants import settle_constants
 from ..surveys.readouts import item_means
 from ..surveys.survey import Survey
 from .asking import describe_orders
@@ -47,7 +47,11 @@ def score_indices(
     codes = list(dict.fromkeys(find_country(name).code for name in countries_asked))
     figures = np.array([targets.target(code, names) for code in codes])
     objective = IndexObjective(
-        survey, figures, _constants(constants, survey, targets, names, respondent)
+        survey,
+        figures,
+        settle_constants(
+            constants, survey, targets, partial(_reference_means, survey, constants, respondent)
+        ),
     )
 
     def indices(answers: np.ndarray) -> np.ndarray:
@@ -149,34 +153,13 @@ def _mean_of_others(targets: TargetSet, code: str, names: Sequence[str]) -> np.n
     return np.where(known.any(0), total / np.maximum(known.sum(0), 1), np.nan)
 
 
-def _constants(
-    policy: str,
-    survey: Survey,
-    targets: TargetSet,
-    names: Sequence[str],
-    respondent: Respondent | None,
-) -> Constants:
-    """The shift per index that a policy gives (see :mod:`..objectives.constants`).
-
-    Without a model, the middle of every scale stands for the un-prompted one.
-    """
-    kind, argument = check_policy(policy)
-    if kind == "given":
-        return given(policy, Path(argument), names)
-    nothing = Constants("zero", (0.0,) * len(names))
-    if kind == "zero":
-        return nothing
-    if argument and respondent is None:
-        raise SpecificationError(f"The constants {policy!r} need a model that is asked.")
-    reference = targets.mean(names)
-    answers = middle(survey)
-    if respondent is not None:
-        condition = Condition("none")
-        country = None
-        if argument:
-            country = find_country(argument)
-            condition = Condition("anchor", COUNTRY_PREAMBLE)
-            reference = targets.target(country, names)
-        answers = respondent.answers(survey, condition, country)
-    objective = IndexObjective(survey, reference[None], nothing)
-    return anchored(policy, objective.indices(item_means(answers[None], survey))[0], reference)
+def _reference_means(
+    survey: Survey, constants: str, respondent: Respondent | None, country: Country | None
+) -> np.ndarray:
+    """(1, items): the reference sample's; without a model the middle stands for the un-prompted."""
+    if respondent is None:
+        if country is not None:
+            raise SpecificationError(f"The constants {constants!r} need a model that is asked.")
+        return item_means(middle(survey)[None], survey)
+    condition = Condition("anchor", COUNTRY_PREAMBLE) if country else Condition("none")
+    return item_means(respondent.answers(survey, condition, country)[None], survey)

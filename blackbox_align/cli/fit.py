@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import SpecificationError
+from .options import AsJson, Device, Dtype, ModelName, Revision, TrustRemoteCode
 from .output import print_json, print_result, stderr
 
 if TYPE_CHECKING:
     from ..fitting import Progress
     from ..fitting.fit import OnProgress
 
-_MODEL, _SEARCH, _SURVEY, _END, _RUN = (
-    "What is asked", "How it is searched", "What is compared", "When it ends", "Where it is kept"
+_SEARCH, _SURVEY, _END, _RUN = (
+    "How it is searched", "What is compared", "When it ends", "Where it is kept"
 )  # fmt: skip
 
 
@@ -33,29 +34,11 @@ def fit_command(
             show_default=False,
         ),
     ],
-    model: Annotated[
-        str,
-        typer.Option(
-            help="A model's name on the Hugging Face hub, or a folder.", rich_help_panel=_MODEL
-        ),
-    ] = "respondent-tiny",
-    revision: Annotated[
-        str | None, typer.Option(help="Commit or branch of a hub model.", rich_help_panel=_MODEL)
-    ] = None,
-    device: Annotated[
-        str, typer.Option(help="auto, cpu, cuda or cuda:N.", rich_help_panel=_MODEL)
-    ] = "auto",
-    dtype: Annotated[
-        str, typer.Option(help="auto, float32, bfloat16 or float16.", rich_help_panel=_MODEL)
-    ] = "auto",
-    trust_remote_code: Annotated[
-        bool,
-        typer.Option(
-            "--trust-remote-code",
-            help="Run Python code that the model brings.",
-            rich_help_panel=_MODEL,
-        ),
-    ] = False,
+    model: ModelName = "respondent-tiny",
+    revision: Revision = None,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    trust_remote_code: TrustRemoteCode = False,
     survey: Annotated[
         str, typer.Option(help="A survey's name, or a YAML file of yours.", rich_help_panel=_SURVEY)
     ] = "vsm2013",
@@ -137,9 +120,7 @@ def fit_command(
             help="Name of this run; made from its settings if not given.", rich_help_panel=_RUN
         ),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the result as JSON.", rich_help_panel=_RUN)
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Fit a soft prompt until the model answers the survey like a country.
 
@@ -196,7 +177,7 @@ def fit_command(
     if as_json:
         print_json({**run.result, "run": str(run.path)})
     else:
-        print_result(run.result, str(run.path))
+        print_result(run)
 
 
 def _parse_options(pairs: list[str]) -> dict[str, Any]:

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
+from .options import AsJson
 from .output import print_json, print_table, stdout
-
-Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 
 def countries_command(
@@ -19,7 +18,7 @@ def countries_command(
     targets: Annotated[
         str | None, typer.Option(help="A target set's name, or a CSV file of yours.")
     ] = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the countries of a target set, or all target sets' figures for one country."""
     from ..countries import countries, find_country, load_targets, target_sets
@@ -56,7 +55,7 @@ def countries_command(
         + ["-" if r.get(i) is None else f"{r[i]:g}" for i in target_set.indices]
         for r in records
     ]
-    print_table([*head, *target_set.indices], cells, right="234567")
+    print_table([*head, *target_set.indices], cells, right=range(2, 8))
     stdout().print(
         f"\n{target_set.title if name is None else 'Editions disagree'}; * is an estimate."
     )
@@ -67,7 +66,7 @@ def surveys_command(
         str | None,
         typer.Argument(help="A survey's name or file, to see its items.", show_default=False),
     ] = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the surveys and target sets, or the items of one survey (which also checks a file)."""
     from ..countries import target_sets
@@ -118,32 +117,32 @@ def surveys_command(
     print_table(
         ("targets", "rows", "complete", "note"),
         [(t.name, str(len(t)), str(len(t.complete())), t.note) for t in sets],
-        right="12",
+        right=(1, 2),
     )
 
 
-def models_command(as_json: Json = False) -> None:
+def models_command(as_json: AsJson = False) -> None:
     """List the models that ship with the package; any Hugging Face causal model can be named."""
     import json
-    from importlib.resources import files
-    from pathlib import Path
+
+    from ..models import packaged_models
 
     rows = []
-    for config in sorted(Path(str(files("blackbox_align.models"))).glob("*/config.json")):
-        shape = json.loads(config.read_text(encoding="utf-8"))
+    for name, folder in packaged_models().items():
+        shape = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         rows.append(
             {
-                "model": config.parent.name.replace("_", "-"),
+                "model": name,
                 "architecture": shape["model_type"],
                 "layers": shape["num_hidden_layers"],
                 "width": shape["hidden_size"],
-                "folder": str(config.parent),
+                "folder": str(folder),
             }
         )
     if as_json:
         print_json(rows)
         return
-    print_table(list(rows[0]), [[str(v) for v in row.values()] for row in rows], right="23")
+    print_table(list(rows[0]), [[str(v) for v in row.values()] for row in rows], right=(2, 3))
     stdout().print("\nAny causal model of the Hugging Face hub, by name or folder: --model NAME")
 
 
@@ -151,7 +150,7 @@ def optimizers_command(
     nevergrad: Annotated[
         bool, typer.Option("--nevergrad", help="Also those of nevergrad, as ng:NAME.")
     ] = False,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the optimizers and their options."""
     from ..optimizers import describe, names

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from ..fitting import Run
 
 
 def stdout() -> Console:
@@ -33,25 +35,28 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: str = "") -> None:
-    """A plain table; ``right`` names the columns that are set flush right, by their position."""
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], right: Container[int] = ()
+) -> None:
+    """A plain table; ``right`` holds the positions of the columns that are set flush right."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if str(number) in right else "left")
+        table.add_column(column, justify="right" if number in right else "left")
     for row in rows:
         table.add_row(*row)
     stdout().print(table)
 
 
-def print_result(result: Mapping[str, Any], path: str) -> None:
+def print_result(run: Run) -> None:
     """The final table of a fit, with everything that has to stand beside it."""
+    result = run.result
     if "countries" in result:
-        _print_countries(result, path)
+        _print_countries(result, str(run.path))
     else:
-        print_country(result, f"{path}/expert")
+        print_country(result, str(run.expert_of(result["country"])))
 
 
 def _print_countries(result: Mapping[str, Any], path: str) -> None:
@@ -86,7 +91,7 @@ def _print_countries(result: Mapping[str, Any], path: str) -> None:
         "fitted",
         f"{enough:g} reached\nafter",
     )
-    print_table((*columns, "farthest\nindex"), rows, right="1234")
+    print_table((*columns, "farthest\nindex"), rows, right=range(1, 5))
     screen.print()
     screen.print(
         f"{result['evaluations']:,} evaluations in all by {results[0]['optimizer']}, "
@@ -117,7 +122,7 @@ def print_country(result: Mapping[str, Any], expert: str) -> None:
     means = (points(errors[c]) for c in ("unprompted", "country_in_text", "fitted"))
     rows.append(("[bold]mean absolute error[/]", "", *means, ""))
     columns = ("index", "target", "un-\nprompted", "country\nin text", "fitted", "error")
-    print_table(columns, rows, right="12345")
+    print_table(columns, rows, right=range(1, 6))
     screen.print()
     screen.print(
         f"{result['evaluations']:,} evaluations by {result['optimizer']}, seed {result['seed']}; "

@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
+from .options import AsJson
 from .output import print_country, print_json, print_result, print_table, stderr
 
 
 def runs_command(
     folder: Annotated[Path, typer.Argument(help="Folder of the runs.")] = Path("runs"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the runs in a folder."""
     from ..fitting import find_runs
@@ -42,7 +43,7 @@ def runs_command(
             ]
             for row in rows
         ]
-        print_table(list(rows[0]), cells, right="467")
+        print_table(list(rows[0]), cells, right=(4, 6, 7))
     else:
         stderr().print(f"No runs in {folder} yet; `bbalign fit --country SAU` makes one.")
 
@@ -53,7 +54,7 @@ def show_command(
         str | None,
         typer.Option(help="One country of a run of several, index by index.", show_default=False),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show the table of a run."""
     from ..countries import find_country
@@ -67,7 +68,7 @@ def show_command(
         print_json({**result, "run": str(shown.path), "status": shown.status})
         return
     if country is None:
-        print_result(result, str(shown.path))
+        print_result(shown)
     else:
         print_country(result, str(shown.expert_of(result["country"])))
     if shown.status != "done":

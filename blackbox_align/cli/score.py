@@ -9,12 +9,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .options import (
+    MODEL_PANEL,
+    AsJson,
+    Device,
+    Dtype,
+    ModelName,
+    Revision,
+    TrustRemoteCode,
+)
 from .output import print_json, print_table, stderr, stdout
 
 if TYPE_CHECKING:
     from ..assessment import Score, ScoreTable
 
-_MODEL, _DATA, _TABLE = "What is asked", "What is compared", "How it is reported"
+_DATA, _TABLE = "What is compared", "How it is reported"
 
 
 def score_command(
@@ -44,43 +53,26 @@ def score_command(
     baselines: Annotated[
         bool, typer.Option("--baselines", help="The trivial baselines alone, without a model.")
     ] = False,
-    model: Annotated[
-        str,
-        typer.Option(
-            help="A model's name on the Hugging Face hub, or a folder.", rich_help_panel=_MODEL
-        ),
-    ] = "respondent-tiny",
-    revision: Annotated[
-        str | None, typer.Option(help="Commit or branch of a hub model.", rich_help_panel=_MODEL)
-    ] = None,
-    device: Annotated[
-        str, typer.Option(help="auto, cpu, cuda or cuda:N.", rich_help_panel=_MODEL)
-    ] = "auto",
-    dtype: Annotated[
-        str, typer.Option(help="auto, float32, bfloat16 or float16.", rich_help_panel=_MODEL)
-    ] = "auto",
-    trust_remote_code: Annotated[
-        bool,
-        typer.Option(
-            "--trust-remote-code",
-            help="Run Python code that the model brings.",
-            rich_help_panel=_MODEL,
-        ),
-    ] = False,
+    model: ModelName = "respondent-tiny",
+    revision: Revision = None,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    trust_remote_code: TrustRemoteCode = False,
     orders: Annotated[
         str | None,
         typer.Option(
             help="Orders of the options to average over: 1, cyclic or all.  "
             "Default: cyclic; 1 for indices.",
             show_default=False,
-            rich_help_panel=_MODEL,
+            rich_help_panel=MODEL_PANEL,
         ),
     ] = None,
     labels: Annotated[
-        str, typer.Option(help="Options are called by letters or digits.", rich_help_panel=_MODEL)
+        str,
+        typer.Option(help="Options are called by letters or digits.", rich_help_panel=MODEL_PANEL),
     ] = "letters",
     batch: Annotated[
-        int, typer.Option(help="Questions that are asked together.", rich_help_panel=_MODEL)
+        int, typer.Option(help="Questions that are asked together.", rich_help_panel=MODEL_PANEL)
     ] = 64,
     samples: Annotated[
         str, typer.Option(help="national, non-national or all.", rich_help_panel=_DATA)
@@ -116,10 +108,7 @@ def score_command(
     seed: Annotated[
         int, typer.Option(help="Same seed, same intervals.", rich_help_panel=_TABLE)
     ] = 0,
-    as_json: Annotated[
-        bool,
-        typer.Option("--json", help="Print everything as JSON.", rich_help_panel=_TABLE),
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Score a model on a survey, beside the baselines that need no model."""
     from ..assessment import score
@@ -175,8 +164,7 @@ def print_scores(table: ScoreTable, metrics: list[str]) -> None:
         ]
         for (country, condition), by_metric in rows.items()
     ]
-    # print_table names its columns by one digit each, which is enough for four metrics.
-    print_table(["", "condition", *heads], cells, right="23456789")
+    print_table(["", "condition", *heads], cells, right=range(2, 2 + len(heads)))
     first = known[0]
     pairs = [s for s in table.differences if s.metric == first]
     last = table.scores[-1].country
@@ -197,7 +185,7 @@ def print_scores(table: ScoreTable, metrics: list[str]) -> None:
                 for s in pairs
                 if not crowded or s.country == last
             ],
-            right="34",
+            right=(3, 4),
         )
     if table.ranks:
         screen.print("\nKendall's tau over countries:")
@@ -211,7 +199,7 @@ def print_scores(table: ScoreTable, metrics: list[str]) -> None:
                 [escape(name), *("-" if n not in taus else f"{taus[n]:+.2f}" for n in names)]
                 for name, taus in by_condition.items()
             ],
-            right="123456789",
+            right=range(1, 1 + len(names)),
         )
     screen.print()
     for note in table.notes:

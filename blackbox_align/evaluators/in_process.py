@@ -64,21 +64,6 @@ class InProcessEvaluator:
             done += len(batch)
         return np.concatenate(answers) if answers else np.zeros((0, *plan.shape), np.float32)
 
-    def label_mass(self, soft_prompts: np.ndarray, survey: Survey) -> np.ndarray:
-        """(candidates, items) float32: the share of all next-token probability on the answer
-        labels.
-
-        What is far below 1 is a model that would rather say something else than answer.
-        """
-        plan = self._plan(survey)
-        mass = np.zeros((len(soft_prompts), len(survey.items)), np.float32)
-        for row, prompt in zip(mass, soft_prompts, strict=True):
-            batch = torch.as_tensor(np.asarray(prompt[None], dtype=np.float32))
-            logits = self._label_logits(batch, plan, full_head=True)[0]
-            for item, question in enumerate(plan.questions):
-                row[item] = logits[item].softmax(-1)[list(question.labels)].sum()
-        return mass
-
     def _plan(self, survey: Survey) -> _Plan:
         if survey.sha256 not in self._plans:
             if len(self._plans) == _PLANS:  # the survey of a search is asked first, and stays
@@ -97,23 +82,18 @@ class InProcessEvaluator:
         return probabilities.cpu().numpy()
 
     @torch.inference_mode()
-    def _label_logits(
-        self, soft_prompts: torch.Tensor, plan: _Plan, full_head: bool = False
-    ) -> torch.Tensor:
-        """(candidates, items, labels of the survey) float32: the logits of the next token.
-
-        With ``full_head`` the last axis is the whole vocabulary.
-        """
+    def _label_logits(self, soft_prompts: torch.Tensor, plan: _Plan) -> torch.Tensor:
+        """(candidates, items, labels of the survey) float32: the logits of the next token."""
         model, candidates = self.model.model, len(soft_prompts)
         by_item: list[torch.Tensor] = [torch.empty(0)] * len(plan.questions)
-        with _output_layer(model, None if full_head else plan.label_head):
+        with _output_layer(model, plan.label_head):
             for nodes, logits in self._run_root(soft_prompts, plan):
                 for row, node in enumerate(nodes):
                     last = logits[row * candidates : (row + 1) * candidates, len(node.tokens) - 1]
                     for item in node.contexts:
                         by_item[item] = last.float()
         answered = torch.stack(by_item, dim=1)
-        return answered if full_head or plan.label_head else answered[..., plan.label_ids]
+        return answered if plan.label_head else answered[..., plan.label_ids]
 
     def _run_root(self, soft_prompts: torch.Tensor, plan: _Plan) -> Iterator[_Run]:
         """The soft prompts with the opening of all questions, then everything that follows on it."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +12,11 @@ import numpy as np
 import torch
 
 from ..errors import ModelError, SpecificationError, UnknownNameError
+from ..models import packaged_models
 from ..yaml_lines import YamlDocument
 
 DEFAULT_MODEL = "respondent-tiny"
 DTYPES = ("auto", "float32", "bfloat16", "float16")
-
-
-def packaged_models() -> dict[str, Path]:
-    """The models that ship with the package: name and folder."""
-    root = Path(str(files("blackbox_align.models")))
-    return {
-        path.parent.name.replace("_", "-"): path.parent
-        for path in sorted(root.glob("*/config.json"))
-    }
 
 
 @dataclass(frozen=True)
@@ -55,9 +46,6 @@ class LanguageModel:
     def embedding_width(self) -> int:
         """D: the width of one virtual token."""
         return int(self.model.get_input_embeddings().weight.shape[1])
-
-    def has_chat_template(self) -> bool:
-        return bool(getattr(self.tokenizer, "chat_template", None))
 
     @torch.inference_mode()
     def embed(self, token_ids: Any) -> np.ndarray:

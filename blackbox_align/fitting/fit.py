@@ -299,9 +299,9 @@ class _Search:
             vector = self.optimizer.recommend().vector
         return self.parameterization.soft_prompts(vector[None])[0]
 
-    def _result(self, country: int, reason: str) -> dict[str, Any]:
+    def _result(self, country: int, answers: np.ndarray, reason: str) -> dict[str, Any]:
         return {
-            **self.study.result(country, self._prompt(country)),
+            **self.study.result(country, answers),
             "evaluations": self.optimizer.told,
             "reached_after": int(self.reached[country]) or None,
             "reason": reason,
@@ -323,25 +323,29 @@ class _Search:
         }
 
     def _write_experts(self, reason: str, only_better: bool = False) -> list[dict[str, Any]]:
-        """Write all experts, or those that are better than on disk; returns the results of all."""
-        results = [self._result(number, reason) for number in range(len(self.best))]
-        for number, result in enumerate(results):
-            if self.best[number] < self.written[number] or not only_better:
-                prompt = self._prompt(number)
-                write_expert(
-                    self.run.expert_of(result["country"]),
-                    prompt,
-                    self.study.model,
-                    self.study.survey,
-                    self.study.evaluator.answer(prompt[None], self.study.survey)[0],
-                    {
-                        **{key: value for key, value in result.items() if key != "reason"},
-                        "facts": self.facts(),
-                        "specification": self.study.specification.to_dict(),
-                        "versions": versions(),
-                    },
-                )
-                self.written[number] = self.best[number]
+        """Write all experts, or those that are better than on disk; returns their results."""
+        results = []
+        for number, loss in enumerate(self.best):
+            if only_better and not loss < self.written[number]:
+                continue
+            prompt = self._prompt(number)
+            answers = self.study.evaluator.answer(prompt[None], self.study.survey)[0]
+            result = self._result(number, answers, reason)
+            write_expert(
+                self.run.expert_of(result["country"]),
+                prompt,
+                self.study.model,
+                self.study.survey,
+                answers,
+                {
+                    **{key: value for key, value in result.items() if key != "reason"},
+                    "facts": self.facts(),
+                    "specification": self.study.specification.to_dict(),
+                    "versions": versions(),
+                },
+            )
+            self.written[number] = loss
+            results.append(result)
         return results
 
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT = 1
-STATUSES = ("running", "done", "interrupted", "failed")
 
 
 class Run:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..countries import Country, TargetSet, find_country, load_targets
+from ..countries import Country, TargetSet, load_targets
 from ..errors import ModelError, SpecificationError
 from ..evaluators import Evaluator
 from ..objectives import Constants, IndexObjective
-from ..objectives.constants import anchored, check_policy, given
+from ..objectives.constants import settle_constants
 from ..optimizers import Evaluation, Optimizer, create
 from ..optimizers.gauss_newton_many import GaussNewtonMany
 from ..prompts import Parameterization, from_text, from_vocabulary, parameterize, zeros
@@ -120,21 +119,12 @@ class Study:
     @cached_property
     def constants(self) -> Constants:
         """The shift per index that the specification's policy gives."""
-        policy = self.specification.constants
-        kind, argument = check_policy(policy)
-        if kind == "given":
-            return given(policy, Path(argument), self.index_names)
-        if kind == "zero":
-            return Constants(policy, (0.0,) * len(self.index_names))
-        unshifted = Constants("zero", (0.0,) * len(self.index_names))
-        raw = IndexObjective(self.survey, self.targets, unshifted)
-        if argument:
-            reference = find_country(argument)
-            means = self.country_means(reference)
-            figures = self.target_set.target(reference, self.index_names)
-        else:
-            means, figures = self.unprompted_means, self.target_set.mean(self.index_names)
-        return anchored(policy, raw.indices(means)[0], figures)
+        return settle_constants(
+            self.specification.constants, self.survey, self.target_set, self._reference_means
+        )
+
+    def _reference_means(self, country: Country | None) -> np.ndarray:
+        return self.unprompted_means if country is None else self.country_means(country)
 
     # -- the search ------------------------------------------------------------------------------
 
@@ -235,14 +225,14 @@ class Study:
             "constants": list(self.constants.values),
         }
 
-    def result(self, number: int, soft_prompt: np.ndarray) -> dict[str, Any]:
+    def result(self, number: int, answers: np.ndarray) -> dict[str, Any]:
         """The final table of the ``number``-th country and all that has to stand beside it.
 
-        A figure that is missing is None.
+        ``answers`` (items, width) are those under the fitted prompt. A figure that is missing is
+        None.
         """
         country, target = self.countries[number], self.targets[number]
-        answers = self.evaluator.answer(soft_prompt[None], self.survey)
-        fitted = self.objective.indices(self._read(answers, ids=None))[0]
+        fitted = self.objective.indices(self._read(answers[None], ids=None))[0]
         unprompted = self.objective.indices(self.unprompted_means)[0]
         named = self.objective.indices(self.country_means(country))[0]
         errors = {

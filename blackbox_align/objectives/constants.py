@@ -15,13 +15,15 @@ refused.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from ..countries import Country, TargetSet, find_country
 from ..errors import SpecificationError
+from ..surveys import Survey
 from ..yaml_lines import read_yaml
 
 POLICIES = ("anchor", "anchor:COUNTRY", "zero", "given:FILE")
@@ -48,16 +50,42 @@ def check_policy(policy: str) -> tuple[str, str]:
     return kind, argument
 
 
-def anchored(policy: str, raw: np.ndarray, reference: np.ndarray) -> Constants:
-    """Constants that place the raw scores of a reference sample on its reference figures.
+def raw_indices(survey: Survey, means: np.ndarray) -> np.ndarray:
+    """(candidates, indices) index points of (candidates, items) item means, without constants."""
+    # A fixed order of summation: the same means give the same bits in any company. Only the items
+    # of an index enter it: a missing mean elsewhere leaves it whole.
+    forms = []
+    for weights in survey.index_weights:
+        used = np.flatnonzero(weights)
+        forms.append(np.ascontiguousarray(means[:, used] * weights[used]).sum(axis=1))
+    return np.stack(forms, axis=1)
 
-    An index without a reference figure is left unshifted.
+
+def settle_constants(
+    policy: str,
+    survey: Survey,
+    targets: TargetSet,
+    means_of: Callable[[Country | None], np.ndarray],
+) -> Constants:
+    """The constants that a policy gives a study.
+
+    ``means_of`` asks the reference sample: (1, items) item means of the un-prompted model for None,
+    or when a country is named to it in text. An index without a reference figure is not shifted.
     """
+    kind, argument = check_policy(policy)
+    names = [index.name for index in survey.indices]
+    if kind == "given":
+        return _read_constants(policy, Path(argument), names)
+    if kind == "zero":
+        return Constants(policy, (0.0,) * len(names))
+    country = find_country(argument) if argument else None
+    reference = targets.target(country, names) if country else targets.mean(names)
+    raw = raw_indices(survey, means_of(country))[0]
     shift = np.where(np.isnan(reference), 0.0, reference - raw)
     return Constants(policy, tuple(float(value) for value in shift))
 
 
-def given(policy: str, path: Path, indices: Sequence[str]) -> Constants:
+def _read_constants(policy: str, path: Path, indices: Sequence[str]) -> Constants:
     """Constants from a file with one number per index."""
     document = read_yaml(path)
     table = document.value

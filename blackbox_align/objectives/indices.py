@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import SpecificationError
 from ..surveys import Survey
-from .constants import Constants
+from .constants import Constants, raw_indices
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,7 @@ class IndexObjective:
 
     def indices(self, means: np.ndarray) -> np.ndarray:
         """(candidates, indices) index points of (candidates, items) item means, constants included."""
-        # A fixed order of summation: the same means give the same bits in any company. Only the items
-        # of an index enter it: a missing mean elsewhere leaves it whole.
-        forms = []
-        for weights in self.survey.index_weights:
-            used = np.flatnonzero(weights)
-            forms.append(np.ascontiguousarray(means[:, used] * weights[used]).sum(axis=1))
-        return np.stack(forms, axis=1) + self.constants.array()
+        return raw_indices(self.survey, means) + self.constants.array()
 
     def residuals(self, means: np.ndarray) -> np.ndarray:
         """(countries, candidates, indices): index minus target, in points; NaN without a target."""

@@ -18,9 +18,9 @@ from blackbox_align.evaluators.language_model import (
     DEFAULT_MODEL,
     folder_sha256,
     load_model,
-    packaged_models,
 )
 from blackbox_align.fitting import fit
+from blackbox_align.models import packaged_models
 from tests.small_models import save_small_model
 
 
@@ -62,18 +62,12 @@ def test_a_folder_is_loaded_frozen(folder):
     assert not model.model.training
     assert not any(parameter.requires_grad for parameter in model.model.parameters())
     assert model.revision == folder_sha256(folder)
-    assert not model.has_chat_template()
 
 
 def test_the_dtype_is_single_precision_on_a_cpu_unless_another_is_asked_for(folder):
     """`auto` is float32 on a CPU; a dtype that is asked for is used."""
     assert load(folder).dtype == torch.float32
     assert load(folder, dtype="bfloat16").dtype == torch.bfloat16
-
-
-def test_a_chat_template_is_noticed(tmp_path):
-    """A tokenizer with a chat template is known to have one."""
-    assert load(save_small_model("llama-chat", tmp_path / "chat")).has_chat_template()
 
 
 def test_the_hash_of_a_folder_is_that_of_what_answers(copy):

@@ -11,9 +11,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 import blackbox_align as bba
 from blackbox_align.errors import ExpertError
 from blackbox_align.evaluators.in_process import InProcessEvaluator
-from blackbox_align.evaluators.language_model import load_model, packaged_models
+from blackbox_align.evaluators.language_model import load_model
 from blackbox_align.evaluators.questions import tokenize_survey
 from blackbox_align.experts import write_expert
+from blackbox_align.models import packaged_models
 from tests.small_models import ARCHITECTURES, save_small_model
 
 

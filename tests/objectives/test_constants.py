@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from blackbox_align.countries import load_targets
 from blackbox_align.errors import DataFileError, SpecificationError
 from blackbox_align.objectives import Constants
-from blackbox_align.objectives.constants import anchored, check_policy, given
+from blackbox_align.objectives.constants import check_policy, settle_constants
+from blackbox_align.surveys import load_survey
 
 INDICES = ("PDI", "IDV", "MAS")
 GOOD = "PDI: 12.5\nIDV: -3\nMAS: 0\n"
@@ -40,20 +44,42 @@ def test_what_is_no_policy_is_refused(policy):
         check_policy(policy)
 
 
+def all_threes(country):
+    return np.full((1, 24), 3.0)
+
+
 def test_an_anchor_places_the_reference_sample_on_its_figures():
-    """Raw scores plus the anchored constants are the reference figures; a gap shifts nothing."""
-    raw, reference = np.array([10.0, -20.0, 5.0]), np.array([60.0, 46.0, np.nan])
-    constants = anchored("anchor:USA", raw, reference)
-    assert constants == Constants("anchor:USA", (50.0, 66.0, 0.0))
-    np.testing.assert_array_equal((raw + constants.array())[:2], reference[:2])
+    """All threes are 0 raw, so their constants are the reference figures; a gap shifts nothing."""
+    survey, targets = load_survey("vsm2013"), load_targets()
+    names = [index.name for index in survey.indices]
+    mean = settle_constants("anchor", survey, targets, all_threes)
+    np.testing.assert_array_equal(mean.array(), targets.mean(names))
+    kenya = settle_constants("anchor:Kenya", survey, targets, all_threes)
+    assert kenya == Constants("anchor:Kenya", (70.0, 25.0, 60.0, 50.0, 0.0, 0.0))
+
+
+def test_the_reference_sample_is_asked_as_the_policy_says():
+    """`anchor` asks un-prompted, `anchor:USA` with that country named, `zero` nobody."""
+    asked = []
+
+    def means_of(country):
+        asked.append(country and country.code)
+        return all_threes(country)
+
+    for policy in ("anchor", "anchor:USA", "zero"):
+        settle_constants(policy, load_survey("vsm2013"), load_targets(), means_of)
+    assert asked == [None, "USA"]
 
 
 @pytest.fixture
 def read(tmp_path):
+    indices = load_survey("vsm2013").indices
+    survey = replace(load_survey("vsm2013"), indices=indices[: len(INDICES)])
+
     def from_text(text):
         path = tmp_path / "constants.yaml"
         path.write_text(text)
-        return given(f"given:{path}", path, INDICES)
+        return settle_constants(f"given:{path}", survey, load_targets(), all_threes)
 
     return from_text
 
@@ -98,4 +124,6 @@ def test_a_mistake_in_the_file_gets_line_and_mend(mistake, read, tmp_path):
 def test_a_missing_file_gets_a_sentence(tmp_path):
     """A file that is not there is a DataFileError."""
     with pytest.raises(DataFileError, match="there is no such file"):
-        given("given:none.yaml", tmp_path / "none.yaml", INDICES)
+        settle_constants(
+            f"given:{tmp_path / 'none.yaml'}", load_survey("vsm2013"), load_targets(), all_threes
+        )
