@@ -79,6 +79,13 @@ def fit_command(
     tokens: Annotated[
         int, typer.Option(help="Length of the soft prompt.", rich_help_panel=_SEARCH)
     ] = 5,
+    placement: Annotated[
+        str,
+        typer.Option(
+            help="The soft prompt stands first, as PEFT has it, or last: faster, but not for PEFT.",
+            rich_help_panel=_SEARCH,
+        ),
+    ] = "first",
     subspace: Annotated[
         int,
         typer.Option(help="Dimension of the random subspace; 0 is all.", rich_help_panel=_SEARCH),
@@ -156,6 +163,7 @@ def fit_command(
                 optimizer=optimizer,
                 options=_parse_options(option or []),
                 tokens=tokens,
+                placement=placement,
                 subspace=subspace,
                 alpha=alpha,
                 init=init,

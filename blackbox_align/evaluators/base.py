@@ -6,7 +6,20 @@ from typing import Protocol
 
 import numpy as np
 
+from ..errors import SpecificationError
 from ..surveys import Survey
+
+# Where a soft prompt stands: ``first`` is before everything, the BOS token included, exactly where
+# PEFT puts it; ``last`` is right before the answer, so that the questions are computed once for all
+# candidates, which PEFT cannot load.
+PLACEMENTS = ("first", "last")
+
+
+def check_placement(placement: str) -> None:
+    """Raise :class:`SpecificationError` unless it is one of :data:`PLACEMENTS`."""
+    if placement not in PLACEMENTS:
+        known = " or ".join(repr(name) for name in PLACEMENTS)
+        raise SpecificationError(f"The placement must be {known}; not {placement!r}.")
 
 
 class Evaluator(Protocol):

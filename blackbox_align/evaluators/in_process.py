@@ -1,44 +1,63 @@
 """Asking a transformers model in this process.
 
-A candidate costs the tokens that are its own: the soft prompt and the opening that all questions
-share are run once per candidate, then each opening that several questions share, then the
-questions, every span on the keys and values of the one before it. Of the output layer only the
-rows of the answer labels are computed.
+A candidate costs the tokens that are its own and no padding. With the soft prompt first, all
+questions of a survey stand behind it in one row, as a tree in which shared openings occur once.
+With the soft prompt last, the questions are computed once for all candidates, and a candidate costs
+its own virtual tokens behind each of them. Of the output layer only the rows of the answer labels
+are computed, and only where a question ends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import inspect
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 import torch
+from torch import Tensor
 from transformers import DynamicCache
 
 from ..errors import ModelError
 from ..surveys import Survey
+from .base import check_placement
 from .language_model import LanguageModel
-from .prefix_tree import Node, prefix_tree
+from .prefix_tree import Node, flat_tokens, prefix_tree
 from .questions import Question, tokenize_survey
+from .tree_attention import KeysAndValues, PackedRow, follow, pack, tree_attention
 
-_CANDIDATES_PER_BATCH = 64
+# Tokens of one pass: enough to keep any device busy, few enough for a small one's memory.
+_TOKENS_PER_PASS = 16_384
 _PLANS = 4
-# Spans that run together are padded to the longest of them, at most this share of their tokens.
-_PADDING = 0.25
+# Largest difference to plain attention in a label's probability; half precision alone makes some.
+_TOLERANCE = {"float32": 1e-4, "bfloat16": 5e-2, "float16": 1e-2}
+_checked: WeakSet[torch.nn.Module] = WeakSet()
 
 
 class InProcessEvaluator:
     """Answers with a model in this process; see :class:`.base.Evaluator`.
 
-    The soft prompt stands before everything, the BOS token included, exactly where PEFT puts it.
-    ``batch_size`` is the number of candidates that run together; it is halved, for good, whenever
-    memory runs out. Answers depend on it by float noise only.
+    Parameters
+    ----------
+    placement : one of :data:`.base.PLACEMENTS`
+    batch_size : candidates per pass; by default as many as keep a device busy. It is halved, for
+        good, whenever memory runs out. Answers depend on it by float noise only
+
+    Raises
+    ------
+    ModelError
+        From the first :meth:`answer`, where the model does not attend the way that this needs.
     """
 
-    def __init__(self, model: LanguageModel, batch_size: int = _CANDIDATES_PER_BATCH) -> None:
+    def __init__(
+        self, model: LanguageModel, *, placement: str = "first", batch_size: int | None = None
+    ) -> None:
+        check_placement(placement)
         self.model = model
+        self.placement = placement
         self.batch_size = batch_size
         self._plans: dict[str, _Plan] = {}
 
@@ -48,7 +67,8 @@ class InProcessEvaluator:
         answers: list[np.ndarray] = []
         done = 0
         while done < len(prompts):
-            batch = prompts[done : done + self.batch_size]
+            size = self.batch_size or max(1, _TOKENS_PER_PASS // self._tokens(prompts, plan))
+            batch = prompts[done : done + size]
             try:
                 answers.append(self._answer_batch(batch, plan))
             except (RuntimeError, MemoryError) as error:
@@ -68,131 +88,142 @@ class InProcessEvaluator:
         if survey.sha256 not in self._plans:
             if len(self._plans) == _PLANS:  # the survey of a search is asked first, and stays
                 self._plans.popitem()
-            self._plans[survey.sha256] = _Plan.of(survey, self.model)
+            self._plans[survey.sha256] = plan = _Plan.of(survey, self.model)
+            if self.model.model not in _checked:
+                self._refuse_other_attention(plan)
+                _checked.add(self.model.model)
         return self._plans[survey.sha256]
 
-    def _answer_batch(self, soft_prompts: torch.Tensor, plan: _Plan) -> np.ndarray:
-        logits = self._label_logits(soft_prompts, plan)
+    def _tokens(self, prompts: Tensor, plan: _Plan) -> int:
+        """The tokens that one candidate costs."""
+        width = prompts.shape[1]
+        if self.placement == "last" and width:
+            return width * len(plan.questions)
+        return width + len(plan.tokens)
+
+    @torch.inference_mode()
+    def _answer_batch(self, soft_prompts: Tensor, plan: _Plan) -> np.ndarray:
+        prompts = soft_prompts.to(self.model.device, self.model.dtype)
+        last = self.placement == "last" and prompts.shape[1] > 0
+        logits = self._ask_last(prompts, plan) if last else self._ask_first(prompts, plan)
         picked = logits.gather(-1, plan.columns.expand(len(logits), -1, -1))
-        picked = picked.masked_fill(~plan.offered, -torch.inf)
-        probabilities = picked.softmax(-1)
+        probabilities = picked.masked_fill(~plan.offered, -torch.inf).softmax(-1)
         # One item without a finite number makes the whole candidate's scores meaningless.
         broken = ~probabilities.isfinite().all(-1).all(-1)
         probabilities[broken] = torch.nan
         return probabilities.cpu().numpy()
 
-    @torch.inference_mode()
-    def _label_logits(self, soft_prompts: torch.Tensor, plan: _Plan) -> torch.Tensor:
-        """(candidates, items, labels of the survey) float32: the logits of the next token."""
-        model, candidates = self.model.model, len(soft_prompts)
-        by_item: list[torch.Tensor] = [torch.empty(0)] * len(plan.questions)
-        with _output_layer(model, plan.label_head):
-            for nodes, logits in self._run_root(soft_prompts, plan):
-                for row, node in enumerate(nodes):
-                    last = logits[row * candidates : (row + 1) * candidates, len(node.tokens) - 1]
-                    for item in node.contexts:
-                        by_item[item] = last.float()
-        answered = torch.stack(by_item, dim=1)
-        return answered if plan.label_head else answered[..., plan.label_ids]
+    def _ask_first(self, prompts: Tensor, plan: _Plan) -> Tensor:
+        """(candidates, items, labels of the survey) logits, the prompt before everything."""
+        candidates, width, _ = prompts.shape
+        row = plan.row(width)
+        text = self._embed(plan.tokens).expand(candidates, -1, -1)
+        ends = [row.paths[item][-1].stop - 1 for item in range(len(plan.questions))]
+        return self._logits(torch.cat([prompts, text], dim=1), row, ends, plan)
 
-    def _run_root(self, soft_prompts: torch.Tensor, plan: _Plan) -> Iterator[_Run]:
-        """The soft prompts with the opening of all questions, then everything that follows on it."""
-        model, root = self.model.model, plan.root
-        prompts = soft_prompts.to(self.model.device, self.model.dtype)
-        candidates, tokens = prompts.shape[0], prompts.shape[1] + len(root.tokens)
-        if tokens:
-            ids = torch.tensor(root.tokens, dtype=torch.long, device=self.model.device)
-            opening = model.get_input_embeddings()(ids).expand(candidates, -1, -1)
+    def _ask_last(self, prompts: Tensor, plan: _Plan) -> Tensor:
+        """(candidates, items, labels of the survey) logits, the prompt right before the answer."""
+        candidates, width, _ = prompts.shape
+        row = follow(plan.row(0), self._trunk(plan), width, candidates)
+        items = len(plan.questions)
+        embeds = prompts.expand(items, -1, -1, -1).reshape(1, items * candidates * width, -1)
+        ends = range(width - 1, embeds.shape[1], width)
+        logits = self._logits(embeds, row, ends, plan)
+        return logits[0].view(items, candidates, -1).transpose(0, 1)
+
+    def _trunk(self, plan: _Plan) -> list[KeysAndValues]:
+        """Keys and values of the questions, computed once."""
+        if not plan.trunk:
             cache = DynamicCache()
-            embeds = torch.cat([prompts, opening], dim=1)
-            out = model(inputs_embeds=embeds, past_key_values=cache, use_cache=True)
-            yield (root,), out.logits[:, prompts.shape[1] :]
-            layers = [(layer.keys, layer.values) for layer in cache.layers]
-        else:  # un-prompted, and the questions share nothing, not even a BOS token
-            layers = []
-        longest = prompts.shape[1] + max(len(question.context) for question in plan.questions)
-        past = _Past(
-            layers,
-            torch.ones((1, tokens), dtype=torch.long, device=self.model.device),
-            torch.tensor([tokens], device=self.model.device),
-            candidates,
-            # Inside a sliding window, distance is counted in slots: padding would stretch it.
-            padding=0.0 if longest > _sliding_window(model) else _PADDING,
-        )
-        yield from self._run_children([(0, child) for child in root.children], past)
+            with tree_attention(self.model.model):
+                self.model.model(
+                    inputs_embeds=self._embed(plan.tokens)[None],
+                    position_ids=self._positions(plan.row(0)),
+                    past_key_values=cache,
+                    use_cache=True,
+                    row=plan.row(0),
+                )
+            plan.trunk = [(layer.keys, layer.values) for layer in cache.layers]
+        return plan.trunk
 
-    def _run_children(self, children: list[tuple[int, Node]], past: _Past) -> Iterator[_Run]:
-        """Run spans that follow on ``past``, each with its parent's row; then their own children."""
-        device = self.model.device
-        for bucket in _buckets(children, past.padding):
-            nodes = tuple(node for _, node in bucket)
-            parents = torch.tensor([parent for parent, _ in bucket], device=device)
-            lengths = torch.tensor([len(node.tokens) for node in nodes], device=device)
-            width = int(lengths.max())
-            padded = [node.tokens + (0,) * (width - len(node.tokens)) for node in nodes]
-            steps = torch.arange(width, device=device)
-            seen = torch.cat([past.seen[parents], (steps < lengths[:, None]).long()], dim=1)
-            positions = past.positions[parents]
+    def _logits(self, embeds: Tensor, row: PackedRow, ends: Any, plan: _Plan) -> Tensor:
+        """(rows, ends, labels of the survey) float32 logits of the token after each of ``ends``."""
+        model = self.model.model
+        places = torch.as_tensor(ends, device=embeds.device)
+        with tree_attention(model), _output_layer(model, plan.label_head):
+            logits = model(
+                inputs_embeds=embeds,
+                position_ids=self._positions(row),
+                use_cache=False,
+                row=row,
+                **({"logits_to_keep": places} if _can_skip_logits(model) else {}),
+            ).logits
+        if logits.shape[1] != len(places):
+            logits = logits[:, places]
+        return (logits if plan.label_head else logits[..., plan.label_ids]).float()
 
-            def per_candidate(rows: torch.Tensor) -> torch.Tensor:
-                return rows.repeat_interleave(past.candidates, dim=0)
+    def _embed(self, tokens: Any) -> Tensor:
+        """(tokens, D): the output of the embedding module."""
+        ids = torch.tensor(tokens, dtype=torch.long, device=self.model.device)
+        return self.model.model.get_input_embeddings()(ids)
 
-            cache = DynamicCache(past.select(parents)) if past.layers else DynamicCache()
-            out = self.model.model(
-                input_ids=per_candidate(torch.tensor(padded, dtype=torch.long, device=device)),
-                attention_mask=per_candidate(seen),
-                position_ids=per_candidate(positions[:, None] + steps),
-                past_key_values=cache,
-                use_cache=True,
+    def _positions(self, row: PackedRow) -> Tensor:
+        return torch.tensor([row.positions], device=self.model.device)
+
+    @torch.inference_mode()
+    def _refuse_other_attention(self, plan: _Plan) -> None:
+        """Compare the longest question with the model's own way of attending.
+
+        A model with state between tokens, with biases by place or with windows of another kind than
+        transformers tells us would else answer something, and nobody would notice.
+        """
+        item, question = max(enumerate(plan.questions), key=lambda entry: len(entry[1].context))
+        ids = torch.tensor([question.context], device=self.model.device)
+        plain = self.model.model(input_ids=ids, use_cache=False).logits[0, -1]
+        expected = plain[list(question.labels)].float().softmax(-1).cpu().numpy()
+        dtype = str(self.model.dtype).removeprefix("torch.")
+        layers = self.model.model.config.get_text_config().num_hidden_layers
+        try:
+            nothing = torch.zeros(1, 0, self.model.embedding_width)
+            answer = self._answer_batch(nothing, plan)[0, item, : len(expected)]
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            reason = str(error)
+        else:
+            difference = float(np.abs(answer - expected).max())
+            alike = difference <= _TOLERANCE[dtype] or not np.isfinite(expected).all()
+            if alike and len(plan.row(0).layers) == layers:
+                return
+            reason = (
+                f"{len(plan.row(0).layers)} of its {layers} layers could be reached, and a label's "
+                f"probability differs by {difference:.2g}"
             )
-            yield nodes, out.logits
-            grandchildren = [
-                (row, child) for row, node in enumerate(nodes) for child in node.children
-            ]
-            if grandchildren:
-                layers = [(layer.keys, layer.values) for layer in cache.layers]
-                here = replace(past, layers=layers, seen=seen, positions=positions + lengths)
-                yield from self._run_children(grandchildren, here)
+        raise ModelError(
+            f"{self.model.name!r} ({self.model.model.config.model_type}) does not attend as a plain "
+            f"causal transformer does ({reason}), so its questions cannot be asked together. "
+            "Choose a model of another architecture, such as Llama, Qwen, Mistral, Gemma or Phi."
+        )
 
 
-# Spans that ran together, and their (spans x candidates, tokens, labels) logits, span by span.
-_Run = tuple[tuple[Node, ...], torch.Tensor]
-
-
-@dataclass(frozen=True)
-class _Past:
-    """What was computed before a span: one block of ``candidates`` rows per node.
-
-    ``layers`` holds keys and values, ``seen`` (nodes, slots) which slots are tokens and not
-    padding, ``positions`` (nodes,) the position of the next token.
-    """
-
-    layers: list[tuple[torch.Tensor, torch.Tensor]]
-    seen: torch.Tensor
-    positions: torch.Tensor
-    candidates: int
-    padding: float
-
-    def select(self, nodes: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """Keys and values with the blocks of ``nodes``, in that order."""
-        if len(nodes) == 1 == len(self.seen):  # the same block: no copy
-            return self.layers
-        block = torch.arange(self.candidates, device=nodes.device)
-        rows = (nodes[:, None] * self.candidates + block).flatten()
-        return [(keys[rows], values[rows]) for keys, values in self.layers]
-
-
-@dataclass(frozen=True)
+@dataclass
 class _Plan:
-    """A survey made ready for one model."""
+    """A survey made ready for one model; ``rows`` and ``trunk`` are kept once they were needed."""
 
     questions: list[Question]
-    root: Node
+    tree: Node
+    tokens: tuple[int, ...]
     shape: tuple[int, int]
-    label_ids: torch.Tensor
+    label_ids: Tensor
     label_head: torch.nn.Linear | None
-    columns: torch.Tensor
-    offered: torch.Tensor
+    columns: Tensor
+    offered: Tensor
+    rows: dict[int, PackedRow] = field(default_factory=dict)
+    trunk: list[KeysAndValues] = field(default_factory=list)
+
+    def row(self, width: int) -> PackedRow:
+        """The questions in a row behind a soft prompt of ``width`` tokens."""
+        if width not in self.rows:
+            self.rows[width] = pack(self.tree, width)
+        return self.rows[width]
 
     @classmethod
     def of(cls, survey: Survey, model: LanguageModel) -> _Plan:
@@ -208,9 +239,11 @@ class _Plan:
             )
             offered[row, : len(question.labels)] = True
         ids = torch.tensor(label_ids, device=model.device)
+        tree = prefix_tree([question.context for question in questions])
         return cls(
             questions,
-            prefix_tree([question.context for question in questions]),
+            tree,
+            tuple(flat_tokens(tree)),
             shape,
             ids,
             _label_head(model, ids),
@@ -219,7 +252,7 @@ class _Plan:
         )
 
 
-def _label_head(model: LanguageModel, label_ids: torch.Tensor) -> torch.nn.Linear | None:
+def _label_head(model: LanguageModel, label_ids: Tensor) -> torch.nn.Linear | None:
     """The rows of the output layer that belong to the answer labels, as a layer of its own."""
     head = model.model.get_output_embeddings()
     if head is None:
@@ -246,29 +279,8 @@ def _output_layer(model: Any, layer: torch.nn.Module | None) -> Iterator[None]:
         model.set_output_embeddings(whole)
 
 
-def _buckets(
-    children: Sequence[tuple[int, Node]], padding: float
-) -> Iterator[list[tuple[int, Node]]]:
-    """Spans of about the same length together; at most ``padding`` of a bucket's tokens is waste."""
-    bucket: list[tuple[int, Node]] = []
-    tokens = 0
-    for entry in sorted(children, key=lambda child: -len(child[1].tokens)):
-        length = len(entry[1].tokens)
-        slots = (len(bucket) + 1) * len(bucket[0][1].tokens) if bucket else length
-        if slots - (tokens + length) > padding * slots:
-            yield bucket
-            bucket, tokens = [], 0
-        bucket.append(entry)
-        tokens += length
-    if bucket:
-        yield bucket
-
-
-def _sliding_window(model: Any) -> float:
-    config = model.config.get_text_config()
-    if not getattr(config, "use_sliding_window", True):
-        return float("inf")
-    return getattr(config, "sliding_window", None) or float("inf")
+def _can_skip_logits(model: Any) -> bool:
+    return "logits_to_keep" in inspect.signature(model.forward).parameters
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -48,6 +48,8 @@ def _grow(contexts: list[tuple[int, tuple[int, ...]]], start: int) -> Node:
     return Node(bodies[0][start:end], (), tuple(children))
 
 
-def count_tokens(node: Node) -> int:
-    """The tokens that are computed for one candidate."""
-    return len(node.tokens) + sum(count_tokens(child) for child in node.children)
+def flat_tokens(node: Node) -> Iterator[int]:
+    """The tokens of a tree, depth first: what is computed for one candidate."""
+    yield from node.tokens
+    for child in node.children:
+        yield from flat_tokens(child)

@@ -33,19 +33,20 @@ def render_card(metadata: Mapping[str, Any], base_model: str) -> str:
         notes.append("The source calls the figures of this country an estimate.")
     if metadata["disclaimer"]:
         notes.append(metadata["disclaimer"])
+    last = metadata["placement"] == "last"
     limits = "\n".join(f"* {limit}" for limit in LIMITS)
     return f"""---
-library_name: peft
+library_name: {"blackbox-align" if last else "peft"}
 base_model: {json.dumps(base_model)}
 tags: [prompt-tuning, blackbox-align]
 ---
 
 # Expert: {metadata["country_name"]}
 
-A soft prompt of {metadata["specification"]["tokens"]} virtual tokens for `{metadata["model"]}`, found
-without gradients ({metadata["optimizer"]}, seed {metadata["seed"]},
-{metadata["evaluations"]:,} evaluations). Under it the model's answers to `{metadata["survey"]}` give
-these indices:
+A soft prompt of {metadata["specification"]["tokens"]} virtual tokens for `{metadata["model"]}`.
+It stands {"right before the answer" if last else "before everything"}, and was found without gradients
+({metadata["optimizer"]}, seed {metadata["seed"]}, {metadata["evaluations"]:,} evaluations). Under it the
+model's answers to `{metadata["survey"]}` give these indices:
 
 | index | target | un-prompted | country in text | fitted | error |
 |---|---|---|---|---|---|
@@ -66,11 +67,21 @@ Mean absolute error {metadata["loss"]:.2f} index points
 
 ## Use
 
-```python
+{_USE_LAST if last else _USE_FIRST}
+"""
+
+
+_USE_FIRST = """```python
 from peft import PeftModel
 model = PeftModel.from_pretrained(base_model, "this folder")
-```
-"""
+```"""
+
+_USE_LAST = """PEFT cannot load it: it puts every soft prompt before the whole text.
+
+```python
+from blackbox_align.experts import read_expert
+prompt = read_expert("this folder").soft_prompt()  # (tokens, D): goes between question and answer
+```"""
 
 
 def _points(value: float | None, sign: bool = False) -> str:

@@ -7,6 +7,9 @@
       adapter_model.safetensors   prompt_embeddings (tokens, D) float32
       expert.json                 ours: country, targets, constants, hashes, scores, versions
       README.md                   the card
+
+PEFT puts a soft prompt before everything. One that stands last, right before the answer, therefore
+has no adapter_config.json: PEFT would load it without a word and answer something else.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from ..surveys import Survey
 
 FORMAT = 1
+_CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 # The largest difference in a label probability between PEFT and us: in half precision the two
 # orders of computation alone differ by about this much.
 _TOLERANCE = {"float32": 1e-4, "bfloat16": 5e-2, "float16": 1e-2}
@@ -45,6 +49,11 @@ class Expert:
     def country(self) -> str:
         return str(self.metadata["country"])
 
+    @property
+    def placement(self) -> str:
+        """Where the soft prompt stands; see :data:`..evaluators.base.PLACEMENTS`."""
+        return str(self.metadata.get("placement", "first"))
+
     def soft_prompt(self) -> np.ndarray:
         """(tokens, D) float32; :class:`ExpertError` for an expert that is no soft prompt."""
         if self.kind != "PROMPT_TUNING":
@@ -52,24 +61,41 @@ class Expert:
         from safetensors.numpy import load_file
 
         with plain_errors(self.path):
-            prompt: np.ndarray = load_file(self.path / "adapter_model.safetensors")[
-                "prompt_embeddings"
-            ]
+            prompt: np.ndarray = load_file(self.path / _WEIGHTS)["prompt_embeddings"]
         return prompt
+
+    def peft_folder(self) -> Path:
+        """The folder to give to ``PeftModel.from_pretrained``.
+
+        Raises
+        ------
+        ExpertError
+            The soft prompt stands last, where PEFT would not put it.
+        """
+        if self.placement == "last":
+            raise ExpertError(
+                f"{self.path} holds a soft prompt that stands right before the answer, and PEFT puts "
+                "every soft prompt before the whole text, where this one means nothing. Ask with it "
+                "through blackbox_align, or fit another with --placement first."
+            )
+        return self.path
 
 
 def read_expert(folder: Path | str) -> Expert:
     """Read an expert folder; :class:`ExpertError` where it is none."""
     path = Path(folder)
-    for name in ("adapter_config.json", "expert.json"):
-        if not (path / name).is_file():
-            raise ExpertError(f"{path} is not an expert folder: it holds no {name}.")
+    if not (path / "expert.json").is_file():
+        raise ExpertError(f"{path} is not an expert folder: it holds no expert.json.")
     metadata = read_json(path / "expert.json")
     if metadata.get("format") != FORMAT:
         raise ExpertError(
             f"{path} is in expert format {metadata.get('format')!r}; this version reads {FORMAT}."
         )
-    return Expert(path, read_json(path / "adapter_config.json")["peft_type"], metadata)
+    if metadata.get("placement") == "last":
+        return Expert(path, "PROMPT_TUNING", metadata)
+    if not (path / _CONFIG).is_file():
+        raise ExpertError(f"{path} is not an expert folder: it holds no {_CONFIG}.")
+    return Expert(path, read_json(path / _CONFIG)["peft_type"], metadata)
 
 
 def write_expert(
@@ -80,41 +106,51 @@ def write_expert(
     answers: np.ndarray,
     metadata: Mapping[str, Any],
 ) -> Expert:
-    """Write a soft prompt as an expert, after PEFT has proved that it answers alike.
+    """Write a soft prompt as an expert, after asking plainly has proved that it answers alike.
+
+    Through PEFT, or, for a prompt that stands last, without it.
 
     Parameters
     ----------
     soft_prompt : (tokens, D) float32
     answers : (items, width), what the evaluator answers under it
-    metadata : what the card shows; see :mod:`.card`
+    metadata : what the card shows, the ``placement`` among it; see :mod:`.card`
 
     Raises
     ------
     ExpertError
-        Through PEFT the answers differ from ``answers``: the folder is not written, an earlier
+        Asked plainly the answers differ from ``answers``: the folder is not written, an earlier
         one stays.
     """
-    from .parity import answer_through_peft
+    from .parity import answer_plainly, answer_through_peft
 
+    last = metadata["placement"] == "last"
     draft = folder.with_name(f".{folder.name}.new")
     with plain_errors(folder):
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
-        _write_adapter(draft, soft_prompt, model)
-    difference = float(np.abs(answer_through_peft(draft, model, survey) - answers).max())
+        _write_weights(draft, soft_prompt)
+        if not last:
+            _write_config(draft, soft_prompt, model)
+    if last:
+        plain = answer_plainly(soft_prompt, model, survey)
+    else:
+        plain = answer_through_peft(draft, model, survey)
+    difference = float(np.abs(plain - answers).max())
     dtype = str(model.dtype).removeprefix("torch.")
     if not difference <= _TOLERANCE[dtype]:
         shutil.rmtree(draft, ignore_errors=True)
         raise ExpertError(
-            f"Through PEFT the prompt gives other answers than in the search: a label's probability "
-            f"differs by {difference:.2g}, where at most {_TOLERANCE[dtype]:g} is expected in {dtype}. "
+            f"{'Asked plainly' if last else 'Through PEFT'} the prompt gives other answers than in the "
+            f"search: a label's probability differs by {difference:.2g}, where at most "
+            f"{_TOLERANCE[dtype]:g} is expected in {dtype}. "
             "The expert is not written; this architecture needs a look."
         )
     card = {
         "format": FORMAT,
         "survey": survey.name,
         **metadata,
-        "peft_difference": difference,
+        "parity_difference": difference,
         "limits": list(LIMITS),
     }
     write_json(draft / "expert.json", card)
@@ -123,9 +159,15 @@ def write_expert(
     return read_expert(folder)
 
 
-def _write_adapter(folder: Path, soft_prompt: np.ndarray, model: LanguageModel) -> None:
-    from peft import PromptTuningConfig
+def _write_weights(folder: Path, soft_prompt: np.ndarray) -> None:
     from safetensors.numpy import save
+
+    prompt = np.ascontiguousarray(soft_prompt, np.float32)
+    (folder / _WEIGHTS).write_bytes(save({"prompt_embeddings": prompt}, {"format": "pt"}))
+
+
+def _write_config(folder: Path, soft_prompt: np.ndarray, model: LanguageModel) -> None:
+    from peft import PromptTuningConfig
 
     config = model.model.config.get_text_config()
     PromptTuningConfig(
@@ -139,6 +181,3 @@ def _write_adapter(folder: Path, soft_prompt: np.ndarray, model: LanguageModel) 
         revision=None if Path(model.source).is_dir() else model.revision,
         inference_mode=True,
     ).save_pretrained(str(folder))
-    prompt = np.ascontiguousarray(soft_prompt, np.float32)
-    tensors = save({"prompt_embeddings": prompt}, {"format": "pt"})
-    (folder / "adapter_model.safetensors").write_bytes(tensors)

@@ -1,8 +1,13 @@
-"""Does PEFT answer with an exported prompt as our evaluator does?"""
+"""Does a plain way of asking answer with an exported prompt as our evaluator does?
+
+One question at a time, whole sequences, no cache: nothing is shared with the evaluator but the
+model and the tokens.
+"""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,22 +18,38 @@ from ..evaluators.questions import tokenize_survey
 from ..surveys import Survey
 
 
-@torch.inference_mode()
 def answer_through_peft(folder: Path, model: LanguageModel, survey: Survey) -> np.ndarray:
-    """(items, width) float32: what PEFT makes of the adapter in ``folder``, by its own plain means.
-
-    One question at a time, whole sequences, no cache: nothing is shared with our evaluator but the
-    model and the tokens.
-    """
+    """(items, width) float32: what PEFT makes of the adapter in ``folder``."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PEFT remarks on configurations that it then fills in
         from peft import PeftModel
 
         adapted = PeftModel.from_pretrained(model.model, str(folder))
+
+    def logits(ids: torch.Tensor) -> torch.Tensor:
+        return adapted(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
+
+    return _one_by_one(logits, model, survey)
+
+
+def answer_plainly(soft_prompt: np.ndarray, model: LanguageModel, survey: Survey) -> np.ndarray:
+    """(items, width) float32: the answers with the soft prompt right behind each question."""
+    embed = model.model.get_input_embeddings()
+    prompt = torch.as_tensor(soft_prompt).to(model.device, model.dtype)[None]
+
+    def logits(ids: torch.Tensor) -> torch.Tensor:
+        return model.model(inputs_embeds=torch.cat([embed(ids), prompt], dim=1)).logits
+
+    return _one_by_one(logits, model, survey)
+
+
+@torch.inference_mode()
+def _one_by_one(
+    logits: Callable[[torch.Tensor], torch.Tensor], model: LanguageModel, survey: Survey
+) -> np.ndarray:
     answers = np.zeros((len(survey.items), survey.width), np.float32)
     for row, question in zip(answers, tokenize_survey(survey, model.tokenizer), strict=True):
-        ids = torch.tensor([question.context], device=model.device)
-        logits = adapted(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[0, -1]
-        chosen = logits[list(question.labels)].float().softmax(-1)
+        last = logits(torch.tensor([question.context], device=model.device))[0, -1]
+        chosen = last[list(question.labels)].float().softmax(-1)
         row[: len(question.labels)] = chosen.cpu().numpy()
     return answers

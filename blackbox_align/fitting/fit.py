@@ -199,7 +199,7 @@ class _Search:
     def _refuse_other_space(self, earlier: Run) -> None:
         """Vectors mean the same prompts only if everything that makes prompts of them is the same."""
         then, now = earlier.specification, self.study.specification
-        keys = ["survey", "model", "dtype", "tokens", "subspace", "alpha", "init"]
+        keys = ["survey", "model", "dtype", "tokens", "placement", "subspace", "alpha", "init"]
         if now.subspace or now.init == "vocabulary":
             keys.append("seed")  # it draws the subspace, or the words
         other = [key for key in keys if getattr(then, key) != getattr(now, key)]

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..countries import Country, TargetSet, countries, find_country
 from ..errors import ChangedSpecificationError, SpecificationError
+from ..evaluators.base import check_placement
 from ..objectives.constants import check_policy
 from ..prompts import INITIALIZATIONS
 from ..surveys import READOUTS
@@ -32,6 +33,7 @@ class Specification:
         :func:`..evaluators.language_model.load_model`
     optimizer, options : a registered name and that algorithm's own options
     tokens : length of the soft prompt
+    placement : where it stands, one of :data:`..evaluators.base.PLACEMENTS`
     subspace : dimension of the random subspace that is searched; 0 is every entry of the prompt
     alpha : scale of a unit step, in standard deviations of the word embeddings
     init : ``zeros``, ``vocabulary``, or ``text:`` and a text
@@ -50,6 +52,7 @@ class Specification:
     optimizer: str = "gauss-newton"
     options: Mapping[str, Any] = field(default_factory=dict)
     tokens: int = 5
+    placement: str = "first"
     subspace: int = 0
     alpha: float = 1.0
     init: str = "zeros"
@@ -75,6 +78,7 @@ class Specification:
         if self.readout not in READOUTS:
             known = ", ".join(repr(name) for name in READOUTS)
             raise SpecificationError(f"The readout must be one of {known}; not {self.readout!r}.")
+        check_placement(self.placement)
         check_policy(self.constants)
 
     @property

@@ -69,7 +69,8 @@ class Study:
             dtype=specification.dtype,
             trust_remote_code=specification.trust_remote_code,
         )
-        return cls(specification, countries, survey, target_set, model, InProcessEvaluator(model))
+        evaluator = InProcessEvaluator(model, placement=specification.placement)
+        return cls(specification, countries, survey, target_set, model, evaluator)
 
     def like(self, specification: Specification) -> Study:
         """Another specification on the same survey and model."""
@@ -272,6 +273,7 @@ class Study:
                 "values": dict(zip(self.index_names, self.constants.values, strict=True)),
             },
             "readout": self.specification.readout,
+            "placement": self.specification.placement,
             "model": self.model.name,
             "disclaimer": self.model.disclaimer,
         }

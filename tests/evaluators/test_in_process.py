@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from transformers import MambaConfig, MambaForCausalLM
 
-from blackbox_align.errors import ModelError
+from blackbox_align.errors import ModelError, SpecificationError
 from blackbox_align.evaluators.in_process import InProcessEvaluator
 from blackbox_align.evaluators.language_model import load_model
 from blackbox_align.evaluators.questions import tokenize_survey
@@ -30,46 +31,49 @@ def small_model(tmp_path_factory):
     return get
 
 
-def answer_one_by_one(model, soft_prompt, survey):
+def answer_one_by_one(model, soft_prompt, survey, placement="first"):
     """The plain way: the whole sequence, one question at a time, all logits, no cache."""
     rows = []
     for question in tokenize_survey(survey, model.tokenizer):
         with torch.inference_mode():
             ids = torch.tensor([question.context])
-            embeds = torch.cat(
-                [torch.tensor(soft_prompt)[None], model.model.get_input_embeddings()(ids)], dim=1
-            )
+            text = model.model.get_input_embeddings()(ids)
+            prompt = torch.tensor(soft_prompt)[None]
+            parts = [prompt, text] if placement == "first" else [text, prompt]
+            embeds = torch.cat(parts, dim=1)
             logits = model.model(inputs_embeds=embeds, use_cache=False).logits[0, -1]
         rows.append(logits[list(question.labels)].softmax(-1).numpy())
     return np.array(rows)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-@pytest.mark.parametrize("tokens", [0, 3])
+@pytest.mark.parametrize(("tokens", "placement"), [(0, "first"), (3, "first"), (3, "last")])
 def test_answers_are_those_of_asking_one_question_at_a_time(
-    architecture, tokens, small_model, survey
+    architecture, tokens, placement, small_model, survey
 ):
-    """Sharing openings, batching and the short output layer change nothing but float noise."""
+    """Sharing openings, packing and the short output layer change nothing but float noise."""
     model = small_model(architecture)
     rng = np.random.default_rng(0)
     scale = model.embedding_std()
     prompts = rng.normal(0, scale, (4, tokens, model.embedding_width)).astype(np.float32)
-    answers = InProcessEvaluator(model).answer(prompts, survey)
-    plain = np.array([answer_one_by_one(model, prompt, survey) for prompt in prompts])
+    answers = InProcessEvaluator(model, placement=placement).answer(prompts, survey)
+    plain = np.array([answer_one_by_one(model, p, survey, placement) for p in prompts])
     assert answers.std(axis=1).max() > 0.01  # a flat answer would hide a mistake
     np.testing.assert_allclose(answers, plain, atol=2e-6)
 
 
+@pytest.mark.parametrize("placement", ["first", "last"])
 @pytest.mark.parametrize("architecture", ["llama", "gpt2", "gemma3"])
-def test_answers_do_not_depend_on_the_batch_size(architecture, small_model, survey):
+def test_answers_do_not_depend_on_the_batch_size(architecture, placement, small_model, survey):
     """One at a time, in sevens or all at once: probabilities differ by less than a millionth."""
     model = small_model(architecture)
     rng = np.random.default_rng(1)
     shape = (20, 3, model.embedding_width)
     prompts = rng.normal(0, model.embedding_std(), shape).astype(np.float32)
-    whole = InProcessEvaluator(model, batch_size=64).answer(prompts, survey)
+    whole = InProcessEvaluator(model, placement=placement, batch_size=64).answer(prompts, survey)
     for batch_size in (1, 7):
-        parts = InProcessEvaluator(model, batch_size=batch_size).answer(prompts, survey)
+        evaluator = InProcessEvaluator(model, placement=placement, batch_size=batch_size)
+        parts = evaluator.answer(prompts, survey)
         np.testing.assert_allclose(parts, whole, atol=1e-6)
 
 
@@ -98,3 +102,35 @@ def test_the_batch_halves_itself_when_memory_runs_out(small_model, survey, monke
     )
     with pytest.raises(ModelError, match="Memory ran out on cpu for a single candidate"):
         evaluator.answer(prompts, survey)
+
+
+def test_a_model_that_attends_in_another_way_is_refused(small_model, survey, tmp_path):
+    """State from token to token, which a tree of questions would mix up, gets a sentence."""
+    folder = save_small_model("llama", tmp_path / "mamba")
+    config = MambaConfig(vocab_size=600, hidden_size=32, num_hidden_layers=2, state_size=4)
+    torch.manual_seed(0)
+    MambaForCausalLM(config).save_pretrained(folder)
+    model = load_model(str(folder), device="cpu")
+    nothing = np.zeros((1, 0, model.embedding_width), np.float32)
+    with pytest.raises(
+        ModelError, match=r"\(mamba\) does not attend as a plain causal transformer"
+    ):
+        InProcessEvaluator(model).answer(nothing, survey)
+
+
+def test_the_models_own_attention_is_left_as_it_was(small_model, survey):
+    """After an answer, and after one that failed, the model works as before."""
+    model = small_model("llama")
+    usual = model.model.config._attn_implementation
+    evaluator = InProcessEvaluator(model)
+    evaluator.answer(np.zeros((1, 2, model.embedding_width), np.float32), survey)
+    with pytest.raises(RuntimeError):
+        evaluator.answer(np.zeros((1, 2, model.embedding_width + 1), np.float32), survey)
+    assert model.model.config._attn_implementation == usual
+    assert model.model.lm_head.out_features == model.model.config.vocab_size
+
+
+def test_an_unknown_placement_gets_a_sentence(small_model):
+    """Anything but first and last is refused."""
+    with pytest.raises(SpecificationError, match="must be 'first' or 'last'; not 'middle'"):
+        InProcessEvaluator(small_model("llama"), placement="middle")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from blackbox_align.evaluators.prefix_tree import count_tokens, prefix_tree
+from blackbox_align.evaluators.prefix_tree import flat_tokens, prefix_tree
 from blackbox_align.evaluators.questions import common_prefix
 
 # Few different tokens and long shared openings, so that duplicates and prefixes of one another occur.
@@ -45,7 +45,7 @@ def test_every_question_is_the_concatenation_of_the_spans_on_its_path(contexts):
 @given(CONTEXTS)
 def test_a_tree_never_computes_more_than_one_by_one(contexts):
     """The tokens computed are at most those of all contexts, and at least those of the longest."""
-    computed = count_tokens(prefix_tree(contexts))
+    computed = len(list(flat_tokens(prefix_tree(contexts))))
     assert max(map(len, contexts)) <= computed <= sum(map(len, contexts))
 
 
@@ -77,8 +77,8 @@ def test_what_all_share_is_the_root(contexts):
 
 def test_equal_questions_are_computed_once():
     """Asking the same question again costs nothing, alone or beside others."""
-    assert count_tokens(prefix_tree([(1, 2, 3)] * 5)) == 3
-    assert count_tokens(prefix_tree([(1, 2), (1, 2), (1, 3)])) == 3
+    assert list(flat_tokens(prefix_tree([(1, 2, 3)] * 5))) == [1, 2, 3]
+    assert list(flat_tokens(prefix_tree([(1, 2), (1, 2), (1, 3)]))) == [1, 2, 3]
 
 
 def test_openings_that_pay_are_computed_once():
@@ -86,7 +86,7 @@ def test_openings_that_pay_are_computed_once():
     header, scales = tuple(range(30)), (tuple(range(100, 120)), tuple(range(200, 220)))
     contexts = [header + scale + (1000 + 50 * n, *range(n)) for n in range(12) for scale in scales]
     questions = 2 * sum(1 + n for n in range(12))
-    assert count_tokens(prefix_tree(contexts)) == 30 + 2 * 20 + questions
+    assert len(list(flat_tokens(prefix_tree(contexts)))) == 30 + 2 * 20 + questions
 
 
 @pytest.mark.parametrize(("shared", "branches"), [(15, 3), (16, 2), (40, 2)])

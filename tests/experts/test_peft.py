@@ -15,6 +15,8 @@ from blackbox_align.evaluators.language_model import load_model
 from blackbox_align.evaluators.questions import tokenize_survey
 from blackbox_align.experts import write_expert
 from blackbox_align.models import packaged_models
+from blackbox_align.objectives.constants import raw_indices
+from blackbox_align.surveys import item_means
 from tests.small_models import ARCHITECTURES, save_small_model
 
 
@@ -67,6 +69,23 @@ def test_the_folder_holds_what_peft_needs_and_our_card(fitted):
     assert "Not for judging individuals" in card and f"{run.loss:.2f}" in card
 
 
+def test_a_prompt_that_stands_last_is_kept_from_peft(tmp_path):
+    """Its expert answers as the search did, has no PEFT configuration, and refuses an export."""
+    run = bba.fit("SAU", placement="last", runs=tmp_path, optimizer="random", budget=32)
+    expert = bba.read_expert(run.expert)
+    assert expert.placement == "last" and not (run.expert / "adapter_config.json").exists()
+    evaluator = InProcessEvaluator(load_model(), placement="last")
+    survey = bba.load_survey("vsm2013")
+    means = item_means(evaluator.answer(expert.soft_prompt()[None], survey), survey)
+    raw = raw_indices(survey, means)[0]
+    np.testing.assert_allclose(
+        raw + list(run.result["constants"]["values"].values()), run.table()["fitted"], atol=1e-3
+    )
+    with pytest.raises(ExpertError, match="PEFT puts every soft prompt before the whole text"):
+        expert.peft_folder()
+    assert "PEFT cannot load it" in (run.expert / "README.md").read_text()
+
+
 def test_a_prompt_that_peft_answers_otherwise_is_not_written(tmp_path):
     """If the answers do not match, there is a sentence and no folder; an earlier one stays."""
     model = load_model()
@@ -76,5 +95,5 @@ def test_a_prompt_that_peft_answers_otherwise_is_not_written(tmp_path):
     (tmp_path / "expert").mkdir()
     (tmp_path / "expert" / "earlier").touch()
     with pytest.raises(ExpertError, match="Through PEFT the prompt gives other answers"):
-        write_expert(tmp_path / "expert", prompt, model, survey, wrong, {})
+        write_expert(tmp_path / "expert", prompt, model, survey, wrong, {"placement": "first"})
     assert [p.name for p in tmp_path.rglob("*")] == ["expert", "earlier"]

@@ -1,0 +1,220 @@
+"""Attention along a tree of token spans that stand packed in one row.
+
+All questions of a survey stand in one row, span behind span, without padding. A span sees itself
+and the spans on its way to the root, and nothing of its neighbours: one pass answers every
+question, and what questions share is computed once. Scores are taken block by block along the tree,
+for most of a mask over the whole row would be empty.
+
+Transformers hands queries, keys and values over through its attention interface.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface
+
+from .prefix_tree import Node
+
+_NAME = "blackbox_align_tree"
+# Neighbouring spans are taken together up to so many tokens: larger products, more masked scores.
+_BLOCK = 64
+
+KeysAndValues = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Neighbouring spans with one parent, from place ``start`` of the row on.
+
+    ``path`` are the pieces of a row on the way from the root to the parent, ``spans`` the lengths
+    of the spans.
+    """
+
+    start: int
+    path: tuple[slice, ...]
+    spans: tuple[int, ...]
+
+    @property
+    def here(self) -> slice:
+        return slice(self.start, self.start + sum(self.spans))
+
+    @property
+    def depth(self) -> int:
+        """The number of tokens on the way to the parent."""
+        return _length(self.path)
+
+
+@dataclass
+class PackedRow:
+    """What stands where in a row of spans, and what sees what.
+
+    ``positions`` holds the position of every place, counted from the root; ``paths`` the way from
+    the root to the end of each question. Where ``past`` is given, keys and values (1, heads,
+    length, d) per layer, the paths of the blocks lead through that row instead of this one.
+    ``layers`` notes which layers of a model did attend along it.
+    """
+
+    positions: list[int] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
+    paths: dict[int, tuple[slice, ...]] = field(default_factory=dict)
+    past: Sequence[KeysAndValues] = ()
+    layers: set[int] = field(default_factory=set)
+    _masks: dict[Any, Tensor] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def add(self, path: tuple[slice, ...], spans: Sequence[int]) -> list[slice]:
+        """Append a block of spans that follow on ``path``; returns where each of them stands."""
+        start, depth = len(self), _length(path)
+        self.blocks.append(Block(start, path, tuple(spans)))
+        for length in spans:
+            self.positions += range(depth, depth + length)
+        ends = list(accumulate(spans, initial=start))
+        return [slice(a, b) for a, b in pairwise(ends)]
+
+    def mask(self, block: Block, window: int | None, device: torch.device) -> Tensor:
+        """(tokens of the block, tokens of its path and its own) bool: who sees whom.
+
+        A sliding ``window`` is one of distance in the text, not in the row.
+        """
+        key = (block.depth, block.spans, window)
+        if key not in self._masks:
+            lengths = torch.tensor(block.spans)
+            span = torch.arange(len(lengths)).repeat_interleave(lengths)
+            at = block.depth + torch.cat([torch.arange(length) for length in block.spans])
+            own = (span[:, None] == span) & (at[:, None] >= at)
+            seen = torch.cat([torch.ones(len(span), block.depth, dtype=torch.bool), own], dim=1)
+            if window is not None:
+                seen &= at[:, None] - torch.cat([torch.arange(block.depth), at]) < window
+            self._masks[key] = seen.to(device)
+        return self._masks[key]
+
+
+def pack(root: Node, before: int = 0) -> PackedRow:
+    """The row of a tree, depth first, with room for ``before`` virtual tokens in front of it."""
+    row = PackedRow()
+    path: tuple[slice, ...] = ()
+    if before + len(root.tokens):
+        path = tuple(row.add((), [before + len(root.tokens)]))
+    row.paths.update(dict.fromkeys(root.contexts, path))
+    _add_children(root, path, row)
+    return row
+
+
+def _add_children(node: Node, path: tuple[slice, ...], row: PackedRow) -> None:
+    block: list[Node] = []
+    for child in node.children:
+        if child.children or sum(len(leaf.tokens) for leaf in (*block, child)) > _BLOCK:
+            _add_leaves(block, path, row)
+            block = []
+        if child.children:
+            here = row.add(path, [len(child.tokens)])
+            _add_children(child, _joined(path, here[0]), row)
+        else:
+            block.append(child)
+    _add_leaves(block, path, row)
+
+
+def _add_leaves(leaves: Sequence[Node], path: tuple[slice, ...], row: PackedRow) -> None:
+    if leaves:
+        places = row.add(path, [len(leaf.tokens) for leaf in leaves])
+        for leaf, here in zip(leaves, places, strict=True):
+            row.paths.update(dict.fromkeys(leaf.contexts, _joined(path, here)))
+
+
+def follow(
+    trunk: PackedRow, past: Sequence[KeysAndValues], width: int, candidates: int
+) -> PackedRow:
+    """The row of ``candidates`` spans of ``width`` tokens behind every question of ``trunk``.
+
+    Question by question, the candidates of each side by side.
+    """
+    row = PackedRow(past=past)
+    most = max(1, _BLOCK // width)
+    for question in sorted(trunk.paths):
+        for first in range(0, candidates, most):
+            row.add(trunk.paths[question], [width] * min(most, candidates - first))
+    return row
+
+
+def _joined(path: tuple[slice, ...], piece: slice) -> tuple[slice, ...]:
+    if path and path[-1].stop == piece.start:  # one piece of the row, which needs no copy
+        return (*path[:-1], slice(path[-1].start, piece.stop))
+    return (*path, piece)
+
+
+def _length(path: Sequence[slice]) -> int:
+    return sum(piece.stop - piece.start for piece in path)
+
+
+@contextmanager
+def tree_attention(model: Any) -> Iterator[None]:
+    """Let a transformers model attend along the ``row`` that its forward call is given."""
+    AttentionInterface.register(_NAME, _attend_along)
+    config = model.config.get_text_config()
+    usual = config._attn_implementation
+    config._attn_implementation = _NAME
+    try:
+        yield
+    finally:
+        config._attn_implementation = usual
+
+
+def _attend_along(
+    module: torch.nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    *,
+    row: PackedRow,
+    scaling: float | None = None,
+    sliding_window: int | None = None,
+    softcap: float | None = None,
+    **kwargs: Any,
+) -> tuple[Tensor, None]:
+    """Attention of (rows, heads, T, d) queries: what transformers calls instead of its own."""
+    layer = int(module.layer_idx)  # type: ignore[arg-type]
+    row.layers.add(layer)
+    rows, heads, length, width = query.shape
+    shared = heads // key.shape[1]  # queries per key: grouped-query attention
+    out = query.new_empty(rows, length, heads, value.shape[-1])
+    sources = row.past[layer] if row.past else (key, value)
+    for block in row.blocks:
+        k, v = (
+            torch.cat(
+                [*(source[:, :, piece] for piece in block.path), own[:, :, block.here]], dim=2
+            )
+            for source, own in zip(sources, (key, value), strict=True)
+        )
+        q = query[:, :, block.here]
+        window = sliding_window if sliding_window and k.shape[2] > sliding_window else None
+        mask = row.mask(block, window, query.device)
+        if shared > 1:  # queries that share a key stand behind each other: no key is copied
+            q = q.reshape(rows, heads // shared, -1, width)
+            mask = mask.repeat(shared, 1)
+        answer = _attention(q, k, v, mask, scaling, softcap)
+        if shared > 1:
+            answer = answer.reshape(rows, heads, -1, value.shape[-1])
+        out[:, block.here] = answer.transpose(1, 2)
+    return out, None
+
+
+def _attention(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scaling: float | None, softcap: float | None
+) -> Tensor:
+    if softcap is None:
+        return scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scaling)
+    scores = q @ k.transpose(2, 3) * (q.shape[-1] ** -0.5 if scaling is None else scaling)
+    scores = softcap * torch.tanh(scores / softcap)
+    weights = scores.masked_fill(~mask, -torch.inf).softmax(-1, dtype=torch.float32)
+    return weights.to(q.dtype) @ v

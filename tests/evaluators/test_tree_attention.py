@@ -1,0 +1,81 @@
+"""The packed row: where spans stand, and what sees what."""
+
+from __future__ import annotations
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from blackbox_align.evaluators.prefix_tree import flat_tokens, prefix_tree
+from blackbox_align.evaluators.tree_attention import follow, pack
+
+OPENINGS = st.sampled_from([(), (7,), (7,) * 20, (7,) * 20 + (8,) * 20])
+TOKENS = st.lists(st.integers(0, 2), max_size=70).map(tuple)
+CONTEXTS = st.lists(
+    st.builds(lambda opening, rest: opening + rest, OPENINGS, TOKENS).filter(bool),
+    min_size=1,
+    max_size=12,
+)
+examples = settings(max_examples=100, deadline=None)
+
+
+def places(path):
+    return [place for piece in path for place in range(piece.start, piece.stop)]
+
+
+def seen_from(row, window=None):
+    """For every place of a row, the places that it sees, by the blocks and their masks."""
+    seen = {}
+    for block in row.blocks:
+        here = list(range(block.here.start, block.here.stop))
+        keys = places(block.path) + here
+        mask = row.mask(block, window, torch.device("cpu"))
+        for place, line in zip(here, mask, strict=True):
+            seen[place] = [key for key, visible in zip(keys, line, strict=True) if visible]
+    return seen
+
+
+@examples
+@given(CONTEXTS, st.integers(0, 3))
+def test_the_end_of_a_question_sees_its_own_text_and_nothing_else(contexts, before):
+    """The places seen from a question's end are the soft prompt and its tokens, in order."""
+    tree = prefix_tree(contexts)
+    row, tokens = pack(tree, before), list(flat_tokens(tree))
+    seen = seen_from(row)
+    assert len(row) == before + len(tokens) == len(seen)
+    for question, context in enumerate(contexts):
+        visible = seen[row.paths[question][-1].stop - 1]
+        assert visible == places(row.paths[question])
+        assert visible[:before] == list(range(before))
+        assert tuple(tokens[place - before] for place in visible[before:]) == context
+        assert [row.positions[place] for place in visible] == list(range(len(visible)))
+
+
+@examples
+@given(CONTEXTS, st.integers(1, 3), st.integers(1, 40))
+def test_a_candidate_behind_the_questions_sees_one_question_and_itself(contexts, width, candidates):
+    """Behind every question each candidate has a span of its own, which follows on that question."""
+    trunk = pack(prefix_tree(contexts))
+    row = follow(trunk, [()], width, candidates)
+    assert len(row) == len(contexts) * candidates * width
+    place = 0
+    for block in row.blocks:
+        mask = row.mask(block, None, torch.device("cpu"))
+        question = place // (candidates * width)
+        assert block.path == trunk.paths[question] and set(block.spans) == {width}
+        assert mask[:, : block.depth].all()
+        inside = torch.ones(width, width, dtype=torch.bool).tril()
+        expected = torch.block_diag(*[inside] * len(block.spans)).bool()
+        assert torch.equal(mask[:, block.depth :], expected)
+        length = len(trunk.positions) and block.depth
+        assert row.positions[place : place + width] == list(range(length, length + width))
+        place += sum(block.spans)
+
+
+@examples
+@given(CONTEXTS, st.integers(1, 30))
+def test_a_window_is_one_of_distance_in_the_text(contexts, window):
+    """With a sliding window a place sees the last ``window`` tokens of its own text."""
+    row = pack(prefix_tree(contexts), 1)
+    whole, part = seen_from(row), seen_from(row, window)
+    assert all(part[place] == whole[place][-window:] for place in whole)
