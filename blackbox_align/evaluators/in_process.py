@@ -27,10 +27,18 @@ from .base import check_placement
 from .language_model import LanguageModel
 from .prefix_tree import Node, flat_tokens, prefix_tree
 from .questions import Question, tokenize_survey
-from .tree_attention import KeysAndValues, PackedRow, follow, pack, tree_attention
+from .tree_attention import (
+    Continuations,
+    PackedRow,
+    gather,
+    pack,
+    question_lengths,
+    tree_attention,
+)
 
 # Tokens of one pass: enough to keep any device busy, few enough for a small one's memory.
 _TOKENS_PER_PASS = 16_384
+_SIDE_BY_SIDE = 128  # virtual tokens behind one question
 _PLANS = 4
 # Largest difference to plain attention in a label's probability; half precision alone makes some.
 _TOLERANCE = {"float32": 1e-4, "bfloat16": 5e-2, "float16": 1e-2}
@@ -67,8 +75,7 @@ class InProcessEvaluator:
         answers: list[np.ndarray] = []
         done = 0
         while done < len(prompts):
-            size = self.batch_size or max(1, _TOKENS_PER_PASS // self._tokens(prompts, plan))
-            batch = prompts[done : done + size]
+            batch = prompts[done : done + (self.batch_size or self._batch(prompts, plan))]
             try:
                 answers.append(self._answer_batch(batch, plan))
             except (RuntimeError, MemoryError) as error:
@@ -94,12 +101,12 @@ class InProcessEvaluator:
                 _checked.add(self.model.model)
         return self._plans[survey.sha256]
 
-    def _tokens(self, prompts: Tensor, plan: _Plan) -> int:
-        """The tokens that one candidate costs."""
+    def _batch(self, prompts: Tensor, plan: _Plan) -> int:
+        """How many candidates go into one pass."""
         width = prompts.shape[1]
-        if self.placement == "last" and width:
-            return width * len(plan.questions)
-        return width + len(plan.tokens)
+        if self.placement == "last" and width:  # side by side they mask each other: a few at a time
+            return max(1, min(_SIDE_BY_SIDE, _TOKENS_PER_PASS // len(plan.questions)) // width)
+        return max(1, _TOKENS_PER_PASS // (width + len(plan.tokens)))
 
     @torch.inference_mode()
     def _answer_batch(self, soft_prompts: Tensor, plan: _Plan) -> np.ndarray:
@@ -124,29 +131,34 @@ class InProcessEvaluator:
     def _ask_last(self, prompts: Tensor, plan: _Plan) -> Tensor:
         """(candidates, items, labels of the survey) logits, the prompt right before the answer."""
         candidates, width, _ = prompts.shape
-        row = follow(plan.row(0), self._trunk(plan), width, candidates)
-        items = len(plan.questions)
-        embeds = prompts.expand(items, -1, -1, -1).reshape(1, items * candidates * width, -1)
-        ends = range(width - 1, embeds.shape[1], width)
-        logits = self._logits(embeds, row, ends, plan)
-        return logits[0].view(items, candidates, -1).transpose(0, 1)
+        row = self._continuations(plan, width, candidates)
+        embeds = prompts.flatten(0, 1).expand(len(plan.questions), -1, -1)
+        ends = range(width - 1, candidates * width, width)
+        return self._logits(embeds, row, ends, plan).transpose(0, 1)
 
-    def _trunk(self, plan: _Plan) -> list[KeysAndValues]:
-        """Keys and values of the questions, computed once."""
-        if not plan.trunk:
-            cache = DynamicCache()
+    def _continuations(self, plan: _Plan, width: int, candidates: int) -> Continuations:
+        """Room for candidates behind the questions, whose keys and values are computed once."""
+        if plan.continuations is None:
+            cache, row = DynamicCache(), plan.row(0)
             with tree_attention(self.model.model):
                 self.model.model(
                     inputs_embeds=self._embed(plan.tokens)[None],
-                    position_ids=self._positions(plan.row(0)),
+                    position_ids=self._positions(row),
                     past_key_values=cache,
                     use_cache=True,
-                    row=plan.row(0),
+                    row=row,
                 )
-            plan.trunk = [(layer.keys, layer.values) for layer in cache.layers]
-        return plan.trunk
+            past = gather(row, [(layer.keys, layer.values) for layer in cache.layers])
+            lengths = torch.tensor(question_lengths(row), device=self.model.device)
+            plan.continuations = Continuations(past, lengths, width, candidates)
+        if (plan.continuations.width, plan.continuations.candidates) != (width, candidates):
+            past, lengths = plan.continuations.past, plan.continuations.lengths
+            plan.continuations = Continuations(past, lengths, width, candidates)
+        return plan.continuations
 
-    def _logits(self, embeds: Tensor, row: PackedRow, ends: Any, plan: _Plan) -> Tensor:
+    def _logits(
+        self, embeds: Tensor, row: PackedRow | Continuations, ends: Any, plan: _Plan
+    ) -> Tensor:
         """(rows, ends, labels of the survey) float32 logits of the token after each of ``ends``."""
         model = self.model.model
         places = torch.as_tensor(ends, device=embeds.device)
@@ -167,8 +179,9 @@ class InProcessEvaluator:
         ids = torch.tensor(tokens, dtype=torch.long, device=self.model.device)
         return self.model.model.get_input_embeddings()(ids)
 
-    def _positions(self, row: PackedRow) -> Tensor:
-        return torch.tensor([row.positions], device=self.model.device)
+    def _positions(self, row: PackedRow | Continuations) -> Tensor:
+        positions = torch.as_tensor(row.positions, device=self.model.device)
+        return positions if positions.ndim == 2 else positions[None]
 
     @torch.inference_mode()
     def _refuse_other_attention(self, plan: _Plan) -> None:
@@ -206,7 +219,7 @@ class InProcessEvaluator:
 
 @dataclass
 class _Plan:
-    """A survey made ready for one model; ``rows`` and ``trunk`` are kept once they were needed."""
+    """A survey made ready for one model; what was needed once is kept."""
 
     questions: list[Question]
     tree: Node
@@ -217,7 +230,7 @@ class _Plan:
     columns: Tensor
     offered: Tensor
     rows: dict[int, PackedRow] = field(default_factory=dict)
-    trunk: list[KeysAndValues] = field(default_factory=list)
+    continuations: Continuations | None = None
 
     def row(self, width: int) -> PackedRow:
         """The questions in a row behind a soft prompt of ``width`` tokens."""

@@ -8,8 +8,8 @@ from itertools import groupby
 
 from .questions import common_prefix
 
-# An inner node costs another call of the model; it pays from about this many tokens that it saves.
-_WORTHWHILE = 16
+# An inner node costs another block of attention; it pays from about this many tokens that it saves.
+_WORTHWHILE = 4
 
 
 @dataclass(frozen=True)

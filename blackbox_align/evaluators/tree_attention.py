@@ -57,16 +57,14 @@ class PackedRow:
     """What stands where in a row of spans, and what sees what.
 
     ``positions`` holds the position of every place, counted from the root; ``paths`` the way from
-    the root to the end of each question. Where ``past`` is given, keys and values (1, heads,
-    length, d) per layer, the paths of the blocks lead through that row instead of this one.
-    ``layers`` notes which layers of a model did attend along it.
+    the root to the end of each question; ``layers`` which layers of a model did attend along it.
     """
 
     positions: list[int] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
     paths: dict[int, tuple[slice, ...]] = field(default_factory=dict)
-    past: Sequence[KeysAndValues] = ()
     layers: set[int] = field(default_factory=set)
+    past: None = None
     _masks: dict[Any, Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -81,8 +79,8 @@ class PackedRow:
         ends = list(accumulate(spans, initial=start))
         return [slice(a, b) for a, b in pairwise(ends)]
 
-    def mask(self, block: Block, window: int | None, device: torch.device) -> Tensor:
-        """(tokens of the block, tokens of its path and its own) bool: who sees whom.
+    def mask(self, block: Block, window: int | None, like: Tensor) -> Tensor:
+        """(tokens of the block, tokens of its path and its own): 0 where one sees another, else -inf.
 
         A sliding ``window`` is one of distance in the text, not in the row.
         """
@@ -95,7 +93,7 @@ class PackedRow:
             seen = torch.cat([torch.ones(len(span), block.depth, dtype=torch.bool), own], dim=1)
             if window is not None:
                 seen &= at[:, None] - torch.cat([torch.arange(block.depth), at]) < window
-            self._masks[key] = seen.to(device)
+            self._masks[key] = _additive(seen, like)
         return self._masks[key]
 
 
@@ -131,19 +129,72 @@ def _add_leaves(leaves: Sequence[Node], path: tuple[slice, ...], row: PackedRow)
             row.paths.update(dict.fromkeys(leaf.contexts, _joined(path, here)))
 
 
-def follow(
-    trunk: PackedRow, past: Sequence[KeysAndValues], width: int, candidates: int
-) -> PackedRow:
-    """The row of ``candidates`` spans of ``width`` tokens behind every question of ``trunk``.
+@dataclass
+class Continuations:
+    """Spans of ``width`` tokens side by side behind every question: one row per question.
 
-    Question by question, the candidates of each side by side.
+    ``past`` holds keys and values (questions, heads, longest, d) per layer of the questions, padded
+    behind their ``lengths`` (questions,); each of ``candidates`` spans follows on its question.
     """
-    row = PackedRow(past=past)
-    most = max(1, _BLOCK // width)
-    for question in sorted(trunk.paths):
-        for first in range(0, candidates, most):
-            row.add(trunk.paths[question], [width] * min(most, candidates - first))
-    return row
+
+    past: list[KeysAndValues]
+    lengths: Tensor
+    width: int
+    candidates: int
+    layers: set[int] = field(default_factory=set)
+    _masks: dict[int | None, Tensor] = field(default_factory=dict)
+
+    @property
+    def blocks(self) -> list[Block]:
+        longest = self.past[0][0].shape[2]
+        return [Block(0, (slice(0, longest),), (self.width,) * self.candidates)]
+
+    @property
+    def positions(self) -> Tensor:
+        """(questions, candidates * width): counted from the root, as in a :class:`PackedRow`."""
+        steps = torch.arange(self.width, device=self.lengths.device).repeat(self.candidates)
+        return self.lengths[:, None] + steps
+
+    def mask(self, block: Block, window: int | None, like: Tensor) -> Tensor:
+        """(questions, 1, tokens, tokens of the past and its own): 0 where one sees another, else -inf."""
+        if window not in self._masks:
+            at, place = self.positions, torch.arange(block.depth, device=self.lengths.device)
+            step = torch.arange(at.shape[1], device=self.lengths.device)
+            span = step // self.width
+            own = (span[:, None] == span) & (step[:, None] >= step)
+            past = place < self.lengths[:, None]
+            shape = (len(at), len(step), -1)
+            seen = torch.cat([past[:, None].expand(*shape), own.expand(*shape)], dim=2)
+            if window is not None:
+                keys = torch.cat([place.expand(len(at), -1), at], dim=1)
+                seen = seen & (at[:, :, None] - keys[:, None] < window)
+            self._masks[window] = _additive(seen[:, None], like)
+        return self._masks[window]
+
+
+def gather(row: PackedRow, keys_and_values: Sequence[KeysAndValues]) -> list[KeysAndValues]:
+    """Keys and values (1, heads, T, d) of a row, question by question, padded behind their ends."""
+    longest = max(_length(path) for path in row.paths.values())
+
+    def by_question(part: Tensor) -> Tensor:
+        rows = []
+        for question in sorted(row.paths):
+            pieces = [part[0, :, piece] for piece in row.paths[question]]
+            whole = torch.cat(pieces, dim=1)
+            rows.append(torch.nn.functional.pad(whole, (0, 0, 0, longest - whole.shape[1])))
+        return torch.stack(rows)
+
+    return [(by_question(keys), by_question(values)) for keys, values in keys_and_values]
+
+
+def question_lengths(row: PackedRow) -> list[int]:
+    """The tokens of every question, with whatever stands before it."""
+    return [_length(row.paths[question]) for question in sorted(row.paths)]
+
+
+def _additive(seen: Tensor, like: Tensor) -> Tensor:
+    # Torch would make this of a boolean mask, in every layer again.
+    return torch.zeros_like(seen, dtype=like.dtype).masked_fill(~seen, -torch.inf).to(like.device)
 
 
 def _joined(path: tuple[slice, ...], piece: slice) -> tuple[slice, ...]:
@@ -176,7 +227,7 @@ def _attend_along(
     value: Tensor,
     attention_mask: Tensor | None,
     *,
-    row: PackedRow,
+    row: PackedRow | Continuations,
     scaling: float | None = None,
     sliding_window: int | None = None,
     softcap: float | None = None,
@@ -188,7 +239,7 @@ def _attend_along(
     rows, heads, length, width = query.shape
     shared = heads // key.shape[1]  # queries per key: grouped-query attention
     out = query.new_empty(rows, length, heads, value.shape[-1])
-    sources = row.past[layer] if row.past else (key, value)
+    sources = (key, value) if row.past is None else row.past[layer]
     for block in row.blocks:
         k, v = (
             torch.cat(
@@ -198,10 +249,10 @@ def _attend_along(
         )
         q = query[:, :, block.here]
         window = sliding_window if sliding_window and k.shape[2] > sliding_window else None
-        mask = row.mask(block, window, query.device)
+        mask = row.mask(block, window, query)
         if shared > 1:  # queries that share a key stand behind each other: no key is copied
             q = q.reshape(rows, heads // shared, -1, width)
-            mask = mask.repeat(shared, 1)
+            mask = torch.cat([mask] * shared, dim=-2)
         answer = _attention(q, k, v, mask, scaling, softcap)
         if shared > 1:
             answer = answer.reshape(rows, heads, -1, value.shape[-1])
@@ -216,5 +267,5 @@ def _attention(
         return scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scaling)
     scores = q @ k.transpose(2, 3) * (q.shape[-1] ** -0.5 if scaling is None else scaling)
     scores = softcap * torch.tanh(scores / softcap)
-    weights = scores.masked_fill(~mask, -torch.inf).softmax(-1, dtype=torch.float32)
+    weights = (scores + mask).softmax(-1, dtype=torch.float32)
     return weights.to(q.dtype) @ v

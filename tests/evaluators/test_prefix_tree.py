@@ -89,9 +89,9 @@ def test_openings_that_pay_are_computed_once():
     assert len(list(flat_tokens(prefix_tree(contexts)))) == 30 + 2 * 20 + questions
 
 
-@pytest.mark.parametrize(("shared", "branches"), [(15, 3), (16, 2), (40, 2)])
-def test_an_inner_node_is_made_from_sixteen_saved_tokens_on(shared, branches):
-    """A node costs a call of the model: two questions share one only where it saves 16 tokens."""
+@pytest.mark.parametrize(("shared", "branches"), [(3, 3), (4, 2), (40, 2)])
+def test_an_inner_node_is_made_from_four_saved_tokens_on(shared, branches):
+    """A node costs a block of attention: two questions share one only where it saves 4 tokens."""
     pair = [(1, *[2] * shared, 3), (1, *[2] * shared, 4)]
     root = prefix_tree([*pair, (1, 9)])
     assert root.tokens == (1,)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blackbox_align.evaluators.prefix_tree import flat_tokens, prefix_tree
-from blackbox_align.evaluators.tree_attention import follow, pack
+from blackbox_align.evaluators.tree_attention import Continuations, pack
 
 OPENINGS = st.sampled_from([(), (7,), (7,) * 20, (7,) * 20 + (8,) * 20])
 TOKENS = st.lists(st.integers(0, 2), max_size=70).map(tuple)
@@ -29,7 +29,7 @@ def seen_from(row, window=None):
     for block in row.blocks:
         here = list(range(block.here.start, block.here.stop))
         keys = places(block.path) + here
-        mask = row.mask(block, window, torch.device("cpu"))
+        mask = row.mask(block, window, torch.empty(0)) == 0
         for place, line in zip(here, mask, strict=True):
             seen[place] = [key for key, visible in zip(keys, line, strict=True) if visible]
     return seen
@@ -52,24 +52,28 @@ def test_the_end_of_a_question_sees_its_own_text_and_nothing_else(contexts, befo
 
 
 @examples
-@given(CONTEXTS, st.integers(1, 3), st.integers(1, 40))
-def test_a_candidate_behind_the_questions_sees_one_question_and_itself(contexts, width, candidates):
-    """Behind every question each candidate has a span of its own, which follows on that question."""
-    trunk = pack(prefix_tree(contexts))
-    row = follow(trunk, [()], width, candidates)
-    assert len(row) == len(contexts) * candidates * width
-    place = 0
-    for block in row.blocks:
-        mask = row.mask(block, None, torch.device("cpu"))
-        question = place // (candidates * width)
-        assert block.path == trunk.paths[question] and set(block.spans) == {width}
-        assert mask[:, : block.depth].all()
-        inside = torch.ones(width, width, dtype=torch.bool).tril()
-        expected = torch.block_diag(*[inside] * len(block.spans)).bool()
-        assert torch.equal(mask[:, block.depth :], expected)
-        length = len(trunk.positions) and block.depth
-        assert row.positions[place : place + width] == list(range(length, length + width))
-        place += sum(block.spans)
+@given(
+    st.lists(st.integers(1, 9), min_size=1, max_size=5),
+    st.integers(1, 3),
+    st.integers(1, 9),
+    st.none() | st.integers(1, 9),
+)
+def test_a_candidate_behind_the_questions_sees_one_question_and_itself(
+    lengths, width, candidates, window
+):
+    """Side by side behind every question, each candidate follows on that question alone."""
+    longest = max(lengths)
+    past = [(torch.zeros(len(lengths), 1, longest, 2),) * 2]
+    row = Continuations(past, torch.tensor(lengths), width, candidates)
+    (block,) = row.blocks
+    mask = (row.mask(block, window, torch.empty(0)) == 0)[:, 0]
+    for question, length in enumerate(lengths):
+        for place in range(candidates * width):
+            step = place % width
+            text = list(range(length)) + [longest + place - step + i for i in range(step + 1)]
+            seen = mask[question, place].nonzero().flatten().tolist()
+            assert seen == text[-(window or len(text)) :]
+            assert row.positions[question, place] == length + step
 
 
 @examples
