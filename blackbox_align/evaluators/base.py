@@ -13,6 +13,9 @@ from ..surveys import Survey
 # PEFT puts it; ``last`` is right before the answer, so that the questions are computed once for all
 # candidates, which PEFT cannot load.
 PLACEMENTS = ("first", "last")
+# The largest difference in a label's probability between two ways of computing the same: in half
+# precision the order of the computation alone makes about this much.
+PARITY = {"float32": 1e-4, "bfloat16": 5e-2, "float16": 1e-2}
 
 
 def check_placement(placement: str) -> None:

@@ -23,7 +23,7 @@ from transformers import DynamicCache
 
 from ..errors import ModelError
 from ..surveys import Survey
-from .base import check_placement
+from .base import PARITY, check_placement
 from .language_model import LanguageModel
 from .prefix_tree import Node, flat_tokens, prefix_tree
 from .questions import Question, tokenize_survey
@@ -40,8 +40,6 @@ from .tree_attention import (
 _TOKENS_PER_PASS = 16_384
 _SIDE_BY_SIDE = 128  # virtual tokens behind one question
 _PLANS = 4
-# Largest difference to plain attention in a label's probability; half precision alone makes some.
-_TOLERANCE = {"float32": 1e-4, "bfloat16": 5e-2, "float16": 1e-2}
 _checked: WeakSet[torch.nn.Module] = WeakSet()
 
 
@@ -75,7 +73,7 @@ class InProcessEvaluator:
         answers: list[np.ndarray] = []
         done = 0
         while done < len(prompts):
-            batch = prompts[done : done + (self.batch_size or self._batch(prompts, plan))]
+            batch = prompts[done : done + self.candidates_per_pass(prompts.shape[1], survey)]
             try:
                 answers.append(self._answer_batch(batch, plan))
             except (RuntimeError, MemoryError) as error:
@@ -91,6 +89,17 @@ class InProcessEvaluator:
             done += len(batch)
         return np.concatenate(answers) if answers else np.zeros((0, *plan.shape), np.float32)
 
+    def candidates_per_pass(self, tokens: int, survey: Survey) -> int:
+        """How many soft prompts of ``tokens`` go into one pass."""
+        if self.batch_size is not None:
+            return self.batch_size
+        plan = self._plan(survey)
+        if (
+            self.placement == "last" and tokens
+        ):  # side by side they mask each other: a few at a time
+            return max(1, min(_SIDE_BY_SIDE, _TOKENS_PER_PASS // len(plan.questions)) // tokens)
+        return max(1, _TOKENS_PER_PASS // (tokens + len(plan.tokens)))
+
     def _plan(self, survey: Survey) -> _Plan:
         if survey.sha256 not in self._plans:
             if len(self._plans) == _PLANS:  # the survey of a search is asked first, and stays
@@ -100,13 +109,6 @@ class InProcessEvaluator:
                 self._refuse_other_attention(plan)
                 _checked.add(self.model.model)
         return self._plans[survey.sha256]
-
-    def _batch(self, prompts: Tensor, plan: _Plan) -> int:
-        """How many candidates go into one pass."""
-        width = prompts.shape[1]
-        if self.placement == "last" and width:  # side by side they mask each other: a few at a time
-            return max(1, min(_SIDE_BY_SIDE, _TOKENS_PER_PASS // len(plan.questions)) // width)
-        return max(1, _TOKENS_PER_PASS // (width + len(plan.tokens)))
 
     @torch.inference_mode()
     def _answer_batch(self, soft_prompts: Tensor, plan: _Plan) -> np.ndarray:
@@ -203,7 +205,7 @@ class InProcessEvaluator:
             reason = str(error)
         else:
             difference = float(np.abs(answer - expected).max())
-            alike = difference <= _TOLERANCE[dtype] or not np.isfinite(expected).all()
+            alike = difference <= PARITY[dtype] or not np.isfinite(expected).all()
             if alike and len(plan.row(0).layers) == layers:
                 return
             reason = (

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ExpertError
+from ..evaluators.base import PARITY
 from ..files import plain_errors, read_json, replace_folder, write_json, write_text
 from .card import LIMITS, render_card
 
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 _CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
-# The largest difference in a label probability between PEFT and us: in half precision the two
-# orders of computation alone differ by about this much.
-_TOLERANCE = {"float32": 1e-4, "bfloat16": 5e-2, "float16": 1e-2}
 
 
 @dataclass(frozen=True)
@@ -129,21 +127,22 @@ def write_expert(
     with plain_errors(folder):
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
-        _write_weights(draft, soft_prompt)
-        if not last:
-            _write_config(draft, soft_prompt, model)
+        if last:
+            _write_weights(draft, soft_prompt)
+        else:
+            write_adapter(draft, soft_prompt, model)
     if last:
-        plain = answer_plainly(soft_prompt, model, survey)
+        plain, _ = answer_plainly(soft_prompt, model, survey, "last")
     else:
         plain = answer_through_peft(draft, model, survey)
     difference = float(np.abs(plain - answers).max())
     dtype = str(model.dtype).removeprefix("torch.")
-    if not difference <= _TOLERANCE[dtype]:
+    if not difference <= PARITY[dtype]:
         shutil.rmtree(draft, ignore_errors=True)
         raise ExpertError(
             f"{'Asked plainly' if last else 'Through PEFT'} the prompt gives other answers than in the "
             f"search: a label's probability differs by {difference:.2g}, where at most "
-            f"{_TOLERANCE[dtype]:g} is expected in {dtype}. "
+            f"{PARITY[dtype]:g} is expected in {dtype}. "
             "The expert is not written; this architecture needs a look."
         )
     card = {
@@ -166,9 +165,11 @@ def _write_weights(folder: Path, soft_prompt: np.ndarray) -> None:
     (folder / _WEIGHTS).write_bytes(save({"prompt_embeddings": prompt}, {"format": "pt"}))
 
 
-def _write_config(folder: Path, soft_prompt: np.ndarray, model: LanguageModel) -> None:
+def write_adapter(folder: Path, soft_prompt: np.ndarray, model: LanguageModel) -> None:
+    """Write (tokens, D) float32 as PEFT loads it, and nothing else; see :func:`write_expert`."""
     from peft import PromptTuningConfig
 
+    _write_weights(folder, soft_prompt)
     config = model.model.config.get_text_config()
     PromptTuningConfig(
         task_type="CAUSAL_LM",  # without it PEFT loads the prompt and silently ignores it

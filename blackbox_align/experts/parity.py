@@ -29,16 +29,20 @@ def answer_through_peft(folder: Path, model: LanguageModel, survey: Survey) -> n
     def logits(ids: torch.Tensor) -> torch.Tensor:
         return adapted(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
 
-    return _one_by_one(logits, model, survey)
+    return _one_by_one(logits, model, survey)[0]
 
 
-def answer_plainly(soft_prompt: np.ndarray, model: LanguageModel, survey: Survey) -> np.ndarray:
-    """(items, width) float32: the answers with the soft prompt right behind each question."""
+def answer_plainly(
+    soft_prompt: np.ndarray, model: LanguageModel, survey: Survey, placement: str = "first"
+) -> tuple[np.ndarray, np.ndarray]:
+    """(items, width) float32 answers, and (items,) the share of the next token that is any label."""
     embed = model.model.get_input_embeddings()
     prompt = torch.as_tensor(soft_prompt).to(model.device, model.dtype)[None]
 
     def logits(ids: torch.Tensor) -> torch.Tensor:
-        return model.model(inputs_embeds=torch.cat([embed(ids), prompt], dim=1)).logits
+        parts = [prompt, embed(ids)]
+        embeds = torch.cat(parts if placement == "first" else parts[::-1], dim=1)
+        return model.model(inputs_embeds=embeds, use_cache=False).logits
 
     return _one_by_one(logits, model, survey)
 
@@ -46,10 +50,12 @@ def answer_plainly(soft_prompt: np.ndarray, model: LanguageModel, survey: Survey
 @torch.inference_mode()
 def _one_by_one(
     logits: Callable[[torch.Tensor], torch.Tensor], model: LanguageModel, survey: Survey
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray]:
     answers = np.zeros((len(survey.items), survey.width), np.float32)
-    for row, question in zip(answers, tokenize_survey(survey, model.tokenizer), strict=True):
-        last = logits(torch.tensor([question.context], device=model.device))[0, -1]
-        chosen = last[list(question.labels)].float().softmax(-1)
-        row[: len(question.labels)] = chosen.cpu().numpy()
-    return answers
+    mass = np.zeros(len(survey.items), np.float32)
+    for number, question in enumerate(tokenize_survey(survey, model.tokenizer)):
+        last = logits(torch.tensor([question.context], device=model.device))[0, -1].float()
+        labels = list(question.labels)
+        answers[number, : len(labels)] = last[labels].softmax(-1).cpu().numpy()
+        mass[number] = float(last.softmax(-1)[labels].sum())
+    return answers, mass

@@ -1,0 +1,44 @@
+"""``bbalign doctor``: what this machine and a model bring, and whether they can be trusted."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .options import AsJson, Device, Dtype, ModelName, Revision, TrustRemoteCode
+from .output import print_json, stdout
+
+
+def doctor_command(
+    model: ModelName = "respondent-tiny",
+    revision: Revision = None,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    trust_remote_code: TrustRemoteCode = False,
+    survey: Annotated[
+        str, typer.Option(help="A survey's name, or a YAML file of yours.")
+    ] = "vsm2013",
+    as_json: AsJson = False,
+) -> None:
+    """Examine this machine with a model: device, batch, speed, and several ways to the same answers."""
+    import numpy as np
+
+    from ..doctor import examine
+    from ..evaluators.language_model import load_model
+    from ..surveys import load_survey
+
+    asked = load_survey(survey)
+    loaded = load_model(
+        model, revision=revision, device=device, dtype=dtype, trust_remote_code=trust_remote_code
+    )
+    findings = []
+    for finding in examine(loaded, asked, np.random.default_rng(0)):
+        findings.append(finding)
+        if not as_json:
+            mark = "[green]ok[/]  " if finding.fine else "[bold red]look[/]"
+            stdout().print(f"{mark} [bold]{finding.name}[/]: {finding.value}", soft_wrap=True)
+    if as_json:
+        print_json([{"name": f.name, "value": f.value, "fine": f.fine} for f in findings])
+    if not all(finding.fine for finding in findings):
+        raise typer.Exit(1)
