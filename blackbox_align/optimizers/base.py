@@ -92,7 +92,7 @@ class Capabilities:
     out_of_order_tell candidates may be told in another order, and after later ones were asked
     uses_residuals    it needs the vector of residuals, not only the loss
     bounds            it can be confined to a box
-    exact_resume      a saved state, loaded, ends on the same bits as a search never interrupted
+    exact_resume      one seed always gives the same bits, and so does a search that was resumed
     stochastic        it draws at random, so that another seed gives another search
     observes          it can start from evaluations made elsewhere
     uses_budget       ``budget`` shapes the search, so that it must be the true one

@@ -8,6 +8,7 @@ that they repeat with the seed and disturb nobody.
 from __future__ import annotations
 
 import random
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,10 +25,6 @@ from blackbox_align.optimizers.base import (
     ReplayedOptimizer,
     positive,
 )
-
-# They run a foreign library in a thread of its own that draws from global generators or stops by
-# the clock: one seed does not always give the same bits. Found by the contract tests.
-NOT_EXACT: frozenset[str] = frozenset()
 
 
 class NevergradOptimizer(ReplayedOptimizer):
@@ -124,6 +121,11 @@ class NevergradOptimizer(ReplayedOptimizer):
                 error.name or str(error), f"nevergrad's {self.library_name}"
             ) from error
         except Exception as error:
+            # An algorithm in a thread of its own tells of its missing package in words only.
+            package = re.search(r"No module named '(\w+)", str(error))
+            if package:
+                purpose = f"nevergrad's {self.library_name}"
+                raise MissingDependencyError(package[1], purpose) from error
             raise OptimizerError(
                 f"nevergrad's {self.library_name} failed: {type(error).__name__}: {error}"
             ) from error
@@ -150,7 +152,7 @@ def nevergrad_optimizer(library_name: str) -> type[NevergradOptimizer]:
         any_number=parallel,
         partial_tell=parallel,
         out_of_order_tell=parallel,
-        exact_resume=library_name not in NOT_EXACT,
+        exact_resume=not _runs_in_a_thread(registry[library_name]),
         uses_budget=True,
     )
     return type(
@@ -163,6 +165,19 @@ def nevergrad_optimizer(library_name: str) -> type[NevergradOptimizer]:
             "capabilities": capabilities,
         },
     )
+
+
+def _runs_in_a_thread(kind: Any) -> bool:
+    """Whether nevergrad runs a foreign algorithm beside ours, or has one that does among its parts.
+
+    What such a thread draws, and when, depends on the clock: one seed does not always give the same
+    bits.
+    """
+    if getattr(kind, "recast", False):
+        return True
+    parts = kind.config().values() if hasattr(kind, "config") and not isinstance(kind, type) else ()
+    listed = [p for part in parts for p in (part if isinstance(part, (list, tuple)) else [part])]
+    return any(_runs_in_a_thread(part) for part in listed if hasattr(part, "recast"))
 
 
 @cache

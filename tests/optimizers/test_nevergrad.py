@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip("nevergrad")
 
+from blackbox_align.errors import MissingDependencyError
 from blackbox_align.optimizers.nevergrad_bridge import nevergrad_names
 from blackbox_align.testing.optimizers import OptimizerContract
 
@@ -19,6 +20,10 @@ class NevergradContract(OptimizerContract):
     @pytest.fixture(autouse=True)
     def choose(self, name: str) -> None:
         self.name = f"ng:{name}"  # type: ignore[misc]
+        try:  # some tell of the package that they need when they are asked
+            self.create().ask(1)
+        except MissingDependencyError as error:
+            pytest.skip(str(error))
 
 
 @pytest.mark.parametrize("name", HANDFUL)
