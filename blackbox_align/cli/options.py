@@ -18,7 +18,8 @@ Revision = Annotated[
     str | None, typer.Option(help="Commit or branch of a hub model.", rich_help_panel=MODEL_PANEL)
 ]
 Device = Annotated[
-    str, typer.Option(help="auto, cpu, cuda or cuda:N.", rich_help_panel=MODEL_PANEL)
+    str,
+    typer.Option(help="auto, cpu, cuda, cuda:N, or spread over all.", rich_help_panel=MODEL_PANEL),
 ]
 Dtype = Annotated[
     str, typer.Option(help="auto, float32, bfloat16 or float16.", rich_help_panel=MODEL_PANEL)

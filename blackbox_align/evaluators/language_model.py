@@ -16,6 +16,7 @@ from ..models import packaged_models
 from ..yaml_lines import YamlDocument
 
 DEFAULT_MODEL = "respondent-tiny"
+_SPREAD = "spread"
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -80,7 +81,8 @@ def load_model(
     Parameters
     ----------
     name : a model that ships with the package, a folder, or a name on the Hugging Face hub
-    device : ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1``, ...
+    device : ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1``, ..., or ``spread``: layer
+        by layer over all GPUs, for a model that is larger than one
     dtype : ``auto`` (bfloat16 or float16 on a GPU, float32 on a CPU) or one of :data:`DTYPES`
 
     Raises
@@ -90,8 +92,12 @@ def load_model(
     """
     source = _source(name)
     where = _device(device)
+    # On a CPU it is loaded as it is; else every weight goes straight to where it belongs.
+    places = "auto" if device == _SPREAD else None if where.type == "cpu" else {"": where}
     precision = _dtype(dtype, where)
-    model, tokenizer = _from_pretrained(name, source, revision, where, precision, trust_remote_code)
+    model, tokenizer = _from_pretrained(
+        name, source, revision, places, precision, trust_remote_code
+    )
     model.requires_grad_(False).eval()
     folder = Path(source)
     found = folder_sha256(folder) if folder.is_dir() else str(model.config._commit_hash or revision)
@@ -123,13 +129,13 @@ def _source(name: str) -> str:
 
 
 def _device(device: str) -> torch.device:
-    if device == "auto":
+    if device in ("auto", _SPREAD):
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         where = torch.device(device)
     except RuntimeError:
         raise SpecificationError(
-            f"The device must be 'auto', 'cpu', 'cuda' or 'cuda:N'; not {device!r}."
+            f"The device must be 'auto', 'cpu', 'cuda', 'cuda:N' or 'spread'; not {device!r}."
         ) from None
     if where.type == "cuda" and not torch.cuda.is_available():
         raise SpecificationError(
@@ -153,7 +159,7 @@ def _from_pretrained(
     name: str,
     source: str,
     revision: str | None,
-    device: torch.device,
+    device_map: str | dict[str, torch.device] | None,
     dtype: torch.dtype,
     trust_remote_code: bool,
 ) -> tuple[Any, Any]:
@@ -168,9 +174,12 @@ def _from_pretrained(
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
         model, found = AutoModelForCausalLM.from_pretrained(
-            source, dtype=dtype, output_loading_info=True, **options
+            source,
+            dtype=dtype,
+            device_map=device_map,
+            output_loading_info=True,
+            **options,
         )
-        model = model.to(device)
     except Exception as error:  # transformers, the hub and safetensors raise a dozen kinds
         raise ModelError(_why_not_loaded(name, error)) from error
     missing = sorted(found["missing_keys"])

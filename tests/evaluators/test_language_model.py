@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from blackbox_align.errors import ModelError, SpecificationError, UnknownNameError
+from blackbox_align.evaluators.in_process import InProcessEvaluator
 from blackbox_align.evaluators.language_model import (
     DEFAULT_MODEL,
     folder_sha256,
@@ -21,6 +22,7 @@ from blackbox_align.evaluators.language_model import (
 )
 from blackbox_align.fitting import fit
 from blackbox_align.models import packaged_models
+from blackbox_align.surveys import load_survey
 from tests.small_models import save_small_model
 
 
@@ -219,8 +221,8 @@ def test_code_that_a_model_brings_is_not_run(copy, tmp_path):
     ("settings", "sentence"),
     [
         ({"dtype": "float8"}, "'auto', 'float32', 'bfloat16', 'float16'; not 'float8'"),
-        ({"device": "gpu"}, "'auto', 'cpu', 'cuda' or 'cuda:N'; not 'gpu'"),
-        ({"device": ""}, "'auto', 'cpu', 'cuda' or 'cuda:N'; not ''"),
+        ({"device": "gpu"}, "'auto', 'cpu', 'cuda', 'cuda:N' or 'spread'; not 'gpu'"),
+        ({"device": ""}, "'auto', 'cpu', 'cuda', 'cuda:N' or 'spread'; not ''"),
     ],
 )
 def test_unknown_dtypes_and_devices_are_refused(settings, sentence, folder):
@@ -262,3 +264,11 @@ def test_embedding_statistics_cover_the_whole_vocabulary(folder):
     assert table.shape == (rows, 32)
     assert table.dtype == np.float32
     assert model.embedding_std() == pytest.approx(table.astype(np.float64).std(), rel=1e-6)
+
+
+def test_a_model_spread_over_all_devices_answers_the_same():
+    """Loaded through a device map (here there is one device), the answers are the same bits."""
+    survey, whole, spread = load_survey("vsm2013"), load_model(), load_model(device="spread")
+    prompts = np.random.default_rng(0).normal(0, 1, (3, 5, whole.embedding_width))
+    answers = [InProcessEvaluator(model).answer(prompts, survey) for model in (whole, spread)]
+    np.testing.assert_array_equal(*answers)
