@@ -10,10 +10,11 @@ import typer
 from ..errors import BlackboxAlignError, ExpertError, RunError
 from ..version import __version__
 from .fit import fit_command
-from .lists import countries_command, models_command, optimizers_command, surveys_command
+from .lists import countries_command, models_command, optimizers_command
 from .output import stderr
 from .runs import runs_command, show_command
 from .score import score_command
+from .surveys import surveys_app
 
 app = typer.Typer(
     name="bbalign",
@@ -29,7 +30,7 @@ app.command("show")(show_command)
 app.command("score")(score_command)
 app.command("runs")(runs_command)
 app.command("countries")(countries_command)
-app.command("surveys")(surveys_command)
+app.add_typer(surveys_app, name="surveys")
 app.command("models")(models_command)
 app.command("optimizers")(optimizers_command)
 
