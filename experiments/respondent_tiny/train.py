@@ -288,10 +288,9 @@ def train(
 
 
 def tokenizer_texts(world: World, rng: np.random.Generator) -> list[str]:
-    """What the tokenizer is made for: questions, personas, and names."""
-    sampler = world.sampler
-    surveys = (world.survey, world.opinions.survey)
-    texts = [question(survey, item) for survey in surveys for item in survey.items] * 50
+    """What the pieces of the tokenizer are made for: the VSM, personas, and names."""
+    survey, sampler = world.survey, world.sampler
+    texts = [question(survey, item) for item in survey.items] * 50
     for code in world.codes:
         texts += [f"{form.format(country=name)}\n" for form in sampler.words["countries"]
                   for name in country_names(code)]  # fmt: skip
