@@ -71,29 +71,31 @@ def show_command(
     name: Annotated[str, typer.Argument(help="A survey's name or file.", show_default=False)],
     as_json: AsJson = False,
 ) -> None:
-    """List the items of a survey: what a higher answer does, or who was asked."""
+    """List the items of a survey: what a higher answer does, or where the figures are from."""
     from ..assessment import load_instrument
     from ..surveys import Survey
     from ..surveys.opinions import OpinionSurvey
 
     instrument = load_instrument(name)
     survey = instrument if isinstance(instrument, Survey) else instrument.survey
-    items: list[dict[str, Any]] = [
-        {"item": i.id, "scale": i.scale.line(), "question": i.text} for i in survey.items
-    ]
-    third, head = "effect", "a higher code"
     if isinstance(instrument, OpinionSurvey):
-        third, head = "source", "source"
-    for item, row in zip(survey.items, items, strict=True):
-        if isinstance(instrument, OpinionSurvey):
-            row["source"] = instrument.sources.get(item.id, "")
-        else:
-            row["effect"] = survey.direction(item)
+        key, head, about = "source", "source", instrument.sources
+    else:
+        key, head = "effect", "a higher code"
+        about = {item.id: survey.direction(item) for item in survey.items}
+    items = [
+        {
+            "item": item.id,
+            "scale": item.scale.line(),
+            "question": item.text,
+            key: about.get(item.id, ""),
+        }
+        for item in survey.items
+    ]
     if as_json:
         print_json(items)
     else:
-        rows = [(row["item"], row["question"], row[third]) for row in items]
-        print_table(("item", "question", head), rows)
+        print_table(("item", "question", head), [(i["item"], i["question"], i[key]) for i in items])
 
 
 @surveys_app.command("check")
