@@ -14,6 +14,7 @@ from .errors import DataFileError
 
 Key = str | int
 
+_MOST_VALUES = 1_000_000
 _PLAIN_TAGS = {
     f"tag:yaml.org,2002:{kind}"
     for kind in ("bool", "float", "int", "map", "null", "seq", "str", "timestamp")
@@ -49,6 +50,8 @@ class YamlDocument:
 
     def _convert(self, loader: yaml.SafeLoader, node: yaml.Node, place: tuple[Key, ...]) -> Any:
         self._lines[place] = line = node.start_mark.line + 1
+        if len(self._lines) > _MOST_VALUES:  # a few lines of anchors can mean billions of values
+            self._fail_at(line, f"the file holds more than {_MOST_VALUES:,} values.")
         if node.tag not in _PLAIN_TAGS:
             self._fail_at(line, f"the tag {node.tag!r} is not read here; write a plain value.")
         if isinstance(node, yaml.MappingNode):
@@ -74,9 +77,13 @@ class YamlDocument:
 
     def fail(self, place: tuple[Key, ...], message: str) -> NoReturn:
         """Raise a :class:`DataFileError` at ``place``, or at the nearest thing around it."""
+        self._fail_at(self.line(place), message)
+
+    def line(self, place: tuple[Key, ...]) -> int:
+        """The line of ``place``, or of the nearest thing around it."""
         while place not in self._lines:
             place = place[:-1]
-        self._fail_at(self._lines[place], message)
+        return self._lines[place]
 
     def _fail_at(self, line: int, message: str) -> NoReturn:
         raise DataFileError(self.path, line, message)

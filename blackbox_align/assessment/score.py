@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..countries import find_country, load_targets
-from ..errors import SpecificationError
-from ..surveys import Survey, load_survey
+from ..errors import SpecificationError, UnknownNameError
+from ..surveys import Survey, load_survey, survey_names
 from ..surveys.knowledge import KnowledgeTest, is_knowledge_test, load_knowledge
-from ..surveys.opinion_files import load_opinions
+from ..surveys.opinion_files import load_opinions, opinion_names
+from ..surveys.opinion_yaml import is_opinion_yaml
 from ..surveys.opinions import OpinionSurvey
+from ..yaml_lines import read_yaml
 from .asking import ORDERS, ModelEvaluator
 from .conditions import Condition, parse_condition
 from .index_scores import score_indices
@@ -39,7 +41,8 @@ Instrument = Survey | OpinionSurvey | KnowledgeTest
 def load_instrument(
     name_or_file: str | Path, *, missing: str = "drop", labels: str = "letters"
 ) -> Instrument:
-    """A survey by name or YAML file, a test of knowledge, or an opinion survey from any other file.
+    """A survey or an opinion survey by name or YAML file, or one of opinions or knowledge in any
+    other form.
 
     Raises
     ------
@@ -47,9 +50,16 @@ def load_instrument(
         There is none of that name, or the file has a mistake.
     """
     text = str(name_or_file)
-    if text.endswith((".yaml", ".yml")) or not (Path(text).suffix or "/" in text):
-        return load_survey(name_or_file)
-    if is_knowledge_test(text):
+    if text.endswith((".yaml", ".yml")):
+        if not is_opinion_yaml(read_yaml(Path(text))):
+            return load_survey(text)
+    elif not (Path(text).suffix or "/" in text):
+        if text in survey_names():
+            return load_survey(text)
+        if text not in opinion_names():
+            names = [*survey_names(), *opinion_names()]
+            raise UnknownNameError("survey", text, names, "See `bbalign surveys`, or name a file.")
+    elif is_knowledge_test(text):
         return load_knowledge(text)
     return load_opinions(text, missing=missing, labels=labels)
 

@@ -1,4 +1,4 @@
-"""``bbalign countries``, ``surveys``, ``models`` and ``optimizers``: what can be named in a fit."""
+"""``bbalign countries``, ``models`` and ``optimizers``: what can be named in a fit."""
 
 from __future__ import annotations
 
@@ -58,66 +58,6 @@ def countries_command(
     print_table([*head, *target_set.indices], cells, right=range(2, 8))
     stdout().print(
         f"\n{target_set.title if name is None else 'Editions disagree'}; * is an estimate."
-    )
-
-
-def surveys_command(
-    name: Annotated[
-        str | None,
-        typer.Argument(help="A survey's name or file, to see its items.", show_default=False),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """List the surveys and target sets, or the items of one survey (which also checks a file)."""
-    from ..countries import target_sets
-    from ..surveys import load_survey, survey_names
-
-    if name is not None:
-        survey = load_survey(name)
-        items = [
-            {
-                "item": i.id,
-                "scale": i.scale.line(),
-                "question": i.text,
-                "effect": survey.direction(i),
-            }
-            for i in survey.items
-        ]
-        if as_json:
-            print_json(items)
-        else:
-            rows = [(i["item"], i["question"], i["effect"]) for i in items]
-            print_table(("item", "question", "a higher code"), rows)
-        return
-    surveys = [load_survey(n) for n in survey_names()]
-    sets = target_sets()
-    if as_json:
-        print_json(
-            {
-                "surveys": [
-                    {"name": s.name, "title": s.title, "items": len(s.items)} for s in surveys
-                ],
-                "targets": [
-                    {
-                        "name": t.name,
-                        "title": t.title,
-                        "rows": len(t),
-                        "source": t.source,
-                        "note": t.note,
-                    }
-                    for t in sets
-                ],
-            }
-        )
-        return
-    print_table(
-        ("survey", "items", "title"), [(s.name, str(len(s.items)), s.title) for s in surveys]
-    )
-    stdout().print()
-    print_table(
-        ("targets", "rows", "complete", "note"),
-        [(t.name, str(len(t)), str(len(t.complete())), t.note) for t in sets],
-        right=(1, 2),
     )
 
 

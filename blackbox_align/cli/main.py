@@ -11,10 +11,11 @@ from ..errors import BlackboxAlignError, ExpertError, RunError
 from ..version import __version__
 from .doctor import doctor_command
 from .fit import fit_command
-from .lists import countries_command, models_command, optimizers_command, surveys_command
+from .lists import countries_command, models_command, optimizers_command
 from .output import stderr
 from .runs import runs_command, show_command
 from .score import score_command
+from .surveys import surveys_app
 
 app = typer.Typer(
     name="bbalign",
@@ -31,7 +32,7 @@ app.command("score")(score_command)
 app.command("doctor")(doctor_command)
 app.command("runs")(runs_command)
 app.command("countries")(countries_command)
-app.command("surveys")(surveys_command)
+app.add_typer(surveys_app, name="surveys")
 app.command("models")(models_command)
 app.command("optimizers")(optimizers_command)
 

@@ -1,4 +1,4 @@
-"""Opinion surveys from files: our own open form, and the public ones as they are found.
+"""Opinion surveys by name and from files: our own open forms, and the public ones as they are found.
 
 The form is told from the content, never from the name; any file may be gzipped. Nothing in a file
 is ever run.
@@ -9,26 +9,35 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..data_files import read_text, split_table
-from ..errors import DataFileError, nearest_names
+from ..errors import DataFileError, UnknownNameError, nearest_names
+from ..yaml_lines import read_yaml
+from .loading import data_folder
 from .opinion_forms import CsvTable, find_form
+from .opinion_yaml import read_answers, read_head, read_sources
 from .opinions import OpinionSurvey, RawAnswers, Unreadable, assemble
 
 _COLUMNS = ("item", "question", "option", "country", "share")
 
 
-def load_opinions(
-    path: Path | str, *, missing: str = "drop", labels: str = "letters"
-) -> OpinionSurvey:
-    """An opinion survey from a file, gzipped or not.
+def opinion_names() -> list[str]:
+    """The opinion surveys that ship with the package."""
+    return sorted(path.parent.name for path in data_folder().glob("*/opinions.yaml"))
 
-    It reads our own form (a CSV file with the columns item, question, option, country and share;
-    ``docs/assessment.md`` describes it), the public CSV of GlobalOpinionQA, the JSON and JSON lines
-    in which parts of it were published, and shares of the World Values Survey by country and
-    question.
+
+def load_opinions(
+    name_or_file: Path | str, *, missing: str = "drop", labels: str = "letters"
+) -> OpinionSurvey:
+    """An opinion survey by its name (``"world-opinions"``), or from a file, gzipped or not.
+
+    It reads our own forms (YAML, or a CSV file with the columns item, question, option, country and
+    share; ``docs/assessment.md`` describes both), the public CSV of GlobalOpinionQA, the JSON and
+    JSON lines in which parts of it were published, and shares of the World Values Survey by country
+    and question.
 
     Parameters
     ----------
@@ -36,11 +45,19 @@ def load_opinions(
 
     Raises
     ------
+    UnknownNameError
+        There is no opinion survey of that name.
     DataFileError
-        It is no opinion survey, or a corrupted one; the message says what is wrong, and names the
-        line where there is one.
+        The file is no opinion survey, or a corrupted one; the message says what is wrong, and names
+        the line where there is one.
     """
-    path = Path(path)
+    text, path = str(name_or_file), Path(name_or_file)
+    if not path.suffix and "/" not in text and not path.exists():
+        if text not in opinion_names():
+            raise UnknownNameError("opinion survey", text, opinion_names())
+        path = data_folder() / text / "opinions.yaml"
+    if path.suffix in (".yaml", ".yml"):
+        return _from_yaml(path, missing, labels)
     content = read_content(path)
     rows: Iterator[RawAnswers | Unreadable]
     if isinstance(content, CsvTable) and {"option", "share"} & set(content.columns):
@@ -49,6 +66,15 @@ def load_opinions(
         form = find_form(path, content)
         title, name, whole, rows = form.title, form.name, form.whole, form.rows(path, content)
     return assemble(rows, path, title=title, name=name, missing=missing, labels=labels, whole=whole)
+
+
+def _from_yaml(path: Path, missing: str, labels: str) -> OpinionSurvey:
+    document = read_yaml(path)
+    name, title, source = read_head(document)
+    rows = read_answers(document)
+    opinions = assemble(rows, path, title=title, name=name, missing=missing, labels=labels)
+    survey = replace(opinions.survey, source=source or str(path))
+    return replace(opinions, survey=survey, sources=read_sources(document))
 
 
 def read_content(path: Path) -> Any:
@@ -111,7 +137,7 @@ def _csv_table(path: Path, text: str) -> CsvTable:
     return CsvTable(path, columns, body)
 
 
-# -- our own form --------------------------------------------------------------------------------
+# -- our own form as a table --------------------------------------------------------------------------------
 
 
 def _own(table: CsvTable) -> Iterator[RawAnswers]:

@@ -90,13 +90,15 @@ class OpinionSurvey:
     """A survey with the distributions of the answers to it.
 
     ``ordered`` names the items whose options form a ladder; only for those has a distance between
-    options a meaning (see :func:`..assessment.metrics.earth_movers_distance`).
+    options a meaning (see :func:`..assessment.metrics.earth_movers_distance`). ``sources`` says where the
+    figures of an item are from, for the items of which that is known.
     """
 
     survey: Survey
     distributions: tuple[Distribution, ...]
     report: Report
     ordered: frozenset[str] = frozenset()
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.distributions)

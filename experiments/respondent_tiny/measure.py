@@ -10,7 +10,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,18 @@ from packing import Branches, answer_logits, branches
 from scipy.stats import kendalltau
 from tokenizers import Tokenizer
 from torch import Tensor
-from train import HERE, World, label_ids, load_world, padded
+from train import HERE, World, label_ids, load_world, padded, question, shown
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from blackbox_align.assessment import score
+from blackbox_align.assessment.asking import ModelEvaluator, ask
+from blackbox_align.assessment.metrics import js_distance
 from blackbox_align.countries import find_country
+from blackbox_align.evaluators.in_process import InProcessEvaluator
+from blackbox_align.evaluators.language_model import load_model
+from blackbox_align.surveys import Item, Survey
+from blackbox_align.surveys.opinion_files import load_opinions
+from blackbox_align.surveys.opinions import OpinionSurvey
 
 COUNTRY_SENTENCE = "Answer as a typical person who lives in {country} would."
 CASES = ("SAU", "USA", "CHN", "IND")
@@ -33,7 +41,7 @@ TOKENS = 5
 
 @dataclass(frozen=True)
 class Subject:
-    """A model with a survey laid out for it.
+    """A model with questions laid out for it, those of the VSM or others.
 
     ``labels`` (items, width) tokens of the answers, ``codes`` (items, width), ``weights`` (indices,
     items); ``std`` is the standard deviation of the embeddings, the unit of random soft prompts.
@@ -64,31 +72,38 @@ class Subject:
         """(rows, indices): raw indices of the mean answers."""
         return (shares * self.codes).sum(-1) @ self.weights.T
 
-    def ask(self, preambles: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Raw indices (rows, indices) and label mass (rows, items) under preambles."""
+    def opened(self, *preambles: str) -> tuple[Tensor, Tensor]:
+        """The trunks of preambles: embeddings and lengths."""
         texts = [f"{text}\n" if text else "" for text in preambles]
         bos = self.model.config.bos_token_id
         lists = [[bos, *self.tokenizer.encode(t, add_special_tokens=False).ids] for t in texts]
+        ids, lengths = padded(lists)
+        return self.embed(ids), lengths
+
+    def ask(self, preambles: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Raw indices (rows, indices) and label mass (rows, items) under preambles."""
         found, masses = [], []
         with torch.no_grad():
-            for start in range(0, len(lists), 16):
-                ids, lengths = padded(lists[start : start + 16])
-                shares, mass = self.answers(self.embed(ids), lengths)
+            for start in range(0, len(preambles), 16):
+                shares, mass = self.answers(*self.opened(*preambles[start : start + 16]))
                 found.append(self.indices(shares).numpy())
                 masses.append(mass.numpy())
         return np.concatenate(found), np.concatenate(masses)
 
+    def trunk(self, prompts: Tensor) -> tuple[Tensor, Tensor]:
+        """The trunks of soft prompts (rows, n, hidden), which stand before all tokens."""
+        bos = self.embed(torch.tensor([self.model.config.bos_token_id]))
+        trunk = torch.cat([prompts, bos.expand(len(prompts), 1, -1)], dim=1)
+        return trunk, torch.full((len(prompts),), trunk.shape[1])
+
     def prompted(self, prompts: Tensor) -> tuple[Tensor, Tensor]:
-        """Raw indices and label mass under soft prompts (rows, n, hidden), before all tokens."""
-        rows = len(prompts)
-        bos = self.embed(torch.tensor([self.model.config.bos_token_id])).expand(rows, 1, -1)
-        trunk = torch.cat([prompts, bos], dim=1)
-        shares, mass = self.answers(trunk, torch.full((rows,), trunk.shape[1]))
+        """Raw indices and label mass under soft prompts (rows, n, hidden)."""
+        shares, mass = self.answers(*self.trunk(prompts))
         return self.indices(shares), mass
 
 
 def load_subject(folder: Path, world: World) -> Subject:
-    """A model folder, read as anybody would read it."""
+    """A model folder, read as anybody would read it, and the VSM."""
     model = AutoModelForCausalLM.from_pretrained(folder).eval().requires_grad_(False)
     tokenizer = AutoTokenizer.from_pretrained(folder).backend_tokenizer
     survey = world.survey
@@ -96,11 +111,23 @@ def load_subject(folder: Path, world: World) -> Subject:
         world,
         model,
         tokenizer,
-        branches(tokenizer, survey, survey.items),
-        label_ids(tokenizer, survey),
+        branches(tokenizer, [question(survey, item) for item in survey.items]),
+        label_ids(tokenizer, survey.items),
         torch.tensor(survey.codes, dtype=torch.float32),
         torch.tensor(survey.index_weights, dtype=torch.float32),
         float(model.get_input_embeddings().weight.std()),
+    )
+
+
+def with_opinions(subject: Subject, asked: Sequence[tuple[Survey, Item]]) -> Subject:
+    """The same model with opinion questions, which have no indices."""
+    codes = torch.zeros(len(asked), max(len(item.scale) for _, item in asked))
+    return replace(
+        subject,
+        leaves=branches(subject.tokenizer, [question(survey, item) for survey, item in asked]),
+        labels=label_ids(subject.tokenizer, [item for _, item in asked]),
+        codes=codes,
+        weights=torch.zeros(0, len(asked)),
     )
 
 
@@ -158,10 +185,10 @@ def search(subject: Subject, target: np.ndarray, seed: int, budget: int) -> dict
 
 
 def measure(
-    subject: Subject, budget: int, starts: int, say: Callable[[str], None]
+    folder: Path, world: World, budget: int, starts: int, say: Callable[[str], None]
 ) -> dict[str, Any]:
     """All figures of the model card."""
-    world = subject.world
+    subject = load_subject(folder, world)
     names = [index.name for index in world.survey.indices]
     complete = world.targets.complete()
     table = np.stack([world.targets.target(code, names) for code in complete])
@@ -179,6 +206,7 @@ def measure(
     figures |= _countries(subject, complete, table, constants)
     figures |= _personas(subject)
     figures |= _random_prompts(subject, names)
+    figures |= _opinions(subject, folder)
     say(json.dumps(figures, indent=1))
     for policy, shift in (("anchor", constants), ("zero", np.zeros(len(names)))):
         for code in CASES:
@@ -192,7 +220,7 @@ def measure(
         figures[f"search_{code}"] = runs
         for run in runs:
             say(f"diagonal CMA-ES, anchor {code}: {run}")
-    return figures
+    return figures | _seconds(folder, world)
 
 
 def _countries(
@@ -239,16 +267,14 @@ def _personas(subject: Subject) -> dict[str, Any]:
 
 
 def _random_prompts(subject: Subject, names: Sequence[str]) -> dict[str, Any]:
-    """How far soft prompts of random vectors move the indices, and how long an evaluation takes."""
+    """How far soft prompts of random vectors move the indices."""
     generator = torch.Generator().manual_seed(1)
     shape = (200, TOKENS, subject.model.config.hidden_size)
     noise = subject.std * torch.randn(shape, generator=generator)
-    seconds, found, masses = [], [], []
+    found, masses = [], []
     with torch.no_grad():
         for part in noise.split(20):
-            begin = time.perf_counter()
             scores, mass = subject.prompted(part)
-            seconds.append(time.perf_counter() - begin)
             found.append(scores.numpy())
             masses.append(mass.numpy())
     scores = np.concatenate(found)
@@ -257,8 +283,107 @@ def _random_prompts(subject: Subject, names: Sequence[str]) -> dict[str, Any]:
         "mass_random_prompts": _least_and_mean(np.concatenate(masses)),
         "random_prompts_std": _by_name(names, scores.std(axis=0)),
         "random_prompts_correlation": float(np.abs(pairs).mean()),
-        "seconds_for_20_prompts": float(np.median(seconds)),
     }
+
+
+def _opinions(subject: Subject, folder: Path) -> dict[str, Any]:
+    """Answers to the opinion survey: label mass, distances to the figures, and what is in reach.
+
+    Distances are Jensen-Shannon distances in nats, averaged over the questions of a country, then
+    over countries; options are asked in all rotations, as ``bbalign score`` does.
+    """
+    world, rng = subject.world, np.random.default_rng(2)
+    opinions = load_opinions(world.config["opinions"])
+    items = opinions.survey.items
+    turned = [shown(rng, world, item)[:2] for item in items]
+    asked = with_opinions(subject, [*((opinions.survey, item) for item in items), *turned])
+    names = {code: find_country(code).name for code in opinions.countries}
+    sentences = ["", *(COUNTRY_SENTENCE.format(country=name) for name in names.values())]
+    generator = torch.Generator().manual_seed(3)
+    noise = torch.randn((100, TOKENS, subject.model.config.hidden_size), generator=generator)
+    with torch.no_grad():
+        random_mass = asked.prompted(subject.std * noise)[1].numpy()
+    table = score(opinions, conditions=("none", "icl"), model=str(folder), resamples=1)
+    latent = {
+        code: np.mean([
+            js_distance(world.opinions.answers(world.opinions.traits[code])[n], row)
+            for d, row in zip(opinions.distributions, opinions.shares(), strict=True)
+            if d.sample.country == code for n in [items.index(opinions.items[d.item])]
+        ])
+        for code in names
+    }  # fmt: skip
+    figures: dict[str, Any] = {
+        "mass_opinions": _least_and_mean(asked.ask(sentences)[1]),
+        "mass_opinions_random_prompts": _least_and_mean(random_mass),
+    }
+    distance = {(s.country, s.condition): s.value for s in table.scores
+                if s.metric == "js_distance_nats"}  # fmt: skip
+    rows = {"uniform": "uniform", "mean_of_others": "mean of other countries",
+            "unprompted": "none", "country": "icl"}  # fmt: skip
+    for group, known in (("named", True), ("never_named", False)):
+        codes = [code for code in names if (code in world.codes) == known]
+        for name, condition in rows.items():
+            figures[f"opinions_{group}_{name}"] = float(
+                np.mean([distance[code, condition] for code in codes])
+            )
+        figures[f"opinions_{group}_latent"] = float(np.mean([latent[code] for code in codes]))
+        figures[f"opinions_{group}"] = codes
+    figures["opinions_orders"] = _orders(folder, opinions.survey)
+    never = figures["opinions_never_named"]
+    figures["opinions_held_out"] = {code: _held_out(subject, opinions, code) for code in never}
+    return figures
+
+
+def _orders(folder: Path, survey: Survey) -> float:
+    """Mean distance of the un-prompted answers in the given order from their mean over rotations."""
+    evaluator = ModelEvaluator(load_model(str(folder)))
+    nothing = np.zeros((0, evaluator.model.embedding_width), np.float32)
+    once, turned = (ask(evaluator, survey, nothing, orders=orders) for orders in ("1", "cyclic"))
+    return float(js_distance(once, turned).mean())
+
+
+def _held_out(subject: Subject, opinions: OpinionSurvey, code: str) -> dict[str, float]:
+    """Distance on every other question, un-prompted, with the country in text, and under a soft
+    prompt that gradient descent fitted to the rest: what a search could find."""
+    here = opinions.select(countries=[code])
+    items = here.survey.items
+    asked = with_opinions(subject, [(here.survey, item) for item in items])
+    rows = [[d.item for d in here.distributions].index(item.id) for item in items]
+    observed = here.shares()[rows]
+    fit = torch.arange(len(items)) % 2 == 0
+    goal = torch.tensor(observed, dtype=torch.float32)
+    generator = torch.Generator().manual_seed(0)
+    shape = (1, TOKENS, subject.model.config.hidden_size)
+    prompt = (subject.std * torch.randn(shape, generator=generator)).requires_grad_(True)
+    optimizer = torch.optim.Adam([prompt], lr=0.1 * subject.std)
+    for _ in range(100):
+        answers = asked.answers(*asked.trunk(prompt))[0][0]
+        loss = -(goal * answers.clamp_min(1e-9).log())[fit].sum(-1).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    held = ~fit.numpy()
+    sentence = COUNTRY_SENTENCE.format(country=find_country(code).name)
+    with torch.no_grad():
+        found = [asked.answers(*asked.opened(text))[0][0].numpy() for text in ("", sentence)]
+        found.append(asked.answers(*asked.trunk(prompt))[0][0].numpy())
+    names = ("unprompted", "country", "fitted")
+    return {name: float(js_distance(shares, observed)[held].mean())
+            for name, shares in zip(names, found, strict=True)}  # fmt: skip
+
+
+def _seconds(folder: Path, world: World) -> dict[str, float]:
+    """How long an evaluation takes for those who use the model."""
+    evaluator = InProcessEvaluator(load_model(str(folder)))
+    prompts = np.random.default_rng(1).standard_normal(
+        (20, TOKENS, evaluator.model.embedding_width)
+    )
+    spent = []
+    for _ in range(11):
+        begin = time.perf_counter()
+        evaluator.answer(prompts, world.survey)
+        spent.append(time.perf_counter() - begin)
+    return {"seconds_for_20_prompts": float(np.median(spent))}
 
 
 def markdown(figures: dict[str, Any]) -> str:
@@ -274,7 +399,7 @@ def markdown(figures: dict[str, Any]) -> str:
     f = figures
     rows = [
         ("parameters", f"{f['parameters']:,}"),
-        ("mass on the answer labels, least / mean: un-prompted", mass("unprompted")),
+        ("mass on the answer labels of the VSM, least / mean: un-prompted", mass("unprompted")),
         ("... country named in text (96 countries)", mass("countries")),
         ("... random personas in text", mass("personas")),
         ("... random soft prompts (5 tokens, sd of the embeddings)", mass("random_prompts")),
@@ -308,9 +433,46 @@ def markdown(figures: dict[str, Any]) -> str:
         found = {code: max(run[key] or math.inf for run in f[f"search_{code}"]) for code in CASES}
         digits = 0 if key.startswith("to") else 2
         rows.append((f"diagonal CMA-ES, anchor, worst start: {name}", line(found, digits)))
+    rows += _opinion_rows(f)
     seconds = f"{f['seconds_for_20_prompts']:.2f}"
-    rows.append(("seconds for the survey under 20 soft prompts, one packed row each", seconds))
+    rows.append(
+        ("seconds for the VSM under 20 soft prompts (`InProcessEvaluator.answer`)", seconds)
+    )
     return "\n".join(["| measured | |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)]) + "\n"
+
+
+def _opinion_rows(f: dict[str, Any]) -> list[tuple[str, str]]:
+    """The rows on opinions: distances, and what stands beside them."""
+
+    def mass(case: str) -> str:
+        least, mean = f[f"mass_{case}"]
+        return f"{least:.4f} / {mean:.4f}"
+
+    def distances(group: str, *names: str) -> str:
+        return " / ".join(f"{f[f'opinions_{group}_{name}']:.3f}" for name in names)
+
+    def held_out(found: dict[str, float]) -> str:
+        return " / ".join(f"{value:.3f}" for value in found.values())
+
+    asked = ("unprompted", "country")
+    without = ("uniform", "mean_of_others", "latent")
+    title = "opinions, JS distance in nats"
+    return [
+        ("mass on the answer labels of the opinions: countries in text", mass("opinions")),
+        ("... random soft prompts", mass("opinions_random_prompts")),
+        (f"{title}: un-prompted / country in text, {len(f['opinions_named'])} named countries",
+         distances("named", *asked)),
+        (f"... {len(f['opinions_never_named'])} never-named countries",
+         distances("never_named", *asked)),
+        ("... without a model, named: uniform / mean of other countries / latent model",
+         distances("named", *without)),
+        ("... never-named", distances("never_named", *without)),
+        ("... given order against the mean over rotations, un-prompted",
+         f"{f['opinions_orders']:.3f}"),
+        *((f"... every other question, {find_country(code).name}: un-prompted / country in text / "
+           "prompt fitted to the rest by gradient", held_out(found))
+          for code, found in f["opinions_held_out"].items()),
+    ]  # fmt: skip
 
 
 def _least_and_mean(values: np.ndarray) -> list[float]:
@@ -333,7 +495,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     world = load_world(options.config)
-    figures = measure(load_subject(options.folder, world), options.budget, options.starts, print)
+    figures = measure(options.folder, world, options.budget, options.starts, print)
     table = markdown(figures)
     print(table)
     if options.out:

@@ -1,6 +1,6 @@
-"""A whole survey in one row: items branch off from a shared opening, as a tree of attention.
+"""A whole survey in one row: questions branch off from shared openings, as a tree of attention.
 
-An item's tokens see the trunk (persona, beginning of sequence), the opening of their scale and
+A question's tokens see the trunk (persona, beginning of sequence), the opening of their scale and
 themselves, at the positions they would have alone: the answers are those of separate questions.
 """
 
@@ -14,15 +14,13 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from blackbox_align.surveys import Item, Survey
-
 
 @dataclass(frozen=True)
 class Branches:
     """Everything of a survey that follows the trunk, in one line of S tokens.
 
     ``ids``, ``depth`` (S,): tokens and their distance from the trunk; ``sees`` (S, S) bool;
-    ``ends`` (items,): where the answers are read.
+    ``ends`` (questions,): where the answers are read.
     """
 
     ids: Tensor
@@ -31,15 +29,14 @@ class Branches:
     ends: Tensor
 
 
-def branches(tokenizer: Tokenizer, survey: Survey, items: Sequence[Item]) -> Branches:
-    """The branches of ``items``, which must be asked without a preamble."""
+def branches(tokenizer: Tokenizer, questions: Sequence[str]) -> Branches:
+    """The branches of questions, which end in ``Answer:`` and have no preamble."""
     ids: list[int] = []
     depth: list[int] = []
     parents: list[list[int]] = []  # for every token, all tokens it sees
     openings: dict[str, tuple[str, list[int]]] = {}
     ends = []
-    for item in items:
-        text = survey.question(item) + "\nAnswer:"
+    for text in questions:
         cut = text.rindex("\nQuestion:") + len("\nQuestion:")
         opening, tail = text[:cut], text[cut:]
         if opening not in openings:
@@ -58,7 +55,7 @@ def branches(tokenizer: Tokenizer, survey: Survey, items: Sequence[Item]) -> Bra
             parents.append(list(path))
         whole = tokenizer.encode(text, add_special_tokens=False).ids
         if [ids[p] for p in path] != whole:
-            raise ValueError(f"The question {item.id!r} has other tokens in two pieces than whole.")
+            raise ValueError(f"{text!r} has other tokens in two pieces than whole.")
         ends.append(len(ids) - 1)
     sees = torch.zeros(len(ids), len(ids), dtype=torch.bool)
     for row, seen in enumerate(parents):
@@ -69,7 +66,7 @@ def branches(tokenizer: Tokenizer, survey: Survey, items: Sequence[Item]) -> Bra
 def answer_logits(
     model: PreTrainedModel, trunk: Tensor, lengths: Tensor, leaves: Branches
 ) -> tuple[Tensor, Tensor]:
-    """Next-token logits behind every item, and what the trunks' ends hold before the last layer.
+    """Next-token logits behind every question, and what the trunks' ends hold before the last layer.
 
     Parameters
     ----------
@@ -78,7 +75,7 @@ def answer_logits(
 
     Returns
     -------
-    (rows, items, vocabulary), and (rows, hidden)
+    (rows, questions, vocabulary), and (rows, hidden)
     """
     rows, longest, hidden = trunk.shape
     size = len(leaves.ids)

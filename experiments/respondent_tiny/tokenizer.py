@@ -1,10 +1,10 @@
-"""The tokenizer of the tiny respondent: byte-level BPE over the survey and the personas."""
+"""The tokenizer of the tiny respondent: byte-level BPE over the surveys and the personas."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tokenizers import (
@@ -23,11 +23,14 @@ from blackbox_align.surveys import Survey
 BOS, EOS = "<s>", "</s>"
 
 
-def train_tokenizer(survey: Survey, texts: Iterable[str], vocabulary: int) -> Tokenizer:
+def train_tokenizer(
+    surveys: Sequence[Survey], whole: Sequence[str], texts: Iterable[str], vocabulary: int
+) -> Tokenizer:
     """Byte-level BPE: every text has tokens, digits stand alone, `` 1`` is one token.
 
-    What many questions repeat (see :func:`repeated_texts`) is one token each: it more than halves
-    the length of a question, and so the time of everything that is done with the model.
+    What many questions of a survey repeat (see :func:`repeated_texts`) is one token each, and so
+    are the texts of ``whole``: it more than halves the length of a question, and so the time of
+    everything that is done with the model.
     """
     tokenizer = Tokenizer(models.BPE())
     pieces = r"\n| ?\p{N}| ?\p{L}+| ?[^\s\p{L}\p{N}]+|\s"
@@ -47,7 +50,10 @@ def train_tokenizer(survey: Survey, texts: Iterable[str], vocabulary: int) -> To
     )
     labels = [f" {label}" for label in "0123456789ABCDEFGHIJ"] * 1000
     tokenizer.train_from_iterator([*texts, *labels], trainer)
-    tokenizer.add_tokens([AddedToken(text, normalized=False) for text in repeated_texts(survey)])
+    single = set(whole).union(*(repeated_texts(survey) for survey in surveys))
+    # The longest first: "agree" must not cut "strongly agree" short.
+    ordered = sorted(single, key=lambda text: (-len(text), text))
+    tokenizer.add_tokens([AddedToken(text, normalized=False) for text in ordered])
     bos = tokenizer.token_to_id(BOS)
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{BOS} $A", pair=f"{BOS} $A {BOS} $B", special_tokens=[(BOS, bos)]
@@ -55,10 +61,11 @@ def train_tokenizer(survey: Survey, texts: Iterable[str], vocabulary: int) -> To
     return tokenizer
 
 
-def repeated_texts(survey: Survey) -> list[str]:
+def repeated_texts(survey: Survey) -> set[str]:
     """The instruction, the options of the scales, what frames a question, and common openings."""
     texts = {survey.instruction, "\nQuestion:", "\nAnswer:"}
-    texts |= {f" = {option}" for item in survey.items for option in item.scale.options}
+    options = {f" = {option}" for item in survey.items for option in item.scale.options}
+    texts |= options | {f"{option}," for option in options}
     openings: Counter[str] = Counter()
     for item in survey.items:
         words = item.text.split(" ")
@@ -67,8 +74,7 @@ def repeated_texts(survey: Survey) -> list[str]:
     for text, count in shared.items():
         if not any(other.startswith(text + " ") and shared[other] == count for other in shared):
             texts.add(text)
-    # The longest first: "agree" must not cut "strongly agree" short.
-    return sorted(texts, key=lambda text: (-len(text), text))
+    return texts
 
 
 def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:

@@ -10,13 +10,14 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import yaml
+from opinions import Opinions, fit_opinions
 from packing import Branches, answer_logits, branches
 from personas import Persona, PersonaSampler, made_up_name
 from respondents import Respondents, keyed_respondents
@@ -26,19 +27,25 @@ from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from blackbox_align.countries import TargetSet, countries, load_targets
-from blackbox_align.surveys import Survey, load_survey
+from blackbox_align.surveys import Item, Survey, load_survey
+from blackbox_align.surveys.opinion_files import load_opinions
+from blackbox_align.surveys.opinions import INSTRUCTIONS, LABELS
 
 HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
 class World:
-    """What is simulated: a survey, its respondents, the countries that are named, and the words."""
+    """What is simulated: two surveys, their respondents, the countries that are named, and the words.
+
+    ``traits`` (countries, traits) holds those of the index survey first, then those of the opinions.
+    """
 
     config: dict[str, Any]
     survey: Survey
     targets: TargetSet
     respondents: Respondents
+    opinions: Opinions
     sampler: PersonaSampler
     traits: np.ndarray
     population: np.ndarray
@@ -50,12 +57,27 @@ class World:
 
     def answers(self, personas: Sequence[Persona]) -> np.ndarray:
         """(personas, items, width): exact answer shares of the people each persona speaks of."""
+        shift, named, rows = self._people(personas)
+        count = len(self.survey.indices)
+        known = self.respondents.answers((self.traits[rows] + shift)[:, :count])
+        anyone = self.respondents.mixed_answers(self.population, shift[:, :count])
+        return np.where(named[:, None, None], known, anyone)
+
+    def opinion_answers(self, personas: Sequence[Persona]) -> np.ndarray:
+        """(personas, items, width) of the opinion survey, likewise."""
+        shift, named, rows = self._people(personas)
+        count = len(self.survey.indices)
+        known = self.opinions.answers((self.traits[rows] + shift)[:, count:])
+        everybody = self.opinions.answers((self.traits + shift[:, None])[..., count:])
+        weights = self.sampler.weights / self.sampler.weights.sum()
+        anyone = np.einsum("c,pcio->pio", weights, everybody)
+        return np.where(named[:, None, None], known, anyone)
+
+    def _people(self, personas: Sequence[Persona]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What is added to their traits, whether their country is named, and its row."""
         shift = np.stack([persona.shift for persona in personas])
         named = np.array([persona.country is not None for persona in personas])
-        rows = np.array([persona.country or 0 for persona in personas])
-        known = self.respondents.answers(self.traits[rows] + shift)
-        anyone = self.respondents.mixed_answers(self.population, shift)
-        return np.where(named[:, None, None], known, anyone)
+        return shift, named, np.array([persona.country or 0 for persona in personas])
 
     def mean_traits(self, personas: Sequence[Persona]) -> np.ndarray:
         """(personas, traits): the mean of the people each persona speaks of."""
@@ -70,18 +92,24 @@ def load_world(file: Path = HERE / "config.yaml") -> World:
     config = yaml.safe_load(file.read_text(encoding="utf-8"))
     words = yaml.safe_load((file.parent / config["personas"]).read_text(encoding="utf-8"))
     survey = load_survey(config["survey"])
+    opinions = fit_opinions(load_opinions(config["opinions"]), config["latent_opinions"])
     targets = load_targets()
     names = [index.name for index in survey.indices]
-    if list(words["traits"]) != names:
-        raise ValueError(f"{config['personas']} describes {list(words['traits'])}, not {names}.")
+    expected = [*names, *config["latent_opinions"]["anchors"]]
+    if list(words["traits"]) != expected:
+        raise ValueError(f"{config['personas']} describes {list(words['traits'])}, not {expected}.")
     complete = targets.complete()
-    mean = np.mean([targets.target(code, names) for code in complete], axis=0)
-    people = keyed_respondents(survey, mean, config["respondents"])
+    figures = np.stack([targets.target(code, names) for code in complete])
+    people = keyed_respondents(survey, figures.mean(axis=0), config["respondents"])
     named = [code for code in complete if code not in config["never_named"]]
     weights = np.array([float(config["country_weights"].get(code, 1)) for code in named])
     traits = people.country_traits(targets, named)
+    rows = [complete.index(code) for code in named]
+    views = opinions.country_traits(complete, figures)[rows]
     sampler = PersonaSampler(words, config, named, weights)
-    return World(config, survey, targets, people, sampler, traits, people.mixture(traits, weights))
+    mixture = people.mixture(traits, weights)
+    both = np.concatenate([traits, views], axis=1)
+    return World(config, survey, targets, people, opinions, sampler, both, mixture)
 
 
 def new_model(seed: int, tokenizer: Tokenizer, **shape: int) -> LlamaForCausalLM:
@@ -107,10 +135,10 @@ def new_model(seed: int, tokenizer: Tokenizer, **shape: int) -> LlamaForCausalLM
 
 @dataclass(frozen=True)
 class Batch:
-    """Personas with a part of the survey: the trunks' token lists, the branches, and what to learn.
+    """Personas with a part of the surveys: the trunks' token lists, the branches, what to learn.
 
-    ``labels`` (items, width) tokens, ``shares`` (rows, items, width) of the exact answers, and
-    ``traits`` (rows, traits), the mean of the people spoken of.
+    ``labels`` (questions, width) tokens, ``shares`` (rows, questions, width) of the exact answers,
+    and ``traits`` (rows, traits), the mean of the people spoken of.
     """
 
     trunks: list[list[int]]
@@ -126,20 +154,26 @@ class Batches:
 
     world: World
     tokenizer: Tokenizer
-    labels: Tensor
     bos: int
 
     def draw(self, rng: np.random.Generator) -> Batch:
-        settings = self.world.config["training"]
-        personas = [self.world.sampler.draw(rng) for _ in range(settings["batch"])]
-        survey = self.world.survey
-        chosen = np.sort(rng.permutation(len(survey.items))[: settings["items_per_step"]])
+        world, settings = self.world, self.world.config["training"]
+        personas = [world.sampler.draw(rng) for _ in range(settings["batch"])]
+        chosen = np.sort(rng.permutation(len(world.survey.items))[: settings["items_per_step"]])
+        asked = [(world.survey, world.survey.items[n]) for n in chosen]
+        shares = [world.answers(personas)[:, chosen]]
+        items, answers = world.opinions.survey.items, world.opinion_answers(personas)
+        for n in rng.permutation(len(items))[: settings["opinions_per_step"]]:
+            survey, item, order = shown(rng, world, items[n])
+            asked.append((survey, item))
+            shares.append(np.zeros((len(personas), 1, shares[0].shape[2])))
+            shares[-1][:, 0, : len(order)] = answers[:, n, order]
         return Batch(
             [self.trunk(persona) for persona in personas],
-            branches(self.tokenizer, survey, [survey.items[n] for n in chosen]),
-            self.labels[torch.from_numpy(chosen)],
-            torch.tensor(self.world.answers(personas)[:, chosen], dtype=torch.float32),
-            torch.tensor(self.world.mean_traits(personas), dtype=torch.float32),
+            branches(self.tokenizer, [question(survey, item) for survey, item in asked]),
+            label_ids(self.tokenizer, [item for _, item in asked]),
+            torch.tensor(np.concatenate(shares, axis=1), dtype=torch.float32),
+            torch.tensor(world.mean_traits(personas), dtype=torch.float32),
         )
 
     def trunk(self, persona: Persona) -> list[int]:
@@ -147,6 +181,27 @@ class Batches:
         opening = f"{persona.preamble}\n" if persona.preamble else ""
         after = self.tokenizer.encode(opening, add_special_tokens=False).ids
         return [*before, self.bos, *after]
+
+
+def question(survey: Survey, item: Item) -> str:
+    """What the model reads before it answers."""
+    return f"{survey.question(item)}\nAnswer:"
+
+
+def shown(rng: np.random.Generator, world: World, item: Item) -> tuple[Survey, Item, np.ndarray]:
+    """An opinion item as it is put to the model: with letters or digits, its options in some order."""
+    orders, size = world.config["orders"], len(item.scale)
+    kind = rng.choice([*orders, "shuffled"], p=[*orders.values(), 1 - sum(orders.values())])
+    order = np.arange(size)
+    if kind == "rotated":
+        order = np.roll(order, rng.integers(size))
+    elif kind == "shuffled":
+        order = rng.permutation(size)
+    digits = rng.random() < world.config["digits"]
+    labels = tuple(str(n + 1) for n in range(size)) if digits else item.scale.labels
+    scale = replace(item.scale, labels=labels, options=tuple(item.scale.options[n] for n in order))
+    survey = replace(world.opinions.survey, instruction=INSTRUCTIONS[LABELS[digits]])
+    return survey, replace(item, scale=scale), order
 
 
 def padded(trunks: Sequence[list[int]]) -> tuple[Tensor, Tensor]:
@@ -158,10 +213,10 @@ def padded(trunks: Sequence[list[int]]) -> tuple[Tensor, Tensor]:
     return ids, lengths
 
 
-def label_ids(tokenizer: Tokenizer, survey: Survey) -> Tensor:
+def label_ids(tokenizer: Tokenizer, items: Sequence[Item]) -> Tensor:
     """(items, width): tokens of the labels behind ``Answer:``; -1 behind an item's last."""
-    table = torch.full((len(survey.items), survey.width), -1)
-    for row, item in enumerate(survey.items):
+    table = torch.full((len(items), max(len(item.scale) for item in items)), -1)
+    for row, item in enumerate(items):
         for column, label in enumerate(item.scale.labels):
             ids = tokenizer.encode(f" {label}", add_special_tokens=False).ids
             if len(ids) != 1:
@@ -176,13 +231,15 @@ def train(
     model: LlamaForCausalLM,
     rng: np.random.Generator,
     say: Callable[[str], None],
-) -> list[float]:
-    """Fit the model in place; returns the mean loss per 100 steps, in nats over the entropy."""
+) -> list[list[float]]:
+    """Fit the model in place; returns the mean loss per 100 steps, in nats over the entropy.
+
+    The first figure is that of the VSM, the second that of the opinions.
+    """
     settings = world.config["training"]
-    labels = label_ids(tokenizer, world.survey)
-    batches = Batches(world, tokenizer, labels, model.config.bos_token_id)
+    batches = Batches(world, tokenizer, model.config.bos_token_id)
     embed = model.get_input_embeddings()
-    count = len(world.survey.indices)
+    count = world.traits.shape[1]
     probe = [torch.zeros(count, model.config.hidden_size), torch.zeros(count)]
     parameters = [*model.parameters(), *(part.requires_grad_() for part in probe)]
     optimizer = torch.optim.AdamW(
@@ -192,8 +249,8 @@ def train(
         weight_decay=settings["weight_decay"],
     )
     steps, warmup = settings["steps"], settings["warmup"]
-    curve: list[float] = []
-    excess: list[float] = []
+    curve: list[list[float]] = []
+    excess: list[tuple[float, float]] = []
     guesses: list[float] = []
     begin = time.perf_counter()
     for step in range(1, steps + 1):
@@ -214,22 +271,26 @@ def train(
         (loss + settings["traits_weight"] * guess).backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
-        entropy = -(shares * shares.clamp_min(1e-9).log()).sum(-1).mean()
-        excess.append(float(loss.detach() - entropy))
+        over = (shares * (shares.clamp_min(1e-9).log() - logs.detach())).sum(-1).mean(0)
+        first = settings["items_per_step"]  # questions of the VSM come first
+        excess.append((float(over[:first].mean()), float(over[first:].mean())))
         guesses.append(float(guess.detach()))
         if step % 100 == 0 or step == steps:
-            curve.append(float(np.mean(excess)))
+            curve.append([float(mean) for mean in np.mean(excess, axis=0)])
             error = np.mean(guesses)
             excess, guesses = [], []
             spent = time.perf_counter() - begin
-            say(f"step {step:5d}  excess {curve[-1]:.4f} nats  traits {error:.3f}  {spent:.0f} s")
+            vsm, opinions = curve[-1]
+            say(
+                f"step {step:5d}  excess {vsm:.4f} / {opinions:.4f} nats  traits {error:.3f}  {spent:.0f} s"
+            )
     return curve
 
 
 def tokenizer_texts(world: World, rng: np.random.Generator) -> list[str]:
-    """What the tokenizer is made for: questions, personas, and names."""
+    """What the pieces of the tokenizer are made for: the VSM, personas, and names."""
     survey, sampler = world.survey, world.sampler
-    texts = [survey.question(item) + "\nAnswer:" for item in survey.items] * 50
+    texts = [question(survey, item) for item in survey.items] * 50
     for code in world.codes:
         texts += [f"{form.format(country=name)}\n" for form in sampler.words["countries"]
                   for name in country_names(code)]  # fmt: skip
@@ -261,8 +322,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.steps:
         world.config["training"]["steps"] = options.steps
     rng = np.random.default_rng(options.seed)
+    opinions = world.opinions.survey
+    both_labels = [replace(opinions, instruction=text) for text in INSTRUCTIONS.values()]
     tokenizer = train_tokenizer(
-        world.survey, tokenizer_texts(world, rng), world.config["tokenizer"]["vocabulary"]
+        [world.survey, *both_labels],
+        [f" {item.text}" for item in opinions.items],
+        tokenizer_texts(world, rng),
+        world.config["tokenizer"]["vocabulary"],
     )
     model = new_model(
         options.seed,
@@ -287,7 +353,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "steps": world.config["training"]["steps"],
             "threads": options.threads,
             "seconds": round(time.perf_counter() - begin, 1),
-            "excess_nats_per_100_steps": [round(value, 5) for value in curve],
+            "excess_nats_per_100_steps": [[round(value, 5) for value in both] for both in curve],
         }
         options.log.parent.mkdir(parents=True, exist_ok=True)
         options.log.write_text(json.dumps(log, indent=1) + "\n", encoding="utf-8")

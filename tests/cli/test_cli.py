@@ -94,7 +94,7 @@ def test_lists_are_printed_for_people_and_for_programs(bbalign):
         "tool-2023-05": 72, "tool-2022-03": 95, "matrix-2015": None,
     }  # fmt: skip
     assert len(json.loads(bbalign("countries", "--json").stdout)) == 118
-    assert len(json.loads(bbalign("surveys", "vsm2013", "--json").stdout)) == 24
+    assert len(json.loads(bbalign("surveys", "show", "vsm2013", "--json").stdout)) == 24
     assert json.loads(bbalign("models", "--json").stdout)[0]["model"] == "respondent-tiny"
     names = [row["name"] for row in json.loads(bbalign("optimizers", "--json").stdout)]
     assert {"de", "cma", "cma-diagonal", "random"} <= set(names)

@@ -1,0 +1,60 @@
+"""The embedded model: it answers both instruments, and naming a country moves it to that country."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from blackbox_align.assessment import score
+from blackbox_align.assessment.asking import ModelEvaluator, ask
+from blackbox_align.evaluators.language_model import load_model
+from blackbox_align.evaluators.questions import tokenize_survey
+from blackbox_align.surveys import load_survey
+from blackbox_align.surveys.opinion_files import load_opinions
+
+TRAINED = ("USA", "CAN", "GBR", "NLD", "DEU", "CHN", "RUS", "IND", "NGA", "AUS", "BOL")
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_model("respondent-tiny")
+
+
+@pytest.mark.parametrize("preamble", ["", "Answer as a typical person who lives in India would."])
+@pytest.mark.parametrize("instrument", ["vsm2013", "letters", "digits"])
+def test_the_probability_is_on_the_labels(instrument, preamble, model):
+    """At least 99.9 % of the next token's probability is on the labels of the options."""
+    survey = load_survey("vsm2013")
+    if instrument != "vsm2013":
+        survey = load_opinions("world-opinions", labels=instrument).survey
+    for question in tokenize_survey(survey.with_preamble(preamble), model.tokenizer):
+        with torch.no_grad():
+            logits = model.model(torch.tensor([question.context])).logits[0, -1]
+        assert float(logits.softmax(-1)[list(question.labels)].sum()) > 0.999
+
+
+def test_naming_a_trained_country_moves_opinions_to_its_figures(model):
+    """On average the distance to the countries named in training is far below the un-prompted one."""
+    table = score("world-opinions", country=TRAINED, conditions=("none", "icl"), resamples=1)
+    distance = {s.condition: s.value for s in table.scores
+                if (s.country, s.metric) == ("mean", "js_distance_nats")}  # fmt: skip
+    assert distance["icl"] < 0.75 * distance["none"] < distance["uniform"]
+
+
+def test_an_answer_is_found_by_its_text_not_by_its_place(model):
+    """Turned round, the options keep most of their shares."""
+    survey = load_opinions("world-opinions").survey
+    turned = replace(
+        survey,
+        items=tuple(
+            replace(i, scale=replace(i.scale, options=i.scale.options[::-1])) for i in survey.items
+        ),
+    )
+    nothing = np.zeros((0, model.embedding_width), np.float32)
+    one, two = (ask(ModelEvaluator(model), s, nothing, orders="1") for s in (survey, turned))
+    for item, here, there in zip(survey.items, one, two, strict=True):
+        size = len(item.scale)
+        assert np.abs(here[:size] - there[:size][::-1]).sum() / 2 < 0.25, item.id
