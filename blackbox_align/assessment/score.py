@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING
 
 from ..countries import find_country, load_targets
 from ..errors import SpecificationError, UnknownNameError
+from ..hub import SCHEME, fetch_data_file
 from ..surveys import Survey, load_survey, survey_names
 from ..surveys.knowledge import KnowledgeTest, is_knowledge_test, load_knowledge
 from ..surveys.opinion_files import load_opinions, opinion_names
 from ..surveys.opinion_yaml import is_opinion_yaml
 from ..surveys.opinions import OpinionSurvey
 from ..yaml_lines import read_yaml
-from .asking import ORDERS, ModelEvaluator
+from .answer_cache import AnswerCache
+from .asking import ORDERS
 from .conditions import Condition, parse_condition
 from .index_scores import score_indices
 from .knowledge_scores import score_knowledge
+from .model_evaluator import ModelEvaluator
 from .opinion_scores import score_opinions
 from .published import published_note
 from .respondent import Respondent
@@ -35,21 +38,29 @@ GROUPS = {
     ),
 }  # fmt: skip
 
+_STYLES = {"letters": ("letters",), "digits": ("digits",), "both": ("letters", "digits")}
+
 Instrument = Survey | OpinionSurvey | KnowledgeTest
 
 
-def load_instrument(
-    name_or_file: str | Path, *, missing: str = "drop", labels: str = "letters"
-) -> Instrument:
+def load_instrument(name_or_file: str | Path, *, missing: str = "drop") -> Instrument:
     """A survey or an opinion survey by name or YAML file, or one of opinions or knowledge in any
     other form.
+
+    A file may lie on the Hugging Face hub: ``hf://datasets/OWNER/NAME/FILE``.
 
     Raises
     ------
     UnknownNameError, DataFileError
-        There is none of that name, or the file has a mistake.
+        There is none of that name, or the file has a mistake or cannot be fetched.
     """
     text = str(name_or_file)
+    if text.startswith(SCHEME):
+        file, address = fetch_data_file(text)
+        fetched = load_instrument(file, missing=missing)
+        if isinstance(fetched, Survey):
+            return replace(fetched, source=address)
+        return replace(fetched, survey=replace(fetched.survey, source=address))
     if text.endswith((".yaml", ".yml")):
         if not is_opinion_yaml(read_yaml(Path(text))):
             return load_survey(text)
@@ -61,7 +72,7 @@ def load_instrument(
             raise UnknownNameError("survey", text, names, "See `bbalign surveys`, or name a file.")
     elif is_knowledge_test(text):
         return load_knowledge(text)
-    return load_opinions(text, missing=missing, labels=labels)
+    return load_opinions(text, missing=missing)
 
 
 def score(
@@ -81,6 +92,7 @@ def score(
     targets: str | None = None,
     constants: str = "anchor",
     batch: int = 64,
+    cache: bool = True,
     resamples: int = 1000,
     seed: int = 0,
     evaluator: Evaluator | None = None,
@@ -98,11 +110,14 @@ def score(
     model, revision, device, dtype, trust_remote_code : see
         :func:`..evaluators.language_model.load_model`
     samples : ``national``, ``non-national`` or ``all``, for opinion surveys
-    missing, labels : see :func:`..surveys.opinions.assemble`, for opinion surveys from a file
+    missing : see :func:`..surveys.opinions.assemble`, for opinion surveys from a file
+    labels : what options are called: ``letters``, ``digits`` or ``both``, which averages the answers;
+        a survey with indices keeps its own
     orders : ``1``, ``cyclic`` or ``all``, see :func:`.asking.option_orders`; by default ``cyclic``,
         and ``1`` for a survey with indices, as in a fit
     targets, constants : for a survey with indices, as in :func:`..fitting.fit`
     batch : questions that are asked together
+    cache : whether answers are kept on disk and looked up there, see :mod:`.answer_cache`
     resamples, seed : of the bootstrap intervals
     evaluator : asked in the place of a model
     on_batch : called with the number of questions after every batch
@@ -121,7 +136,7 @@ def score(
     if len(set(names)) < len(names):
         raise SpecificationError("A condition stands there twice; name each of them once.")
     if isinstance(instrument, (str, Path)):
-        instrument = load_instrument(instrument, missing=missing, labels=labels)
+        instrument = load_instrument(instrument, missing=missing)
     chosen = _countries(country)
     if isinstance(instrument, Survey):
         if chosen is None:
@@ -145,21 +160,28 @@ def score(
         known = ", ".join(repr(name) for name in ORDERS)
         raise SpecificationError(f"The orders must be one of {known}; not {orders!r}.")
 
-    respondent, disclaimer = None, ""
-    if evaluator is not None:
-        respondent = Respondent(evaluator, None, orders, batch, on_batch)
-    elif parsed:
-        from ..evaluators.language_model import load_model
+    if labels not in _STYLES:
+        known = ", ".join(repr(name) for name in _STYLES)
+        raise SpecificationError(f"The labels must be one of {known}; not {labels!r}.")
+    styles = () if isinstance(instrument, Survey) else _STYLES[labels]
 
-        loaded = load_model(
+    respondent, answers, disclaimer = None, None, ""
+    if evaluator is not None:
+        respondent = Respondent(evaluator, None, orders, batch, on_batch, styles)
+    elif parsed:
+        from ..evaluators.language_model import find_model
+
+        found = find_model(
             model,
             revision=revision,
             device=device,
             dtype=dtype,
             trust_remote_code=trust_remote_code,
         )
-        disclaimer = loaded.disclaimer
-        respondent = Respondent(ModelEvaluator(loaded), loaded, orders, batch, on_batch)
+        disclaimer = found.disclaimer
+        answers = AnswerCache() if cache else None
+        asked = ModelEvaluator(found, answers)
+        respondent = Respondent(asked, found, orders, batch, on_batch, styles)
 
     if isinstance(instrument, Survey):
         assert chosen is not None
@@ -191,6 +213,12 @@ def score(
         table = score_knowledge(
             instrument, parsed, respondent, countries=chosen, resamples=resamples, seed=seed
         )
+    source = instrument.source if isinstance(instrument, Survey) else instrument.survey.source
+    if source.startswith(SCHEME):
+        table = replace(table, notes=(*table.notes, f"Data: {source}."))
+    if answers and answers.trouble:
+        trouble = f"Answers could not be kept in {answers.path}: {answers.trouble}."
+        table = replace(table, notes=(*table.notes, trouble))
     if disclaimer:
         table = replace(table, notes=(*table.notes, disclaimer))
     return table

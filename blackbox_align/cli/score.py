@@ -30,7 +30,8 @@ def score_command(
     instrument: Annotated[
         str,
         typer.Argument(
-            help="A survey's name, or a file: opinions, CulturalBench, or a survey in YAML.",
+            help="A survey's name, or a file: opinions, CulturalBench, or a survey in YAML; "
+            "hf://datasets/OWNER/NAME/FILE for one on the hub.",
             show_default=False,
         ),
     ],
@@ -69,11 +70,22 @@ def score_command(
     ] = None,
     labels: Annotated[
         str,
-        typer.Option(help="Options are called by letters or digits.", rich_help_panel=MODEL_PANEL),
+        typer.Option(
+            help="Options are called by letters, digits, or both, averaged.",
+            rich_help_panel=MODEL_PANEL,
+        ),
     ] = "letters",
     batch: Annotated[
         int, typer.Option(help="Questions that are asked together.", rich_help_panel=MODEL_PANEL)
     ] = 64,
+    no_cache: Annotated[
+        bool,
+        typer.Option(
+            "--no-cache",
+            help="Ask everything anew; see `bbalign cache`.",
+            rich_help_panel=MODEL_PANEL,
+        ),
+    ] = False,
     samples: Annotated[
         str, typer.Option(help="national, non-national or all.", rich_help_panel=_DATA)
     ] = "national",
@@ -130,6 +142,7 @@ def score_command(
             targets=targets,
             constants=constants,
             batch=batch,
+            cache=not no_cache,
             resamples=resamples,
             seed=seed,
             on_batch=on_batch,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 
 from ..errors import ModelError, SpecificationError, UnknownNameError
+from ..hub import commit_on_hub
 from ..models import packaged_models
 from ..yaml_lines import YamlDocument
 
@@ -68,15 +70,53 @@ class LanguageModel:
         return float(np.sqrt(squares / count - (total / count) ** 2))
 
 
-def load_model(
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model before its weights are read: enough to know which answers are its own.
+
+    ``source``, ``revision`` and ``disclaimer`` are those of :class:`LanguageModel`; device and dtype
+    are settled, and ``spread`` is over all devices of that kind. ``branch`` is the revision as it
+    was asked for; ``offline`` is a hub model of which only what was downloaded before can be had.
+    """
+
+    name: str
+    source: str
+    revision: str
+    branch: str | None
+    device: torch.device
+    spread: bool
+    dtype: torch.dtype
+    trust_remote_code: bool
+    offline: bool
+    disclaimer: str
+
+    @cached_property
+    def model(self) -> LanguageModel:
+        """The model itself, loaded when first asked for; :class:`ModelError` where it cannot be."""
+        model, tokenizer = _from_pretrained(self)
+        model.requires_grad_(False).eval()
+        return LanguageModel(
+            self.name, self.source, self.revision, model, tokenizer, self.disclaimer
+        )
+
+
+def load_model(name: str = DEFAULT_MODEL, **settings: Any) -> LanguageModel:
+    """Load a frozen causal model; the settings and errors are those of :func:`find_model`.
+
+    Raises :class:`ModelError` as well where it cannot be loaded; the message says what to do.
+    """
+    return find_model(name, **settings).model
+
+
+def find_model(
     name: str = DEFAULT_MODEL,
     *,
     revision: str | None = None,
     device: str = "auto",
     dtype: str = "auto",
     trust_remote_code: bool = False,
-) -> LanguageModel:
-    """Load a frozen causal model.
+) -> Checkpoint:
+    """Find a frozen causal model without loading it.
 
     Parameters
     ----------
@@ -88,20 +128,30 @@ def load_model(
     Raises
     ------
     ModelError
-        It is no model, cannot be reached, or cannot be loaded; the message says what to do.
+        There is no such folder, or it holds no model.
+    SpecificationError
+        There is no such device or dtype.
     """
     source = _source(name)
     where = _device(device)
-    # On a CPU it is loaded as it is; else every weight goes straight to where it belongs.
-    places = "auto" if device == _SPREAD else None if where.type == "cpu" else {"": where}
     precision = _dtype(dtype, where)
-    model, tokenizer = _from_pretrained(
-        name, source, revision, places, precision, trust_remote_code
-    )
-    model.requires_grad_(False).eval()
     folder = Path(source)
-    found = folder_sha256(folder) if folder.is_dir() else str(model.config._commit_hash or revision)
-    return LanguageModel(name, source, found, model, tokenizer, _disclaimer(folder))
+    if folder.is_dir():
+        found, reached = folder_sha256(folder), True
+    else:
+        found, reached = commit_on_hub(source, revision)
+    return Checkpoint(
+        name,
+        source,
+        found,
+        revision,
+        where,
+        device == _SPREAD,
+        precision,
+        trust_remote_code,
+        offline=not reached,
+        disclaimer=_disclaimer(folder),
+    )
 
 
 def _source(name: str) -> str:
@@ -155,28 +205,26 @@ def _dtype(dtype: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
 
-def _from_pretrained(
-    name: str,
-    source: str,
-    revision: str | None,
-    device_map: str | dict[str, torch.device] | None,
-    dtype: torch.dtype,
-    trust_remote_code: bool,
-) -> tuple[Any, Any]:
+def _from_pretrained(checkpoint: Checkpoint) -> tuple[Any, Any]:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    options: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
-    options["local_files_only"] = not Path(source).is_dir() and not _hub_answers(source, revision)
+    name, source = checkpoint.name, checkpoint.source
+    options: dict[str, Any] = {"trust_remote_code": checkpoint.trust_remote_code}
+    if not Path(source).is_dir():
+        options |= {"revision": checkpoint.branch, "local_files_only": checkpoint.offline}
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
+        # On a CPU it is loaded as it is; else every weight goes straight to where it belongs.
+        one = None if checkpoint.device.type == "cpu" else {"": checkpoint.device}
+        places = "auto" if checkpoint.spread else one
         model, found = AutoModelForCausalLM.from_pretrained(
             source,
-            dtype=dtype,
-            device_map=device_map,
+            dtype=checkpoint.dtype,
+            device_map=places,
             output_loading_info=True,
             **options,
         )
@@ -189,20 +237,6 @@ def _from_pretrained(
             f"{missing[0]} for one. Fetch it again, or check its config.json."
         )
     return model, tokenizer
-
-
-def _hub_answers(name: str, revision: str | None) -> bool:
-    """Ask the hub once; transformers would try again for a minute where there is no network."""
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
-
-    try:
-        HfApi().model_info(name, revision=revision, timeout=10)
-    except HfHubHTTPError:
-        return True  # it answered: what it has against the name is told when the model is loaded
-    except Exception:  # no network, or offline by choice: what was downloaded before is used
-        return False
-    return True
 
 
 def _why_not_loaded(name: str, error: Exception) -> str:
