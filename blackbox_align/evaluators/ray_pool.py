@@ -28,8 +28,8 @@ FAILURES = 3
 _LOAD_SECONDS = 1800.0
 # A chunk may take so long at first, then so many times the slowest so far, and this at least.
 _FIRST_SECONDS, _TIMES_SLOWEST, _LEAST_SECONDS = 600.0, 20.0, 60.0
-_ROOM_SECONDS = 600.0  # to wait for room in a full cluster
-_SURVEY_SECONDS = 5.0  # between two looks for room for more
+_WARN_SECONDS, _ROOM_SECONDS = 20.0, 600.0  # to wait for room in a full cluster
+_LOOK_SECONDS = 5.0  # between two looks for room for more
 _TICK = 1.0
 _SURVEYS = 4
 
@@ -170,7 +170,7 @@ class RayEvaluator:
         if done:
             done, _ = self._ray.wait(list(calls), num_returns=len(calls), timeout=0)
         for ref in done:
-            if ref in calls[ref].calls():  # not that of a worker lost a moment ago
+            if calls[ref] in self._team:  # and not lost a moment ago
                 self._take(calls[ref], ref)
         now = time.monotonic()
         for worker in list(self._team):
@@ -219,6 +219,7 @@ class RayEvaluator:
         """Let go of a worker; what it had is asked elsewhere. Raises after too many failures."""
         self._team.remove(worker)
         self._ray.kill(worker.actor)
+        dropped, worker.chunks = worker.chunks, {}
         if not worker.ready:
             self._failed_starts.append(cause)
             self._next_start = time.monotonic() + 2.0 ** min(len(self._failed_starts) - 1, 6)
@@ -226,7 +227,7 @@ class RayEvaluator:
                 self._bad_nodes.add(worker.node)
             self.on_trouble(f"The worker {worker.name} could not be started: {cause}.")
             return
-        chunks = [chunk for chunk in worker.chunks.values() if chunk.job is self._job]
+        chunks = [chunk for chunk in dropped.values() if chunk.job is self._job]
         for chunk in reversed(chunks):
             chunk.job.waiting.appendleft(chunk)
         self.on_trouble(
@@ -248,7 +249,7 @@ class RayEvaluator:
         now = time.monotonic()
         if any(not worker.placing for worker in self._team):
             self._last_staffed = now
-        elif self._team and now - self._last_staffed > _TICK:
+        elif self._team and now - self._last_staffed > _WARN_SECONDS:
             self._wait_for_room(now - self._last_staffed)
         hopeless = len(self._failed_starts) >= FAILURES and not any(w.ready for w in self._team)
         good = set(self._nodes()) - self._bad_nodes if self._failed_starts else True
@@ -260,7 +261,7 @@ class RayEvaluator:
         if hopeless or not good or now < self._next_start:
             return
         if self.workers.count is None and now >= self._next_look:
-            self._next_look = now + _SURVEY_SECONDS
+            self._next_look = now + _LOOK_SECONDS
             self._wanted = self._room()
         for _ in range(self._wanted - len(self._team)):
             self._team.append(self._start())
@@ -395,10 +396,22 @@ def chunks(candidates: int) -> list[slice]:
     return [slice(start, end) for start, end in zip(ends, ends[1:], strict=False)]
 
 
+# What Ray says, at length, of a worker's death; the first that fits.
+_DEATHS = {
+    "running low on memory": "its node ran out of memory, and Ray killed it",
+    "node has died": "its node is gone",
+    "node was terminated": "its node is gone",
+    "process has died": "its process died; it was killed, perhaps for want of memory, or it crashed",
+}
+
+
 def _cause(error: Exception) -> str:
     """Why a call failed, in a phrase: what the worker raised, or how it died."""
     raised = getattr(error, "cause", None)
     text = " ".join(str(raised if raised is not None else error).split())
     if raised is not None:
         return f"{type(raised).__name__}: {text[:300]}".rstrip(".")
-    return text[:300]
+    for sign, phrase in _DEATHS.items():
+        if sign in text:
+            return phrase
+    return text[:300].rstrip(".")
