@@ -77,7 +77,7 @@ class RayEvaluator:
         self._wanted = workers.count or 0
         self._next_look = self._next_start = 0.0
         self._last_staffed = 0.0
-        self._warned: set[str] = set()
+        self._seen_batch = self._seen_full = False
 
     def __enter__(self) -> RayEvaluator:
         return self
@@ -120,18 +120,24 @@ class RayEvaluator:
         self._team, self._ray = [], None
         self._closing.close()
 
+    @property
+    def ready(self) -> int:
+        """The workers that have loaded their model."""
+        return sum(worker.ready for worker in self._team)
+
     # -- asking ----------------------------------------------------------------------------------
 
     def answer(self, soft_prompts: np.ndarray, survey: Survey) -> np.ndarray:
         prompts = np.asarray(soft_prompts, dtype=np.float32)
         self._job = job = _Job.of(prompts, survey)
         reference = self._put(survey)
-        ready = sum(worker.ready for worker in self._team)
-        if len(prompts) > 1 and ready > job.left:
-            self._warn(
-                f"{len(prompts)} candidates at a time keep {job.left} of {ready} workers busy; "
-                "a search with larger batches would keep all."
-            )
+        if len(prompts) > 1 and not self._seen_batch:
+            self._seen_batch = True
+            if job.left < len(self._team):
+                self.on_trouble(
+                    f"{len(prompts)} candidates at a time keep {job.left} of {len(self._team)} "
+                    "workers busy; a search with larger batches would keep all."
+                )
         while job.open:
             self._recruit()
             self._hand_out(job, reference)
@@ -275,7 +281,9 @@ class RayEvaluator:
 
     def _wait_for_room(self, seconds: float) -> None:
         """All workers wait for a place; say so, and give up after a while."""
-        self._warn(f"Waiting until the cluster has room for a worker ({self._needs()}).")
+        if not self._seen_full:
+            self._seen_full = True
+            self.on_trouble(f"Waiting until the cluster has room for a worker ({self._needs()}).")
         if seconds > _ROOM_SECONDS:
             raise RunError(
                 f"The cluster had no room for a worker ({self._needs()}) in {seconds:.0f} seconds. "
@@ -303,11 +311,6 @@ class RayEvaluator:
 
     def _needs(self) -> str:
         return "1 CPU" + (f" and {self.gpus:g} GPU" if self.gpus else "")
-
-    def _warn(self, sentence: str) -> None:
-        if sentence not in self._warned:
-            self._warned.add(sentence)
-            self.on_trouble(sentence)
 
 
 class _Process:
@@ -402,6 +405,7 @@ _DEATHS = {
     "node has died": "its node is gone",
     "node was terminated": "its node is gone",
     "process has died": "its process died; it was killed, perhaps for want of memory, or it crashed",
+    "is unavailable": "it cannot be reached; its process, its node or the network is gone",
 }
 
 

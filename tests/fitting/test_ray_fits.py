@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 
 import psutil
@@ -95,7 +96,8 @@ def test_a_node_may_go_in_the_middle_of_a_run(undisturbed, cluster, tmp_path):
         **QUICK,
     )
     assert_same(run.path, undisturbed)
-    assert any("was lost: its node is gone" in complaint for complaint in complaints), complaints
+    causes = ("its node is gone", "it cannot be reached")  # whichever Ray notices first
+    assert any(cause in complaint for cause in causes for complaint in complaints), complaints
 
 
 @pytest.mark.slow
@@ -129,7 +131,7 @@ def test_a_ray_of_our_own_leaves_no_process_behind(
     process.send_signal(end)
     process.communicate(timeout=60)
     assert process.returncode == (130 if end == signal.SIGINT else -signal.SIGKILL)
-    _, left = psutil.wait_procs(children, timeout=30)
+    _, left = psutil.wait_procs(children, timeout=90)  # its agents look for it now and then
     assert not left
     assert bbalign(*FIT).returncode == 0
     assert_same(journal.parent, undisturbed)
@@ -158,16 +160,16 @@ def test_what_is_wrong_with_the_workers_is_said_before_anything_starts(bbalign):
     assert "Traceback" not in refused.stderr
 
 
-def test_ray_is_not_imported_where_it_was_not_asked_for():
-    """A fit in one process never loads Ray."""
-    import sys
-
+def test_ray_is_imported_only_to_connect():
+    """Nothing that a fit in one process imports loads Ray."""
     script = (
-        "import sys, tempfile, blackbox_align as bba\n"
-        "bba.fit('SAU', runs=tempfile.mkdtemp(), budget=2)\n"
+        "import sys\n"
+        "from blackbox_align.evaluators import ray_pool, worker_model\n"
+        "from blackbox_align.fitting import fit\n"
+        "ray_pool.RayEvaluator(ray_pool.Workers(2)).close()\n"
         "assert 'ray' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
 
 def wait_until(condition, process, seconds=120.0):
