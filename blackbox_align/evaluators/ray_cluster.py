@@ -33,7 +33,7 @@ class Workers:
     def __post_init__(self) -> None:
         if self.count is not None and self.count < 1:
             raise SpecificationError(f"There must be 1 worker or more; not {self.count}.")
-        if self.gpus is not None and (self.gpus < 0 or self.gpus > 1 and self.gpus % 1):
+        if self.gpus is not None and (self.gpus < 0 or (self.gpus > 1 and self.gpus % 1)):
             raise SpecificationError(
                 f"GPUs per worker must be a share of one, such as 0.5, or a whole number; "
                 f"not {self.gpus:g}."

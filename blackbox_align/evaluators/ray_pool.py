@@ -1,8 +1,9 @@
 """Asking on many workers of a Ray cluster, which may come, hang and die as they like.
 
-Candidates are cut into chunks, by their number alone. Every worker has one chunk at hand and, while
-plenty wait, another in store. A chunk whose worker is lost goes back to the front of the line and
-the worker is replaced, so each candidate is answered once, by whichever worker gets there.
+Candidates are cut into chunks, by their number alone. A call hands a worker one chunk, or several
+while plenty wait, and then also a second call in store. The chunks of a worker that is lost go back
+to the front of the line and the worker is replaced, so each candidate is answered once, by whichever
+worker gets there.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -159,16 +161,16 @@ class RayEvaluator:
                 # The last chunks wait for the worker that is free first.
                 if len(job.waiting) <= stored * len(ready):
                     return
-                if len(worker.chunks) == stored:
-                    chunk = job.waiting.popleft()
-                    if not worker.chunks:
+                if len(worker.calls) == stored:
+                    if not worker.calls:
                         worker.since = time.monotonic()
-                    prompts = job.prompts[chunk.rows]
-                    worker.chunks[worker.actor.answer.remote(prompts, survey)] = chunk
+                    group = job.take_out(len(ready))
+                    batches = [job.prompts[chunk.rows] for chunk in group]
+                    worker.calls[worker.actor.answer.remote(batches, survey)] = group
 
     def _collect(self) -> None:
         """Take what is done, and let go of workers that are past their time."""
-        calls = {ref: worker for worker in self._team for ref in worker.calls()}
+        calls = {ref: worker for worker in self._team for ref in worker.references()}
         if not calls:
             time.sleep(_TICK)
             return
@@ -199,11 +201,12 @@ class RayEvaluator:
             worker.loading = None
             self._failed_starts.clear()
         else:
-            chunk = worker.chunks.pop(ref)
-            per_candidate = (now - worker.since) / len(value)
-            slowest = self._slowest.get(chunk.job.key, 0.0)
-            self._slowest[chunk.job.key] = max(per_candidate, slowest)
-            chunk.job.take(chunk, value)
+            group = worker.calls.pop(ref)
+            job = group[0].job
+            per_candidate = (now - worker.since) / sum(map(len, value))
+            self._slowest[job.key] = max(per_candidate, self._slowest.get(job.key, 0.0))
+            for chunk, answers in zip(group, value, strict=True):
+                job.take_in(chunk, answers)
         worker.since = now
 
     def _limit(self, worker: _Worker) -> float:
@@ -212,39 +215,40 @@ class RayEvaluator:
             return float("inf")
         if worker.loading:
             return _LOAD_SECONDS
-        for chunk in worker.chunks.values():
+        for group in worker.calls.values():  # the first is what it is at
+            slowest = self._slowest.get(group[0].job.key)
             if self.deadline is not None:
-                return self.deadline
-            if chunk.job.key not in self._slowest:
-                return _FIRST_SECONDS
-            size = chunk.rows.stop - chunk.rows.start
-            return max(_LEAST_SECONDS, _TIMES_SLOWEST * self._slowest[chunk.job.key] * size)
+                return self.deadline * len(group)
+            if slowest is None:
+                return _FIRST_SECONDS * len(group)
+            candidates = sum(chunk.rows.stop - chunk.rows.start for chunk in group)
+            return max(_LEAST_SECONDS, _TIMES_SLOWEST * slowest * candidates)
         return float("inf")
 
     def _lose(self, worker: _Worker, cause: str) -> None:
         """Let go of a worker; what it had is asked elsewhere. Raises after too many failures."""
         self._team.remove(worker)
         self._ray.kill(worker.actor)
-        dropped, worker.chunks = worker.chunks, {}
         if not worker.ready:
+            if cause not in self._failed_starts:  # a hundred workers may say the same
+                self.on_trouble(f"The worker {worker.name} could not be started: {cause}.")
             self._failed_starts.append(cause)
             self._next_start = time.monotonic() + 2.0 ** min(len(self._failed_starts) - 1, 6)
             if worker.node:
                 self._bad_nodes.add(worker.node)
-            self.on_trouble(f"The worker {worker.name} could not be started: {cause}.")
             return
-        chunks = [chunk for chunk in dropped.values() if chunk.job is self._job]
-        for chunk in reversed(chunks):
-            chunk.job.waiting.appendleft(chunk)
         self.on_trouble(
             f"The worker {worker.name} was lost: {cause}. Others take over what it had."
         )
-        if chunks:  # only the first was being answered
-            chunks[0].causes.append(cause)
-            if len(chunks[0].causes) == FAILURES:
+        calls = [group for group in worker.calls.values() if group[0].job is self._job]
+        for chunk in reversed([chunk for group in calls for chunk in group]):
+            chunk.job.waiting.appendleft(chunk)
+        for chunk in calls[0] if calls else ():  # what was in store is not to blame
+            chunk.causes.append(cause)
+            if len(chunk.causes) == FAILURES:
                 raise RunError(
                     f"{FAILURES} workers failed at the same candidates; the first time: "
-                    f"{chunks[0].causes[0]}. Nothing is lost; mend the cause and run the same "
+                    f"{chunk.causes[0]}. Nothing is lost; mend the cause and run the same "
                     "command again."
                 )
 
@@ -258,14 +262,15 @@ class RayEvaluator:
         elif self._team and now - self._last_staffed > _WARN_SECONDS:
             self._wait_for_room(now - self._last_staffed)
         hopeless = len(self._failed_starts) >= FAILURES and not any(w.ready for w in self._team)
-        good = set(self._nodes()) - self._bad_nodes if self._failed_starts else True
-        if (hopeless or not good) and not self._team:
+        if hopeless and not self._team:
             raise RunError(
                 f"No worker can be started; the first that failed said: {self._failed_starts[0]}. "
                 "Nothing is lost; mend the cause and run the same command again."
             )
-        if hopeless or not good or now < self._next_start:
+        if hopeless or now < self._next_start:
             return
+        if self._bad_nodes and self._bad_nodes.issuperset(self._nodes()):
+            self._bad_nodes.clear()  # there is no other to go to
         if self.workers.count is None and now >= self._next_look:
             self._next_look = now + _LOOK_SECONDS
             self._wanted = self._room()
@@ -326,8 +331,8 @@ class _Process:
     def load(self, factory: Factory) -> None:
         self.evaluator = factory()
 
-    def answer(self, soft_prompts: np.ndarray, survey: Survey) -> np.ndarray:
-        return self.evaluator.answer(soft_prompts, survey)
+    def answer(self, batches: list[np.ndarray], survey: Survey) -> list[np.ndarray]:
+        return [self.evaluator.answer(soft_prompts, survey) for soft_prompts in batches]
 
 
 @dataclass(eq=False)
@@ -337,7 +342,7 @@ class _Worker:
     actor: Any
     placing: Any
     loading: Any
-    chunks: dict[Any, _Chunk] = field(default_factory=dict)
+    calls: dict[Any, list[_Chunk]] = field(default_factory=dict)
     node: str = ""
     name: str = "that has no place yet"
     since: float = 0.0  # when it began what it is at
@@ -346,8 +351,8 @@ class _Worker:
     def ready(self) -> bool:
         return not self.placing and not self.loading
 
-    def calls(self) -> Iterator[Any]:
-        yield from (ref for ref in (self.placing, self.loading, *self.chunks) if ref)
+    def references(self) -> Iterator[Any]:
+        yield from (ref for ref in (self.placing, self.loading, *self.calls) if ref)
 
 
 @dataclass(eq=False)
@@ -372,7 +377,18 @@ class _Job:
     def open(self) -> bool:
         return self.left > 0
 
-    def take(self, chunk: _Chunk, answers: np.ndarray) -> None:
+    def take_out(self, workers: int) -> list[_Chunk]:
+        """The chunks of the next call: fewer towards the end, so that no worker has to wait long.
+
+        One that failed goes alone: should it be the culprit, it drags no others along.
+        """
+        group = [self.waiting.popleft()]
+        several = min(len(self.waiting) // (4 * workers), 8)
+        while len(group) < several and not group[0].causes and not self.waiting[0].causes:
+            group.append(self.waiting.popleft())
+        return group
+
+    def take_in(self, chunk: _Chunk, answers: np.ndarray) -> None:
         self.answers[chunk.rows] = answers
         self.left -= 1
 
@@ -396,7 +412,7 @@ def chunks(candidates: int) -> list[slice]:
     size = min(max(candidates // 16, 2), 8)
     count = max(candidates // size, min(candidates, 1))
     ends = [candidates * n // max(count, 1) for n in range(count + 1)]
-    return [slice(start, end) for start, end in zip(ends, ends[1:], strict=False)]
+    return [slice(start, end) for start, end in pairwise(ends)]
 
 
 # What Ray says, at length, of a worker's death; the first that fits.
@@ -412,10 +428,11 @@ _DEATHS = {
 def _cause(error: Exception) -> str:
     """Why a call failed, in a phrase: what the worker raised, or how it died."""
     raised = getattr(error, "cause", None)
-    text = " ".join(str(raised if raised is not None else error).split())
-    if raised is not None:
-        return f"{type(raised).__name__}: {text[:300]}".rstrip(".")
-    for sign, phrase in _DEATHS.items():
-        if sign in text:
-            return phrase
-    return text[:300].rstrip(".")
+    text = str(error) if raised is None else f"{type(raised).__name__}: {raised}"
+    if raised is None:
+        for sign, phrase in _DEATHS.items():
+            if sign in text:
+                return phrase
+    if "Traceback" in text or "traceback" in text:  # its last line says what went wrong
+        text = text.strip().splitlines()[-1]
+    return " ".join(text.split())[:300].rstrip(".")

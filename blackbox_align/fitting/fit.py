@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import BlackboxAlignError, RunError, SpecificationError
-from ..evaluators.ray_pool import OnTrouble, RayEvaluator, Workers
+from ..evaluators.ray_cluster import Workers
+from ..evaluators.ray_pool import OnTrouble, RayEvaluator
 from ..experts import write_expert
 from ..files import write_json
 from ..optimizers import Candidate, Evaluation, Optimizer

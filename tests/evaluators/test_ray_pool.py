@@ -89,7 +89,7 @@ def test_chunks_hold_every_candidate_once_and_none_is_alone(count):
     assert [row for rows in cut for row in range(count)[rows]] == list(range(count))
     sizes = {rows.stop - rows.start for rows in cut}
     assert max(sizes, default=0) - min(sizes, default=0) <= 1
-    assert count < 2 or min(sizes) >= 2 and max(sizes) < 16
+    assert count < 2 or (min(sizes) >= 2 and max(sizes) < 16)
 
 
 def test_workers_answer_as_the_model_in_this_process_does(pool_of, survey):

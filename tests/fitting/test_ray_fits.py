@@ -16,7 +16,19 @@ import blackbox_align as bba
 from blackbox_align.evaluators.ray_cluster import Workers
 
 QUICK = {"budget": 36, "target_loss": 0.0}
-FIT = ("fit", "--country", "SAU", "--runs", "runs", "--name", "one", "--budget", "36", "--target-loss", "0")
+FIT = (
+    "fit",
+    "--country",
+    "SAU",
+    "--runs",
+    "runs",
+    "--name",
+    "one",
+    "--budget",
+    "36",
+    "--target-loss",
+    "0",
+)
 COMPARED = ("journal.jsonl", "result.json", "expert/adapter_model.safetensors")
 
 
