@@ -17,7 +17,7 @@ from .options import AsJson, Device, Dtype, ModelName, Revision, TrustRemoteCode
 from .output import print_json, print_note, print_result, stderr
 
 if TYPE_CHECKING:
-    from ..evaluators.ray_cluster import Workers
+    from ..evaluators import Workers
     from ..fitting import Progress
     from ..fitting.fit import OnProgress
 
@@ -218,7 +218,7 @@ def fit_command(
 def _workers(count: str | None, address: str | None, gpus: float | None) -> Workers | None:
     if count is None and address is None and gpus is None:
         return None
-    from ..evaluators.ray_cluster import Workers
+    from ..evaluators import Workers
 
     if count in (None, "auto"):
         return Workers(None, address, gpus)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import BlackboxAlignError, RunError, SpecificationError
-from ..evaluators.ray_cluster import Workers
+from ..evaluators import Workers
 from ..evaluators.ray_pool import OnTrouble, RayEvaluator
 from ..experts import write_expert
 from ..files import write_json

@@ -22,7 +22,7 @@ from .stopping import Stopping
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..evaluators.ray_cluster import Workers
+    from ..evaluators import Workers
 
 FORMAT = 1
 
