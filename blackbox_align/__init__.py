@@ -20,6 +20,7 @@ from .version import __version__
 if TYPE_CHECKING:
     from .assessment import score
     from .countries import countries, find_country, load_targets, target_sets
+    from .evaluators import Workers
     from .experts import Expert, read_expert
     from .fitting import Run, find_runs, fit
     from .surveys import Survey, load_survey
@@ -29,6 +30,7 @@ _HOMES = {
     "Expert": "experts",
     "Run": "fitting",
     "Survey": "surveys",
+    "Workers": "evaluators",
     "countries": "countries",
     "find_country": "countries",
     "find_runs": "fitting",
@@ -45,6 +47,7 @@ __all__ = [
     "Expert",
     "Run",
     "Survey",
+    "Workers",
     "__version__",
     "countries",
     "find_country",

@@ -14,14 +14,15 @@ import typer
 
 from ..errors import SpecificationError
 from .options import AsJson, Device, Dtype, ModelName, Revision, TrustRemoteCode
-from .output import print_json, print_result, stderr
+from .output import print_json, print_note, print_result, stderr
 
 if TYPE_CHECKING:
+    from ..evaluators import Workers
     from ..fitting import Progress
     from ..fitting.fit import OnProgress
 
-_SEARCH, _SURVEY, _END, _RUN = (
-    "How it is searched", "What is compared", "When it ends", "Where it is kept"
+_SEARCH, _SURVEY, _END, _RUN, _WHERE = (
+    "How it is searched", "What is compared", "When it ends", "Where it is kept", "Where it runs"
 )  # fmt: skip
 
 
@@ -127,6 +128,30 @@ def fit_command(
             help="Name of this run; made from its settings if not given.", rich_help_panel=_RUN
         ),
     ] = None,
+    workers: Annotated[
+        str | None,
+        typer.Option(
+            help="Processes that ask the model, by Ray: a number, or auto. Default: this one.",
+            show_default=False,
+            rich_help_panel=_WHERE,
+        ),
+    ] = None,
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            help="A running Ray cluster: auto or HOST:PORT.",
+            show_default=False,
+            rich_help_panel=_WHERE,
+        ),
+    ] = None,
+    gpus_per_worker: Annotated[
+        float | None,
+        typer.Option(
+            help="A share of one, such as 0.5, or several. Default: one, where there are any.",
+            show_default=False,
+            rich_help_panel=_WHERE,
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Fit a soft prompt until the model answers the survey like a country.
@@ -152,7 +177,9 @@ def fit_command(
                 target_loss=target_loss,
                 patience=patience,
                 seconds=seconds,
+                workers=_workers(workers, ray_address, gpus_per_worker),
                 on_progress=on_progress,
+                on_trouble=print_note,
                 survey=survey,
                 targets=targets,
                 model=model,
@@ -186,6 +213,18 @@ def fit_command(
         print_json({**run.result, "run": str(run.path)})
     else:
         print_result(run)
+
+
+def _workers(count: str | None, address: str | None, gpus: float | None) -> Workers | None:
+    if count is None and address is None and gpus is None:
+        return None
+    from ..evaluators import Workers
+
+    if count in (None, "auto"):
+        return Workers(None, address, gpus)
+    if not count.isdecimal():
+        raise SpecificationError(f"--workers is a number or 'auto'; not {count!r}.")
+    return Workers(int(count), address, gpus)
 
 
 def _parse_options(pairs: list[str]) -> dict[str, Any]:

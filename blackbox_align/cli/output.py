@@ -31,6 +31,11 @@ def _console(stderr: bool) -> Console:
     return Console(stderr=stderr, width=None if stream.isatty() else 160, highlight=False)
 
 
+def print_note(sentence: str) -> None:
+    """Something that happened on the way, beside the results."""
+    stderr().print(sentence, markup=False, soft_wrap=True)
+
+
 def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
 

@@ -6,5 +6,6 @@ The in-process evaluator and model loading import torch, so they are modules of 
 
 from .base import Evaluator
 from .function import FunctionEvaluator
+from .ray_cluster import Workers
 
-__all__ = ["Evaluator", "FunctionEvaluator"]
+__all__ = ["Evaluator", "FunctionEvaluator", "Workers"]

@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import BlackboxAlignError, RunError, SpecificationError
+from ..evaluators import Workers
+from ..evaluators.ray_pool import OnTrouble, RayEvaluator
 from ..experts import write_expert
 from ..files import write_json
 from ..optimizers import Candidate, Evaluation, Optimizer
@@ -55,7 +57,9 @@ def fit(
     target_loss: float = Stopping.target_loss,
     patience: int | None = None,
     seconds: float | None = None,
+    workers: Workers | None = None,
     on_progress: OnProgress | None = None,
+    on_trouble: OnTrouble = lambda sentence: None,
     **settings: Any,
 ) -> Run:
     """Fit a soft prompt to a country's survey indices; continue where an earlier call stopped.
@@ -66,7 +70,10 @@ def fit(
     runs, name : the run's directory is ``runs/name``; the name is made from the settings if not
         given
     budget, target_loss, patience, seconds : see :class:`.stopping.Stopping`
+    workers : processes on a Ray cluster that ask the model; None asks it in this one. The result
+        is the same
     on_progress : called after every tell
+    on_trouble : told, in a sentence, when a worker is lost, and why
     settings : the fields of :class:`.specification.Specification`
 
     Returns
@@ -84,13 +91,13 @@ def fit(
     specification = Specification(country, **settings)
     stopping = Stopping(budget, target_loss, patience, seconds)
     run = Run(Path(runs) / (name or specification.name))
-    with run.locked():
+    with run.locked(), _pool(workers, on_trouble) as pool:
         run.refuse_other_settings(specification)
         if run.status == "done" and run.record["stopping"] == asdict(stopping):
             return run
-        study = Study.prepare(specification)
+        study = Study.prepare(specification, pool)
         search = _Search(run, study, stopping, on_progress or (lambda progress: None))
-        run.begin(specification, stopping, search.facts())
+        run.begin(specification, stopping, search.facts(), workers)
         try:
             with _patient_interrupt() as interrupted:
                 search.replay()
@@ -103,6 +110,12 @@ def fit(
             search.give_up(str(error))
             raise
     return run
+
+
+def _pool(
+    workers: Workers | None, on_trouble: OnTrouble
+) -> AbstractContextManager[RayEvaluator | None]:
+    return RayEvaluator(workers, on_trouble=on_trouble) if workers else nullcontext()
 
 
 @contextmanager

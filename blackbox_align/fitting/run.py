@@ -22,6 +22,8 @@ from .stopping import Stopping
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..evaluators import Workers
+
 FORMAT = 1
 
 
@@ -155,12 +157,22 @@ class Run:
             raise RunError(f"{self.path} is not empty and not a run; name another with --name.")
 
     def begin(
-        self, specification: Specification, stopping: Stopping, facts: Mapping[str, Any]
+        self,
+        specification: Specification,
+        stopping: Stopping,
+        facts: Mapping[str, Any],
+        workers: Workers | None = None,
     ) -> None:
-        """Write ``run.json``; for an existing run, refuse ``facts`` that changed since."""
+        """Write ``run.json``; for an existing run, refuse ``facts`` that changed since.
+
+        ``workers`` is where it runs now, which may be elsewhere each time.
+        """
+        where = asdict(workers) if workers else None
         if self.exists():
             refuse_changes(self.record["facts"], facts, self.path)
-            self.update(status="running", stopping=asdict(stopping), versions=versions())
+            self.update(
+                status="running", stopping=asdict(stopping), workers=where, versions=versions()
+            )
             return
         self._write(
             {
@@ -169,6 +181,7 @@ class Run:
                 "specification": specification.to_dict(),
                 "stopping": asdict(stopping),
                 "facts": dict(facts),
+                "workers": where,
                 "versions": versions(),
                 "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
                 "seconds": 0.0,

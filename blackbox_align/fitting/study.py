@@ -22,6 +22,7 @@ from .specification import COUNTRY_PREAMBLE, Specification
 
 if TYPE_CHECKING:
     from ..evaluators.language_model import LanguageModel
+    from ..evaluators.ray_pool import RayEvaluator
 
 # The generators of a run are children of its seed, one per use: none disturbs another.
 _PROMPT, _OPTIMIZER, _READOUT = range(3)
@@ -39,8 +40,12 @@ class Study:
     evaluator: Evaluator
 
     @classmethod
-    def prepare(cls, specification: Specification) -> Study:
-        """Load everything, the cheap and likely mistakes first, the model last."""
+    def prepare(cls, specification: Specification, pool: RayEvaluator | None = None) -> Study:
+        """Load everything, the cheap and likely mistakes first, the model last.
+
+        The workers of a ``pool`` answer in the place of this process, which then loads the model on
+        the CPU, for its words and for the check of an expert.
+        """
         survey = load_survey(specification.survey)
         target_set = load_targets(specification.targets)
         countries = specification.countries(target_set)
@@ -62,15 +67,31 @@ class Study:
         from ..evaluators.in_process import InProcessEvaluator
         from ..evaluators.language_model import load_model
 
-        model = load_model(
-            specification.model,
-            revision=specification.revision,
-            device=specification.device,
-            dtype=specification.dtype,
-            trust_remote_code=specification.trust_remote_code,
+        settings: dict[str, Any] = {
+            key: getattr(specification, key)
+            for key in ("revision", "device", "dtype", "trust_remote_code")
+        }
+        if pool is None:
+            model = load_model(specification.model, **settings)
+            evaluator = InProcessEvaluator(model, placement=specification.placement)
+            return cls(specification, countries, survey, target_set, model, evaluator)
+        from ..evaluators.worker_model import LoadModel
+
+        pool.connect()
+        if settings["dtype"] == "auto" and pool.gpus:
+            settings["dtype"] = "bfloat16"
+        model = load_model(specification.model, **{**settings, "device": "cpu"})
+        if settings["device"] == "auto" and pool.gpus > 1:
+            settings["device"] = "spread"
+        pool.load(
+            LoadModel(
+                specification.model,
+                placement=specification.placement,
+                expected=model.revision,
+                **settings,
+            )
         )
-        evaluator = InProcessEvaluator(model, placement=specification.placement)
-        return cls(specification, countries, survey, target_set, model, evaluator)
+        return cls(specification, countries, survey, target_set, model, pool)
 
     def like(self, specification: Specification) -> Study:
         """Another specification on the same survey and model."""
