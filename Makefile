@@ -13,7 +13,7 @@ fit: $(VENV)/.installed
 	$(BIN)/bbalign fit --country "$(COUNTRY)"
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" --numprocesses logical --dist loadfile
 
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow
