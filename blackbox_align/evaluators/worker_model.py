@@ -13,8 +13,9 @@ from .language_model import load_model
 class LoadModel:
     """Makes an in-process evaluator; see there for ``placement``.
 
-    The first five are those of :func:`.language_model.load_model`. ``expected`` is the revision that the run has recorded, as a node may hold another model under the
-    same name. A worker has one thread: workers, not threads, share a machine's cores.
+    The first five are those of :func:`.language_model.load_model`. ``expected`` is the revision that
+    the run has recorded, as a node may hold another model under the same name. A worker has one
+    thread: workers, not threads, share a machine's cores.
     """
 
     name: str

@@ -95,7 +95,7 @@ def test_chunks_hold_every_candidate_once_and_none_is_alone(count):
 def test_workers_answer_as_the_model_in_this_process_does(pool_of, survey):
     """The same bits, for many candidates, for one and for none, and for another survey."""
     model = load_model(device="cpu")
-    load = LoadModel("respondent-tiny", None, "cpu", "float32", False, model.revision)
+    load = LoadModel("respondent-tiny", None, "cpu", "float32", False, "first", model.revision)
     pool, complaints = pool_of(2, load)
     here = InProcessEvaluator(model)
     rng = np.random.default_rng(0)
