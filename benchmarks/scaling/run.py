@@ -64,7 +64,7 @@ def compare_workers(survey) -> None:
     rng = np.random.default_rng(0)
     shape = (max(CANDIDATES), 5, model.embedding_width)
     prompts = rng.normal(0, model.embedding_std(), shape).astype(np.float32)
-    load = LoadModel(model.name, None, "cpu", "float32", False, model.revision)
+    load = LoadModel(model.name, None, "cpu", "float32", False, "first", model.revision)
     seconds = {}
     here = InProcessEvaluator(model)
     for count in CANDIDATES:

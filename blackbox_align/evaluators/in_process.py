@@ -10,6 +10,7 @@ are computed, and only where a question ends.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -73,7 +74,11 @@ class InProcessEvaluator:
         answers: list[np.ndarray] = []
         done = 0
         while done < len(prompts):
-            batch = prompts[done : done + self.candidates_per_pass(prompts.shape[1], survey)]
+            # In equal passes: one candidate left over would round differently, as a matrix of one
+            # row takes another path, and workers that cut elsewhere would not give the same bits.
+            left = len(prompts) - done
+            passes = math.ceil(left / self.candidates_per_pass(prompts.shape[1], survey))
+            batch = prompts[done : done + math.ceil(left / passes)]
             try:
                 answers.append(self._answer_batch(batch, plan))
             except (RuntimeError, MemoryError) as error:

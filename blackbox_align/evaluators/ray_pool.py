@@ -156,15 +156,17 @@ class RayEvaluator:
 
     def _hand_out(self, job: _Job, survey: Any) -> None:
         ready = [worker for worker in self._team if worker.ready]
+        paced = job.key in self._slowest  # until then a hanging worker is waited for the longest
         for stored in (0, 1):
             for worker in ready:
-                # The last chunks wait for the worker that is free first.
+                # Calls get shorter towards the end, and the last chunks wait for whoever is free
+                # first, so that no worker idles while another has work in store.
                 if len(job.waiting) <= stored * len(ready):
                     return
                 if len(worker.calls) == stored:
                     if not worker.calls:
                         worker.since = time.monotonic()
-                    group = job.take_out(len(ready))
+                    group = job.take_out(len(job.waiting) // (4 * len(ready)) if paced else 1)
                     batches = [job.prompts[chunk.rows] for chunk in group]
                     worker.calls[worker.actor.answer.remote(batches, survey)] = group
 
@@ -377,13 +379,13 @@ class _Job:
     def open(self) -> bool:
         return self.left > 0
 
-    def take_out(self, workers: int) -> list[_Chunk]:
-        """The chunks of the next call: fewer towards the end, so that no worker has to wait long.
+    def take_out(self, several: int) -> list[_Chunk]:
+        """Up to ``several`` chunks for a call, 8 at most.
 
         One that failed goes alone: should it be the culprit, it drags no others along.
         """
         group = [self.waiting.popleft()]
-        several = min(len(self.waiting) // (4 * workers), 8)
+        several = min(several, len(self.waiting) + 1, 8)
         while len(group) < several and not group[0].causes and not self.waiting[0].causes:
             group.append(self.waiting.popleft())
         return group

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,7 @@ def fit(
     specification = Specification(country, **settings)
     stopping = Stopping(budget, target_loss, patience, seconds)
     run = Run(Path(runs) / (name or specification.name))
-    with run.locked(), _pool(workers, on_trouble) as pool:
+    with run.locked(), _pool(workers, specification.device, on_trouble) as pool:
         run.refuse_other_settings(specification)
         if run.status == "done" and run.record["stopping"] == asdict(stopping):
             return run
@@ -113,9 +113,13 @@ def fit(
 
 
 def _pool(
-    workers: Workers | None, on_trouble: OnTrouble
+    workers: Workers | None, device: str, on_trouble: OnTrouble
 ) -> AbstractContextManager[RayEvaluator | None]:
-    return RayEvaluator(workers, on_trouble=on_trouble) if workers else nullcontext()
+    if workers is None:
+        return nullcontext()
+    if device == "cpu" and workers.gpus is None:
+        workers = replace(workers, gpus=0.0)  # none is kept from others for nothing
+    return RayEvaluator(workers, on_trouble=on_trouble)
 
 
 @contextmanager

@@ -95,7 +95,7 @@ def test_chunks_hold_every_candidate_once_and_none_is_alone(count):
 def test_workers_answer_as_the_model_in_this_process_does(pool_of, survey):
     """The same bits, for many candidates, for one and for none, and for another survey."""
     model = load_model(device="cpu")
-    load = LoadModel("respondent-tiny", None, "cpu", "float32", False, model.revision)
+    load = LoadModel("respondent-tiny", None, "cpu", "float32", False, "first", model.revision)
     pool, complaints = pool_of(2, load)
     here = InProcessEvaluator(model)
     rng = np.random.default_rng(0)
@@ -184,6 +184,7 @@ def wait_for(condition, seconds=60.0):
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_nodes_may_join_and_leave_in_the_middle_of_a_call(pool_of, survey, tmp_path, cluster):
     """With as many workers as there is room, a new node gets one; when it goes, nothing is lost."""
     pool, complaints = pool_of(None, Simulated(tmp_path, seconds=0.1))
@@ -200,6 +201,20 @@ def test_nodes_may_join_and_leave_in_the_middle_of_a_call(pool_of, survey, tmp_p
     remover.join()
     np.testing.assert_array_equal(pool.answer(rows, survey), answer(rows, survey))
     assert [c for c in complaints if "was lost" in c], complaints
+
+
+@pytest.mark.slow
+def test_workers_share_a_gpu_where_half_of_one_is_enough(cluster, survey, tmp_path):
+    """As many workers as there are halves of GPUs, however many CPUs stand idle."""
+    node = cluster.add_node(num_cpus=3, num_gpus=1)  # Ray takes our word for it
+    with RayEvaluator(Workers(gpus=0.5)) as pool:
+        pool.load(Simulated(tmp_path, seconds=0.1))
+        rows = prompts(32)
+        wait_for(lambda: pool.answer(rows, survey) is not None and pool.ready == 2)
+        time.sleep(6)  # longer than between two looks for more room
+        pool.answer(rows, survey)
+        assert len(workers_seen(tmp_path)) == pool.ready == 2
+    cluster.remove_node(node)
 
 
 def workers_seen(folder):

@@ -143,7 +143,7 @@ def test_a_ray_of_our_own_leaves_no_process_behind(
     process.send_signal(end)
     process.communicate(timeout=60)
     assert process.returncode == (130 if end == signal.SIGINT else -signal.SIGKILL)
-    _, left = psutil.wait_procs(children, timeout=90)  # its agents look for it now and then
+    _, left = psutil.wait_procs(children, timeout=180)  # Ray's agents look for it now and then
     assert not left
     assert bbalign(*FIT).returncode == 0
     assert_same(journal.parent, undisturbed)
@@ -159,7 +159,7 @@ def test_results_alone_go_to_stdout(start_bbalign, tmp_path):
     result, errors = process.communicate(timeout=120)
     assert process.returncode == 0
     assert json.loads(result)["evaluations"] == 36
-    assert "was lost: its process died" in errors
+    assert "its process died" in errors
 
 
 def test_what_is_wrong_with_the_workers_is_said_before_anything_starts(bbalign):
