@@ -30,7 +30,9 @@ def main() -> None:
             if done + BATCH in (FEW, MANY):
                 resident.append(psutil.Process().memory_info().rss / 1e6)
         few, many = resident
-        print(f"| in process, prompt {placement} | {few:.0f} MB | {many:.0f} MB | {many / few - 1:+.1%} |")
+        print(
+            f"| in process, prompt {placement} | {few:.0f} MB | {many:.0f} MB | {many / few - 1:+.1%} |"
+        )
 
 
 if __name__ == "__main__":

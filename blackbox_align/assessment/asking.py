@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice, permutations
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,25 +18,10 @@ from ..errors import ModelError, SpecificationError
 from ..evaluators import Evaluator
 from ..surveys.survey import Item, Scale, Survey
 
-if TYPE_CHECKING:
-    from ..evaluators.language_model import LanguageModel
-
 ORDERS = ("1", "cyclic", "all")
 _MOST_PERMUTED = 5  # options; one more would be 720 orders
 # Probabilities are averaged as multiples of this, so that the sum is exact and no order comes first.
 _GRAIN = 2.0**-40
-
-
-@dataclass(frozen=True)
-class ModelEvaluator:
-    """A model that is asked once per survey: nothing of a batch stays in memory after it."""
-
-    model: LanguageModel
-
-    def answer(self, soft_prompts: np.ndarray, survey: Survey) -> np.ndarray:
-        from ..evaluators.in_process import InProcessEvaluator
-
-        return InProcessEvaluator(self.model).answer(soft_prompts, survey)
 
 
 def option_orders(options: int, orders: str) -> list[tuple[int, ...]]:

@@ -25,7 +25,7 @@ from ..errors import ExpertError, SpecificationError, nearest_names
 from ..fitting.specification import COUNTRY_PREAMBLE
 
 if TYPE_CHECKING:
-    from ..evaluators.language_model import LanguageModel
+    from ..evaluators.language_model import Checkpoint
 
 PRESETS = {
     "none": "",
@@ -55,22 +55,21 @@ class Condition:
         """The text in front of the questions about a country."""
         return self.text.replace("{country}", country.name) if country else self.text
 
-    def soft_prompt(self, country: Country | None, model: LanguageModel | None) -> np.ndarray:
-        """(tokens, D) float32, no tokens without an expert.
+    def soft_prompt(self, country: Country | None, model: Checkpoint | None) -> np.ndarray:
+        """(tokens, D) float32; (0, 1) without an expert, whatever the width D of a token is.
 
         Raises
         ------
         ExpertError
             The folder is no expert, or was fitted on another model.
         """
-        width = 1 if model is None else model.embedding_width
         if not self.expert:
-            return np.zeros((0, width), np.float32)
+            return np.zeros((0, 1), np.float32)
         path = self.expert.replace("{code}", country.code) if country else self.expert
         return _fitted_prompt(Path(path), model)
 
 
-def _fitted_prompt(folder: Path, model: LanguageModel | None) -> np.ndarray:
+def _fitted_prompt(folder: Path, model: Checkpoint | None) -> np.ndarray:
     from ..experts import read_expert
 
     inner = folder / "expert"
@@ -78,7 +77,7 @@ def _fitted_prompt(folder: Path, model: LanguageModel | None) -> np.ndarray:
     prompt = expert.soft_prompt()
     if model is not None:
         fitted_on = expert.metadata.get("facts", {}).get("model_revision")
-        if prompt.shape[1] != model.embedding_width or fitted_on not in (None, model.revision):
+        if fitted_on != model.revision:
             raise ExpertError(
                 f"{folder} was fitted on {expert.metadata.get('model', 'another model')!r} in a "
                 f"revision ({str(fitted_on)[:12]}) that is not that of {model.name!r} "

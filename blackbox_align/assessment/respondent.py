@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..countries import Country, countries
-from ..errors import ModelError
 from ..evaluators import Evaluator
 from ..surveys.survey import Item, Survey
 from .asking import ask
 from .conditions import Condition
+from .model_evaluator import ModelEvaluator
 
 if TYPE_CHECKING:
-    from ..evaluators.language_model import LanguageModel
+    from ..evaluators.language_model import Checkpoint
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Respondent:
     """An evaluator with how it is asked; ``model`` is None for one that is no language model."""
 
     evaluator: Evaluator
-    model: LanguageModel | None
+    model: Checkpoint | None
     orders: str
     batch: int
     on_batch: Callable[[int], None] | None = None
@@ -44,20 +44,17 @@ class Respondent:
 
     def unaskable(self, survey: Survey) -> set[str]:
         """The items whose labels are not single tokens of the model, so that it cannot answer them."""
-        if self.model is None:
+        if not isinstance(self.evaluator, ModelEvaluator):
             return set()
-        from ..evaluators.questions import tokenize_survey
-
         by_labels: dict[tuple[str, ...], list[Item]] = {}
         for item in survey.items:
             by_labels.setdefault(item.scale.labels, []).append(item)
-        refused: set[str] = set()
-        for items in by_labels.values():
-            try:  # whether a label is one token is the same after every question
-                tokenize_survey(replace(survey, items=(items[0],)), self.model.tokenizer)
-            except ModelError:
-                refused |= {item.id for item in items}
-        return refused
+        return {
+            item.id
+            for items in by_labels.values()  # whether a label is one token is alike after every question
+            if not self.evaluator.can_answer(survey, items[0])
+            for item in items
+        }
 
     def answers_by_country(
         self, survey: Survey, condition: Condition, items: Sequence[int], codes: Sequence[str]

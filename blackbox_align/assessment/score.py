@@ -15,10 +15,12 @@ from ..surveys.opinion_files import load_opinions, opinion_names
 from ..surveys.opinion_yaml import is_opinion_yaml
 from ..surveys.opinions import OpinionSurvey
 from ..yaml_lines import read_yaml
-from .asking import ORDERS, ModelEvaluator
+from .answer_cache import AnswerCache
+from .asking import ORDERS
 from .conditions import Condition, parse_condition
 from .index_scores import score_indices
 from .knowledge_scores import score_knowledge
+from .model_evaluator import ModelEvaluator
 from .opinion_scores import score_opinions
 from .published import published_note
 from .respondent import Respondent
@@ -81,6 +83,7 @@ def score(
     targets: str | None = None,
     constants: str = "anchor",
     batch: int = 64,
+    cache: bool = True,
     resamples: int = 1000,
     seed: int = 0,
     evaluator: Evaluator | None = None,
@@ -103,6 +106,7 @@ def score(
         and ``1`` for a survey with indices, as in a fit
     targets, constants : for a survey with indices, as in :func:`..fitting.fit`
     batch : questions that are asked together
+    cache : whether answers are kept on disk and looked up there, see :mod:`.answer_cache`
     resamples, seed : of the bootstrap intervals
     evaluator : asked in the place of a model
     on_batch : called with the number of questions after every batch
@@ -145,21 +149,22 @@ def score(
         known = ", ".join(repr(name) for name in ORDERS)
         raise SpecificationError(f"The orders must be one of {known}; not {orders!r}.")
 
-    respondent, disclaimer = None, ""
+    respondent, answers, disclaimer = None, None, ""
     if evaluator is not None:
         respondent = Respondent(evaluator, None, orders, batch, on_batch)
     elif parsed:
-        from ..evaluators.language_model import load_model
+        from ..evaluators.language_model import find_model
 
-        loaded = load_model(
+        found = find_model(
             model,
             revision=revision,
             device=device,
             dtype=dtype,
             trust_remote_code=trust_remote_code,
         )
-        disclaimer = loaded.disclaimer
-        respondent = Respondent(ModelEvaluator(loaded), loaded, orders, batch, on_batch)
+        disclaimer = found.disclaimer
+        answers = AnswerCache() if cache else None
+        respondent = Respondent(ModelEvaluator(found, answers), found, orders, batch, on_batch)
 
     if isinstance(instrument, Survey):
         assert chosen is not None
@@ -191,6 +196,9 @@ def score(
         table = score_knowledge(
             instrument, parsed, respondent, countries=chosen, resamples=resamples, seed=seed
         )
+    if answers and answers.trouble:
+        trouble = f"Answers could not be kept in {answers.path}: {answers.trouble}."
+        table = replace(table, notes=(*table.notes, trouble))
     if disclaimer:
         table = replace(table, notes=(*table.notes, disclaimer))
     return table

@@ -74,6 +74,14 @@ def score_command(
     batch: Annotated[
         int, typer.Option(help="Questions that are asked together.", rich_help_panel=MODEL_PANEL)
     ] = 64,
+    no_cache: Annotated[
+        bool,
+        typer.Option(
+            "--no-cache",
+            help="Ask everything anew; see `bbalign cache`.",
+            rich_help_panel=MODEL_PANEL,
+        ),
+    ] = False,
     samples: Annotated[
         str, typer.Option(help="national, non-national or all.", rich_help_panel=_DATA)
     ] = "national",
@@ -130,6 +138,7 @@ def score_command(
             targets=targets,
             constants=constants,
             batch=batch,
+            cache=not no_cache,
             resamples=resamples,
             seed=seed,
             on_batch=on_batch,

@@ -68,15 +68,50 @@ class LanguageModel:
         return float(np.sqrt(squares / count - (total / count) ** 2))
 
 
-def load_model(
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model before its weights are read: enough to know which answers are its own.
+
+    ``source``, ``revision`` and ``disclaimer`` are those of :class:`LanguageModel`; device and dtype
+    are settled; ``offline`` is a hub model of which only what was downloaded before can be had.
+    """
+
+    name: str
+    source: str
+    revision: str
+    device: torch.device
+    device_map: str | dict[str, torch.device] | None
+    dtype: torch.dtype
+    trust_remote_code: bool
+    offline: bool
+    disclaimer: str
+
+    def load(self) -> LanguageModel:
+        """The model itself; :class:`ModelError` where it cannot be loaded."""
+        model, tokenizer = _from_pretrained(self)
+        model.requires_grad_(False).eval()
+        return LanguageModel(
+            self.name, self.source, self.revision, model, tokenizer, self.disclaimer
+        )
+
+
+def load_model(name: str = DEFAULT_MODEL, **settings: Any) -> LanguageModel:
+    """Load a frozen causal model; the settings and errors are those of :func:`find_model`.
+
+    Raises :class:`ModelError` as well where it cannot be loaded; the message says what to do.
+    """
+    return find_model(name, **settings).load()
+
+
+def find_model(
     name: str = DEFAULT_MODEL,
     *,
     revision: str | None = None,
     device: str = "auto",
     dtype: str = "auto",
     trust_remote_code: bool = False,
-) -> LanguageModel:
-    """Load a frozen causal model.
+) -> Checkpoint:
+    """Find a frozen causal model without loading it.
 
     Parameters
     ----------
@@ -88,20 +123,31 @@ def load_model(
     Raises
     ------
     ModelError
-        It is no model, cannot be reached, or cannot be loaded; the message says what to do.
+        There is no such folder, or it holds no model.
+    SpecificationError
+        There is no such device or dtype.
     """
     source = _source(name)
     where = _device(device)
     # On a CPU it is loaded as it is; else every weight goes straight to where it belongs.
     places = "auto" if device == _SPREAD else None if where.type == "cpu" else {"": where}
     precision = _dtype(dtype, where)
-    model, tokenizer = _from_pretrained(
-        name, source, revision, places, precision, trust_remote_code
-    )
-    model.requires_grad_(False).eval()
     folder = Path(source)
-    found = folder_sha256(folder) if folder.is_dir() else str(model.config._commit_hash or revision)
-    return LanguageModel(name, source, found, model, tokenizer, _disclaimer(folder))
+    if folder.is_dir():
+        found, reached = folder_sha256(folder), True
+    else:
+        found, reached = _on_hub(source, revision)
+    return Checkpoint(
+        name,
+        source,
+        found,
+        where,
+        places,
+        precision,
+        trust_remote_code,
+        offline=not reached,
+        disclaimer=_disclaimer(folder),
+    )
 
 
 def _source(name: str) -> str:
@@ -155,28 +201,23 @@ def _dtype(dtype: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
 
-def _from_pretrained(
-    name: str,
-    source: str,
-    revision: str | None,
-    device_map: str | dict[str, torch.device] | None,
-    dtype: torch.dtype,
-    trust_remote_code: bool,
-) -> tuple[Any, Any]:
+def _from_pretrained(checkpoint: Checkpoint) -> tuple[Any, Any]:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    options: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
-    options["local_files_only"] = not Path(source).is_dir() and not _hub_answers(source, revision)
+    name, source = checkpoint.name, checkpoint.source
+    options: dict[str, Any] = {"trust_remote_code": checkpoint.trust_remote_code}
+    if not Path(source).is_dir():
+        options |= {"revision": checkpoint.revision, "local_files_only": checkpoint.offline}
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
         model, found = AutoModelForCausalLM.from_pretrained(
             source,
-            dtype=dtype,
-            device_map=device_map,
+            dtype=checkpoint.dtype,
+            device_map=checkpoint.device_map,
             output_loading_info=True,
             **options,
         )
@@ -191,18 +232,28 @@ def _from_pretrained(
     return model, tokenizer
 
 
-def _hub_answers(name: str, revision: str | None) -> bool:
-    """Ask the hub once; transformers would try again for a minute where there is no network."""
-    from huggingface_hub import HfApi
+def _on_hub(name: str, revision: str | None) -> tuple[str, bool]:
+    """The commit that a hub model's branch stands at, and whether the hub could be reached for it.
+
+    It is asked once: transformers would try again for a minute where there is no network. Then the
+    commit is that of what was downloaded before.
+    """
+    from huggingface_hub import HfApi, try_to_load_from_cache
     from huggingface_hub.errors import HfHubHTTPError
 
+    asked = revision or "main"
+    reached = True
     try:
-        HfApi().model_info(name, revision=revision, timeout=10)
+        return HfApi().model_info(name, revision=asked, timeout=10).sha or asked, reached
     except HfHubHTTPError:
-        return True  # it answered: what it has against the name is told when the model is loaded
-    except Exception:  # no network, or offline by choice: what was downloaded before is used
-        return False
-    return True
+        pass  # it answered: what it has against the name is told when the model is loaded
+    except Exception:  # no network, or offline by choice
+        reached = False
+    try:
+        downloaded = try_to_load_from_cache(name, "config.json", revision=asked)
+    except ValueError:  # no name that the hub could know
+        downloaded = None
+    return Path(downloaded).parent.name if isinstance(downloaded, str) else asked, reached
 
 
 def _why_not_loaded(name: str, error: Exception) -> str:

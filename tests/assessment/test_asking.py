@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from blackbox_align.assessment.asking import (
-    ModelEvaluator,
     ask,
     count_questions,
     describe_orders,
     option_orders,
 )
+from blackbox_align.assessment.model_evaluator import ModelEvaluator
 from blackbox_align.errors import ModelError, SpecificationError
 from blackbox_align.evaluators import FunctionEvaluator
-from blackbox_align.evaluators.language_model import load_model
+from blackbox_align.evaluators.language_model import find_model
 from blackbox_align.surveys import Item, Scale, Survey
 from tests.small_models import save_small_model
 
@@ -147,11 +147,16 @@ def test_an_answer_that_is_no_number_is_an_error():
 @pytest.mark.parametrize("architecture", ["llama", "llama-chat", "gpt2"])
 def test_a_real_model_answers_alike_in_any_batch(architecture, tmp_path):
     """The batch changes a model's answers by float noise only, with a soft prompt and a preamble."""
-    model = load_model(str(save_small_model(architecture, tmp_path)), device="cpu")
+    evaluator = ModelEvaluator(
+        find_model(str(save_small_model(architecture, tmp_path)), device="cpu")
+    )
     items = (item(f"i{n}", *OPTIONS[: 2 + n % 3], text=f"Which, {'x ' * n}?") for n in range(7))
     survey = replace(survey_of(*items), preamble="You live in Kenya.")
-    prompt = np.random.default_rng(0).normal(size=(3, model.embedding_width)).astype(np.float32)
-    evaluator = ModelEvaluator(model)
+    prompt = (
+        np.random.default_rng(0)
+        .normal(size=(3, evaluator.model.embedding_width))
+        .astype(np.float32)
+    )
     whole = ask(evaluator, survey, prompt, batch=1000)
     for batch in (1, 3):
         np.testing.assert_allclose(ask(evaluator, survey, prompt, batch=batch), whole, atol=2e-6)

@@ -157,7 +157,7 @@ def test_a_real_model_gives_the_same_scores_in_any_batch(survey_file, tmp_path):
     model = save_small_model("llama", tmp_path / "model")
     tables = [
         score(survey_file, conditions=["none", "icl"], model=str(model), device="cpu",
-              labels="digits", batch=batch, resamples=20)
+              labels="digits", batch=batch, cache=False, resamples=20)
         for batch in (2, 500)
     ]  # fmt: skip
     one, other = ([s.value for s in table.scores] for table in tables)
@@ -299,7 +299,7 @@ def test_a_mistake_is_told_before_a_model_is_loaded(
     def never(*arguments, **more):
         raise AssertionError("a model was loaded")
 
-    monkeypatch.setattr("blackbox_align.evaluators.language_model.load_model", never)
+    monkeypatch.setattr("blackbox_align.evaluators.language_model.find_model", never)
     with pytest.raises(error, match=sentence):
         score(survey_file if instrument == "FILE" else instrument, **settings)
 

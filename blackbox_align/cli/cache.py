@@ -1,0 +1,33 @@
+"""``bbalign cache``: the answers that `bbalign score` has kept."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .options import AsJson
+from .output import print_json, stdout
+
+
+def cache_command(
+    clear: Annotated[bool, typer.Option("--clear", help="Forget all answers.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show where answers are kept and how much room they take, or empty that place."""
+    from ..assessment.answer_cache import AnswerCache
+
+    cache = AnswerCache()
+    if clear:
+        cache.clear()
+    answers, size = cache.size()
+    if as_json:
+        print_json(
+            {"path": str(cache.path), "answers": answers, "bytes": size, "limit": cache.limit}
+        )
+        return
+    stdout().print(
+        f"{answers:,} answers in {size / 1e6:.1f} MB of at most {cache.limit / 1e6:.0f}: {cache.path}",
+        markup=False,
+        soft_wrap=True,
+    )
