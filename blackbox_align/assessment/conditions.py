@@ -18,14 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ..countries import Country
 from ..errors import ExpertError, SpecificationError, nearest_names
 from ..fitting.specification import COUNTRY_PREAMBLE
 
 if TYPE_CHECKING:
     from ..evaluators.language_model import Checkpoint
+    from ..experts import Expert
 
 PRESETS = {
     "none": "",
@@ -55,8 +54,8 @@ class Condition:
         """The text in front of the questions about a country."""
         return self.text.replace("{country}", country.name) if country else self.text
 
-    def soft_prompt(self, country: Country | None, model: Checkpoint | None) -> np.ndarray:
-        """(tokens, D) float32; (0, 1) without an expert, whatever the width D of a token is.
+    def fitted(self, country: Country | None, model: Checkpoint | None) -> Expert | None:
+        """The expert of the condition, if it has one.
 
         Raises
         ------
@@ -64,27 +63,21 @@ class Condition:
             The folder is no expert, or was fitted on another model.
         """
         if not self.expert:
-            return np.zeros((0, 1), np.float32)
-        path = self.expert.replace("{code}", country.code) if country else self.expert
-        return _fitted_prompt(Path(path), model)
+            return None
+        from ..experts import read_expert
 
-
-def _fitted_prompt(folder: Path, model: Checkpoint | None) -> np.ndarray:
-    from ..experts import read_expert
-
-    inner = folder / "expert"
-    expert = read_expert(inner if (inner / "expert.json").is_file() else folder)
-    prompt = expert.soft_prompt()
-    if model is not None:
+        folder = Path(self.expert.replace("{code}", country.code) if country else self.expert)
+        inner = folder / "expert"
+        expert = read_expert(inner if (inner / "expert.json").is_file() else folder)
         fitted_on = expert.metadata.get("facts", {}).get("model_revision")
-        if fitted_on != model.revision:
+        if model is not None and fitted_on != model.revision:
             raise ExpertError(
                 f"{folder} was fitted on {expert.metadata.get('model', 'another model')!r} in a "
                 f"revision ({str(fitted_on)[:12]}) that is not that of {model.name!r} "
                 f"({model.revision[:12]}): a soft prompt means nothing to another model. Name its "
                 "model with --model."
             )
-    return prompt
+        return expert
 
 
 def parse_condition(text: str) -> Condition:

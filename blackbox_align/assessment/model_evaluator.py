@@ -18,23 +18,21 @@ from ..surveys.survey import Item, Survey
 from .answer_cache import AnswerCache
 
 if TYPE_CHECKING:
-    from ..evaluators.language_model import Checkpoint, LanguageModel
+    from ..evaluators.language_model import Checkpoint
 
 
 @dataclass(frozen=True)
 class ModelEvaluator:
     """An evaluator (see :class:`..evaluators.Evaluator`) that keeps its answers in a cache, if it has one.
 
-    The model is loaded at the first question that the cache does not know. Nothing of a survey stays
+    The soft prompt stands at ``placement``, one of :data:`..evaluators.base.PLACEMENTS`. The model is
+    loaded at the first question that the cache does not know. Nothing of a survey stays
     in memory after it was answered.
     """
 
     checkpoint: Checkpoint
     cache: AnswerCache | None = None
-
-    @cached_property
-    def model(self) -> LanguageModel:
-        return self.checkpoint.load()
+    placement: str = "first"
 
     def answer(self, soft_prompts: np.ndarray, survey: Survey) -> np.ndarray:
         return np.stack([self._answer_from_cache(prompt, survey) for prompt in soft_prompts])
@@ -46,7 +44,7 @@ class ModelEvaluator:
         if key not in known:
             try:
                 part = replace(survey, items=(item,), indices=())
-                questions.tokenize_survey(part, self.model.tokenizer)
+                questions.tokenize_survey(part, self.checkpoint.model.tokenizer)
                 known[key] = np.ones(1, np.float32)
             except ModelError:
                 known[key] = np.zeros(1, np.float32)
@@ -57,7 +55,7 @@ class ModelEvaluator:
     def _answer_from_cache(self, soft_prompt: np.ndarray, survey: Survey) -> np.ndarray:
         """(items, width) float32."""
         prompt = np.ascontiguousarray(soft_prompt, np.float32)
-        before = f"{len(prompt)} tokens".encode() + prompt.tobytes()
+        before = f"{len(prompt)} tokens {self.placement}\n".encode() + prompt.tobytes()
         keys = [self._key(before, survey, item) for item in survey.items]
         known = self.cache.get(keys) if self.cache else {}
         asked = {
@@ -81,9 +79,11 @@ class ModelEvaluator:
     def _answer(self, soft_prompt: np.ndarray, survey: Survey) -> np.ndarray:
         from ..evaluators.in_process import InProcessEvaluator
 
+        model = self.checkpoint.model
         if not len(soft_prompt):  # un-prompted, whatever the width
-            soft_prompt = np.zeros((0, self.model.embedding_width), np.float32)
-        return InProcessEvaluator(self.model).answer(soft_prompt[None], survey)[0]
+            soft_prompt = np.zeros((0, model.embedding_width), np.float32)
+        evaluator = InProcessEvaluator(model, placement=self.placement)
+        return evaluator.answer(soft_prompt[None], survey)[0]
 
     def _key(self, before: bytes, survey: Survey, item: Item) -> bytes:
         """A hash of everything that an answer follows from; ``before`` is what stands before it."""

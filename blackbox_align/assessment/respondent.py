@@ -33,10 +33,14 @@ class Respondent:
         self, survey: Survey, condition: Condition, country: Country | None = None
     ) -> np.ndarray:
         """(items, survey.width) float64: the answers under a condition, averaged over orders."""
+        expert = condition.fitted(country, self.model)
+        evaluator = self.evaluator
+        if expert and isinstance(evaluator, ModelEvaluator):
+            evaluator = replace(evaluator, placement=expert.placement)
         return ask(
-            self.evaluator,
+            evaluator,
             survey.with_preamble(condition.preamble(country)),
-            condition.soft_prompt(country, self.model),
+            expert.soft_prompt() if expert else np.zeros((0, 1), np.float32),
             orders=self.orders,
             batch=self.batch,
             on_batch=self.on_batch,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +87,9 @@ class Checkpoint:
     offline: bool
     disclaimer: str
 
-    def load(self) -> LanguageModel:
-        """The model itself; :class:`ModelError` where it cannot be loaded."""
+    @cached_property
+    def model(self) -> LanguageModel:
+        """The model itself, loaded when first asked for; :class:`ModelError` where it cannot be."""
         model, tokenizer = _from_pretrained(self)
         model.requires_grad_(False).eval()
         return LanguageModel(
@@ -100,7 +102,7 @@ def load_model(name: str = DEFAULT_MODEL, **settings: Any) -> LanguageModel:
 
     Raises :class:`ModelError` as well where it cannot be loaded; the message says what to do.
     """
-    return find_model(name, **settings).load()
+    return find_model(name, **settings).model
 
 
 def find_model(

@@ -154,7 +154,7 @@ def test_a_real_model_answers_alike_in_any_batch(architecture, tmp_path):
     survey = replace(survey_of(*items), preamble="You live in Kenya.")
     prompt = (
         np.random.default_rng(0)
-        .normal(size=(3, evaluator.model.embedding_width))
+        .normal(size=(3, evaluator.checkpoint.model.embedding_width))
         .astype(np.float32)
     )
     whole = ask(evaluator, survey, prompt, batch=1000)

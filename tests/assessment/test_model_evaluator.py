@@ -11,8 +11,10 @@ import torch
 from blackbox_align.assessment import score
 from blackbox_align.assessment.answer_cache import AnswerCache
 from blackbox_align.assessment.model_evaluator import ModelEvaluator
+from blackbox_align.evaluators import language_model
 from blackbox_align.evaluators.in_process import InProcessEvaluator
-from blackbox_align.evaluators.language_model import Checkpoint, find_model
+from blackbox_align.evaluators.language_model import find_model
+from blackbox_align.fitting import fit
 from blackbox_align.surveys import load_survey
 from tests.small_models import save_small_model
 
@@ -35,13 +37,13 @@ def opinions(tmp_path):
 def loads(monkeypatch):
     """Every load of a model, by name."""
     loaded = []
-    load = Checkpoint.load
+    load = language_model._from_pretrained
 
-    def counted(self):
-        loaded.append(self.name)
-        return load(self)
+    def counted(checkpoint):
+        loaded.append(checkpoint.name)
+        return load(checkpoint)
 
-    monkeypatch.setattr(Checkpoint, "load", counted)
+    monkeypatch.setattr(language_model, "_from_pretrained", counted)
     return loaded
 
 
@@ -89,9 +91,9 @@ def test_answers_are_those_of_the_evaluator_whatever_is_known(tmp_path):
     found = find_model(device="cpu")
     survey, cache = load_survey("vsm2013"), AnswerCache(tmp_path / "answers.sqlite")
     evaluator = ModelEvaluator(found, cache)
-    prompts = np.random.default_rng(0).normal(size=(2, 3, evaluator.model.embedding_width))
+    prompts = np.random.default_rng(0).normal(size=(2, 3, found.model.embedding_width))
     prompts = prompts.astype(np.float32)
-    expected = InProcessEvaluator(evaluator.model).answer(prompts, survey)
+    expected = InProcessEvaluator(found.model).answer(prompts, survey)
     half = replace(survey, items=survey.items[::2], indices=())
     evaluator.answer(prompts, half)
     for _ in range(2):
@@ -104,8 +106,9 @@ def test_answers_are_those_of_the_evaluator_whatever_is_known(tmp_path):
 def test_answers_that_are_no_numbers_are_not_kept(tmp_path):
     """A broken model is asked again next time, when it may have been mended."""
     cache = AnswerCache(tmp_path / "answers.sqlite")
-    evaluator = ModelEvaluator(find_model(device="cpu"), cache)
-    broken = np.full((1, 2, evaluator.model.embedding_width), np.nan, np.float32)
+    found = find_model(device="cpu")
+    evaluator = ModelEvaluator(found, cache)
+    broken = np.full((1, 2, found.model.embedding_width), np.nan, np.float32)
     assert np.isnan(evaluator.answer(broken, load_survey("vsm2013"))).all()
     assert cache.size()[0] == 0
 
@@ -126,9 +129,17 @@ def test_a_checkpoint_knows_its_revision_without_loading(loads):
     """Revision, dtype and device are settled before a weight is read, and are those of the model."""
     found = find_model(device="cpu", dtype="bfloat16")
     assert loads == [] and found.dtype == torch.bfloat16
-    model = found.load()
+    model = found.model
     assert (model.revision, model.dtype, model.device.type) == (
         found.revision,
         found.dtype,
         found.device.type,
     )
+
+
+def test_an_expert_that_stands_last_is_asked_there(opinions, tmp_path):
+    """A prompt fitted for the place before the answer is put there, with answers of its own."""
+    fitted = {"country": "KEN", "device": "cpu", "optimizer": "random", "budget": 4, "tokens": 2}
+    run = fit(**fitted, runs=tmp_path, name="last", placement="last")
+    table = score("vsm2013", country="KEN", conditions=[f"expert:{run.path}"], device="cpu")
+    assert table.value(f"expert:{run.path}") == pytest.approx(run.result["loss"], abs=1e-3)
