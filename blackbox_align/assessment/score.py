@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..countries import find_country, load_targets
 from ..errors import SpecificationError, UnknownNameError
+from ..hub import SCHEME, fetch_data_file
 from ..surveys import Survey, load_survey, survey_names
 from ..surveys.knowledge import KnowledgeTest, is_knowledge_test, load_knowledge
 from ..surveys.opinion_files import load_opinions, opinion_names
@@ -46,12 +47,20 @@ def load_instrument(
     """A survey or an opinion survey by name or YAML file, or one of opinions or knowledge in any
     other form.
 
+    A file may lie on the Hugging Face hub: ``hf://datasets/OWNER/NAME/FILE``.
+
     Raises
     ------
     UnknownNameError, DataFileError
-        There is none of that name, or the file has a mistake.
+        There is none of that name, or the file has a mistake or cannot be fetched.
     """
     text = str(name_or_file)
+    if text.startswith(SCHEME):
+        file, address = fetch_data_file(text)
+        fetched = load_instrument(file, missing=missing, labels=labels)
+        if isinstance(fetched, Survey):
+            return replace(fetched, source=address)
+        return replace(fetched, survey=replace(fetched.survey, source=address))
     if text.endswith((".yaml", ".yml")):
         if not is_opinion_yaml(read_yaml(Path(text))):
             return load_survey(text)
@@ -196,6 +205,9 @@ def score(
         table = score_knowledge(
             instrument, parsed, respondent, countries=chosen, resamples=resamples, seed=seed
         )
+    source = instrument.source if isinstance(instrument, Survey) else instrument.survey.source
+    if source.startswith(SCHEME):
+        table = replace(table, notes=(*table.notes, f"Data: {source}."))
     if answers and answers.trouble:
         trouble = f"Answers could not be kept in {answers.path}: {answers.trouble}."
         table = replace(table, notes=(*table.notes, trouble))

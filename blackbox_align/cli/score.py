@@ -30,7 +30,8 @@ def score_command(
     instrument: Annotated[
         str,
         typer.Argument(
-            help="A survey's name, or a file: opinions, CulturalBench, or a survey in YAML.",
+            help="A survey's name, or a file: opinions, CulturalBench, or a survey in YAML; "
+            "hf://datasets/OWNER/NAME/FILE for one on the hub.",
             show_default=False,
         ),
     ],

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from ..errors import ModelError, SpecificationError, UnknownNameError
+from ..hub import commit_on_hub
 from ..models import packaged_models
 from ..yaml_lines import YamlDocument
 
@@ -74,12 +75,14 @@ class Checkpoint:
     """A model before its weights are read: enough to know which answers are its own.
 
     ``source``, ``revision`` and ``disclaimer`` are those of :class:`LanguageModel`; device and dtype
-    are settled; ``offline`` is a hub model of which only what was downloaded before can be had.
+    are settled. ``branch`` is the revision as it was asked for; ``offline`` is a hub model of which
+    only what was downloaded before can be had.
     """
 
     name: str
     source: str
     revision: str
+    branch: str | None
     device: torch.device
     device_map: str | dict[str, torch.device] | None
     dtype: torch.dtype
@@ -138,11 +141,12 @@ def find_model(
     if folder.is_dir():
         found, reached = folder_sha256(folder), True
     else:
-        found, reached = _on_hub(source, revision)
+        found, reached = commit_on_hub(source, revision)
     return Checkpoint(
         name,
         source,
         found,
+        revision,
         where,
         places,
         precision,
@@ -213,7 +217,7 @@ def _from_pretrained(checkpoint: Checkpoint) -> tuple[Any, Any]:
     name, source = checkpoint.name, checkpoint.source
     options: dict[str, Any] = {"trust_remote_code": checkpoint.trust_remote_code}
     if not Path(source).is_dir():
-        options |= {"revision": checkpoint.revision, "local_files_only": checkpoint.offline}
+        options |= {"revision": checkpoint.branch, "local_files_only": checkpoint.offline}
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
         model, found = AutoModelForCausalLM.from_pretrained(
@@ -232,30 +236,6 @@ def _from_pretrained(checkpoint: Checkpoint) -> tuple[Any, Any]:
             f"{missing[0]} for one. Fetch it again, or check its config.json."
         )
     return model, tokenizer
-
-
-def _on_hub(name: str, revision: str | None) -> tuple[str, bool]:
-    """The commit that a hub model's branch stands at, and whether the hub could be reached for it.
-
-    It is asked once: transformers would try again for a minute where there is no network. Then the
-    commit is that of what was downloaded before.
-    """
-    from huggingface_hub import HfApi, try_to_load_from_cache
-    from huggingface_hub.errors import HfHubHTTPError
-
-    asked = revision or "main"
-    reached = True
-    try:
-        return HfApi().model_info(name, revision=asked, timeout=10).sha or asked, reached
-    except HfHubHTTPError:
-        pass  # it answered: what it has against the name is told when the model is loaded
-    except Exception:  # no network, or offline by choice
-        reached = False
-    try:
-        downloaded = try_to_load_from_cache(name, "config.json", revision=asked)
-    except ValueError:  # no name that the hub could know
-        downloaded = None
-    return Path(downloaded).parent.name if isinstance(downloaded, str) else asked, reached
 
 
 def _why_not_loaded(name: str, error: Exception) -> str:
