@@ -18,7 +18,6 @@ from ..objectives import IndexObjective
 from ..objectives.constants import settle_constants
 from ..surveys.readouts import item_means
 from ..surveys.survey import Survey
-from .asking import describe_orders
 from .baselines import middle
 from .conditions import Condition
 from .metrics import kendall_tau
@@ -116,8 +115,8 @@ def score_indices(
         f"Targets: {targets.title}. Constants, the same for all rows: {constants} ({values}).",
         f"Brackets: 95 % interval over the indices, {resamples:,} resamples, seed {seed}.",
     ]
-    if conditions:
-        notes.insert(1, describe_orders(survey, respondent.orders if respondent else "1"))
+    if conditions and respondent:
+        notes.insert(1, respondent.describe(survey))
     missing = [
         f"{countries()[code].name} {', '.join(n for n, t in zip(names, row, strict=True) if np.isnan(t))}"
         for code, row in zip(codes, figures, strict=True)

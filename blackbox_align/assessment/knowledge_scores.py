@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..surveys.knowledge import KnowledgeTest
-from .asking import describe_orders
 from .baselines import always, uniform
 from .conditions import Condition
 from .metrics import credit
@@ -97,8 +96,8 @@ def score_knowledge(
             "A bracket without width means that all n questions came out alike; up to about 3 in n of "
             "others might still not (the rule of three)."
         )
-    if conditions:
-        notes.insert(1, describe_orders(chosen.survey, respondent.orders if respondent else "1"))
+    if conditions and respondent:
+        notes.insert(1, respondent.describe(chosen.survey))
     title = chosen.survey.title
     return ScoreTable(
         title, columns, ("accuracy",), tuple(scores), tuple(differences), tuple(notes)

@@ -8,7 +8,6 @@ import numpy as np
 
 from ..errors import ModelError
 from ..surveys.opinions import OpinionSurvey
-from .asking import describe_orders
 from .baselines import mean_of_others, offered, tempered, uniform
 from .conditions import Condition
 from .metrics import DISTRIBUTION_METRICS, earth_movers_distance
@@ -109,8 +108,8 @@ def score_opinions(
     ]
     if any(np.isnan(entry.values[:, 0]).any() for entry in answered):
         notes.append("Where the n of two rows differ, read their difference, not the two rows.")
-    if conditions:
-        notes.insert(1, describe_orders(chosen.survey, respondent.orders if respondent else "1"))
+    if conditions and respondent:
+        notes.insert(1, respondent.describe(chosen.survey))
     if refused:
         notes.insert(
             2,

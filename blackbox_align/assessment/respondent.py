@@ -10,8 +10,9 @@ import numpy as np
 
 from ..countries import Country, countries
 from ..evaluators import Evaluator
+from ..surveys.opinions import with_labels
 from ..surveys.survey import Item, Survey
-from .asking import ask
+from .asking import ask, describe_orders
 from .conditions import Condition
 from .model_evaluator import ModelEvaluator
 
@@ -21,13 +22,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Respondent:
-    """An evaluator with how it is asked; ``model`` is None for one that is no language model."""
+    """An evaluator with how it is asked; ``model`` is None for one that is no language model.
+
+    ``labels`` are the names for options (see :func:`..surveys.opinions.with_labels`) whose answers are
+    averaged; with none, options are called as in the survey.
+    """
 
     evaluator: Evaluator
     model: Checkpoint | None
     orders: str
     batch: int
     on_batch: Callable[[int], None] | None = None
+    labels: tuple[str, ...] = ()
 
     def answers(
         self, survey: Survey, condition: Condition, country: Country | None = None
@@ -37,28 +43,41 @@ class Respondent:
         evaluator = self.evaluator
         if expert and isinstance(evaluator, ModelEvaluator):
             evaluator = replace(evaluator, placement=expert.placement)
-        return ask(
-            evaluator,
-            survey.with_preamble(condition.preamble(country)),
-            expert.soft_prompt() if expert else np.zeros((0, 1), np.float32),
-            orders=self.orders,
-            batch=self.batch,
-            on_batch=self.on_batch,
-        )
+        soft_prompt = expert.soft_prompt() if expert else np.zeros((0, 1), np.float32)
+        answers = [
+            ask(
+                evaluator,
+                labelled.with_preamble(condition.preamble(country)),
+                soft_prompt,
+                orders=self.orders,
+                batch=self.batch,
+                on_batch=self.on_batch,
+            )
+            for labelled in self._labelled(survey)
+        ]
+        return np.mean(answers, axis=0)
+
+    def describe(self, survey: Survey) -> str:
+        """What was averaged over, in words to stand under a table."""
+        both = " Options were called by letters and by digits, and the two answers averaged."
+        return describe_orders(survey, self.orders) + (both if len(self.labels) > 1 else "")
+
+    def _labelled(self, survey: Survey) -> list[Survey]:
+        return [with_labels(survey, labels) for labels in self.labels] or [survey]
 
     def unaskable(self, survey: Survey) -> set[str]:
         """The items whose labels are not single tokens of the model, so that it cannot answer them."""
         if not isinstance(self.evaluator, ModelEvaluator):
             return set()
-        by_labels: dict[tuple[str, ...], list[Item]] = {}
-        for item in survey.items:
-            by_labels.setdefault(item.scale.labels, []).append(item)
-        return {
-            item.id
-            for items in by_labels.values()  # whether a label is one token is alike after every question
-            if not self.evaluator.can_answer(survey, items[0])
-            for item in items
-        }
+        refused: set[str] = set()
+        for labelled in self._labelled(survey):
+            by_labels: dict[tuple[str, ...], list[Item]] = {}
+            for item in labelled.items:
+                by_labels.setdefault(item.scale.labels, []).append(item)
+            for items in by_labels.values():  # a label is one token after every question or none
+                if not self.evaluator.can_answer(labelled, items[0]):
+                    refused |= {item.id for item in items}
+        return refused
 
     def answers_by_country(
         self, survey: Survey, condition: Condition, items: Sequence[int], codes: Sequence[str]

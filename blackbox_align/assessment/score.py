@@ -38,12 +38,12 @@ GROUPS = {
     ),
 }  # fmt: skip
 
+_STYLES = {"letters": ("letters",), "digits": ("digits",), "both": ("letters", "digits")}
+
 Instrument = Survey | OpinionSurvey | KnowledgeTest
 
 
-def load_instrument(
-    name_or_file: str | Path, *, missing: str = "drop", labels: str = "letters"
-) -> Instrument:
+def load_instrument(name_or_file: str | Path, *, missing: str = "drop") -> Instrument:
     """A survey or an opinion survey by name or YAML file, or one of opinions or knowledge in any
     other form.
 
@@ -57,7 +57,7 @@ def load_instrument(
     text = str(name_or_file)
     if text.startswith(SCHEME):
         file, address = fetch_data_file(text)
-        fetched = load_instrument(file, missing=missing, labels=labels)
+        fetched = load_instrument(file, missing=missing)
         if isinstance(fetched, Survey):
             return replace(fetched, source=address)
         return replace(fetched, survey=replace(fetched.survey, source=address))
@@ -72,7 +72,7 @@ def load_instrument(
             raise UnknownNameError("survey", text, names, "See `bbalign surveys`, or name a file.")
     elif is_knowledge_test(text):
         return load_knowledge(text)
-    return load_opinions(text, missing=missing, labels=labels)
+    return load_opinions(text, missing=missing)
 
 
 def score(
@@ -110,7 +110,9 @@ def score(
     model, revision, device, dtype, trust_remote_code : see
         :func:`..evaluators.language_model.load_model`
     samples : ``national``, ``non-national`` or ``all``, for opinion surveys
-    missing, labels : see :func:`..surveys.opinions.assemble`, for opinion surveys from a file
+    missing : see :func:`..surveys.opinions.assemble`, for opinion surveys from a file
+    labels : what options are called: ``letters``, ``digits`` or ``both``, which averages the answers;
+        a survey with indices keeps its own
     orders : ``1``, ``cyclic`` or ``all``, see :func:`.asking.option_orders`; by default ``cyclic``,
         and ``1`` for a survey with indices, as in a fit
     targets, constants : for a survey with indices, as in :func:`..fitting.fit`
@@ -134,7 +136,7 @@ def score(
     if len(set(names)) < len(names):
         raise SpecificationError("A condition stands there twice; name each of them once.")
     if isinstance(instrument, (str, Path)):
-        instrument = load_instrument(instrument, missing=missing, labels=labels)
+        instrument = load_instrument(instrument, missing=missing)
     chosen = _countries(country)
     if isinstance(instrument, Survey):
         if chosen is None:
@@ -158,9 +160,14 @@ def score(
         known = ", ".join(repr(name) for name in ORDERS)
         raise SpecificationError(f"The orders must be one of {known}; not {orders!r}.")
 
+    if labels not in _STYLES:
+        known = ", ".join(repr(name) for name in _STYLES)
+        raise SpecificationError(f"The labels must be one of {known}; not {labels!r}.")
+    styles = () if isinstance(instrument, Survey) else _STYLES[labels]
+
     respondent, answers, disclaimer = None, None, ""
     if evaluator is not None:
-        respondent = Respondent(evaluator, None, orders, batch, on_batch)
+        respondent = Respondent(evaluator, None, orders, batch, on_batch, styles)
     elif parsed:
         from ..evaluators.language_model import find_model
 
@@ -173,7 +180,8 @@ def score(
         )
         disclaimer = found.disclaimer
         answers = AnswerCache() if cache else None
-        respondent = Respondent(ModelEvaluator(found, answers), found, orders, batch, on_batch)
+        asked = ModelEvaluator(found, answers)
+        respondent = Respondent(asked, found, orders, batch, on_batch, styles)
 
     if isinstance(instrument, Survey):
         assert chosen is not None

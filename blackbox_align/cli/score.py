@@ -70,7 +70,10 @@ def score_command(
     ] = None,
     labels: Annotated[
         str,
-        typer.Option(help="Options are called by letters or digits.", rich_help_panel=MODEL_PANEL),
+        typer.Option(
+            help="Options are called by letters, digits, or both, averaged.",
+            rich_help_panel=MODEL_PANEL,
+        ),
     ] = "letters",
     batch: Annotated[
         int, typer.Option(help="Questions that are asked together.", rich_help_panel=MODEL_PANEL)

@@ -25,10 +25,13 @@ from .survey import Item, Scale, Survey
 SAMPLES = ("national", "non-national", "all")
 MISSING = ("drop", "keep")
 LABELS = ("letters", "digits")
+_SIGNS = {
+    "letters": "Answer with one letter.",
+    "digits": "Answer with one number.",
+    "both": "Answer with the one sign in front of it.",
+}
 INSTRUCTIONS = {
-    "letters": "Choose the answer that fits best. Answer with one letter.",
-    "digits": "Choose the answer that fits best. Answer with one number.",
-    "both": "Choose the answer that fits best. Answer with the one sign in front of it.",
+    labels: f"Choose the answer that fits best. {sign}" for labels, sign in _SIGNS.items()
 }
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 # Shares are printed in whole percents or to three digits: their sum is off by rounding, no more.
@@ -230,8 +233,7 @@ def assemble(
     ----------
     missing : ``drop`` leaves out the options that are no opinion (see :func:`is_missing`) and
         scales the others to sum to 1; ``keep`` treats them as options like any other
-    labels : ``letters`` (A, B, ...), or ``digits`` (1, 2, ...; an item with more than nine options
-        has letters all the same, because 10 is no single token)
+    labels : see :func:`with_labels`
     whole : whether the shares of a distribution have to sum to 1; where non-response is in the
         denominator but not in the file, they do not
 
@@ -267,7 +269,7 @@ def assemble(
                 tally.drop("the item has another question or other options before", row.place)
                 continue
             options = tuple(row.options[n] for n in kept)
-            items[key] = Item(item_id, row.question.strip(), _scale(options, labels))
+            items[key] = Item(item_id, row.question.strip(), _scale(options))
             kept_options[item_id] = tuple(kept)
             if row.ordered or (row.ordered is None and _is_ladder(options)):
                 ordered.add(item_id)
@@ -294,17 +296,17 @@ def assemble(
     used = {item_id for item_id, _ in seen}
     asked = {item.id: (item, key[2]) for key, item in items.items() if item.id in used}
     left_out = sum(len(options) - len(item.scale) for item, options in asked.values())
-    signs = {"digits" if item.scale.labels[0] == "1" else "letters" for item, _ in asked.values()}
     survey = Survey(
         name=name,
         title=title,
         version=1,
-        instruction=INSTRUCTIONS[signs.pop() if len(signs) == 1 else "both"],
+        instruction=INSTRUCTIONS["letters"],
         items=tuple(item for item, _ in asked.values()),
         source=str(path),
     )
     dropped = {reason: tuple(places) for reason, places in tally.dropped.items()}
     report = Report(tally.read, len(seen), dropped, left_out)
+    survey = with_labels(survey, labels)
     return OpinionSurvey(survey, tuple(seen.values()), report, frozenset(ordered & used))
 
 
@@ -358,11 +360,31 @@ def _is_ladder(options: Sequence[str]) -> bool:
     return len(numbers) >= max(2, len(options) - 2) and numbers == sorted(numbers)
 
 
-def _scale(options: tuple[str, ...], labels: str) -> Scale:
-    letters = labels == "letters" or len(options) > 9
-    signs = tuple(_LETTERS[n] if letters else str(n + 1) for n in range(len(options)))
+def _scale(options: tuple[str, ...]) -> Scale:
     codes = tuple(float(n + 1) for n in range(len(options)))
+    signs = tuple(_LETTERS[: len(options)])
     return Scale("", signs, tuple(option.strip() for option in options), codes)
+
+
+def with_labels(survey: Survey, labels: str) -> Survey:
+    """A survey whose options are called by ``letters`` (A, B, ...) or ``digits`` (1, 2, ...).
+
+    An item with more than nine options has letters all the same, because 10 is no single token.
+    """
+    used = set()
+    items = []
+    for item in survey.items:
+        letters = labels == "letters" or len(item.scale) > 9
+        signs = _LETTERS if letters else "123456789"
+        used.add("letters" if letters else "digits")
+        scale = replace(item.scale, labels=tuple(signs[: len(item.scale)]))
+        items.append(replace(item, scale=scale))
+    instruction, new = survey.instruction, _SIGNS[used.pop() if len(used) == 1 else "both"]
+    for sign in _SIGNS.values():
+        if instruction.endswith(sign):
+            instruction = instruction.removesuffix(sign) + new
+            break
+    return replace(survey, items=tuple(items), instruction=instruction)
 
 
 def _content_id(name: str, question: str, options: tuple[str, ...]) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import permutations
 
 import numpy as np
 import pytest
 
 from blackbox_align.assessment import load_instrument, parse_condition, score
 from blackbox_align.assessment.metrics import js_distance
+from blackbox_align.assessment.respondent import Respondent
 from blackbox_align.countries import load_targets
 from blackbox_align.errors import (
     DataFileError,
@@ -20,7 +22,7 @@ from blackbox_align.errors import (
 )
 from blackbox_align.evaluators import FunctionEvaluator
 from blackbox_align.fitting import fit
-from blackbox_align.surveys import load_survey
+from blackbox_align.surveys import Item, Scale, Survey, load_survey
 from tests.small_models import save_small_model
 
 HEADER = "item,question,option,country,share,ordered\n"
@@ -208,6 +210,53 @@ def test_questions_that_a_model_has_no_labels_for_are_left_out_of_all_rows(tmp_p
             score(path, model=str(model), device="cpu", resamples=10)
 
 
+def label_lover(soft_prompts, survey):
+    """Likes an option by its text, and the labels A and 2 a great deal."""
+    answers = np.zeros((1, len(survey.items), survey.width))
+    for row, item in zip(answers[0], survey.items, strict=True):
+        assert ("letter" in survey.instruction) == (item.scale.labels[0] == "A")
+        for place, (label, option) in enumerate(
+            zip(item.scale.labels, item.scale.options, strict=True)
+        ):
+            row[place] = 1 + sum(map(ord, option)) % 7 + 5 * (label in "A2")
+        row /= row.sum()
+    return answers
+
+
+@pytest.mark.parametrize("orders", ["1", "cyclic", "all"])
+def test_both_styles_of_labels_are_averaged_and_it_is_said(orders):
+    """`both` is the mean of the answers under letters and under digits, question by question."""
+    survey = drinks("tea", "coffee", "water")
+    asked = {"orders": orders, "batch": 2}
+    evaluator, condition = FunctionEvaluator(label_lover), parse_condition("none")
+    letters, digits, both = (
+        Respondent(evaluator, None, **asked, labels=styles).answers(survey, condition)
+        for styles in (("letters",), ("digits",), ("letters", "digits"))
+    )
+    np.testing.assert_array_equal(both, (letters + digits) / 2)
+    assert (orders == "1") == (np.abs(letters - digits).max() > 1e-9)
+
+
+def test_averages_over_labels_and_all_orders_are_exact_under_permutation():
+    """However the file orders the options, each gets the same probability to the last bit."""
+    options = ("tea", "coffee", "water", "milk")
+    respondent = Respondent(FunctionEvaluator(label_lover), None, "all", 7,
+                            labels=("letters", "digits"))  # fmt: skip
+    none = parse_condition("none")
+    results = []
+    for order in permutations(options):
+        (row,) = respondent.answers(drinks(*order), none)
+        results.append(dict(zip(order, row, strict=True)))
+    assert all(result == results[0] for result in results)
+
+
+def drinks(*options):
+    scale = Scale("", tuple("ABCD"[: len(options)]), options, (1.0, 2.0, 3.0, 4.0)[: len(options)])
+    return Survey(
+        "hand", "Hand", 1, "Choose. Answer with one letter.", (Item("a", "Which?", scale),)
+    )
+
+
 # -- surveys with indices ------------------------------------------------------------------------
 
 
@@ -289,6 +338,12 @@ def test_conditions_are_presets_texts_and_experts():
         ("FILE", {"conditions": ["icl", "icl"]}, SpecificationError, "stands there twice"),
         ("FILE", {"resamples": 0}, SpecificationError, "1 resample or more"),
         ("FILE", {"missing": "forget"}, SpecificationError, "'forget'"),
+        (
+            "FILE",
+            {"labels": "runes"},
+            SpecificationError,
+            "'letters', 'digits', 'both'; not 'runes'",
+        ),
     ],
 )
 def test_a_mistake_is_told_before_a_model_is_loaded(
@@ -319,4 +374,3 @@ def test_instruments_are_told_apart_by_what_they_hold(survey_file):
     """A name is a survey, a file is what is in it."""
     assert load_instrument("vsm2013") == load_survey("vsm2013")
     assert len(load_instrument(survey_file)) == 26
-    assert load_instrument(survey_file, labels="digits").survey.items[0].scale.labels[0] == "1"
