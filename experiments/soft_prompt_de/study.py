@@ -1,0 +1,289 @@
+"""The protocol of "soft prompt + Differential Evolution" (arXiv 2503.16094) with any model.
+
+    python experiments/soft_prompt_de/study.py
+    python experiments/soft_prompt_de/study.py --model FOLDER_OR_NAME --culturalbench EASY.csv HARD.csv
+
+Fits every country by the paper's search and by the default one, scores both beside the un-prompted
+model (Naive) and the country in the text prompt (ICL), and writes the tables to `results/`. The fits
+are runs and the answers are kept: the same command continues where it was stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from blackbox_align.assessment.answer_cache import AnswerCache
+from blackbox_align.assessment.baselines import always, uniform
+from blackbox_align.assessment.conditions import Condition, parse_condition
+from blackbox_align.assessment.knowledge_scores import question_scores
+from blackbox_align.assessment.model_evaluator import ModelEvaluator
+from blackbox_align.assessment.respondent import Respondent
+from blackbox_align.assessment.results import Score, Values, summarise
+from blackbox_align.evaluators.language_model import find_model
+from blackbox_align.files import write_json, write_text
+from blackbox_align.fitting import Run, fit
+from blackbox_align.fitting.run import versions
+from blackbox_align.surveys.knowledge import load_knowledge
+
+HERE = Path(__file__).parent
+# The paper does not publish its settings; F and CR are those of code that follows it.
+SEARCHES = {"DE": ("de", {"F": 0.5, "CR": 0.7}), "ours": ("gauss-newton", {})}
+NOTES = (
+    "Published, for Llama-3-8B-Instruct: the loss falls in all four countries (from 13.91 to 2.86 is the "
+    "figure that is given), and the accuracy on CulturalBench rises in some and falls in others.",
+    "Not published: the length of the prompt, the settings of DE, the seeds, the constants, and how the "
+    "loss is scaled. With whole answers and constants of nought the sum of the six errors cannot be "
+    "smaller than 26 (USA), 22 (CHN) or 31 (IND), so a loss of 2.86 is of another scale, or of averaged "
+    "answers: read it as a direction, not as a figure to meet.",
+    "Brackets: 95 % interval over the six indices, or over the questions, with the seeds averaged.",
+)
+
+
+@dataclass(frozen=True)
+class Section:
+    """One table of the study: scores by country and condition, and what to call them."""
+
+    title: str
+    metric: str
+    places: int
+    scores: list[Score]
+    differences: list[Score]
+
+
+def fit_all(arguments: argparse.Namespace, folder: Path) -> dict[str, list[dict[str, Run]]]:
+    """Every search's runs: one table from country to run per seed."""
+    return {
+        name: [
+            {
+                country: fit(
+                    country,
+                    runs=folder,
+                    name=f"{country}-{optimizer}-{seed}",
+                    model=arguments.model,
+                    revision=arguments.revision,
+                    device=arguments.device,
+                    dtype=arguments.dtype,
+                    constants=arguments.constants,
+                    tokens=arguments.tokens,
+                    budget=arguments.budget,
+                    optimizer=optimizer,
+                    options=options,
+                    seed=seed,
+                )
+                for country in arguments.countries
+            }
+            for seed in arguments.seeds
+        ]
+        for name, (optimizer, options) in SEARCHES.items()
+    }
+
+
+def index_section(runs: dict[str, list[dict[str, Run]]], countries: Sequence[str]) -> Section:
+    """The absolute errors on the survey's indices, from the tables of the runs."""
+
+    def errors(seeds: list[dict[str, Run]], column: str) -> np.ndarray:
+        """(countries x indices, 1) index points, the mean over seeds."""
+        tables = [[run[country].table() for country in countries] for run in seeds]
+        rows = [[(t[column] - t["target"]).abs() for t in seed] for seed in tables]
+        return np.array(rows).mean(0).reshape(-1, 1)
+
+    some = next(iter(runs.values()))
+    threes = list(some[0][countries[0]].result["constants"]["values"].values())
+    targets = np.array([some[0][country].table()["target"] for country in countries])
+    answered = [
+        Values("all threes", "baseline", np.abs(threes - targets).reshape(-1, 1)),
+        Values("Naive", "condition", errors(some, "unprompted")),
+        Values("ICL", "condition", errors(some, "country_in_text")),
+        *(Values(name, "condition", errors(seeds, "fitted")) for name, seeds in runs.items()),
+    ]
+    index = np.tile(np.arange(targets.shape[1]), len(countries))
+    return section(
+        "VSM 2013: mean absolute error (index points)",
+        "absolute_error_points",
+        1,
+        answered,
+        np.repeat(countries, targets.shape[1]),
+        index,
+        countries,
+    )
+
+
+def knowledge_section(
+    path: str, respondent: Respondent, folder: Path, seeds: Sequence[int], countries: Sequence[str]
+) -> Section:
+    """The share of CulturalBench's questions about the countries that are answered right."""
+    test = load_knowledge(path).select(countries)
+    codes = [judgement.country for judgement in test.judgements]
+
+    def right(*conditions: Condition) -> np.ndarray:
+        """(questions, 1), the mean over conditions."""
+        answers = [
+            respondent.answers_by_country(test.survey, c, range(len(codes)), codes)
+            for c in conditions
+        ]
+        return np.mean([question_scores(test, a)[:, :1] for a in answers], axis=0)
+
+    constant = ("always A", 0) if test.rule == "easy" else ("always false", 1)
+    answered = [
+        Values("uniform", "baseline", question_scores(test, uniform(test.survey))[:, :1]),
+        Values(
+            constant[0], "baseline", question_scores(test, always(test.survey, constant[1]))[:, :1]
+        ),
+        Values("Naive", "condition", right(parse_condition("naive"))),
+        Values("ICL", "condition", right(parse_condition("icl"))),
+    ]
+    for name, (optimizer, _) in SEARCHES.items():
+        experts = [Condition(name, expert=f"{folder}/{{code}}-{optimizer}-{s}") for s in seeds]
+        answered.append(Values(name, "condition", right(*experts)))
+    about = np.array(list(test.questions.values()))
+    title = f"{test.survey.title}: share of questions answered right"
+    return section(title, "accuracy", 3, answered, about, np.arange(len(about)), countries)
+
+
+def section(
+    title: str,
+    metric: str,
+    places: int,
+    answered: list[Values],
+    country: np.ndarray,
+    question: np.ndarray,
+    countries: Sequence[str],
+) -> Section:
+    """Means with intervals by country and over all rows; ``country``, ``question`` are (rows,)."""
+    scores, differences = [], []
+    for code in [*countries, "all"]:
+        rows = (country == code) | (code == "all")
+        if not rows.any():  # no question about it
+            continue
+        some, pairs = summarise(
+            code,
+            [Values(a.condition, a.kind, a.values[rows]) for a in answered],
+            [metric],
+            question[rows],
+            np.zeros(rows.sum(), dtype=int),
+            resamples=2000,
+            seed=0,
+        )
+        scores += some
+        differences += pairs
+    return Section(title, metric, places, scores, differences)
+
+
+def markdown(sections: list[Section], runs: dict[str, list[dict[str, Run]]], head: str) -> str:
+    lines = [
+        "# Soft prompts by Differential Evolution: the protocol of arXiv 2503.16094",
+        "",
+        head,
+        "",
+    ]
+    for part in sections:
+        lines += [f"## {part.title}", "", *table(part.scores, part.places), ""]
+        if part.metric == "absolute_error_points":
+            sums = [s for s in part.scores if s.country != "all"]
+            sums = [Score(**asdict(s) | {"value": s.value * s.n, "low": np.nan}) for s in sums]
+            lines += ["The same as the sum over the indices (L1):", "", *table(sums, 1), ""]
+        pairs = [
+            d for d in part.differences if d.country == "all" and d.minus in ("Naive", "ICL", "DE")
+        ]
+        pairs = [Score(**asdict(d) | {"condition": f"{d.condition} - {d.minus}"}) for d in pairs]
+        lines += ["Differences on the same rows:", "", *table(pairs, part.places, "+"), ""]
+    lines += [
+        "## The searches",
+        "",
+        "| search | evaluations, mean | reached 0.5 points | error by seed |",
+    ]
+    lines += ["|---|---|---|---|"]
+    for name, seeds in runs.items():
+        results = [run.result for seed in seeds for run in seed.values()]
+        means = [np.mean([run.loss for run in seed.values()]) for seed in seeds]
+        lines.append(
+            f"| {name} | {np.mean([r['evaluations'] for r in results]):,.0f} "
+            f"| {sum(r['loss'] <= 0.5 for r in results)} of {len(results)} "
+            f"| {min(means):.1f} to {max(means):.1f} |"
+        )
+    disclaimer = results[0]["disclaimer"]
+    notes = [*NOTES, *([disclaimer] if disclaimer else [])]
+    return "\n".join([*lines, "", *(f"* {note}" for note in notes), ""])
+
+
+def table(scores: list[Score], places: int, sign: str = "") -> list[str]:
+    """Conditions as rows, countries as columns."""
+    columns = list(dict.fromkeys(s.country for s in scores))
+    cells: dict[str, dict[str, str]] = {}
+    for s in scores:
+        name = f"({s.condition})" if s.kind == "baseline" else s.condition
+        bracket = (
+            "" if np.isnan(s.low) else f" [{s.low:{sign}.{places}f}, {s.high:{sign}.{places}f}]"
+        )
+        cells.setdefault(name, {})[s.country] = f"{s.value:{sign}.{places}f}{bracket}"
+    return [
+        f"| | {' | '.join(columns)} |",
+        "|---" * (len(columns) + 1) + "|",
+        *(
+            f"| {name} | {' | '.join(row.get(c, '-') for c in columns)} |"
+            for name, row in cells.items()
+        ),
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="respondent-tiny")
+    parser.add_argument("--revision")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--dtype", default="auto")
+    parser.add_argument("--countries", nargs="+", default=["SAU", "USA", "CHN", "IND"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--tokens", type=int, default=5)
+    parser.add_argument("--budget", type=int, default=2000, help="evaluations per fit")
+    parser.add_argument("--constants", default="zero", help="the paper's, as far as can be told")
+    parser.add_argument("--culturalbench", nargs="*", default=[], metavar="FILE")
+    parser.add_argument("--runs", type=Path, default=Path("runs/soft_prompt_de"))
+    parser.add_argument("--results", type=Path, default=HERE / "results")
+    arguments = parser.parse_args()
+
+    model = find_model(
+        arguments.model,
+        revision=arguments.revision,
+        device=arguments.device,
+        dtype=arguments.dtype,
+    )
+    folder = arguments.runs / model.revision[:12]  # another model's runs are others
+    runs = fit_all(arguments, folder)
+    sections = [index_section(runs, arguments.countries)]
+    respondent = Respondent(ModelEvaluator(model, AnswerCache()), model, "cyclic", 64)
+    for path in arguments.culturalbench:
+        sections.append(
+            knowledge_section(path, respondent, folder, arguments.seeds, arguments.countries)
+        )
+    head = (
+        f"`{model.name}`, revision {model.revision[:12]}; {arguments.tokens} virtual tokens, constants "
+        f"`{arguments.constants}`, seeds {', '.join(map(str, arguments.seeds))}, at most "
+        f"{arguments.budget:,} evaluations per fit; DE: rand/1/bin, F 0.5, CR 0.7, population 20."
+    )
+    text = markdown(sections, runs, head)
+    rows = [
+        {"instrument": part.title, **asdict(score)}
+        for part in sections
+        for score in (*part.scores, *part.differences)
+    ]
+    arguments.results.mkdir(parents=True, exist_ok=True)
+    write_text(arguments.results / "table.md", text)
+    pd.DataFrame(rows).to_csv(arguments.results / "scores.csv", index=False, float_format="%.4f")
+    settings = {k: v for k, v in vars(arguments).items() if k not in ("runs", "results")}
+    settings["culturalbench"] = [Path(path).name for path in arguments.culturalbench]
+    write_json(
+        arguments.results / "study.json",
+        {"settings": settings, "model_revision": model.revision, "versions": versions()},
+    )
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
