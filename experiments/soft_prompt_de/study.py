@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from blackbox_align.assessment import load_instrument
 from blackbox_align.assessment.answer_cache import AnswerCache
 from blackbox_align.assessment.baselines import always, uniform
 from blackbox_align.assessment.conditions import Condition, parse_condition
@@ -29,7 +30,7 @@ from blackbox_align.evaluators.language_model import find_model
 from blackbox_align.files import write_json, write_text
 from blackbox_align.fitting import Run, fit
 from blackbox_align.fitting.run import versions
-from blackbox_align.surveys.knowledge import load_knowledge
+from blackbox_align.surveys.knowledge import KnowledgeTest
 
 HERE = Path(__file__).parent
 # The paper does not publish its settings; F and CR are those of code that follows it.
@@ -118,7 +119,10 @@ def knowledge_section(
     path: str, respondent: Respondent, folder: Path, seeds: Sequence[int], countries: Sequence[str]
 ) -> Section:
     """The share of CulturalBench's questions about the countries that are answered right."""
-    test = load_knowledge(path).select(countries)
+    test = load_instrument(path)
+    if not isinstance(test, KnowledgeTest):
+        raise SystemExit(f"{path} is not a file of CulturalBench.")
+    test = test.select(countries)
     codes = [judgement.country for judgement in test.judgements]
 
     def right(*conditions: Condition) -> np.ndarray:

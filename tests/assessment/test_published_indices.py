@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from blackbox_align.assessment import read_indices
 from blackbox_align.countries import load_targets
@@ -86,3 +88,33 @@ def test_gaps_stay_gaps_and_mistakes_are_told(tmp_path):
     path.write_text("geo,name\nkenya,Kenya\n")
     with pytest.raises(DataFileError, match="expected the columns of Inglehart"):
         read_indices(path)
+
+
+FORMS = [
+    ["geo,year,value", "kenya,2010,0.5", "kenya,2020,-0.7", "russian_federation,1999,1e0"],
+    ["country_short,country_long,harmony,mastery", "ken,kenya,3.1,3.5", "gha,Ghana,NA,4"],
+    ["Country Name,Country Cluster,Power,Care", "Kenya,1,3.5,4.1", "Switzerland (FR),2,1,2"],
+]
+
+
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.sampled_from(FORMS),
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.text(max_size=5)), max_size=5),
+)
+def test_a_damaged_file_neither_crashes_nor_loses_a_row(tmp_path, rows, changes):
+    """Whatever stands in the cells, every row is a target or counted, or the file is refused."""
+    cells = [row.split(",") for row in rows]
+    for line, column, text in changes:
+        row = cells[line % len(cells)]
+        row[column % len(row)] = text
+    path = tmp_path / "file.csv"
+    path.write_bytes("\n".join(map(",".join, cells)).encode("utf-8", "replace"))
+    try:
+        targets, report = read_indices(path)
+    except DataFileError:
+        return
+    assert report.kept == len(targets)
+    assert report.read == report.kept + sum(map(len, report.dropped.values()))

@@ -248,11 +248,24 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
+FUZZED = {
+    **FORMS,
+    "own.csv": "item,question,option,country,share,ordered\n"
+    "tea,Tea?,yes,Kenya,0.5,yes\ntea,Tea?,no,Kenya,0.5,yes\n"
+    'rain,"Rain, now?",a lot,Kenya,20%,\nrain,"Rain, now?",none,Kenya,80%,\n',
+    "shares.json": json.dumps({"KEN": {"Q1": {"1": 0.4, "0": 0.4}, "Q2": {"1": 0.5, "2": 0.5}}}),
+}
+# What has to lie beside shares.json.
+QUESTIONS = json.dumps(
+    [{"Q_id": f"Q{n}", "question": f"Number {n}?", "option_lst": ["a", "b"]} for n in (1, 2)]
+)
+
+
 @st.composite
 def damaged(draw):
     """A sound file with one value in it replaced, or bytes of its text changed."""
-    name = draw(st.sampled_from(sorted(FORMS)))
-    text = FORMS[name]
+    name = draw(st.sampled_from(sorted(FUZZED)))
+    text = FUZZED[name]
     if name.endswith(".json") and draw(st.booleans()):
         value = json.loads(text)
         here = value
@@ -278,6 +291,7 @@ def damaged(draw):
 def test_a_damaged_file_neither_crashes_nor_loses_anything(tmp_path, content):
     """Whatever a file holds, it imports with all of it counted, or is refused with a sentence."""
     (tmp_path / "file").write_bytes(content)
+    (tmp_path / "my_questions.json").write_text(QUESTIONS)
     try:
         opinions = load_opinions(tmp_path / "file")
     except DataFileError:
