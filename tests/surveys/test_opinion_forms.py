@@ -251,7 +251,7 @@ JSON = st.recursive(
 FUZZED = {
     **FORMS,
     "own.csv": "item,question,option,country,share,ordered\n"
-    "tea,Tea?,yes,Kenya,0.5,yes\ntea,Tea?,no,Kenya,0.5,yes\n"
+    "tea,Tea?,yes,Kenya,50,yes\ntea,Tea?,no,Kenya,50,yes\n"
     'rain,"Rain, now?",a lot,Kenya,20%,\nrain,"Rain, now?",none,Kenya,80%,\n',
     "shares.json": json.dumps({"KEN": {"Q1": {"1": 0.4, "0": 0.4}, "Q2": {"1": 0.5, "2": 0.5}}}),
 }
