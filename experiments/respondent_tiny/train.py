@@ -9,7 +9,7 @@ import argparse
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -150,14 +150,15 @@ class Batch:
 
 @dataclass(frozen=True)
 class Batches:
-    """Draws batches from a world, in the tokens of a tokenizer."""
+    """Draws batches from a world, as a stage of the training asks, in the tokens of a tokenizer."""
 
     world: World
+    stage: Mapping[str, Any]
     tokenizer: Tokenizer
     bos: int
 
     def draw(self, rng: np.random.Generator) -> Batch:
-        world, settings = self.world, self.world.config["training"]
+        world, settings = self.world, self.stage
         personas = [world.sampler.draw(rng) for _ in range(settings["batch"])]
         chosen = np.sort(rng.permutation(len(world.survey.items))[: settings["items_per_step"]])
         asked = [(world.survey, world.survey.items[n]) for n in chosen]
@@ -227,17 +228,17 @@ def label_ids(tokenizer: Tokenizer, items: Sequence[Item]) -> Tensor:
 
 def train(
     world: World,
+    settings: Mapping[str, Any],
     tokenizer: Tokenizer,
     model: LlamaForCausalLM,
     rng: np.random.Generator,
     say: Callable[[str], None],
 ) -> list[list[float]]:
-    """Fit the model in place; returns the mean loss per 100 steps, in nats over the entropy.
+    """Run one stage on the model in place; returns the mean loss per 100 steps, in nats over the entropy.
 
     The first figure is that of the VSM, the second that of the opinions.
     """
-    settings = world.config["training"]
-    batches = Batches(world, tokenizer, model.config.bos_token_id)
+    batches = Batches(world, settings, tokenizer, model.config.bos_token_id)
     embed = model.get_input_embeddings()
     count = world.traits.shape[1]
     probe = [torch.zeros(count, model.config.hidden_size), torch.zeros(count)]
@@ -313,14 +314,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--hidden", type=int, default=64)
     parser.add_argument("--layers", type=int, default=3)
-    parser.add_argument("--steps", type=int, help="instead of the number in the configuration")
+    parser.add_argument("--steps", type=int, help="of each stage, for a trial")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--log", type=Path, help="JSON file for the loss curve and the time taken")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     world = load_world(options.config)
+    stages = world.config["training"]
     if options.steps:
-        world.config["training"]["steps"] = options.steps
+        stages = [dict(stage, steps=options.steps) for stage in stages]
     rng = np.random.default_rng(options.seed)
     opinions = world.opinions.survey
     both_labels = [replace(opinions, instruction=text) for text in INSTRUCTIONS.values()]
@@ -338,7 +340,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     print(f"{model.num_parameters():,} parameters, {tokenizer.get_vocab_size()} tokens")
     begin = time.perf_counter()
-    curve = train(world, tokenizer, model, rng, print)
+    curve = train(world, stages[0], tokenizer, model, rng, print)
+    for number, stage in enumerate(stages[1:], start=1):
+        rng = np.random.default_rng(options.seed + number)
+        curve += train(world, stage, tokenizer, model, rng, print)
     options.out.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(options.out)
     for file in options.out.glob("*.safetensors"):
@@ -350,7 +355,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "hidden": options.hidden,
             "layers": options.layers,
             "parameters": model.num_parameters(),
-            "steps": world.config["training"]["steps"],
+            "steps": [stage["steps"] for stage in stages],
             "threads": options.threads,
             "seconds": round(time.perf_counter() - begin, 1),
             "excess_nats_per_100_steps": [[round(value, 5) for value in both] for both in curve],
