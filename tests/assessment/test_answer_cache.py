@@ -184,7 +184,7 @@ def test_processes_write_at_once_and_lose_nothing(cache):
     """Three processes with overlapping questions end with every answer, each exactly once."""
     writers = [start_writer(cache, 300 * n, 300 * n + 600) for n in range(3)]
     for writer in writers:
-        _, errors = writer.communicate(timeout=60)
+        _, errors = writer.communicate(timeout=120)
         assert writer.returncode == 0, errors
     assert sql(cache, "SELECT count(*), count(DISTINCT key) FROM answers") == [(1200, 1200)]
     for key, row in answers(0, 299, 300, 1199).items():
