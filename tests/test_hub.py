@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -100,19 +101,37 @@ def test_a_file_of_the_hub_is_scored_and_afterwards_without_a_network(score):
         assert score(address).stdout == first.stdout
 
 
-def test_a_file_that_cannot_be_had_gets_a_sentence(score):
+FETCH = """
+import sys
+from blackbox_align.errors import DataFileError
+from blackbox_align.hub import fetch_data_file
+for address in sys.argv[1:]:
+    try:
+        print(fetch_data_file(address))
+    except DataFileError as error:
+        print(error)
+"""
+
+
+def test_a_file_that_cannot_be_had_gets_a_sentence(tmp_path):
     """Gated, not there, misspelt, another revision: one sentence each, and what to do."""
+    sentences = {
+        "hf://datasets/some/gated/a.csv": "give it on the page of the data set",
+        "hf://datasets/some/none/a.csv": "there is no such data set, or it is private",
+        ADDRESS.replace("Hard", "Hrad"): "did you mean CulturalBench-Hard.csv?",
+        ADDRESS.replace("Bench/", "Bench@v9/"): "has no revision 'v9'",
+    }
     with hub() as endpoint:
-        for address, sentence in (
-            ("hf://datasets/some/gated/a.csv", "give it on the page of the data set"),
-            ("hf://datasets/some/none/a.csv", "there is no such data set, or it is private"),
-            (ADDRESS.replace("Hard", "Hrad"), "did you mean CulturalBench-Hard.csv?"),
-            (ADDRESS.replace("Bench/", "Bench@v9/"), "has no revision 'v9'"),
-        ):
-            done = score(address, endpoint)
-            assert done.returncode == 2
-            assert f"Error: {address}: " in done.stderr and sentence in done.stderr
-            assert "Traceback" not in done.stderr
+        done = subprocess.run(
+            [sys.executable, "-c", FETCH, *sentences],
+            env={**os.environ, "HF_HOME": str(tmp_path), "HF_ENDPOINT": endpoint},
+            capture_output=True,
+            text=True,
+        )
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(sentences), done.stderr
+    for line, (address, sentence) in zip(lines, sentences.items(), strict=True):
+        assert line.startswith(f"{address}: ") and sentence in line
 
 
 def test_without_a_network_a_sentence_says_what_can_be_done(score):

@@ -20,7 +20,7 @@ import numpy as np
 from ..errors import RunError
 
 LIMIT = 1 << 28  # bytes: about two million answers
-_PATIENCE = 5.0  # seconds to wait for another process that writes
+_PATIENCE = 15.0  # seconds to wait for other processes that write
 _CHECKSUM = 8  # bytes in front of every answer
 _AT_ONCE = 500  # keys per query; older builds of SQLite take 999 at most
 

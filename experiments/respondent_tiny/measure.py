@@ -25,7 +25,7 @@ from train import HERE, World, label_ids, load_world, padded, question, shown
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from blackbox_align.assessment import score
-from blackbox_align.assessment.asking import ModelEvaluator, ask
+from blackbox_align.assessment.asking import ask
 from blackbox_align.assessment.metrics import js_distance
 from blackbox_align.countries import find_country
 from blackbox_align.evaluators.in_process import InProcessEvaluator
@@ -336,7 +336,7 @@ def _opinions(subject: Subject, folder: Path) -> dict[str, Any]:
 
 def _orders(folder: Path, survey: Survey) -> float:
     """Mean distance of the un-prompted answers in the given order from their mean over rotations."""
-    evaluator = ModelEvaluator(load_model(str(folder)))
+    evaluator = InProcessEvaluator(load_model(str(folder)))
     nothing = np.zeros((0, evaluator.model.embedding_width), np.float32)
     once, turned = (ask(evaluator, survey, nothing, orders=orders) for orders in ("1", "cyclic"))
     return float(js_distance(once, turned).mean())

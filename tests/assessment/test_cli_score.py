@@ -8,6 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from blackbox_align.cli.cache import cache_command
 from blackbox_align.cli.score import score_command
 
 ROWS = """item,question,option,country,share
@@ -58,3 +59,20 @@ def test_a_metric_can_be_chosen_and_a_slip_in_it_is_told(run):
     assert "JS divergence (bits) ↓" in run("--baselines", "--metric", "js_divergence_bits").stdout
     wrong = run("--baselines", "--metric", "jsd")
     assert "The metric must be one of one_minus_js_distance_nats" in str(wrong.exception)
+
+
+def test_the_answer_cache_is_shown_and_emptied(run):
+    """`cache` says where answers are and how many, `--clear` forgets them, `--no-cache` keeps none."""
+    app = typer.Typer()
+    app.command("cache")(cache_command)
+
+    def shown(*arguments):
+        return json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)
+
+    run("--no-cache")
+    assert shown()["answers"] == 0
+    run()
+    after = shown()
+    assert after["answers"] > 4 and 0 < after["bytes"] < after["limit"]
+    assert "answers in 0.0 MB" in CliRunner().invoke(app, []).stdout
+    assert shown("--clear")["answers"] == 0

@@ -144,14 +144,3 @@ def test_a_mistake_leaves_nothing_behind(bbalign, tmp_path):
     assert wrong.returncode == 2 and not (tmp_path / "runs" / "mine").exists()
     right = bbalign("fit", "--country", "SAU", "--name", "mine", *QUICK)
     assert right.returncode == 0, right.stderr
-
-
-def test_the_answer_cache_is_shown_and_emptied(bbalign):
-    """`cache` says where answers are and how many, `--clear` forgets them, `--no-cache` keeps none."""
-    score = ("score", "vsm2013", "--country", "SAU", "--resamples", 10)
-    assert bbalign(*score, "--no-cache").returncode == 0
-    assert json.loads(bbalign("cache", "--json").stdout)["answers"] == 0
-    assert bbalign(*score).returncode == 0
-    shown = json.loads(bbalign("cache", "--json").stdout)
-    assert shown["answers"] == 24 and 0 < shown["bytes"] < shown["limit"]
-    assert "0 answers" in bbalign("cache", "--clear").stdout

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from blackbox_align.assessment import score
-from blackbox_align.assessment.asking import ModelEvaluator, ask
+from blackbox_align.assessment.asking import ask
+from blackbox_align.evaluators.in_process import InProcessEvaluator
 from blackbox_align.evaluators.language_model import load_model
 from blackbox_align.evaluators.questions import tokenize_survey
 from blackbox_align.surveys import load_survey
@@ -57,7 +58,7 @@ def test_an_answer_is_found_by_its_text_not_by_its_place(model):
     )
     moved = []
     nothing = np.zeros((0, model.embedding_width), np.float32)
-    one, two = (ask(ModelEvaluator(model), s, nothing, orders="1") for s in (survey, turned))
+    one, two = (ask(InProcessEvaluator(model), s, nothing, orders="1") for s in (survey, turned))
     for item, here, there in zip(survey.items, one, two, strict=True):
         size = len(item.scale)
         moved.append(np.abs(here[:size] - there[:size][::-1]).sum() / 2)
