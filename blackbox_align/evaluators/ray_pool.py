@@ -1,9 +1,8 @@
 """Asking on many workers of a Ray cluster, which may come, hang and die as they like.
 
 Candidates are cut into chunks, by their number alone. A call hands a worker one chunk, or several
-while plenty wait, and then also a second call in store. The chunks of a worker that is lost go back
-to the front of the line and the worker is replaced, so each candidate is answered once, by whichever
-worker gets there.
+while plenty wait. The chunks of a worker that is lost go back to the front of the line and the worker
+is replaced, so each candidate is answered once, by whichever worker gets there.
 """
 
 from __future__ import annotations
@@ -71,7 +70,6 @@ class RayEvaluator:
         self._ray: Any = None
         self._factory: Any = None
         self._team: list[_Worker] = []
-        self._job: _Job | None = None
         self._surveys: dict[str, Any] = {}
         self._slowest: dict[str, float] = {}  # seconds per candidate, by survey
         self._failed_starts: list[str] = []
@@ -131,7 +129,7 @@ class RayEvaluator:
 
     def answer(self, soft_prompts: np.ndarray, survey: Survey) -> np.ndarray:
         prompts = np.asarray(soft_prompts, dtype=np.float32)
-        self._job = job = _Job.of(prompts, survey)
+        job = _Job.of(prompts, survey)
         reference = self._put(survey)
         if len(prompts) > 1 and not self._seen_batch:
             self._seen_batch = True
@@ -155,20 +153,19 @@ class RayEvaluator:
         return self._surveys[survey.sha256]
 
     def _hand_out(self, job: _Job, survey: Any) -> None:
+        """Give every idle worker its next chunks: up to half its share of what is left.
+
+        So calls are few while much is left, and short at the end, where nobody should have to wait.
+        """
         ready = [worker for worker in self._team if worker.ready]
-        paced = job.key in self._slowest  # until then a hanging worker is waited for the longest
-        for stored in (0, 1):
-            for worker in ready:
-                # Calls get shorter towards the end, and the last chunks wait for whoever is free
-                # first, so that no worker idles while another has work in store.
-                if len(job.waiting) <= stored * len(ready):
-                    return
-                if len(worker.calls) == stored:
-                    if not worker.calls:
-                        worker.since = time.monotonic()
-                    group = job.take_out(len(job.waiting) // (4 * len(ready)) if paced else 1)
-                    batches = [job.prompts[chunk.rows] for chunk in group]
-                    worker.calls[worker.actor.answer.remote(batches, survey)] = group
+        for worker in ready:
+            if job.waiting and not worker.call:
+                # Until the pace is known, a worker that hangs is waited for the longest.
+                paced = job.key in self._slowest
+                worker.chunks = job.take_out(len(job.waiting) // (2 * len(ready)) if paced else 1)
+                batches = [job.prompts[chunk.rows] for chunk in worker.chunks]
+                worker.call = worker.actor.answer.remote(batches, survey)
+                worker.since = time.monotonic()
 
     def _collect(self) -> None:
         """Take what is done, and let go of workers that are past their time."""
@@ -203,7 +200,7 @@ class RayEvaluator:
             worker.loading = None
             self._failed_starts.clear()
         else:
-            group = worker.calls.pop(ref)
+            worker.call, group = None, worker.chunks
             job = group[0].job
             per_candidate = (now - worker.since) / sum(map(len, value))
             self._slowest[job.key] = max(per_candidate, self._slowest.get(job.key, 0.0))
@@ -217,15 +214,15 @@ class RayEvaluator:
             return float("inf")
         if worker.loading:
             return _LOAD_SECONDS
-        for group in worker.calls.values():  # the first is what it is at
-            slowest = self._slowest.get(group[0].job.key)
-            if self.deadline is not None:
-                return self.deadline * len(group)
-            if slowest is None:
-                return _FIRST_SECONDS * len(group)
-            candidates = sum(chunk.rows.stop - chunk.rows.start for chunk in group)
-            return max(_LEAST_SECONDS, _TIMES_SLOWEST * slowest * candidates)
-        return float("inf")
+        if not worker.call:
+            return float("inf")
+        if self.deadline is not None:
+            return self.deadline * len(worker.chunks)
+        slowest = self._slowest.get(worker.chunks[0].job.key)
+        if slowest is None:
+            return _FIRST_SECONDS
+        candidates = sum(chunk.rows.stop - chunk.rows.start for chunk in worker.chunks)
+        return max(_LEAST_SECONDS, _TIMES_SLOWEST * slowest * candidates)
 
     def _lose(self, worker: _Worker, cause: str) -> None:
         """Let go of a worker; what it had is asked elsewhere. Raises after too many failures."""
@@ -242,10 +239,8 @@ class RayEvaluator:
         self.on_trouble(
             f"The worker {worker.name} was lost: {cause}. Others take over what it had."
         )
-        calls = [group for group in worker.calls.values() if group[0].job is self._job]
-        for chunk in reversed([chunk for group in calls for chunk in group]):
+        for chunk in reversed(worker.chunks if worker.call else []):
             chunk.job.waiting.appendleft(chunk)
-        for chunk in calls[0] if calls else ():  # what was in store is not to blame
             chunk.causes.append(cause)
             if len(chunk.causes) == FAILURES:
                 raise RunError(
@@ -339,12 +334,13 @@ class _Process:
 
 @dataclass(eq=False)
 class _Worker:
-    """A worker as the driver sees it: the calls that it has not answered yet, in order."""
+    """A worker as the driver sees it: the calls that it has not answered yet, and their chunks."""
 
     actor: Any
     placing: Any
     loading: Any
-    calls: dict[Any, list[_Chunk]] = field(default_factory=dict)
+    call: Any = None
+    chunks: list[_Chunk] = field(default_factory=list)
     node: str = ""
     name: str = "that has no place yet"
     since: float = 0.0  # when it began what it is at
@@ -354,7 +350,7 @@ class _Worker:
         return not self.placing and not self.loading
 
     def references(self) -> Iterator[Any]:
-        yield from (ref for ref in (self.placing, self.loading, *self.calls) if ref)
+        yield from (ref for ref in (self.placing, self.loading, self.call) if ref)
 
 
 @dataclass(eq=False)
