@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ModelError
+from ..objectives.metrics import DISTRIBUTION_METRICS, earth_movers_distance
 from ..surveys.opinions import OpinionSurvey
 from .baselines import mean_of_others, offered, tempered, uniform
 from .conditions import Condition
-from .metrics import DISTRIBUTION_METRICS, earth_movers_distance
 from .respondent import Respondent
 from .results import Column, Score, ScoreTable, Values, counted, summarise
 

@@ -3,23 +3,45 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import SpecificationError
+
+OPINION_PATIENCE = 200
 
 
 @dataclass(frozen=True)
 class Stopping:
     """The ends of a search; whichever comes first. These may change when a run is continued.
 
-    ``budget`` counts evaluations of one candidate on the whole survey. ``target_loss`` is in index
-    points; its default is half a point, the rounding of the published figures. ``patience`` is the
-    number of evaluations without a better loss, ``seconds`` the time of this process.
+    ``budget`` counts evaluations of one candidate on the whole survey. ``target_loss`` is in the unit
+    of the loss; its default is half an index point, the rounding of the published figures.
+    ``patience`` is the number of evaluations without a better loss, ``seconds`` the time of this
+    process.
     """
 
     budget: int = 2000
     target_loss: float = 0.5
     patience: int | None = None
     seconds: float | None = None
+
+    @classmethod
+    def for_objective(
+        cls, opinions: bool, *, target_loss: float | None, patience: int | None, **ends: Any
+    ) -> Stopping:
+        """With defaults for what was not asked for (None).
+
+        No prompt answers opinions without error, and how near one can come nobody knows beforehand:
+        with ``opinions`` a search ends by patience, not at a loss.
+        """
+        if opinions:
+            target_loss = 0.0 if target_loss is None else target_loss
+            patience = OPINION_PATIENCE if patience is None else patience
+        return cls(
+            target_loss=cls.target_loss if target_loss is None else target_loss,
+            patience=patience,
+            **ends,
+        )
 
     def __post_init__(self) -> None:
         if self.budget < 1:

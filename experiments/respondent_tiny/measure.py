@@ -17,6 +17,7 @@ from typing import Any
 import cma
 import numpy as np
 import torch
+from blackbox_align.assessment.metrics import js_distance
 from packing import Branches, answer_logits, branches
 from scipy.stats import kendalltau
 from tokenizers import Tokenizer
@@ -26,7 +27,6 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from blackbox_align.assessment import score
 from blackbox_align.assessment.asking import ModelEvaluator, ask
-from blackbox_align.assessment.metrics import js_distance
 from blackbox_align.countries import find_country
 from blackbox_align.evaluators.in_process import InProcessEvaluator
 from blackbox_align.evaluators.language_model import load_model
