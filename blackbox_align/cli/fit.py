@@ -135,7 +135,7 @@ def fit_command(
     patience: Annotated[
         int | None,
         typer.Option(
-            help="Stop after so many evaluations without gain. Default with opinions: 200.",
+            help="Stop after so many evaluations without gain. With opinions: 60 without 5 %.",
             show_default=False,
             rich_help_panel=_END,
         ),

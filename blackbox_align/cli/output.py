@@ -192,7 +192,7 @@ def _print_opinions(result: Mapping[str, Any]) -> None:
         "JS distance (nats)",
         f"{opinions['held_out']['questions']} questions\nheld out",
         "fitted minus it,\nheld out",
-        f"{opinions['fit']['questions']} questions\nfitted",
+        f"{opinions['fit']['questions']} questions\nto fit",
     )
     print_table(columns, opinion_rows(opinions), right=range(1, 4))
     screen.print()

@@ -139,7 +139,7 @@ def _opinions(metadata: Mapping[str, Any]) -> str:
 {opinions["survey"]["title"]}; smaller is nearer:
 
 | | {opinions["held_out"]["questions"]} questions held out | fitted minus it, held out \
-| {opinions["fit"]["questions"]} questions fitted |
+| {opinions["fit"]["questions"]} questions to fit |
 |---|---|---|---|
 {rows}
 

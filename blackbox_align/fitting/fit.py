@@ -171,6 +171,7 @@ class _Search:
         ] * countries
         self.reached = np.zeros(countries, dtype=int)  # evaluations until the target loss
         self.written = np.full(countries, np.inf)  # the loss of the expert on disk
+        self.marked = np.full(countries, np.inf)  # the loss that has to be bettered, for patience
         self.better_at = 0
         self.replayed = 0
         self.started = self.checkpoint = time.monotonic()
@@ -285,7 +286,8 @@ class _Search:
             for country in np.flatnonzero(losses[:, column] < self.best):
                 self.best[country] = losses[country, column]
                 self.best_vectors[country] = vector
-                self.better_at = told + column + 1
+                if self.best[country] < (1 - self.stopping.gain) * self.marked[country]:
+                    self.marked[country], self.better_at = self.best[country], told + column + 1
                 if self.best[country] <= self.stopping.target_loss and not self.reached[country]:
                     self.reached[country] = told + column + 1
 

@@ -105,6 +105,14 @@ def opinion_table(
                 if s.condition == "fitted"
             },
         }
+    table["by_question"] = {
+        item.id: {
+            "held_out": bool(held_out[n]),
+            **{name: _number(d[n]) for name, d in distances.items()},
+        }
+        for n, item in enumerate(whole.survey.items)
+        if there[n]
+    }
     return table
 
 

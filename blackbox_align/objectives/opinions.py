@@ -115,7 +115,7 @@ class SplitOpinions:
             items came to lie on one side.
         """
         everyone = opinions.select(samples="national")
-        asked = everyone.select(countries=list(codes))
+        asked = opinions.select(samples="national", countries=list(codes))
         names = sorted(item.id for item in everyone.survey.items)
         drawn = rng.permutation(len(names))[: round(share * len(names))]
         held_out = frozenset(names[n] for n in drawn)
