@@ -17,7 +17,6 @@ from typing import Any
 import cma
 import numpy as np
 import torch
-from blackbox_align.assessment.metrics import js_distance
 from packing import Branches, answer_logits, branches
 from scipy.stats import kendalltau
 from tokenizers import Tokenizer
@@ -30,6 +29,7 @@ from blackbox_align.assessment.asking import ModelEvaluator, ask
 from blackbox_align.countries import find_country
 from blackbox_align.evaluators.in_process import InProcessEvaluator
 from blackbox_align.evaluators.language_model import load_model
+from blackbox_align.objectives.metrics import js_distance
 from blackbox_align.surveys import Item, Survey
 from blackbox_align.surveys.opinion_files import load_opinions
 from blackbox_align.surveys.opinions import OpinionSurvey
