@@ -7,8 +7,8 @@ from typing import Any
 
 from ..errors import SpecificationError
 
-# Opinions that are fitted for longer are only fitted more closely: on the embedded model the distance
-# on held-out questions is smallest after 70 to 200 evaluations, while that on the others falls on.
+# Opinions that are fitted for longer are only fitted more closely: on the embedded model the distance on
+# held-out questions is smallest after 70 to 400 evaluations, while that on the others falls on.
 OPINION_PATIENCE, OPINION_GAIN = 60, 0.05
 
 
