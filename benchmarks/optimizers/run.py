@@ -56,7 +56,7 @@ def search(
         candidates = searcher.ask(min(searcher.batch, limit - searcher.told))
         own_seconds += time.perf_counter() - before
         vectors = np.array([candidate.vector for candidate in candidates])
-        answers = study.evaluator.answer(parameterization.soft_prompts(vectors), study.survey)
+        answers = study.answer(parameterization.soft_prompts(vectors))
         evaluations, _ = study.score(answers, [candidate.id for candidate in candidates])
         for number, evaluation in enumerate(evaluations, start=searcher.told + 1):
             if evaluation.loss is not None and evaluation.loss < best:

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..objectives.metrics import js_distance
 from ..surveys.opinions import OpinionSurvey
 from ..surveys.survey import Survey
-from .metrics import js_distance
 
 # From nearly the likeliest option alone to nearly uniform.
 TEMPERATURES = np.geomspace(0.1, 100.0, 61)

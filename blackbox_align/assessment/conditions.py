@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from ..countries import Country
 from ..errors import ExpertError, SpecificationError, nearest_names
-from ..fitting.specification import COUNTRY_PREAMBLE
+from ..surveys.survey import COUNTRY_PREAMBLE
 
 if TYPE_CHECKING:
     from ..evaluators.language_model import Checkpoint

@@ -13,14 +13,13 @@ import numpy as np
 
 from ..countries import Country, TargetSet, countries, find_country
 from ..errors import SpecificationError
-from ..fitting.specification import COUNTRY_PREAMBLE
 from ..objectives import IndexObjective
 from ..objectives.constants import settle_constants
+from ..objectives.metrics import kendall_tau
 from ..surveys.readouts import item_means
-from ..surveys.survey import Survey
+from ..surveys.survey import COUNTRY_PREAMBLE, Survey
 from .baselines import middle
 from .conditions import Condition
-from .metrics import kendall_tau
 from .respondent import Respondent
 from .results import Column, Score, ScoreTable, Values, summarise
 

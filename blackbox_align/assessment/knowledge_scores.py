@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..objectives.metrics import credit
 from ..surveys.knowledge import KnowledgeTest
 from .baselines import always, uniform
 from .conditions import Condition
-from .metrics import credit
 from .opinion_scores import countries_in_order
 from .respondent import Respondent
 from .results import Column, Score, ScoreTable, Values, counted, summarise

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..countries import countries
 from ..errors import ModelError
+from ..objectives.metrics import DISTRIBUTION_METRICS, earth_movers_distance
 from ..surveys.opinions import OpinionSurvey
 from .baselines import mean_of_others, offered, tempered, uniform
 from .conditions import Condition
-from .metrics import DISTRIBUTION_METRICS, earth_movers_distance
 from .respondent import Respondent
 from .results import Column, Score, ScoreTable, Values, counted, summarise
 
@@ -106,6 +107,8 @@ def score_opinions(
         *chosen.report.lines(),
         f"Brackets: 95 % interval over questions, {resamples:,} resamples, seed {seed}.",
     ]
+    fitted = [_fitted_note(c, code, chosen) for c in conditions if c.expert for code in order]
+    notes += [note for note in dict.fromkeys(fitted) if note]
     if any(np.isnan(entry.values[:, 0]).any() for entry in answered):
         notes.append("Where the n of two rows differ, read their difference, not the two rows.")
     if conditions and respondent:
@@ -127,6 +130,20 @@ def score_opinions(
 
 
 _TEMPERED = "un-prompted, fitted temperature"
+
+
+def _fitted_note(condition: Condition, code: str, opinions: OpinionSurvey) -> str:
+    """A sentence where an expert was fitted to some of the questions that it is scored on."""
+    expert = condition.fitted(countries()[code], None)
+    fitted = set(expert.metadata.get("facts", {}).get("fit_questions", ())) if expert else set()
+    asked = [item.id for item in opinions.survey.items]
+    if not fitted.intersection(asked):
+        return ""
+    held_out = [item for item in asked if item not in fitted]
+    return (
+        f"{condition.name.replace('{code}', code)} was fitted to {len(asked) - len(held_out)} of these "
+        f"{counted(len(asked), 'question')}; held out: {', '.join(held_out) or 'none'}."
+    )
 
 
 def countries_in_order(codes: Sequence[str], asked: Sequence[str] | None) -> list[str]:

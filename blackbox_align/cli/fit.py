@@ -40,6 +40,22 @@ def fit_command(
     device: Device = "auto",
     dtype: Dtype = "auto",
     trust_remote_code: TrustRemoteCode = False,
+    objective: Annotated[
+        str,
+        typer.Option(
+            help="vsm13, opinions, or a sum such as vsm13+0.5*opinions.", rich_help_panel=_SURVEY
+        ),
+    ] = "vsm13",
+    opinions: Annotated[
+        str,
+        typer.Option(help="An opinion survey's name, or a file of yours.", rich_help_panel=_SURVEY),
+    ] = "world-opinions",
+    held_out: Annotated[
+        float,
+        typer.Option(
+            help="Share of the opinion questions that no search sees.", rich_help_panel=_SURVEY
+        ),
+    ] = 0.5,
     survey: Annotated[
         str, typer.Option(help="A survey's name, or a YAML file of yours.", rich_help_panel=_SURVEY)
     ] = "vsm2013",
@@ -109,12 +125,20 @@ def fit_command(
         int, typer.Option(help="Evaluations of one candidate at most.", rich_help_panel=_END)
     ] = 2000,
     target_loss: Annotated[
-        float,
-        typer.Option(help="Stop at this mean absolute error, in points.", rich_help_panel=_END),
-    ] = 0.5,
+        float | None,
+        typer.Option(
+            help="Stop at this loss. Default: 0.5 index points; 0 with opinions.",
+            show_default=False,
+            rich_help_panel=_END,
+        ),
+    ] = None,
     patience: Annotated[
         int | None,
-        typer.Option(help="Stop after so many evaluations without gain.", rich_help_panel=_END),
+        typer.Option(
+            help="Stop after so many evaluations without gain. With opinions: 60 without 5 %.",
+            show_default=False,
+            rich_help_panel=_END,
+        ),
     ] = None,
     seconds: Annotated[
         float | None, typer.Option(help="Stop after so much time.", rich_help_panel=_END)
@@ -180,6 +204,9 @@ def fit_command(
                 workers=_workers(workers, ray_address, gpus_per_worker),
                 on_progress=on_progress,
                 on_trouble=print_note,
+                objective=objective,
+                opinions=opinions,
+                held_out=held_out,
                 survey=survey,
                 targets=targets,
                 model=model,
@@ -271,7 +298,7 @@ def _progress_bar(country: str) -> Iterator[OnProgress]:
                 description=country,
                 completed=progress.evaluations,
                 total=progress.budget,
-                best="-" if progress.best is None else f"{progress.best:.2f}",
+                best="-" if progress.best is None else f"{progress.best:.3g}",
                 rate=f"{rate:.0f}/s",
             )
 

@@ -65,10 +65,30 @@ def print_result(run: Run) -> None:
 
 
 def _print_countries(result: Mapping[str, Any], path: str) -> None:
+    """A table per part of the objective, opinions first, with one row per country."""
+    from rich.markup import escape
+
+    results, screen = result["countries"], stdout()
+    if "opinions" in results[0]:
+        _print_opinions_of_countries(results)
+    if "errors" in results[0]:
+        _print_errors_of_countries(results, result["target_loss"], result["reached"])
+    screen.print(
+        f"{result['evaluations']:,} evaluations in all by {results[0]['optimizer']}, "
+        f"seed {results[0]['seed']}; stopped because {result['reason']}."
+    )
+    _print_notes(results[0])
+    screen.print(
+        f"Experts: {escape(path)}/experts; a country's table: bbalign show {path} --country"
+    )
+
+
+def _print_errors_of_countries(
+    results: Sequence[Mapping[str, Any]], enough: float, reached_by: int
+) -> None:
     """One row per country; one that was not reached says which index is farthest off."""
     from rich.markup import escape
 
-    results, enough = result["countries"], result["target_loss"]
     rows = []
     for one in results:
         errors = one["errors"]
@@ -86,7 +106,7 @@ def _print_countries(result: Mapping[str, Any], path: str) -> None:
         points(sum(one["errors"][c] for one in results) / len(results))
         for c in ("unprompted", "country_in_text", "fitted")
     )
-    rows.append(("[bold]mean[/]", *means, f"{result['reached']} of {len(results)}", ""))
+    rows.append(("[bold]mean[/]", *means, f"{reached_by} of {len(results)}", ""))
     screen = stdout()
     screen.print(f"[bold]Mean absolute error[/] in {escape(results[0]['targets']['title'])}\n")
     columns = (
@@ -98,23 +118,95 @@ def _print_countries(result: Mapping[str, Any], path: str) -> None:
     )
     print_table((*columns, "farthest\nindex"), rows, right=range(1, 5))
     screen.print()
+
+
+def _print_opinions_of_countries(results: Sequence[Mapping[str, Any]]) -> None:
+    """One row per country: held-out distances, and what fitting changed in them."""
+    from rich.markup import escape
+
+    from ..experts.card import interval
+
+    screen = stdout()
     screen.print(
-        f"{result['evaluations']:,} evaluations in all by {results[0]['optimizer']}, "
-        f"seed {results[0]['seed']}; stopped because {result['reason']}."
+        f"[bold]JS distance (nats) on held-out questions[/] of "
+        f"{escape(results[0]['opinions']['survey']['title'])}\n"
     )
-    _print_notes(results[0])
+    rows = []
+    for one in results:
+        held_out = one["opinions"]["held_out"]
+        distances, minus = held_out["distances"], held_out["fitted_minus"]
+        rows.append(
+            (
+                f"{one['country']}  {one['country_name']}",
+                str(held_out["questions"]),
+                *(
+                    f"{distances[c]['value']:.3f}"
+                    for c in ("unprompted", "country_in_text", "fitted")
+                ),
+                *(interval(minus[c], sign=True) for c in ("unprompted", "country_in_text")),
+            )
+        )
+    columns = ("country", "n", "un-\nprompted", "country\nin text", "fitted")
+    minus_columns = ("fitted minus\nun-prompted", "fitted minus\ncountry in text")
+    print_table((*columns, *minus_columns), rows, right=range(1, 7))
     screen.print(
-        f"Experts: {escape(path)}/experts; a country's table: bbalign show {path} --country"
+        "\nBrackets: 95 % interval over questions; where it holds 0, no difference is shown.\n"
     )
 
 
 def print_country(result: Mapping[str, Any], expert: str) -> None:
-    """The table of one country, index by index."""
+    """The tables of one country, opinions first."""
     from rich.markup import escape
 
-    targets = result["targets"]
     screen = stdout()
-    screen.print(f"[bold]{result['country_name']}[/] in {escape(targets['title'])}\n")
+    if "opinions" in result:
+        _print_opinions(result)
+    if "table" in result:
+        _print_indices(result)
+    screen.print(
+        f"{result['evaluations']:,} evaluations by {result['optimizer']}, seed {result['seed']}; "
+        f"stopped because {result['reason']}."
+    )
+    if "pareto_front" in result:
+        screen.print(_front(result["pareto_front"]))
+    if result.get("missing"):
+        screen.print(
+            f"{result['targets']['name']} has no figure for {', '.join(result['missing'])}: "
+            "left out of the error."
+        )
+    if result.get("estimate"):
+        screen.print(f"The source calls its figures for {result['country_name']} an estimate.")
+    _print_notes(result)
+    screen.print(f"Expert: {escape(expert)}")
+
+
+def _print_opinions(result: Mapping[str, Any]) -> None:
+    """Held-out distances first, then those on the questions that the fit worked on."""
+    from rich.markup import escape
+
+    from ..experts.card import opinion_rows, verdicts
+
+    opinions, screen = result["opinions"], stdout()
+    screen.print(f"[bold]{result['country_name']}[/] in {escape(opinions['survey']['title'])}\n")
+    columns = (
+        "JS distance (nats)",
+        f"{opinions['held_out']['questions']} questions\nheld out",
+        "fitted minus it,\nheld out",
+        f"{opinions['fit']['questions']} questions\nto fit",
+    )
+    print_table(columns, opinion_rows(opinions), right=range(1, 4))
+    screen.print()
+    for sentence in verdicts(opinions):
+        screen.print(sentence)
+    screen.print()
+
+
+def _print_indices(result: Mapping[str, Any]) -> None:
+    """Index by index."""
+    from rich.markup import escape
+
+    screen = stdout()
+    screen.print(f"[bold]{result['country_name']}[/] in {escape(result['targets']['title'])}\n")
     rows = [
         (
             f"{row['index']}  {row['title']}",
@@ -129,26 +221,25 @@ def print_country(result: Mapping[str, Any], expert: str) -> None:
     columns = ("index", "target", "un-\nprompted", "country\nin text", "fitted", "error")
     print_table(columns, rows, right=range(1, 6))
     screen.print()
-    screen.print(
-        f"{result['evaluations']:,} evaluations by {result['optimizer']}, seed {result['seed']}; "
-        f"stopped because {result['reason']}."
+
+
+def _front(front: Sequence[Mapping[str, Any]]) -> str:
+    ends = " to ".join(
+        f"({points(row['vsm13'])}, {row['opinions']:.3f})" for row in (front[0], front[-1])
     )
-    if result["missing"]:
-        screen.print(
-            f"{targets['name']} has no figure for {', '.join(result['missing'])}: left out of the error."
-        )
-    if result["estimate"]:
-        screen.print(f"The source calls its figures for {result['country_name']} an estimate.")
-    _print_notes(result)
-    screen.print(f"Expert: {escape(expert)}")
+    return (
+        f"{len(front)} evaluations on the Pareto front of index error and JS distance on the fitted "
+        f"questions, from {ends}; --json lists them."
+    )
 
 
 def _print_notes(result: Mapping[str, Any]) -> None:
     from rich.markup import escape
 
-    constants = result["constants"]
-    values = ", ".join(f"{name} {value:+.1f}" for name, value in constants["values"].items())
-    stdout().print(f"Constants: {escape(constants['policy'])} ({values}).")
+    if "constants" in result:
+        constants = result["constants"]
+        values = ", ".join(f"{name} {value:+.1f}" for name, value in constants["values"].items())
+        stdout().print(f"Constants: {escape(constants['policy'])} ({values}).")
     if result["disclaimer"]:
         stdout().print(f"[yellow]{escape(result['disclaimer'])}[/]")
 

@@ -15,7 +15,7 @@ has no adapter_config.json: PEFT would load it without a word and answer somethi
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ import numpy as np
 from ..errors import ExpertError
 from ..evaluators.base import PARITY
 from ..files import plain_errors, read_json, replace_folder, write_json, write_text
-from .card import LIMITS, render_card
+from .card import limits, render_card
 
 if TYPE_CHECKING:
     from ..evaluators.language_model import LanguageModel
@@ -100,8 +100,7 @@ def write_expert(
     folder: Path,
     soft_prompt: np.ndarray,
     model: LanguageModel,
-    survey: Survey,
-    answers: np.ndarray,
+    answered: Sequence[tuple[Survey, np.ndarray]],
     metadata: Mapping[str, Any],
 ) -> Expert:
     """Write a soft prompt as an expert, after asking plainly has proved that it answers alike.
@@ -111,13 +110,13 @@ def write_expert(
     Parameters
     ----------
     soft_prompt : (tokens, D) float32
-    answers : (items, width), what the evaluator answers under it
+    answered : the surveys, each with the (items, width) that the evaluator answers under it
     metadata : what the card shows, the ``placement`` among it; see :mod:`.card`
 
     Raises
     ------
     ExpertError
-        Asked plainly the answers differ from ``answers``: the folder is not written, an earlier
+        Asked plainly the answers differ from these: the folder is not written, an earlier
         one stays.
     """
     from .parity import answer_plainly, answer_through_peft
@@ -131,11 +130,16 @@ def write_expert(
             _write_weights(draft, soft_prompt)
         else:
             write_adapter(draft, soft_prompt, model)
-    if last:
-        plain, _ = answer_plainly(soft_prompt, model, survey, "last")
-    else:
-        plain = answer_through_peft(draft, model, survey)
-    difference = float(np.abs(plain - answers).max())
+    differences = [
+        (
+            answer_plainly(soft_prompt, model, survey, "last")[0]
+            if last
+            else answer_through_peft(draft, model, survey)
+        )
+        - answers
+        for survey, answers in answered
+    ]
+    difference = max(float(np.abs(rows).max()) for rows in differences)
     dtype = str(model.dtype).removeprefix("torch.")
     if not difference <= PARITY[dtype]:
         shutil.rmtree(draft, ignore_errors=True)
@@ -147,10 +151,10 @@ def write_expert(
         )
     card = {
         "format": FORMAT,
-        "survey": survey.name,
+        "survey": "+".join(survey.name for survey, _ in answered),
         **metadata,
         "parity_difference": difference,
-        "limits": list(LIMITS),
+        "limits": limits(metadata),
     }
     write_json(draft / "expert.json", card)
     write_text(draft / "README.md", render_card(card, model.name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from ..files import write_json
 from ..optimizers import Candidate, Evaluation, Optimizer
 from ..prompts import Parameterization
 from .journal import Entry, digest
+from .pareto import pareto_front
 from .run import Run, versions
 from .specification import Specification
 from .stopping import Stopping
@@ -54,7 +55,7 @@ def fit(
     runs: Path | str = "runs",
     name: str | None = None,
     budget: int = Stopping.budget,
-    target_loss: float = Stopping.target_loss,
+    target_loss: float | None = None,
     patience: int | None = None,
     seconds: float | None = None,
     workers: Workers | None = None,
@@ -62,14 +63,15 @@ def fit(
     on_trouble: OnTrouble = lambda sentence: None,
     **settings: Any,
 ) -> Run:
-    """Fit a soft prompt to a country's survey indices; continue where an earlier call stopped.
+    """Fit a soft prompt to what a country's people answer; continue where an earlier call stopped.
 
     Parameters
     ----------
     country : ISO code, name or alias; several in a list, ``"all"`` or a continent share one search
     runs, name : the run's directory is ``runs/name``; the name is made from the settings if not
         given
-    budget, target_loss, patience, seconds : see :class:`.stopping.Stopping`
+    budget, target_loss, patience, seconds : see :class:`.stopping.Stopping`; None is the objective's
+        own default
     workers : processes on a Ray cluster that ask the model; None asks it in this one. The result
         is the same
     on_progress : called after every tell
@@ -89,7 +91,13 @@ def fit(
         is on disk, and the same call continues.
     """
     specification = Specification(country, **settings)
-    stopping = Stopping(budget, target_loss, patience, seconds)
+    stopping = Stopping.for_objective(
+        specification.fits_opinions,
+        budget=budget,
+        target_loss=target_loss,
+        patience=patience,
+        seconds=seconds,
+    )
     run = Run(Path(runs) / (name or specification.name))
     with run.locked(), _pool(workers, specification.device, on_trouble) as pool:
         run.refuse_other_settings(specification)
@@ -163,6 +171,7 @@ class _Search:
         ] * countries
         self.reached = np.zeros(countries, dtype=int)  # evaluations until the target loss
         self.written = np.full(countries, np.inf)  # the loss of the expert on disk
+        self.marked = np.full(countries, np.inf)  # the loss that has to be bettered, for patience
         self.better_at = 0
         self.replayed = 0
         self.started = self.checkpoint = time.monotonic()
@@ -216,12 +225,16 @@ class _Search:
     def _refuse_other_space(self, earlier: Run) -> None:
         """Vectors mean the same prompts only if everything that makes prompts of them is the same."""
         then, now = earlier.specification, self.study.specification
-        keys = ["survey", "model", "dtype", "tokens", "placement", "subspace", "alpha", "init"]
-        if now.subspace or now.init == "vocabulary":
-            keys.append("seed")  # it draws the subspace, or the words
+        keys = ["objective", "survey", "model", "dtype", "tokens", "placement"]
+        keys += ["subspace", "alpha", "init"]
+        if now.fits_opinions:
+            keys += ["opinions", "held_out"]
+        if now.subspace or now.init == "vocabulary" or now.fits_opinions:
+            keys.append("seed")  # it draws the subspace, the words, or the questions to fit
         other = [key for key in keys if getattr(then, key) != getattr(now, key)]
         facts, recorded = self.study.facts(), earlier.record["facts"]
-        other += [k for k in ("survey_sha256", "model_revision") if facts[k] != recorded[k]]
+        same = ("survey_sha256", "model_revision", "fit_questions")
+        other += [key for key in same if facts.get(key) != recorded.get(key)]
         if other:
             raise SpecificationError(
                 f"The run {earlier.path} searched other prompts ({', '.join(other)} differ), so its "
@@ -242,7 +255,7 @@ class _Search:
             left = self.stopping.budget - self.optimizer.told
             candidates = self.optimizer.ask(min(self.optimizer.batch, left))
             prompts = self.parameterization.soft_prompts(_vectors(candidates))
-            answers = self.study.evaluator.answer(prompts, self.study.survey)
+            answers = self.study.answer(prompts)
             ids = tuple(candidate.id for candidate in candidates)
             evaluations, losses = self.study.score(answers, ids)
             shown = tuple(evaluation.loss for evaluation in evaluations)
@@ -273,7 +286,8 @@ class _Search:
             for country in np.flatnonzero(losses[:, column] < self.best):
                 self.best[country] = losses[country, column]
                 self.best_vectors[country] = vector
-                self.better_at = told + column + 1
+                if self.best[country] < (1 - self.stopping.gain) * self.marked[country]:
+                    self.marked[country], self.better_at = self.best[country], told + column + 1
                 if self.best[country] <= self.stopping.target_loss and not self.reached[country]:
                     self.reached[country] = told + column + 1
 
@@ -297,6 +311,9 @@ class _Search:
         """Write experts, result and status; without a single success there is only a status."""
         if self._worst() is not None:
             results = self._write_experts(reason)
+            if len(self.study.objective.parts) > 1:
+                for result, front in zip(results, self._fronts(), strict=True):
+                    result["pareto_front"] = front
             write_json(self.run.path / "result.json", self._summary(results, reason))
         self._close(status, reason)
 
@@ -309,6 +326,22 @@ class _Search:
         spent = self.run.record["seconds"] + time.monotonic() - self.started
         self.run.update(status=status, reason=reason, seconds=round(spent, 3))
 
+    def _fronts(self) -> list[list[dict[str, Any]]]:
+        """For every country, the evaluations that no other one betters in all parts at once."""
+        entries = self.run.journal.read()
+        tried = [self.study.losses_by_part(entry.answers, entry.ids) for entry in entries]
+        losses = {
+            name: np.concatenate([one[name] for one in tried], axis=1)
+            for name in self.study.objective.parts
+        }
+        return [
+            [
+                {"evaluation": n + 1, **{name: float(rows[k, n]) for name, rows in losses.items()}}
+                for n in pareto_front(np.stack([rows[k] for rows in losses.values()], axis=1))
+            ]
+            for k in range(len(self.best))
+        ]
+
     def _prompt(self, country: int) -> np.ndarray:
         """(tokens, D) float32: the prompt to keep, for one country the optimizer's own choice."""
         vector = self.best_vectors[country]
@@ -316,7 +349,9 @@ class _Search:
             vector = self.optimizer.recommend().vector
         return self.parameterization.soft_prompts(vector[None])[0]
 
-    def _result(self, country: int, answers: np.ndarray, reason: str) -> dict[str, Any]:
+    def _result(
+        self, country: int, answers: Mapping[str, np.ndarray], reason: str
+    ) -> dict[str, Any]:
         return {
             **self.study.result(country, answers),
             "evaluations": self.optimizer.told,
@@ -346,14 +381,17 @@ class _Search:
             if only_better and not loss < self.written[number]:
                 continue
             prompt = self._prompt(number)
-            answers = self.study.evaluator.answer(prompt[None], self.study.survey)[0]
+            surveys = self.study.surveys
+            answers = {
+                name: self.study.evaluator.answer(prompt[None], survey)[0]
+                for name, survey in surveys.items()
+            }
             result = self._result(number, answers, reason)
             write_expert(
                 self.run.expert_of(result["country"]),
                 prompt,
                 self.study.model,
-                self.study.survey,
-                answers,
+                [(surveys[name], rows) for name, rows in answers.items()],
                 {
                     **{key: value for key, value in result.items() if key != "reason"},
                     "facts": self.facts(),

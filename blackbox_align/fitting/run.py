@@ -88,7 +88,10 @@ class Run:
 
     @property
     def loss(self) -> float:
-        """Mean absolute error of the fitted prompt in index points; of several, their mean."""
+        """The loss of the fitted prompt, in index points or as a JS distance; of several, their mean.
+
+        Of opinions it is that on the questions that were fitted, not on those held out.
+        """
         return float(self.result["loss"])
 
     @property
@@ -117,12 +120,19 @@ class Run:
         return by_code[code]
 
     def summary(self) -> pd.DataFrame:
-        """One row per country: errors in index points, and evaluations until its target loss."""
+        """One row per country: errors in index points, held-out JS distances (nats), and evaluations
+        until its target loss.
+        """
         import pandas as pd
 
         results = self.result.get("countries", [self.result])
         rows = [
-            {"country": r["country"], **r["errors"], "reached_after": r["reached_after"]}
+            {
+                "country": r["country"],
+                **r.get("errors", {}),
+                **{f"held_out_{name}": row["value"] for name, row in _held_out(r).items()},
+                "reached_after": r["reached_after"],
+            }
             for r in results
         ]
         return pd.DataFrame(rows).set_index("country")
@@ -131,8 +141,31 @@ class Run:
         """One row per index: target, un-prompted, country named in text, fitted, error (points)."""
         import pandas as pd
 
-        frame = pd.DataFrame(self.result_of(code)["table"]).set_index("index")
+        result = self.result_of(code)
+        if "table" not in result:
+            raise RunError(f"The run {self.path} fitted no indices; ask for its opinions.")
+        frame = pd.DataFrame(result["table"]).set_index("index")
         return frame.drop(columns="title").astype(float)
+
+    def opinions(self, code: str | None = None) -> pd.DataFrame:
+        """One row per condition: JS distances (nats) on the held-out and on the fitted questions.
+
+        ``fitted_minus`` is the paired difference on held-out questions; low and high are the ends of
+        95 % intervals over questions.
+        """
+        import pandas as pd
+
+        result = self.result_of(code)
+        if "opinions" not in result:
+            raise RunError(f"The run {self.path} fitted no opinions; ask for its table.")
+        held_out, fit = result["opinions"]["held_out"], result["opinions"]["fit"]
+        blocks = {
+            "held_out": held_out["distances"],
+            "fitted_minus": held_out["fitted_minus"],
+            "fit": fit["distances"],
+        }
+        frames = {name: pd.DataFrame(rows).T.astype(float) for name, rows in blocks.items()}
+        return pd.concat(frames, axis=1)
 
     def history(self) -> pd.DataFrame:
         """One row per evaluation: its loss and the best one so far, in index points.
@@ -152,7 +185,9 @@ class Run:
         """Raise unless the folder is free, or holds a run with these settings."""
         if self.exists():
             self.load(self.path)  # refuses another format
-            refuse_changes(self.record["specification"], specification.to_dict(), self.path)
+            # Settings that came later had their defaults then.
+            then = {**self.specification.to_dict(), **self.record["specification"]}
+            refuse_changes(then, specification.to_dict(), self.path)
         elif any(p.name != "lock" and p.suffix != ".tmp" for p in self.path.iterdir()):
             raise RunError(f"{self.path} is not empty and not a run; name another with --name.")
 
@@ -224,6 +259,11 @@ class Run:
                     lock_file.unlink()
                     self.path.rmdir()
             lock.release()
+
+
+def _held_out(result: Mapping[str, Any]) -> Mapping[str, Any]:
+    distances: Mapping[str, Any] = result.get("opinions", {}).get("held_out", {})
+    return distances.get("distances", {})
 
 
 def find_runs(folder: Path | str = "runs") -> list[Run]:

@@ -7,15 +7,15 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from ..countries import Country, TargetSet, countries, find_country
+from ..countries import Country, countries, find_country
 from ..errors import ChangedSpecificationError, SpecificationError
 from ..evaluators.base import check_placement
+from ..objectives import parse_objective
 from ..objectives.constants import check_policy
 from ..prompts import INITIALIZATIONS
 from ..surveys import READOUTS
 
 GROUPS = ("all", "Africa", "Americas", "Asia", "Europe", "Oceania")
-COUNTRY_PREAMBLE = "Answer as a typical person who lives in {country} would."
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,10 @@ class Specification:
     ----------
     country : code, name or alias; several of them in a list or joined by ``+``; ``all``, which is every
         country with complete figures, or a continent. Kept as codes joined by ``+``
+    objective : ``vsm13`` (the indices of the survey), ``opinions``, or a weighted sum of both such as
+        ``vsm13+0.5*opinions``; see :mod:`..objectives.weighted`
+    opinions, held_out : an opinion survey's name or file, and the share of its questions that no
+        search sees, drawn from the seed
     warm_start : an earlier run whose evaluations the search starts from
     survey, targets : names of what ships with the package, or files; targets None is the default
         set
@@ -42,6 +46,9 @@ class Specification:
     """
 
     country: str | Sequence[str]
+    objective: str = "vsm13"
+    opinions: str = "world-opinions"
+    held_out: float = 0.5
     survey: str = "vsm2013"
     targets: str | None = None
     model: str = "respondent-tiny"
@@ -80,19 +87,41 @@ class Specification:
             raise SpecificationError(f"The readout must be one of {known}; not {self.readout!r}.")
         check_placement(self.placement)
         check_policy(self.constants)
+        if not 0 < self.held_out < 1:
+            raise SpecificationError(
+                f"The share of questions that are held out lies between 0 and 1; not {self.held_out:g}."
+            )
+        if self.fits_opinions and self.readout != "expected":
+            raise SpecificationError(
+                "Opinions are compared as distributions, so their readout is 'expected'; "
+                f"not {self.readout!r}."
+            )
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The weight of every part of the objective."""
+        return parse_objective(self.objective)
+
+    @property
+    def fits_indices(self) -> bool:
+        return "vsm13" in self.weights
+
+    @property
+    def fits_opinions(self) -> bool:
+        return "opinions" in self.weights
 
     @property
     def wanted(self) -> tuple[str, ...]:
         """The codes of ``country``, or the one word for a group of countries."""
         return tuple(str(self.country).split("+"))
 
-    def countries(self, target_set: TargetSet) -> tuple[Country, ...]:
-        """The countries to fit; a group is those of it with complete figures in ``target_set``."""
+    def countries(self, complete: Sequence[str]) -> tuple[Country, ...]:
+        """The countries to fit; a group is those of it among ``complete``, the codes with full data."""
         found = []
         for name in self.wanted:
             if name in GROUPS:
-                complete = [countries()[code] for code in target_set.complete()]
-                found += [c for c in complete if not c.is_region and name in ("all", c.continent)]
+                there = [countries()[code] for code in complete]
+                found += [c for c in there if not c.is_region and name in ("all", c.continent)]
             else:
                 found.append(find_country(name))
         return tuple(dict.fromkeys(found))
@@ -102,7 +131,10 @@ class Specification:
         """The folder of the run under ``runs/``, unless another is named."""
         model = Path(self.model.rstrip("/")).name
         names = self.wanted if len(self.wanted) < 5 else (f"{len(self.wanted)}-countries",)
-        return f"{'+'.join(names)}-{model}-{self.optimizer}-{self.seed}".replace(":", "-")
+        parts = ["+".join(names), model, self.optimizer, str(self.seed)]
+        if self.fits_opinions:
+            parts.insert(1, self.objective.replace("*", "x").replace(" ", ""))
+        return "-".join(parts).replace(":", "-")
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

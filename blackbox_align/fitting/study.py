@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,20 +12,23 @@ import numpy as np
 from ..countries import Country, TargetSet, load_targets
 from ..errors import ModelError, SpecificationError
 from ..evaluators import Evaluator
-from ..objectives import Constants, IndexObjective
+from ..objectives import Constants, IndexObjective, Objective, SplitOpinions, WeightedSum
 from ..objectives.constants import settle_constants
 from ..optimizers import Evaluation, Optimizer, create
 from ..optimizers.gauss_newton_many import GaussNewtonMany
 from ..prompts import Parameterization, from_text, from_vocabulary, parameterize, zeros
 from ..surveys import Survey, item_means, load_survey
-from .specification import COUNTRY_PREAMBLE, Specification
+from ..surveys.opinion_files import load_opinions
+from ..surveys.survey import COUNTRY_PREAMBLE
+from .specification import Specification
+from .tables import index_table, opinion_table
 
 if TYPE_CHECKING:
     from ..evaluators.language_model import LanguageModel
     from ..evaluators.ray_pool import RayEvaluator
 
 # The generators of a run are children of its seed, one per use: none disturbs another.
-_PROMPT, _OPTIMIZER, _READOUT = range(3)
+_PROMPT, _OPTIMIZER, _READOUT, _SPLIT = range(4)
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Study:
     countries: tuple[Country, ...]
     survey: Survey
     target_set: TargetSet
+    opinions: SplitOpinions | None
     model: LanguageModel
     evaluator: Evaluator
 
@@ -46,21 +50,7 @@ class Study:
         The workers of a ``pool`` answer in the place of this process, which then loads the model on
         the CPU, for its words and for the check of an expert.
         """
-        survey = load_survey(specification.survey)
-        target_set = load_targets(specification.targets)
-        countries = specification.countries(target_set)
-        if len(countries) > 1 and specification.optimizer != "gauss-newton":
-            raise SpecificationError(
-                f"Several countries at once are fitted by 'gauss-newton', which shares what it learns "
-                f"among them; {specification.optimizer!r} fits one country at a time."
-            )
-        if not countries:
-            raise SpecificationError(
-                f"No country of {specification.country!r} has complete figures in the target set "
-                f"{target_set.name}; `bbalign countries` lists what it has."
-            )
-        for country in countries:
-            target_set.target(country, [index.name for index in survey.indices])
+        data = _load_data(specification)
         # A rehearsal, so that a slip in the optimizer's name or options is told at once.
         create(specification.optimizer, 100, np.random.default_rng(0), **specification.options)
 
@@ -74,7 +64,7 @@ class Study:
         if pool is None:
             model = load_model(specification.model, **settings)
             evaluator = InProcessEvaluator(model, placement=specification.placement)
-            return cls(specification, countries, survey, target_set, model, evaluator)
+            return cls(specification, **data, model=model, evaluator=evaluator)
         from ..evaluators.worker_model import LoadModel
 
         pool.connect()
@@ -91,52 +81,77 @@ class Study:
                 **settings,
             )
         )
-        return cls(specification, countries, survey, target_set, model, pool)
+        return cls(specification, **data, model=model, evaluator=pool)
 
     def like(self, specification: Specification) -> Study:
-        """Another specification on the same survey and model."""
-        target_set = load_targets(specification.targets)
-        return replace(
-            self,
-            specification=specification,
-            countries=specification.countries(target_set),
-            target_set=target_set,
-        )
+        """Another specification on the same model."""
+        return replace(self, specification=specification, **_load_data(specification))
 
     @cached_property
     def index_names(self) -> list[str]:
         return [index.name for index in self.survey.indices]
 
     @cached_property
-    def targets(self) -> np.ndarray:
-        """(countries, indices) index points, NaN where no figure is published."""
-        return np.array([self.target_set.target(c, self.index_names) for c in self.countries])
+    def index_objective(self) -> IndexObjective:
+        settings = self.specification
+        return IndexObjective(
+            self.survey,
+            np.array([self.target_set.target(c, self.index_names) for c in self.countries]),
+            self.constants,
+            settings.readout,
+            settings.respondents,
+            settings.temperature,
+        )
 
     @cached_property
-    def objective(self) -> IndexObjective:
-        return IndexObjective(self.survey, self.targets, self.constants)
+    def objective(self) -> WeightedSum:
+        parts: dict[str, Objective] = {}
+        for name in self.specification.weights:
+            if name == "opinions":
+                assert self.opinions is not None
+                parts[name] = self.opinions.objective
+            else:
+                parts[name] = self.index_objective
+        return WeightedSum(parts, self.specification.weights)
 
-    # -- un-prompted conditions ------------------------------------------------------------------
+    @cached_property
+    def surveys(self) -> dict[str, Survey]:
+        """What is asked to report from, part by part; held-out questions included."""
+        whole = {name: part.survey for name, part in self.objective.parts.items()}
+        if self.opinions is not None:
+            whole["opinions"] = self.opinions.asked.survey
+        return whole
 
-    def means_after(self, preamble: str) -> np.ndarray:
-        """(1, items) item means without a soft prompt, after a text (or none)."""
+    # -- asking ----------------------------------------------------------------------------------
+
+    def answer(self, soft_prompts: np.ndarray) -> np.ndarray:
+        """(candidates, items, width): what the search sees, one survey after another."""
+        blocks = [self.evaluator.answer(soft_prompts, s) for s in self.objective.surveys]
+        width = max(block.shape[2] for block in blocks)
+        return np.concatenate(
+            [np.pad(b, ((0, 0), (0, 0), (0, width - b.shape[2]))) for b in blocks], axis=1
+        )
+
+    def answers_after(self, preamble: str, survey: Survey) -> np.ndarray:
+        """(items, width) answers without a soft prompt, after a text (or none)."""
         nothing = np.zeros((1, 0, self.model.embedding_width), np.float32)
-        answers = self.evaluator.answer(nothing, self.survey.with_preamble(preamble))
+        answers = self.evaluator.answer(nothing, survey.with_preamble(preamble))
         if not np.isfinite(answers).all():
             raise ModelError(
                 f"The model {self.model.name!r} answers the survey with numbers that are not finite. "
                 "Try --dtype float32, and check its weights."
             )
-        return self._read(answers, ids=None)
+        return answers[0]
 
     @cached_property
-    def unprompted_means(self) -> np.ndarray:
-        """(1, items) item means of the model as it is."""
-        return self.means_after("")
+    def unprompted(self) -> dict[str, np.ndarray]:
+        """The answers of the model as it is, part by part."""
+        return {name: self.answers_after("", survey) for name, survey in self.surveys.items()}
 
-    def country_means(self, country: Country) -> np.ndarray:
-        """(1, items) item means when the country is named in text."""
-        return self.means_after(COUNTRY_PREAMBLE.format(country=country.name))
+    def named(self, country: Country) -> dict[str, np.ndarray]:
+        """The answers when the country is named in text, part by part."""
+        preamble = COUNTRY_PREAMBLE.format(country=country.name)
+        return {name: self.answers_after(preamble, survey) for name, survey in self.surveys.items()}
 
     @cached_property
     def constants(self) -> Constants:
@@ -146,13 +161,19 @@ class Study:
         )
 
     def _reference_means(self, country: Country | None) -> np.ndarray:
-        return self.unprompted_means if country is None else self.country_means(country)
+        preamble = COUNTRY_PREAMBLE.format(country=country.name) if country else ""
+        readout = self.specification.readout
+        return item_means(
+            self.answers_after(preamble, self.survey)[None],
+            self.survey,
+            "expected" if readout == "sampled" else readout,
+        )
 
     # -- the search ------------------------------------------------------------------------------
 
     def parameterization(self) -> Parameterization:
         settings = self.specification
-        rng = self._generator(_PROMPT)
+        rng = _generator(settings, _PROMPT)
         kind, _, text = settings.init.partition(":")
         if kind == "zeros":
             initial = zeros(self.model, settings.tokens)
@@ -172,15 +193,16 @@ class Study:
 
     def optimizer(self, dimension: int, budget: int, enough: float) -> Optimizer:
         """The search; ``enough`` is the loss at which a country is done, where there are several."""
-        rng = self._generator(_OPTIMIZER)
+        rng = _generator(self.specification, _OPTIMIZER)
         settings = self.specification
         if len(self.countries) > 1:
             return GaussNewtonMany(
                 dimension,
                 rng,
                 budget=budget,
-                targets=self.targets,
-                enough=enough,
+                targets=self.objective.targets,
+                # Only of indices is the loss the mean of the residuals.
+                enough=0.0 if settings.fits_opinions else enough,
                 **settings.options,
             )
         return create(settings.optimizer, dimension, rng, budget=budget, **settings.options)
@@ -188,8 +210,9 @@ class Study:
     def score(self, answers: np.ndarray, ids: Sequence[int]) -> tuple[list[Evaluation], np.ndarray]:
         """Evaluations for the search, and every country's losses, from the answers of candidates.
 
-        For one country the residuals are index minus target; for several they are the plain indices
-        and the loss is the mean over the countries.
+        For one country the residuals are outputs minus targets (see
+        :class:`..objectives.Objective`); for several they are the plain outputs and the loss is the
+        mean over the countries.
 
         Parameters
         ----------
@@ -197,15 +220,14 @@ class Study:
 
         Returns
         -------
-        evaluations, and (countries, candidates) losses in index points, NaN where it failed
+        evaluations, and (countries, candidates) losses, NaN where it failed
         """
-        means = self._read(answers, ids)
-        means[~np.isfinite(answers).all(axis=(1, 2))] = np.nan
-        losses = self.objective.losses(means)
+        outputs = self._outputs(answers, ids)
+        losses = self.objective.losses(outputs)
+        seen = self.objective.stacked(outputs)
         if len(self.countries) == 1:
-            seen = self.objective.residuals(means)[0][:, ~np.isnan(self.targets[0])]
-        else:
-            seen = self.objective.indices(means)
+            target = self.objective.targets[0]
+            seen = (seen - target)[:, ~np.isnan(target)]
         evaluations = [
             Evaluation(float(loss), row)
             if np.isfinite(loss)
@@ -214,85 +236,71 @@ class Study:
         ]
         return evaluations, losses
 
-    def _read(self, answers: np.ndarray, ids: Sequence[int] | None) -> np.ndarray:
-        settings = self.specification
-        readout = settings.readout
-        if ids is None and readout == "sampled":
-            readout = "expected"  # a baseline is not drawn: its expectation is known
-        entropy = np.random.SeedSequence(settings.seed, spawn_key=(_READOUT, *(ids or ())[:1]))
-        return item_means(
-            answers,
-            self.survey,
-            readout,
-            respondents=settings.respondents,
-            temperature=settings.temperature,
-            rng=np.random.default_rng(entropy),
-        )
+    def losses_by_part(self, answers: np.ndarray, ids: Sequence[int]) -> dict[str, np.ndarray]:
+        """(countries, candidates) losses of every part of the objective, each in its own unit."""
+        return self.objective.each(self._outputs(answers, ids))
 
-    def _generator(self, use: int) -> np.random.Generator:
-        seed = np.random.SeedSequence(self.specification.seed, spawn_key=(use,))
-        return np.random.default_rng(seed)
+    def _outputs(self, answers: np.ndarray, ids: Sequence[int]) -> dict[str, np.ndarray]:
+        entropy = np.random.SeedSequence(self.specification.seed, spawn_key=(_READOUT, *ids[:1]))
+        return self.objective.outputs(answers, np.random.default_rng(entropy))
 
     # -- what is written down --------------------------------------------------------------------
 
     def facts(self) -> dict[str, Any]:
         """What the settings' names stood for: a continued run must find the same."""
-        return {
-            "survey_sha256": self.survey.sha256,
-            "targets": self.target_set.name,
-            "targets_sha256": self.target_set.sha256,
+        facts: dict[str, Any] = {
             "countries": [country.code for country in self.countries],
             "model_revision": self.model.revision,
             "dtype": str(self.model.dtype).removeprefix("torch."),
-            "constants": list(self.constants.values),
         }
+        if self.specification.fits_indices:
+            facts |= {
+                "survey_sha256": self.survey.sha256,
+                "targets": self.target_set.name,
+                "targets_sha256": self.target_set.sha256,
+                "constants": list(self.constants.values),
+            }
+        if self.opinions is not None:
+            facts |= {
+                "opinions_sha256": self.opinions.sha256,
+                "fit_questions": [item.id for item in self.opinions.objective.survey.items],
+                "held_out_questions": sorted(self.opinions.held_out),
+            }
+        return facts
 
-    def result(self, number: int, answers: np.ndarray) -> dict[str, Any]:
+    def result(self, number: int, fitted: Mapping[str, np.ndarray]) -> dict[str, Any]:
         """The final table of the ``number``-th country and all that has to stand beside it.
 
-        ``answers`` (items, width) are those under the fitted prompt. A figure that is missing is
-        None.
+        ``fitted`` holds the answers under the fitted prompt, (items, width) for every survey of
+        :attr:`surveys`. A figure that is missing is None.
         """
-        country, target = self.countries[number], self.targets[number]
-        fitted = self.objective.indices(self._read(answers[None], ids=None))[0]
-        unprompted = self.objective.indices(self.unprompted_means)[0]
-        named = self.objective.indices(self.country_means(country))[0]
-        errors = {
-            condition: float(np.nanmean(np.abs(indices - target)))
-            for condition, indices in (
-                ("unprompted", unprompted),
-                ("country_in_text", named),
-                ("fitted", fitted),
-            )
+        country = self.countries[number]
+        conditions = {
+            "unprompted": self.unprompted,
+            "country_in_text": self.named(country),
+            "fitted": fitted,
         }
-        rows = zip(self.survey.indices, target, unprompted, named, fitted, strict=True)
+        result: dict[str, Any] = {"country": country.code, "country_name": country.name}
+        if self.specification.fits_indices:
+            answers = {name: part["vsm13"] for name, part in conditions.items()}
+            result |= index_table(
+                self.index_objective, number, country.code, self.target_set, answers
+            )
+        if self.opinions is not None:
+            answers = {name: part["opinions"] for name, part in conditions.items()}
+            table = opinion_table(self.opinions, number, answers, self.specification.seed)
+            reached = {
+                "vsm13": result.get("loss"),
+                "opinions": table["fit"]["distances"]["fitted"]["value"],
+            }
+            result |= {
+                "objective": self.specification.objective,
+                # On the questions to fit: what was searched for.
+                "loss": self.objective.weigh(reached),
+                "opinions": table,
+            }
         return {
-            "country": country.code,
-            "country_name": country.name,
-            "loss": errors["fitted"],
-            "l1": float(np.nansum(np.abs(fitted - target))),
-            "errors": errors,
-            "table": [
-                {
-                    "index": index.name,
-                    "title": index.title,
-                    "target": _number(figure),
-                    "unprompted": float(before),
-                    "country_in_text": float(text),
-                    "fitted": float(after),
-                    "error": _number(after - figure),
-                }
-                for index, figure, before, text, after in rows
-            ],
-            "missing": [
-                name for name, t in zip(self.index_names, target, strict=True) if np.isnan(t)
-            ],
-            "estimate": country.code in self.target_set.estimates,
-            "targets": {"name": self.target_set.name, "title": self.target_set.title},
-            "constants": {
-                "policy": self.constants.policy,
-                "values": dict(zip(self.index_names, self.constants.values, strict=True)),
-            },
+            **result,
             "readout": self.specification.readout,
             "placement": self.specification.placement,
             "model": self.model.name,
@@ -300,5 +308,42 @@ class Study:
         }
 
 
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
+def _load_data(settings: Specification) -> dict[str, Any]:
+    """Survey, targets and opinions for the countries; told at once where a country has none."""
+    survey, target_set = load_survey(settings.survey), load_targets(settings.targets)
+    everyone = load_opinions(settings.opinions) if settings.fits_opinions else None
+    data: dict[str, Collection[str]] = {}  # the countries that each source has all figures of
+    if settings.fits_indices:
+        data[f"the target set {target_set.name}"] = target_set.complete()
+    if everyone is not None:
+        data[everyone.survey.title] = everyone.countries
+    first, *others = data.values()
+    countries = settings.countries([c for c in first if all(c in codes for codes in others)])
+    if len(countries) > 1 and settings.optimizer != "gauss-newton":
+        raise SpecificationError(
+            f"Several countries at once are fitted by 'gauss-newton', which shares what it learns "
+            f"among them; {settings.optimizer!r} fits one country at a time."
+        )
+    if not countries:
+        raise SpecificationError(
+            f"No country of {settings.country!r} has complete figures in {' and '.join(data)}; "
+            "`bbalign countries` lists what a target set has."
+        )
+    if settings.fits_indices:
+        for country in countries:
+            target_set.target(country, [index.name for index in survey.indices])
+    opinions = None
+    if everyone is not None:
+        codes = [country.code for country in countries]
+        rng = _generator(settings, _SPLIT)
+        opinions = SplitOpinions.draw(everyone, codes, settings.held_out, rng)
+    return {
+        "countries": countries,
+        "survey": survey,
+        "target_set": target_set,
+        "opinions": opinions,
+    }
+
+
+def _generator(settings: Specification, use: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(settings.seed, spawn_key=(use,)))

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import SpecificationError
-from ..surveys import Survey
+from ..surveys import Survey, item_means
+from .base import known_mean
 from .constants import Constants, raw_indices
 
 
@@ -15,16 +16,23 @@ from .constants import Constants, raw_indices
 class IndexObjective:
     """Scores item means against the figures of one country or of many at once.
 
+    The outputs are the indices; see :class:`.base.Objective`.
+
     Parameters
     ----------
     targets : (countries, indices) float64 index points; NaN where no figure was published, which
         leaves that index out of that country's loss
     constants : one shift per index, the same for all countries
+    readout, respondents, temperature : see :func:`..surveys.item_means`
     """
 
     survey: Survey
     targets: np.ndarray
     constants: Constants
+    readout: str = "expected"
+    respondents: int = 50
+    temperature: float = 1.0
+    in_points = 1.0
 
     def __post_init__(self) -> None:
         names = [index.name for index in self.survey.indices]
@@ -36,22 +44,29 @@ class IndexObjective:
         if np.isnan(self.targets).all(axis=1).any():
             raise SpecificationError(f"A country without a figure on any of {', '.join(names)}.")
 
+    def outputs(self, answers: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+        """(candidates, indices) index points of (candidates, items, width) answers."""
+        means = item_means(
+            answers,
+            self.survey,
+            # A baseline is not drawn: its expectation is known.
+            "expected" if rng is None and self.readout == "sampled" else self.readout,
+            respondents=self.respondents,
+            temperature=self.temperature,
+            rng=rng,
+        )
+        means[~np.isfinite(answers).all(axis=(1, 2))] = np.nan
+        return self.indices(means)
+
     def indices(self, means: np.ndarray) -> np.ndarray:
         """(candidates, indices) index points of (candidates, items) item means, constants included."""
         return raw_indices(self.survey, means) + self.constants.array()
 
-    def residuals(self, means: np.ndarray) -> np.ndarray:
-        """(countries, candidates, indices): index minus target, in points; NaN without a target."""
-        return self.indices(means)[None] - self.targets[:, None]
-
-    def losses(self, means: np.ndarray) -> np.ndarray:
+    def losses(self, outputs: np.ndarray) -> np.ndarray:
         """(countries, candidates): the mean absolute error over the indices that have a target."""
-        return mean_absolute_error(self.residuals(means))
+        return mean_absolute_error(outputs[None] - self.targets[:, None])
 
 
 def mean_absolute_error(residuals: np.ndarray) -> np.ndarray:
     """The mean of |r| over the last axis, NaN residuals left out, NaN where all of them are."""
-    known = ~np.isnan(residuals)
-    total = np.where(known, np.abs(residuals), 0.0).sum(axis=-1)
-    count = known.sum(axis=-1)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return known_mean(np.abs(residuals))

@@ -37,8 +37,9 @@ class Candidate:
 class Evaluation:
     """What came back for one candidate: a loss, or the reason why there is none.
 
-    ``residuals`` is ``(m,)`` float64 with ``loss == mean(|residuals|)``; searches that see only a
-    number do without. A failure carries no loss at all: how an algorithm treats one is its own
+    ``residuals`` is ``(m,)`` float64, and the loss a measure of their size: the mean of ``|residuals|``
+    for indices, about their root mean square for opinions. Searches that see only a number do
+    without. A failure carries no loss at all: how an algorithm treats one is its own
     decision, and stated in its docstring.
     """
 

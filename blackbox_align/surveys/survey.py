@@ -10,6 +10,8 @@ from functools import cached_property
 
 import numpy as np
 
+COUNTRY_PREAMBLE = "Answer as a typical person who lives in {country} would."
+
 
 @dataclass(frozen=True)
 class Scale:

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from blackbox_align.assessment import load_instrument, parse_condition, score
-from blackbox_align.assessment.metrics import js_distance
 from blackbox_align.assessment.respondent import Respondent
 from blackbox_align.countries import load_targets
 from blackbox_align.errors import (
@@ -22,6 +21,7 @@ from blackbox_align.errors import (
 )
 from blackbox_align.evaluators import FunctionEvaluator
 from blackbox_align.fitting import fit
+from blackbox_align.objectives.metrics import js_distance
 from blackbox_align.surveys import Item, Scale, Survey, load_survey
 from tests.small_models import save_small_model
 

@@ -129,13 +129,15 @@ def test_the_command_line_has_the_defaults_of_the_library():
     from dataclasses import fields
 
     from blackbox_align.cli.fit import fit_command
-    from blackbox_align.fitting import Specification, Stopping
+    from blackbox_align.fitting import Specification, fit
 
     shown = {p.name: p.default for p in inspect.signature(fit_command).parameters.values()}
-    for kind in (Specification, Stopping):
-        for field in fields(kind):
-            if field.name not in ("country", "options"):
-                assert shown[field.name] == field.default, field.name
+    for field in fields(Specification):
+        if field.name not in ("country", "options"):
+            assert shown[field.name] == field.default, field.name
+    ends = inspect.signature(fit).parameters
+    for name in ("budget", "target_loss", "patience", "seconds"):
+        assert shown[name] == ends[name].default, name
 
 
 def test_a_mistake_leaves_nothing_behind(bbalign, tmp_path):

@@ -95,5 +95,5 @@ def test_a_prompt_that_peft_answers_otherwise_is_not_written(tmp_path):
     (tmp_path / "expert").mkdir()
     (tmp_path / "expert" / "earlier").touch()
     with pytest.raises(ExpertError, match="Through PEFT the prompt gives other answers"):
-        write_expert(tmp_path / "expert", prompt, model, survey, wrong, {"placement": "first"})
+        write_expert(tmp_path / "expert", prompt, model, [(survey, wrong)], {"placement": "first"})
     assert [p.name for p in tmp_path.rglob("*")] == ["expert", "earlier"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blackbox_align.assessment.metrics import (
+from blackbox_align.objectives.metrics import (
     DISTRIBUTION_METRICS,
     LN2,
     credit,

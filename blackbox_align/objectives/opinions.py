@@ -1,0 +1,150 @@
+"""The opinion objective: how far the model's answer distributions are from those of a country's people.
+
+The loss is the mean Jensen-Shannon distance in nats over the questions. The residuals are those of
+the Hellinger distance, sqrt(p) - sqrt(q) for every option: in square roots of shares a search for
+least squares works on nearly the same thing, for ln 2 H^2 <= JSD <= H^2 with
+H^2 = sum (sqrt(p) - sqrt(q))^2 / 2 (both are f-divergences; compare Topsoe 2000, "Some inequalities
+for information divergence and related measures of discrimination").
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from ..errors import SpecificationError
+from ..surveys import Survey
+from ..surveys.opinions import OpinionSurvey
+from .base import known_mean
+from .metrics import js_distance
+
+
+@dataclass(frozen=True)
+class OpinionObjective:
+    """Scores answer distributions against those of one country or of many at once.
+
+    The outputs are the square roots of the shares of all options of all items, scaled so that the
+    mean of the squared residuals is the mean H^2 over the items; see :class:`.base.Objective`.
+
+    Parameters
+    ----------
+    shares : (countries, items, width) float64, rows sum to 1; NaN where a country was not asked
+    """
+
+    survey: Survey
+    shares: np.ndarray
+    # In a sum with index points a distance counts in hundredths: both are then about 10.
+    in_points = 100.0
+
+    @cached_property
+    def _offered(self) -> np.ndarray:
+        """(items, width) bool: which options an item has."""
+        counts = np.array([len(item.scale) for item in self.survey.items])
+        return np.arange(self.survey.width) < counts[:, None]
+
+    @property
+    def _scale(self) -> float:
+        return float(np.sqrt(self._offered.sum() / (2 * len(self.survey.items))))
+
+    @cached_property
+    def targets(self) -> np.ndarray:
+        return self._scale * np.sqrt(self.shares[:, self._offered])
+
+    def outputs(self, answers: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+        """(candidates, options of all items); nothing is drawn."""
+        return self._scale * np.sqrt(np.asarray(answers, np.float64)[:, self._offered])
+
+    def losses(self, outputs: np.ndarray) -> np.ndarray:
+        """(countries, candidates): the mean JS distance in nats over the items asked in a country."""
+        answers = np.zeros((len(outputs), *self._offered.shape))
+        answers[:, self._offered] = (outputs / self._scale) ** 2
+        return known_mean(self.distances(answers))
+
+    def distances(self, answers: np.ndarray) -> np.ndarray:
+        """(countries, candidates, items): JS distances in nats, NaN where a country was not asked."""
+        return np.stack([js_distance(answers, shares) for shares in self.shares])
+
+
+def shares_by_country(opinions: OpinionSurvey, codes: Sequence[str]) -> np.ndarray:
+    """(countries, items, width): the mean over the samples of a country; NaN where there is none."""
+    items = {item.id: row for row, item in enumerate(opinions.survey.items)}
+    place = {code: row for row, code in enumerate(codes)}
+    total = np.zeros((len(codes), len(items), opinions.survey.width))
+    count = np.zeros((len(codes), len(items), 1))
+    for distribution, shares in zip(opinions.distributions, opinions.shares(), strict=True):
+        if distribution.sample.country in place:
+            cell = place[distribution.sample.country], items[distribution.item]
+            total[cell] += shares
+            count[cell] += 1
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+@dataclass(frozen=True)
+class SplitOpinions:
+    """The opinions of some countries, their items split into those to fit and those held out.
+
+    ``everyone`` is the survey with all its countries, ``asked`` what is left of it for ``codes``.
+    """
+
+    everyone: OpinionSurvey
+    asked: OpinionSurvey
+    codes: tuple[str, ...]
+    held_out: frozenset[str]
+
+    @classmethod
+    def draw(
+        cls,
+        opinions: OpinionSurvey,
+        codes: Sequence[str],
+        share: float,
+        rng: np.random.Generator,
+    ) -> SplitOpinions:
+        """Hold out about ``share`` of the items, the same ones whatever the countries.
+
+        Only samples that stand for a whole country count.
+
+        Raises
+        ------
+        SpecificationError
+            A country has no such sample (the message says which near ones have), or all of its
+            items came to lie on one side.
+        """
+        everyone = opinions.select(samples="national")
+        asked = opinions.select(samples="national", countries=list(codes))
+        names = sorted(item.id for item in everyone.survey.items)
+        drawn = rng.permutation(len(names))[: round(share * len(names))]
+        held_out = frozenset(names[n] for n in drawn)
+        for code in codes:
+            own = {d.item for d in asked.distributions if d.sample.country == code}
+            if not own & held_out or not own - held_out:
+                raise SpecificationError(
+                    f"Of the {len(own)} questions that {everyone.survey.title} holds for {code}, "
+                    f"{len(own & held_out)} would be held out; at least one has to be, and one left "
+                    "to fit. Try another --held-out or --seed."
+                )
+        return cls(everyone, asked, tuple(codes), held_out & {i.id for i in asked.survey.items})
+
+    @cached_property
+    def objective(self) -> OpinionObjective:
+        """The objective on the items to fit: the only one that a search may see."""
+        return self._objective(self.asked.without(self.held_out))
+
+    @cached_property
+    def whole(self) -> OpinionObjective:
+        """The objective on all items, to report from."""
+        return self._objective(self.asked)
+
+    @cached_property
+    def sha256(self) -> str:
+        """A hash of the questions and of what the people of the countries answered to them."""
+        asked = replace(self.asked.survey, source="").sha256  # wherever the file lies
+        rows = [(d.item, d.sample.label, d.shares) for d in self.asked.distributions]
+        return hashlib.sha256(json.dumps([asked, rows]).encode()).hexdigest()
+
+    def _objective(self, opinions: OpinionSurvey) -> OpinionObjective:
+        return OpinionObjective(opinions.survey, shares_by_country(opinions, self.codes))

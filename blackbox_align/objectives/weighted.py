@@ -1,0 +1,96 @@
+"""One loss of several objectives, as it is written down: ``vsm13``, ``vsm13+0.5*opinions``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import SpecificationError
+from ..surveys import Survey
+from .base import Objective
+
+NAMES = ("vsm13", "opinions")
+
+
+def parse_objective(text: str) -> dict[str, float]:
+    """The weight of every objective in a sum such as ``vsm13+0.5*opinions``."""
+    weights: dict[str, float] = {}
+    for term in text.replace(" ", "").split("+"):
+        factor, star, name = term.rpartition("*")
+        try:
+            weight = float(factor) if star else 1.0
+        except ValueError:
+            weight = 0.0
+        if name not in NAMES or name in weights or not 0 < weight < np.inf:
+            raise SpecificationError(
+                "The objective must be 'vsm13', 'opinions', or a sum of both with weights above 0, "
+                f"such as 'vsm13+0.5*opinions'; not {text!r}."
+            )
+        weights[name] = weight
+    return weights if len(weights) > 1 else dict.fromkeys(weights, 1.0)
+
+
+@dataclass(frozen=True)
+class WeightedSum:
+    """The sum of the losses of ``parts``, times their ``weights``.
+
+    A part alone keeps its own unit; in a sum all are in index points (see
+    :attr:`.base.Objective.in_points`). In the least squares every part enters with the *mean* of
+    its squares, however many residuals it has.
+    """
+
+    parts: Mapping[str, Objective]
+    weights: Mapping[str, float]
+
+    @property
+    def surveys(self) -> tuple[Survey, ...]:
+        """What is asked, one survey after another."""
+        return tuple(part.survey for part in self.parts.values())
+
+    @property
+    def targets(self) -> np.ndarray:
+        """(countries, m)."""
+        return self._side_by_side([part.targets for part in self.parts.values()])
+
+    def outputs(
+        self, answers: np.ndarray, rng: np.random.Generator | None = None
+    ) -> dict[str, np.ndarray]:
+        """The outputs of every part from (candidates, items of all surveys, largest width)."""
+        outputs, start = {}, 0
+        for name, part in self.parts.items():
+            stop = start + len(part.survey.items)
+            outputs[name] = part.outputs(answers[:, start:stop, : part.survey.width], rng)
+            start = stop
+        return outputs
+
+    def stacked(self, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        """(candidates, m): what minus ``targets`` are the residuals."""
+        return self._side_by_side([outputs[name] for name in self.parts])
+
+    def losses(self, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        """(countries, candidates)."""
+        return self.weigh(self.each(outputs))
+
+    def weigh(self, losses: Mapping[str, Any]) -> Any:
+        """The sum of the parts' own losses, arrays or numbers alike."""
+        return sum(self._factor(name) * losses[name] for name in self.parts)
+
+    def each(self, outputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """(countries, candidates) losses of every part, in its own unit."""
+        return {name: part.losses(outputs[name]) for name, part in self.parts.items()}
+
+    def _factor(self, name: str) -> float:
+        return self.weights[name] * self.parts[name].in_points if len(self.parts) > 1 else 1.0
+
+    def _side_by_side(self, blocks: Sequence[np.ndarray]) -> np.ndarray:
+        widths = [block.shape[1] for block in blocks]
+        return np.concatenate(
+            [
+                self._factor(name) * np.sqrt(sum(widths) / width) * block
+                for name, width, block in zip(self.parts, widths, blocks, strict=True)
+            ],
+            axis=1,
+        )

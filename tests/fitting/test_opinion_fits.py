@@ -1,0 +1,217 @@
+"""Fitting opinions, alone and beside indices, on the embedded model."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import blackbox_align as bba
+from blackbox_align.errors import (
+    ChangedSpecificationError,
+    RunError,
+    SpecificationError,
+    UnknownNameError,
+)
+from blackbox_align.fitting import Stopping
+
+HELD_OUT_ROWS = {
+    "uniform", "mean_of_other_countries", "unprompted_fitted_temperature",
+    "unprompted", "country_in_text", "fitted",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def opinions(tmp_path_factory):
+    """Eight questions of three options with the answers of three countries."""
+    rng = np.random.default_rng(0)
+    rows = ["item,question,option,country,share"]
+    for number in range(8):
+        for country in ("BRA", "KEN", "IND"):
+            shares = rng.dirichlet(np.ones(3))
+            shares[-1] = 1 - shares[:-1].round(3).sum()
+            rows += [
+                f"q{number},How much do you like thing {number}?,{option},{country},{share:.3f}"
+                for option, share in zip(("a lot", "a little", "not at all"), shares, strict=True)
+            ]
+    path = tmp_path_factory.mktemp("data") / "likes.csv"
+    path.write_text("\n".join(rows) + "\n")
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def finished(opinions, tmp_path_factory):
+    """A short fit of Brazil's opinions."""
+    runs = tmp_path_factory.mktemp("runs")
+    return bba.fit("Brazil", runs=runs, objective="opinions", opinions=opinions, budget=36)
+
+
+@pytest.fixture(scope="module")
+def both(opinions, tmp_path_factory):
+    """A short fit of a sum of both objectives."""
+    return bba.fit(
+        "BRA",
+        runs=tmp_path_factory.mktemp("runs"),
+        objective="vsm13 + 0.5*opinions",
+        opinions=opinions,
+        budget=36,
+    )
+
+
+def test_the_search_sees_the_questions_to_fit_and_no_other(finished):
+    """The journal holds answers to the fitted questions only; the split is recorded and disjoint."""
+    facts = finished.record["facts"]
+    fit, held_out = facts["fit_questions"], facts["held_out_questions"]
+    assert len(fit) == len(held_out) == 4 and set(fit) | set(held_out) == {
+        f"q{n}" for n in range(8)
+    }
+    entries = finished.journal.read()
+    assert entries and all(entry.answers.shape[1:] == (4, 3) for entry in entries)
+    assert "survey_sha256" not in facts and len(facts["opinions_sha256"]) == 64
+
+
+def test_the_result_holds_both_distances_with_intervals_and_paired_differences(finished):
+    """Held-out and fitted questions, every condition and baseline; the loss is on the fitted ones."""
+    table = finished.opinions()
+    assert set(table.index) == HELD_OUT_ROWS
+    assert finished.loss == pytest.approx(table.loc["fitted", ("fit", "value")])
+    assert finished.loss == pytest.approx(finished.history()["best"].iloc[-1], rel=0.01)
+    assert finished.loss < table.loc["unprompted", ("fit", "value")]
+    held_out = table["held_out"]
+    assert (held_out["low"] <= held_out["value"]).all()
+    assert (held_out["value"] <= held_out["high"]).all()
+    for name in HELD_OUT_ROWS - {"fitted"}:
+        difference = held_out.loc["fitted", "value"] - held_out.loc[name, "value"]
+        assert table.loc[name, ("fitted_minus", "value")] == pytest.approx(difference)
+    by_question = finished.result["opinions"]["by_question"]
+    told = [row["fitted"] for row in by_question.values() if row["held_out"]]
+    assert np.mean(told) == pytest.approx(held_out.loc["fitted", "value"]) and len(told) == 4
+    assert finished.summary().loc["BRA", "held_out_fitted"] == held_out.loc["fitted", "value"]
+    with pytest.raises(RunError, match="fitted no indices"):
+        finished.table()
+
+
+def test_the_expert_and_its_card_give_the_held_out_figures(finished):
+    """The card leads with them, names the questions' place, and says what it may not be used for."""
+    expert = bba.read_expert(finished.expert)
+    assert expert.metadata["opinions"] == finished.result["opinions"]
+    assert expert.metadata["facts"]["held_out_questions"]
+    card = (finished.expert / "README.md").read_text()
+    value = finished.result["opinions"]["held_out"]["distances"]["fitted"]["value"]
+    assert "4 questions held out" in card and f"| fitted | {value:.3f} [" in card
+    assert "shares of answers describe samples" in card and "index points" not in card
+
+
+def test_a_continued_run_ends_on_the_bits_of_one_that_never_stopped(finished, opinions, tmp_path):
+    """Stopped after 24 evaluations and continued to 36, every file is the same."""
+    settings = {"runs": tmp_path, "objective": "opinions", "opinions": opinions}
+    bba.fit("BRA", budget=24, **settings)
+    again = bba.fit("BRA", budget=36, **settings)
+    for file in ("journal.jsonl", "result.json", "expert/adapter_model.safetensors"):
+        assert (again.path / file).read_bytes() == (finished.path / file).read_bytes()
+
+
+def test_another_split_is_another_run(finished, opinions):
+    """A changed share of held-out questions, or other figures, is refused with the difference."""
+    settings = {"runs": finished.path.parent, "objective": "opinions", "opinions": opinions}
+    with pytest.raises(ChangedSpecificationError, match=r"held_out: 0\.5 then, 0\.25 now"):
+        bba.fit("BRA", name=finished.path.name, held_out=0.25, **settings)
+
+
+def test_two_objectives_are_summed_and_their_front_is_reported(both):
+    """points + 0.5 * 100 * distance; no evaluation of the front is bettered by any other."""
+    result = both.result
+    distance = result["opinions"]["fit"]["distances"]["fitted"]["value"]
+    assert result["loss"] == pytest.approx(result["errors"]["fitted"] + 50 * distance)
+    assert both.loss == pytest.approx(both.history()["best"].iloc[-1], abs=1e-3)
+    front = result["pareto_front"]
+    errors, distances = ([row[name] for row in front] for name in ("vsm13", "opinions"))
+    assert errors == sorted(errors) and distances == sorted(distances, reverse=True)
+    assert len({row["evaluation"] for row in front}) == len(front)
+    assert all(1 <= row["evaluation"] <= 36 for row in front)
+    summed = [row["vsm13"] + 50 * row["opinions"] for row in front]
+    assert min(summed) == pytest.approx(result["loss"], abs=1e-3)  # a best sum is never dominated
+    assert list(both.table().index) == ["PDI", "IDV", "MAS", "UAI", "LTO", "IVR"]
+    assert bba.read_expert(both.expert).metadata["survey"] == "vsm2013+likes"
+
+
+def test_several_countries_share_one_search(opinions, tmp_path):
+    """One journal, an expert each, and for every country its own distances."""
+    settings = {"objective": "opinions", "opinions": opinions, "runs": tmp_path}
+    run = bba.fit("all", budget=36, **settings)
+    assert [result["country"] for result in run.result["countries"]] == ["BRA", "KEN", "IND"]
+    assert len(run.history()) == 36
+    for result in run.result["countries"]:
+        fit = result["opinions"]["fit"]["distances"]
+        assert fit["fitted"]["value"] < fit["unprompted"]["value"]
+        assert bba.read_expert(run.expert_of(result["country"])).country == result["country"]
+
+
+def test_a_country_without_opinions_is_told_with_the_nearest_that_has(tmp_path):
+    """Saudi Arabia was in no source of the shipped opinions; no run is left behind."""
+    with pytest.raises(
+        SpecificationError, match=r"no .*sample of Saudi Arabia; .*: .*India \(\d+\)"
+    ):
+        bba.fit("SAU", runs=tmp_path, objective="opinions")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"objective": "opinion"}, SpecificationError, "The objective must be"),
+        ({"held_out": 1.0}, SpecificationError, "lies between 0 and 1; not 1"),
+        ({"readout": "greedy"}, SpecificationError, "their readout is 'expected'; not 'greedy'"),
+        ({"opinions": "world"}, UnknownNameError, "world-opinions"),
+        ({"country": "Narnia"}, UnknownNameError, "Narnia"),
+    ],
+)
+def test_a_slip_in_the_settings_is_one_sentence(settings, error, message, tmp_path):
+    """Each names what was seen and what was expected."""
+    asked = {"country": "BRA", "objective": "opinions", "runs": tmp_path, **settings}
+    with pytest.raises(error, match=message):
+        bba.fit(**asked)
+
+
+def test_a_search_of_other_questions_is_no_start(finished, opinions, tmp_path):
+    """Evaluations of a run with another objective or another split say nothing here."""
+    settings = {"runs": tmp_path, "opinions": opinions, "warm_start": str(finished.path)}
+    with pytest.raises(SpecificationError, match=r"\(objective, survey_sha256, .* differ\)"):
+        bba.fit("BRA", **settings)
+    with pytest.raises(SpecificationError, match=r"\(seed, fit_questions differ\)"):
+        bba.fit("BRA", objective="opinions", seed=1, **settings)
+    warm = bba.fit("KEN", objective="opinions", budget=12, **settings)
+    assert warm.record["facts"]["warm_start_evaluations"] == 36
+
+
+def test_opinions_stop_when_they_hardly_gain_and_indices_at_half_a_point():
+    """A search for opinions has no loss to reach: its default is patience with a gain of 5 %."""
+    ends = {"budget": 2000, "seconds": None}
+    indices = Stopping.for_objective(False, target_loss=None, patience=None, **ends)
+    assert indices == Stopping()
+    opinions = Stopping.for_objective(True, target_loss=None, patience=None, **ends)
+    assert opinions == Stopping(target_loss=0.0, patience=60, gain=0.05)
+    assert opinions.reason(100, 0.1, 60, 1.0) == "no improvement by 5% in 60 evaluations"
+    asked = Stopping.for_objective(True, target_loss=0.1, patience=30, **ends)
+    assert asked == Stopping(target_loss=0.1, patience=30)
+
+
+def test_the_command_line_leads_with_the_held_out_figures(bbalign, finished, both, opinions):
+    """fit, show and score print them, with a sentence on what the interval shows."""
+    settings = ("--objective", "opinions", "--opinions", opinions, "--budget", 36)
+    shown = bbalign("fit", "--country", "BRA", *settings, "--runs", finished.path.parent)
+    assert shown.returncode == 0 and "was done already" in shown.stderr
+    assert shown.stdout.index("held out") < shown.stdout.index("un-prompted")
+    assert "On held-out questions the fitted prompt is" in shown.stdout
+    assert "Constants" not in shown.stdout
+    printed = bbalign("show", both.path).stdout
+    assert printed.index("held out") < printed.index("PDI  Power distance")
+    assert "on the Pareto front" in printed
+    assert json.loads(bbalign("show", both.path, "--json").stdout)["pareto_front"]
+    scored = bbalign(
+        "score", opinions, "--country", "BRA", "--condition", f"expert:{finished.path}"
+    )
+    assert "was fitted to 4 of these 8 questions" in scored.stdout
+    for question in finished.record["facts"]["held_out_questions"]:
+        assert question in scored.stdout.partition("held out")[2]
