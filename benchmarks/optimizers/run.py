@@ -22,7 +22,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from report import print_report
 
-OPTIMIZERS = ("gauss-newton", "eki", "cma-diagonal", "cma", "de", "random")
+OPTIMIZERS = ("gauss-newton", "cma-diagonal", "cma", "lshade", "de")
 LIMIT = 20_000  # evaluations
 COUNTRIES = ("SAU", "USA", "CHN", "IND")
 ENOUGH = 2.0  # a search ends here: below, little is left to tell optimizers apart
