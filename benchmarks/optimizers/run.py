@@ -66,7 +66,7 @@ def search(
         searcher.tell(candidates, evaluations)
         own_seconds += time.perf_counter() - before
     return {
-        "model": study.model.name,
+        "model": Path(study.model.name).name,
         "revision": study.model.revision[:12],
         "tokens": tokens,
         "country": country,
