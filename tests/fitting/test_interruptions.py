@@ -9,7 +9,7 @@ import pytest
 
 FIT = (
     "fit", "--country", "SAU", "--runs", "runs", "--name", "one", "--target-loss", "0",
-    "--optimizer", "cma-diagonal", "--budget", "200",
+    "--optimizer", "cma-diagonal", "--budget", "400",
 )  # fmt: skip
 COMPARED = (
     "journal.jsonl",
@@ -86,8 +86,10 @@ def test_two_processes_do_not_write_to_one_run(start_bbalign, bbalign, tmp_path)
     """The second one is turned away with a sentence; the first goes on."""
     first = start_bbalign(*FIT)
     wait_until(lambda: lines(tmp_path / "runs" / "one" / "journal.jsonl") >= 1, first)
+    first.send_signal(signal.SIGSTOP)  # it must not be done before the second one comes
     second = bbalign(*FIT)
     assert second.returncode == 1 and "another process" in second.stderr
+    first.send_signal(signal.SIGCONT)
     assert first.wait(timeout=60) == 0
 
 
