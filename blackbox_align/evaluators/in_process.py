@@ -99,9 +99,8 @@ class InProcessEvaluator:
         if self.batch_size is not None:
             return self.batch_size
         plan = self._plan(survey)
-        if (
-            self.placement == "last" and tokens
-        ):  # side by side they mask each other: a few at a time
+        if self.placement == "last" and tokens:
+            # Side by side they mask each other: a few at a time.
             return max(1, min(_SIDE_BY_SIDE, _TOKENS_PER_PASS // len(plan.questions)) // tokens)
         return max(1, _TOKENS_PER_PASS // (tokens + len(plan.tokens)))
 

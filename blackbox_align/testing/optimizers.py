@@ -219,14 +219,15 @@ class OptimizerContract:
         """Stray draws from numpy's and Python's global generators change nothing, nor does it
         draw from them."""
         problem = Quadratic(self.dimension)
-        quiet = self._trace(self.create_exact(), problem)
+        quiet = self._trace(self.create(1), problem)
         np.random.seed(7)
         random.seed(7)
         before = (np.random.get_state()[1].copy(), random.getstate())  # type: ignore[index]
-        again = self._trace(self.create_exact(), problem)
+        again = self._trace(self.create(1), problem)
         after = (np.random.get_state()[1], random.getstate())  # type: ignore[index]
         assert np.array_equal(before[0], after[0]) and before[1] == after[1]
-        _same(quiet, again)
+        if self.create(1).capabilities.exact_resume:
+            _same(quiet, again)
 
     def test_a_killed_run_is_resumed_by_replaying_its_tells(self) -> None:
         """A new optimizer that is told the same again goes on with the same bits."""

@@ -25,8 +25,11 @@ def model():
 
 
 @pytest.mark.parametrize("preamble", ["", "Answer as a typical person who lives in India would."])
-@pytest.mark.parametrize("instrument", ["vsm2013", "letters", "digits"])
-def test_the_probability_is_on_the_labels(instrument, preamble, model):
+@pytest.mark.parametrize(
+    ("instrument", "mean", "least"),
+    [("vsm2013", 0.999, 0.999), ("letters", 0.998, 0.98), ("digits", 0.998, 0.98)],
+)
+def test_the_probability_is_on_the_labels(instrument, mean, least, preamble, model):
     """Nearly all of the next token's probability is on the labels of the options."""
     survey = load_survey("vsm2013")
     if instrument != "vsm2013":
@@ -36,7 +39,7 @@ def test_the_probability_is_on_the_labels(instrument, preamble, model):
         with torch.no_grad():
             logits = model.model(torch.tensor([question.context])).logits[0, -1]
         masses.append(float(logits.softmax(-1)[list(question.labels)].sum()))
-    assert np.mean(masses) > 0.998 and min(masses) > 0.98
+    assert np.mean(masses) > mean and min(masses) > least
 
 
 def test_naming_a_trained_country_moves_opinions_to_its_figures(model):
