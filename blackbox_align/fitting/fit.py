@@ -343,9 +343,10 @@ class _Search:
         ]
 
     def _prompt(self, country: int) -> np.ndarray:
-        """(tokens, D) float32: the prompt to keep, for one country the optimizer's own choice."""
+        """(tokens, D) float32: the prompt to keep, the best one or, where a loss is partly luck, the
+        optimizer's own choice."""
         vector = self.best_vectors[country]
-        if len(self.best) == 1:
+        if len(self.best) == 1 and self.study.specification.readout == "sampled":
             vector = self.optimizer.recommend().vector
         return self.parameterization.soft_prompts(vector[None])[0]
 

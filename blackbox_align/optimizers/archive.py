@@ -73,6 +73,9 @@ class Archive:
         self._gram[free, : self.n] = products
         self._gram[: self.n, free] = products.T
 
+    def clear(self) -> None:
+        self.n = 0
+
     def save(self) -> dict[str, Any]:
         return {"Z": self.Z.copy(), "R": self.R.copy(), "ids": self.ids.copy(),
                 "gram": self.gram.copy()}  # fmt: skip

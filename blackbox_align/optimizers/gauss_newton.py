@@ -26,10 +26,12 @@ from blackbox_align.optimizers.base import (
 )
 from blackbox_align.optimizers.gaussian_process import GaussianProcess, fit
 
-SCALES = 2.0 ** np.arange(-3, 4)  # length scales on trial, in units of sqrt(dimension)
+SCALES = 2.0 ** np.arange(5)  # length scales on trial, in units of the first spread
 NOISES = np.array([1e-6, 1e-4, 1e-2, 1e-1, 1.0])  # noise on trial, as a share of the variance
 SMALL = 100  # an archive in which trying all of NOISES costs little
 STEPS = (1.0, 1.0, 0.5, 2.0)  # lengths of the steps of a batch, in trust radii
+PATIENCE = 15  # batches without a gain of one percent, until the search starts afresh
+LEAST = 0.1  # the least trust radius, as a share of the length scale: see `_set_radius`
 
 
 class Fitted(NamedTuple):
@@ -53,12 +55,13 @@ class GaussNewton(Optimizer):
 
     batch    candidates per batch
     window   how many evaluations the archive holds; those farthest from the best one go first
-    spread   the first batch is N(0, spread^2 I) around 0, with 0 itself
+    spread   the first batch is N(0, spread^2 I) around 0, with 0 itself; the model's length scale
+             is this at least, in units of sqrt(dimension)
     radius   the first trust radius, in units of sqrt(dimension)
     explore  the random part of a step, as a share of its length
 
     Where the residuals prove noisy, the best point and the recommendation are those of the model,
-    not the luckiest draw.
+    not the luckiest draw. A search that gains nothing any more starts afresh, at random.
 
     Failed evaluations: they do not enter the archive. To the trust region they are steps that did
     not improve; while none has succeeded yet, the spread is halved with each failed batch.
@@ -74,6 +77,9 @@ class GaussNewton(Optimizer):
         "noise",
         "round_told",
         "round_loss",
+        "waited",
+        "lowest",
+        "kept",
     )
 
     def __init__(
@@ -84,20 +90,28 @@ class GaussNewton(Optimizer):
         budget: int | None = None,
         batch: int = 12,
         window: int = 300,
-        spread: float = 0.3,
-        radius: float = 0.5,
-        explore: float = 0.3,
+        spread: float = 8.0,
+        radius: float = 4.0,
+        explore: float = 1.0,
     ) -> None:
         super().__init__(dimension, rng, budget=budget)
         self._batch = positive("batch", batch)
         self.archive = Archive(positive("window", window), self.dimension)
         self.spread = between("spread", spread, 0.0)
-        self.delta = between("radius", radius, 0.0) * float(np.sqrt(self.dimension))
+        self.radius = between("radius", radius, 0.0) * float(np.sqrt(self.dimension))
         self.explore = between("explore", explore, 0.0)
+        self._shortest = self.spread * float(np.sqrt(self.dimension))
+        self.kept: tuple[float, int, np.ndarray] | None = None  # of the searches that were given up
+        self._start()
+
+    def _start(self) -> None:
+        self.archive.clear()
         self.centre = 0
-        self.scale, self.noise = 3, 0
+        self.delta = self.radius
+        self.scale, self.noise = 0, 0
         self.round_told = 0  # since the trust radius was last set
         self.round_loss = np.inf
+        self.waited, self.lowest = 0, np.inf  # batches since the loss was last lowered, and to what
         self._fitted: Fitted | None = None
 
     @property
@@ -108,18 +122,21 @@ class GaussNewton(Optimizer):
 
     def _ask(self, ids: range) -> np.ndarray:
         noise = self.rng.standard_normal((len(ids), self.dimension))
-        if len(self.archive) < 2:
+        if self._fitted is None and len(self.archive) >= 2:
+            self._fitted = self._fit(tune=True)
+            _, self.scale, self.noise, self.centre, loss = self._fitted
+            if self.round_told >= self._batch:
+                self._set_radius(loss)
+                if self.waited == PATIENCE:
+                    self.kept = self._better(self.centre, loss)
+                    self._start()
+        if self._fitted is None:
             vectors = self.spread * noise
             if len(self.archive):
                 vectors += self.archive.Z[0]
             elif ids.start == 0:
                 vectors[0] = 0.0
             return vectors
-        if self._fitted is None:
-            self._fitted = self._fit(tune=True)
-            _, self.scale, self.noise, self.centre, loss = self._fitted
-            if self.round_told >= self._batch:
-                self._set_radius(loss)
         lengths, place = np.unique(STEPS, return_inverse=True)
         beta = np.array([self._solve(self._fitted.model, t * self.delta) for t in lengths])
         centre = self.archive.Z[self.centre]
@@ -146,7 +163,7 @@ class GaussNewton(Optimizer):
         for ds, dn in moves:
             scale, noise = self.scale + ds, self.noise + dn
             if 0 <= scale < len(SCALES) and 0 <= noise < len(NOISES):
-                length = float(SCALES[scale] * np.sqrt(self.dimension))
+                length = self._shortest * float(SCALES[scale])
                 model = fit(gram, archive.R, length, float(NOISES[noise]))
                 if model is not None:
                     tried.append((model, scale, noise))
@@ -167,12 +184,26 @@ class GaussNewton(Optimizer):
             self.delta *= 1.6
         elif loss >= 0.999 * self.round_loss:
             self.delta *= 0.6
-        self.delta = max(self.delta, 2 * self._resolution())
+        self.delta = max(self.delta, self._least_radius(), 2 * self._resolution())
         self.round_told, self.round_loss = 0, loss
+        self.waited += 1
+        if loss < 0.99 * self.lowest:
+            self.waited, self.lowest = 0, loss
+
+    def _better(self, centre: int, loss: float) -> tuple[float, int, np.ndarray]:
+        """The centre of a model, or what was kept of earlier searches, whichever has the lower loss."""
+        if self.kept is not None and self.kept[0] <= loss:
+            return self.kept
+        return loss, int(self.archive.ids[centre]), self.archive.Z[centre].copy()
+
+    def _least_radius(self) -> float:
+        # The answers of a language model are rough in the small: a radius that may shrink to where
+        # they are smooth ends in the nearest ravine.
+        return LEAST * self._shortest * float(SCALES[self.scale])
 
     def _resolution(self) -> float:
         """How far a step must go for a residual to change by as much as its noise."""
-        scale = SCALES[self.scale] * np.sqrt(self.dimension)
+        scale = self._shortest * SCALES[self.scale]
         return float(0.5 * scale * min(np.sqrt(NOISES[self.noise]), 1.0))
 
     def _solve(self, model: GaussianProcess, radius: float) -> np.ndarray:
@@ -235,10 +266,12 @@ class GaussNewton(Optimizer):
 
     def recommend(self) -> Candidate:
         best = super().recommend()
-        if not self.noise or len(self.archive) < 2:
+        if len(self.archive) < 2:
+            return best if self.kept is None else Candidate(*self.kept[1:])
+        if not self.noise and self.kept is None:
             return best
-        centre = self._fit(tune=False).centre
-        return Candidate(int(self.archive.ids[centre]), self.archive.Z[centre].copy())
+        fitted = self._fit(tune=False)
+        return Candidate(*self._better(fitted.centre, fitted.loss)[1:])
 
     def _save(self) -> dict[str, Any]:
         fitted = self._fitted is not None

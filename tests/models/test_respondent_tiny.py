@@ -27,7 +27,7 @@ def model():
 @pytest.mark.parametrize("preamble", ["", "Answer as a typical person who lives in India would."])
 @pytest.mark.parametrize(
     ("instrument", "mean", "least"),
-    [("vsm2013", 0.999, 0.999), ("letters", 0.998, 0.98), ("digits", 0.998, 0.98)],
+    [("vsm2013", 0.999, 0.999), ("letters", 0.999, 0.99), ("digits", 0.999, 0.99)],
 )
 def test_the_probability_is_on_the_labels(instrument, mean, least, preamble, model):
     """Nearly all of the next token's probability is on the labels of the options."""
@@ -47,7 +47,7 @@ def test_naming_a_trained_country_moves_opinions_to_its_figures(model):
     table = score("world-opinions", country=TRAINED, conditions=("none", "icl"), resamples=1)
     distance = {s.condition: s.value for s in table.scores
                 if (s.country, s.metric) == ("mean", "js_distance_nats")}  # fmt: skip
-    assert distance["icl"] < 0.85 * distance["none"] < distance["uniform"]
+    assert distance["icl"] < 0.75 * distance["none"] < distance["uniform"]
 
 
 def test_an_answer_is_found_by_its_text_not_by_its_place(model):
@@ -65,4 +65,4 @@ def test_an_answer_is_found_by_its_text_not_by_its_place(model):
     for item, here, there in zip(survey.items, one, two, strict=True):
         size = len(item.scale)
         moved.append(np.abs(here[:size] - there[:size][::-1]).sum() / 2)
-    assert np.mean(moved) < 0.15
+    assert np.mean(moved) < 0.1
