@@ -25,6 +25,7 @@ from transformers import DynamicCache
 from ..errors import ModelError
 from ..surveys import Survey
 from .base import PARITY, check_placement
+from .host_memory import keep_freed_memory
 from .language_model import LanguageModel
 from .prefix_tree import Node, flat_tokens, prefix_tree
 from .questions import Question, tokenize_survey
@@ -39,7 +40,6 @@ from .tree_attention import (
 
 # Tokens of one pass: enough to keep any device busy, few enough for a small one's memory.
 _TOKENS_PER_PASS = 16_384
-_SIDE_BY_SIDE = 128  # virtual tokens behind one question
 _PLANS = 4
 _checked: WeakSet[torch.nn.Module] = WeakSet()
 
@@ -67,6 +67,8 @@ class InProcessEvaluator:
         self.placement = placement
         self.batch_size = batch_size
         self._plans: dict[str, _Plan] = {}
+        if model.device.type == "cpu":
+            keep_freed_memory()
 
     def answer(self, soft_prompts: np.ndarray, survey: Survey) -> np.ndarray:
         plan = self._plan(survey)
@@ -100,8 +102,7 @@ class InProcessEvaluator:
             return self.batch_size
         plan = self._plan(survey)
         if self.placement == "last" and tokens:
-            # Side by side they mask each other: a few at a time.
-            return max(1, min(_SIDE_BY_SIDE, _TOKENS_PER_PASS // len(plan.questions)) // tokens)
+            return max(1, _TOKENS_PER_PASS // (tokens * len(plan.questions)))
         return max(1, _TOKENS_PER_PASS // (tokens + len(plan.tokens)))
 
     def _plan(self, survey: Survey) -> _Plan:

@@ -64,7 +64,6 @@ class PackedRow:
     blocks: list[Block] = field(default_factory=list)
     paths: dict[int, tuple[slice, ...]] = field(default_factory=dict)
     layers: set[int] = field(default_factory=set)
-    past: None = None
     _masks: dict[Any, Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -134,7 +133,8 @@ class Continuations:
     """Spans of ``width`` tokens side by side behind every question: one row per question.
 
     ``past`` holds keys and values (questions, heads, longest, d) per layer of the questions, padded
-    behind their ``lengths`` (questions,); each of ``candidates`` spans follows on its question.
+    behind their ``lengths`` (questions,); each of ``candidates`` spans follows on its question and
+    sees nothing of the others.
     """
 
     past: list[KeysAndValues]
@@ -145,9 +145,8 @@ class Continuations:
     _masks: dict[int | None, Tensor] = field(default_factory=dict)
 
     @property
-    def blocks(self) -> list[Block]:
-        longest = self.past[0][0].shape[2]
-        return [Block(0, (slice(0, longest),), (self.width,) * self.candidates)]
+    def longest(self) -> int:
+        return self.past[0][0].shape[2]
 
     @property
     def positions(self) -> Tensor:
@@ -155,20 +154,20 @@ class Continuations:
         steps = torch.arange(self.width, device=self.lengths.device).repeat(self.candidates)
         return self.lengths[:, None] + steps
 
-    def mask(self, block: Block, window: int | None, like: Tensor) -> Tensor:
-        """(questions, 1, tokens, tokens of the past and its own): 0 where one sees another, else -inf."""
+    def mask(self, window: int | None, like: Tensor) -> Tensor:
+        """(questions, width, longest + width): 0 where a token of a span sees one of its question or
+        its own span, else -inf."""
         if window not in self._masks:
-            at, place = self.positions, torch.arange(block.depth, device=self.lengths.device)
-            step = torch.arange(at.shape[1], device=self.lengths.device)
-            span = step // self.width
-            own = (span[:, None] == span) & (step[:, None] >= step)
-            past = place < self.lengths[:, None]
-            shape = (len(at), len(step), -1)
-            seen = torch.cat([past[:, None].expand(*shape), own.expand(*shape)], dim=2)
+            place = torch.arange(self.longest, device=self.lengths.device)
+            step = torch.arange(self.width, device=self.lengths.device)
+            past = (place < self.lengths[:, None])[:, None].expand(-1, self.width, -1)
+            own = (step[:, None] >= step).expand(len(past), -1, -1)
+            seen = torch.cat([past, own], dim=2)
             if window is not None:
+                at = self.lengths[:, None] + step
                 keys = torch.cat([place.expand(len(at), -1), at], dim=1)
                 seen = seen & (at[:, :, None] - keys[:, None] < window)
-            self._masks[window] = _additive(seen[:, None], like)
+            self._masks[window] = _additive(seen, like)
         return self._masks[window]
 
 
@@ -236,16 +235,19 @@ def _attend_along(
     """Attention of (rows, heads, T, d) queries: what transformers calls instead of its own."""
     layer = int(module.layer_idx)  # type: ignore[arg-type]
     row.layers.add(layer)
+    scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
+    if isinstance(row, Continuations):
+        past = row.past[layer]
+        return _attend_behind(
+            query, (key, value), past, row, scaling, sliding_window, softcap
+        ), None
     rows, heads, length, width = query.shape
     shared = heads // key.shape[1]  # queries per key: grouped-query attention
     out = query.new_empty(rows, length, heads, value.shape[-1])
-    sources = (key, value) if row.past is None else row.past[layer]
     for block in row.blocks:
         k, v = (
-            torch.cat(
-                [*(source[:, :, piece] for piece in block.path), own[:, :, block.here]], dim=2
-            )
-            for source, own in zip(sources, (key, value), strict=True)
+            torch.cat([*(own[:, :, piece] for piece in block.path), own[:, :, block.here]], dim=2)
+            for own in (key, value)
         )
         q = query[:, :, block.here]
         window = sliding_window if sliding_window and k.shape[2] > sliding_window else None
@@ -253,19 +255,47 @@ def _attend_along(
         if shared > 1:  # queries that share a key stand behind each other: no key is copied
             q = q.reshape(rows, heads // shared, -1, width)
             mask = torch.cat([mask] * shared, dim=-2)
-        answer = _attention(q, k, v, mask, scaling, softcap)
+        if softcap is None:
+            answer = scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scaling)
+        else:
+            answer = _weights(q @ k.transpose(2, 3) * scaling, mask, softcap) @ v
         if shared > 1:
             answer = answer.reshape(rows, heads, -1, value.shape[-1])
         out[:, block.here] = answer.transpose(1, 2)
     return out, None
 
 
-def _attention(
-    q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scaling: float | None, softcap: float | None
+def _attend_behind(
+    query: Tensor,
+    own: KeysAndValues,
+    past: KeysAndValues,
+    row: Continuations,
+    scaling: float,
+    sliding_window: int | None,
+    softcap: float | None,
 ) -> Tensor:
-    if softcap is None:
-        return scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scaling)
-    scores = q @ k.transpose(2, 3) * (q.shape[-1] ** -0.5 if scaling is None else scaling)
-    scores = softcap * torch.tanh(scores / softcap)
-    weights = (scores + mask).softmax(-1, dtype=torch.float32)
-    return weights.to(q.dtype) @ v
+    """(questions, T, heads, d): every span attends to its question and to itself.
+
+    The two are two products, so that neither are the keys of the questions copied for each
+    candidate nor do candidates stand in each other's masks.
+    """
+    questions, heads, length, width = query.shape
+    groups, longest = own[0].shape[1], row.longest
+    spans = (row.candidates, row.width)
+    window = sliding_window if sliding_window and longest + row.width > sliding_window else None
+    q = query.reshape(questions, groups, -1, width) * scaling
+    q_own = q.view(questions, groups, -1, *spans, width)
+    k_own, v_own = (part.reshape(questions, groups, 1, *spans, -1) for part in own)
+    there = (q @ past[0].transpose(2, 3)).view(*q_own.shape[:-1], longest)
+    scores = torch.cat([there, q_own @ k_own.transpose(-1, -2)], dim=-1)
+    mask = row.mask(window, query)[:, None, None, None]
+    weights = _weights(scores, mask, softcap)
+    there, here = weights[..., :longest], weights[..., longest:]
+    answer = (here @ v_own).flatten(2, 4) + there.flatten(2, 4) @ past[1]
+    return answer.reshape(questions, heads, length, -1).transpose(1, 2)
+
+
+def _weights(scores: Tensor, mask: Tensor, softcap: float | None) -> Tensor:
+    if softcap is not None:
+        scores = softcap * torch.tanh(scores / softcap)
+    return (scores + mask).softmax(-1, dtype=torch.float32).to(scores.dtype)

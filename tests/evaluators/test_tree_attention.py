@@ -61,19 +61,17 @@ def test_the_end_of_a_question_sees_its_own_text_and_nothing_else(contexts, befo
 def test_a_candidate_behind_the_questions_sees_one_question_and_itself(
     lengths, width, candidates, window
 ):
-    """Side by side behind every question, each candidate follows on that question alone."""
+    """A token of a span sees its own question, whole, and the tokens of its span up to itself."""
     longest = max(lengths)
     past = [(torch.zeros(len(lengths), 1, longest, 2),) * 2]
     row = Continuations(past, torch.tensor(lengths), width, candidates)
-    (block,) = row.blocks
-    mask = (row.mask(block, window, torch.empty(0)) == 0)[:, 0]
+    mask = row.mask(window, torch.empty(0)) == 0
     for question, length in enumerate(lengths):
-        for place in range(candidates * width):
-            step = place % width
-            text = list(range(length)) + [longest + place - step + i for i in range(step + 1)]
-            seen = mask[question, place].nonzero().flatten().tolist()
+        for step in range(width):
+            text = list(range(length)) + [longest + i for i in range(step + 1)]
+            seen = mask[question, step].nonzero().flatten().tolist()
             assert seen == text[-(window or len(text)) :]
-            assert row.positions[question, place] == length + step
+            assert (row.positions[question, step::width] == length + step).all()
 
 
 @examples

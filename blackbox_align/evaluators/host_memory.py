@@ -1,0 +1,26 @@
+"""Keeping the host's memory between passes."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from contextlib import suppress
+from functools import cache
+
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of malloc.h
+_MOST = 2**31 - 1
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Let the C library keep large blocks that are freed, for as long as the process lives.
+
+    By default glibc hands a large block back to the kernel as soon as it is freed, and the next one
+    comes page by page, filled with zeros: a quarter of the time of a pass on the CPU. What a
+    process holds at its peak stays the same. Other C libraries are left alone.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            library = ctypes.CDLL(None)
+            library.mallopt(_M_MMAP_MAX, 0)
+            library.mallopt(_M_TRIM_THRESHOLD, _MOST)
