@@ -19,7 +19,7 @@ from blackbox_align.evaluators.ray_pool import RayEvaluator, Workers, chunks
 from blackbox_align.surveys import load_survey
 
 CANDIDATES = (20, 256)
-ACTORS, SLEEP, ROUNDS = 64, 0.05, 20
+ACTORS, SLEEP, ROUNDS = 64, 0.05, (20, 60)
 
 
 @dataclass(frozen=True)
@@ -91,22 +91,24 @@ def compare_workers(survey) -> None:
 
 
 def simulate(survey) -> None:
-    prompts = np.zeros((ACTORS * 8 * ROUNDS, 5, 128), np.float32)
-    calls = len(chunks(len(prompts)))
+    prompts = np.zeros((ACTORS * 8 * max(ROUNDS), 5, 128), np.float32)
+    print(f"\n{ACTORS} simulated workers, {SLEEP * 1000:.0f} ms per chunk of 8\n")
+    print("| chunks | busy | wall s | driver's CPU ms per evaluation | driver's CPU ms per chunk |")
+    print("|---|---|---|---|---|")
     with RayEvaluator(Workers(ACTORS), on_trouble=print) as pool:
         pool.load(Sleeper(SLEEP))
         wait_for_workers(pool, prompts[: ACTORS * 8], survey, ACTORS)
-        pool.answer(prompts[: ACTORS * 8], survey)
-        wall, own = time.perf_counter(), time.process_time()
-        pool.answer(prompts, survey)
-        wall, own = time.perf_counter() - wall, time.process_time() - own
-    busy = calls * SLEEP / (wall * ACTORS)
-    print(f"\n{ACTORS} simulated workers, {SLEEP * 1000:.0f} ms per chunk, {calls} chunks of 8\n")
-    print("| busy | wall s | driver's CPU ms per evaluation | driver's CPU ms per chunk |")
-    print("|---|---|---|---|")
-    print(
-        f"| {busy:.1%} | {wall:.2f} | {own / len(prompts) * 1000:.3f} | {own / calls * 1000:.2f} |"
-    )
+        for rounds in ROUNDS:
+            asked = prompts[: ACTORS * 8 * rounds]
+            calls = len(chunks(len(asked)))
+            wall, own = time.perf_counter(), time.process_time()
+            pool.answer(asked, survey)
+            wall, own = time.perf_counter() - wall, time.process_time() - own
+            busy = calls * SLEEP / (wall * ACTORS)
+            print(
+                f"| {calls:,} | {busy:.1%} | {wall:.2f} | {own / len(asked) * 1000:.3f} | "
+                f"{own / calls * 1000:.2f} |"
+            )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
 """Asking on many workers of a Ray cluster, which may come, hang and die as they like.
 
 Candidates are cut into chunks, by their number alone. A call hands a worker one chunk, or several
-while plenty wait; another call waits behind it, so that a worker need not wait for us. The chunks of
-a worker that is lost go back to the front of the line and the worker is replaced, so each candidate
-is answered once, by whichever worker gets there.
+while plenty wait. The chunks of a worker that is lost go back to the front of the line and the worker
+is replaced, so each candidate is answered once, by whichever worker gets there.
 """
 
 from __future__ import annotations
@@ -33,7 +32,6 @@ _FIRST_SECONDS, _TIMES_SLOWEST, _LEAST_SECONDS = 600.0, 20.0, 60.0
 _WARN_SECONDS, _ROOM_SECONDS = 20.0, 600.0  # to wait for room in a full cluster
 _LOOK_SECONDS = 5.0  # between two looks for room for more
 _TICK = 1.0
-_CALLS = 2  # one to work at and one that waits behind it
 _SURVEYS = 4
 
 Factory = Callable[[], Evaluator]
@@ -155,37 +153,32 @@ class RayEvaluator:
         return self._surveys[survey.sha256]
 
     def _hand_out(self, job: _Job, survey: Any) -> None:
-        """Give every worker its next chunks, and then more to wait behind them: up to half its share
-        of what is left.
+        """Give every idle worker its next chunks: up to half its share of what is left.
 
         So calls are few while much is left, and short at the end, where nobody should have to wait.
         """
         ready = [worker for worker in self._team if worker.ready]
-        # Until the pace is known, a worker that hangs is waited for the longest.
-        paced = job.key in self._slowest
-        for calls in range(_CALLS if paced else 1):
-            for worker in ready:
-                if job.waiting and len(worker.calls) == calls:
-                    chunks = job.take_out(len(job.waiting) // (2 * len(ready)) if paced else 1)
-                    batches = [job.prompts[chunk.rows] for chunk in chunks]
-                    worker.calls.append(_Call(worker.actor.answer.remote(batches, survey), chunks))
-                    if not calls:
-                        worker.since = time.monotonic()
+        for worker in ready:
+            if job.waiting and not worker.call:
+                # Until the pace is known, a worker that hangs is waited for the longest.
+                paced = job.key in self._slowest
+                worker.chunks = job.take_out(len(job.waiting) // (2 * len(ready)) if paced else 1)
+                batches = [job.prompts[chunk.rows] for chunk in worker.chunks]
+                worker.call = worker.actor.answer.remote(batches, survey)
+                worker.since = time.monotonic()
 
     def _collect(self) -> None:
         """Take what is done, and let go of workers that are past their time."""
-        calls = [ref for worker in self._team for ref in worker.references()]
+        calls = {ref: worker for worker in self._team for ref in worker.references()}
         if not calls:
             time.sleep(_TICK)
             return
-        done, _ = self._ray.wait(calls, num_returns=1, timeout=_TICK)
+        done, _ = self._ray.wait(list(calls), num_returns=1, timeout=_TICK)
         if done:
-            done, _ = self._ray.wait(calls, num_returns=len(calls), timeout=0)
-        finished = set(done)
-        for worker in list(self._team):
-            for ref in list(worker.references()):  # in the order in which it answers them
-                if ref in finished and worker in self._team:  # and not lost a moment ago
-                    self._take(worker, ref)
+            done, _ = self._ray.wait(list(calls), num_returns=len(calls), timeout=0)
+        for ref in done:
+            if calls[ref] in self._team:  # and not lost a moment ago
+                self._take(calls[ref], ref)
         now = time.monotonic()
         for worker in list(self._team):
             limit = self._limit(worker)
@@ -207,7 +200,7 @@ class RayEvaluator:
             worker.loading = None
             self._failed_starts.clear()
         else:
-            group = worker.calls.popleft().chunks
+            worker.call, group = None, worker.chunks
             job = group[0].job
             per_candidate = (now - worker.since) / sum(map(len, value))
             self._slowest[job.key] = max(per_candidate, self._slowest.get(job.key, 0.0))
@@ -221,15 +214,14 @@ class RayEvaluator:
             return float("inf")
         if worker.loading:
             return _LOAD_SECONDS
-        if not worker.calls:
+        if not worker.call:
             return float("inf")
-        chunks = worker.calls[0].chunks
         if self.deadline is not None:
-            return self.deadline * len(chunks)
-        slowest = self._slowest.get(chunks[0].job.key)
+            return self.deadline * len(worker.chunks)
+        slowest = self._slowest.get(worker.chunks[0].job.key)
         if slowest is None:
             return _FIRST_SECONDS
-        candidates = sum(chunk.rows.stop - chunk.rows.start for chunk in chunks)
+        candidates = sum(chunk.rows.stop - chunk.rows.start for chunk in worker.chunks)
         return max(_LEAST_SECONDS, _TIMES_SLOWEST * slowest * candidates)
 
     def _lose(self, worker: _Worker, cause: str) -> None:
@@ -247,10 +239,8 @@ class RayEvaluator:
         self.on_trouble(
             f"The worker {worker.name} was lost: {cause}. Others take over what it had."
         )
-        for call in reversed(worker.calls):
-            for chunk in reversed(call.chunks):
-                chunk.job.waiting.appendleft(chunk)
-        for chunk in worker.calls[0].chunks if worker.calls else []:  # the others only waited
+        for chunk in reversed(worker.chunks if worker.call else []):
+            chunk.job.waiting.appendleft(chunk)
             chunk.causes.append(cause)
             if len(chunk.causes) == FAILURES:
                 raise RunError(
@@ -344,12 +334,13 @@ class _Process:
 
 @dataclass(eq=False)
 class _Worker:
-    """A worker as the driver sees it, with the calls that it has not answered yet, in their order."""
+    """A worker as the driver sees it: the calls that it has not answered yet, and their chunks."""
 
     actor: Any
     placing: Any
     loading: Any
-    calls: deque[_Call] = field(default_factory=deque)
+    call: Any = None
+    chunks: list[_Chunk] = field(default_factory=list)
     node: str = ""
     name: str = "that has no place yet"
     since: float = 0.0  # when it began what it is at
@@ -359,16 +350,7 @@ class _Worker:
         return not self.placing and not self.loading
 
     def references(self) -> Iterator[Any]:
-        yield from (ref for ref in (self.placing, self.loading) if ref)
-        yield from (call.reference for call in self.calls)
-
-
-@dataclass(eq=False)
-class _Call:
-    """What a worker was asked, as Ray's reference, and the chunks in it."""
-
-    reference: Any
-    chunks: list[_Chunk]
+        yield from (ref for ref in (self.placing, self.loading, self.call) if ref)
 
 
 @dataclass(eq=False)
