@@ -13,6 +13,8 @@ from blackbox_align.errors import (
     RunError,
     SpecificationError,
 )
+from blackbox_align.optimizers import Candidate
+from blackbox_align.optimizers.gauss_newton import GaussNewton
 from tests.small_models import save_small_model
 
 QUICK = {"optimizer": "cma-diagonal", "budget": 60, "target_loss": 0.0}
@@ -36,6 +38,16 @@ def test_a_fit_leaves_a_run_with_table_history_expert_and_result(finished):
     assert finished.loss < finished.result["errors"]["unprompted"]
     assert finished.status == "done" and bba.Run.load(finished.path).loss == finished.loss
     assert bba.read_expert(finished.expert).country == "SAU"
+
+
+def test_where_answers_are_exact_the_best_prompt_is_kept(tmp_path, monkeypatch):
+    """What the search recommends instead counts only where answers are drawn, and luck plays a part."""
+    start = lambda search: Candidate(0, np.zeros(search.dimension))  # noqa: E731
+    monkeypatch.setattr(GaussNewton, "recommend", start)
+    exact = bba.fit("CHN", runs=tmp_path / "exact", budget=24, target_loss=0.0)
+    assert exact.loss == pytest.approx(exact.history()["best"].iloc[-1], abs=1e-3)
+    drawn = bba.fit("CHN", runs=tmp_path, budget=24, target_loss=0.0, readout="sampled")
+    assert not bba.read_expert(drawn.expert).soft_prompt().any()
 
 
 def test_the_anchor_puts_the_unprompted_model_on_the_mean_of_the_targets(finished):

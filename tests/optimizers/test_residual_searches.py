@@ -11,6 +11,7 @@ import pytest
 from blackbox_align.errors import OptimizerError
 from blackbox_align.optimizers import Evaluation, Optimizer, create
 from blackbox_align.optimizers.archive import Archive
+from blackbox_align.optimizers.state import dumps, loads
 
 Residuals = Callable[[np.ndarray], np.ndarray]
 
@@ -201,3 +202,38 @@ def test_twenty_thousand_dimensions_cost_little(name: str) -> None:
         optimizer.tell(candidates, evaluations)
         spent += time.process_time() - begin
     assert spent / optimizer.told < 0.005
+
+
+def test_a_search_that_gains_nothing_starts_afresh() -> None:
+    """On a plain without a way down the archive is emptied after 15 batches, the best is kept, and
+    a search that goes on from its state asks the same vectors."""
+
+    def plain(vector: np.ndarray) -> np.ndarray:
+        return 10.0 + 0.01 * np.sin(vector[:6])
+
+    optimizer = create("gauss-newton", 20, np.random.default_rng(0))
+    losses: list[float] = []
+    most = 0
+    while optimizer.kept is None and optimizer.told < 400:
+        most = max(most, len(optimizer.archive))
+        candidates = optimizer.ask()
+        told = [plain(c.vector) for c in candidates]
+        optimizer.tell(candidates, [Evaluation(float(np.abs(r).mean()), r) for r in told])
+        losses += [float(np.abs(r).mean()) for r in told]
+    assert len(optimizer.archive) < most
+    kept = float(np.abs(plain(optimizer.recommend().vector)).mean())
+    assert kept == pytest.approx(min(losses), abs=0.01)
+    again = create("gauss-newton", 20, np.random.default_rng(1))
+    again.load_state_dict(loads(dumps(optimizer.state_dict())))
+    for one, two in zip(optimizer.ask(), again.ask(), strict=True):
+        assert np.array_equal(one.vector, two.vector)
+
+
+def test_the_trust_region_keeps_a_floor() -> None:
+    """Batch after batch without a gain, steps stay a tenth of the length scale long."""
+    optimizer = create("gauss-newton", 20, np.random.default_rng(0))
+    while optimizer.told < 150:
+        candidates = optimizer.ask()
+        worse = [np.full(6, 10.0 + optimizer.told + n) for n in range(len(candidates))]
+        optimizer.tell(candidates, [Evaluation(float(r[0]), r) for r in worse])
+    assert optimizer.delta >= 0.1 * 8.0 * np.sqrt(20)
