@@ -111,4 +111,5 @@ class GaussNewtonMany(GaussNewton):
                 self.deltas[target] *= 1.6
             elif errors[target] >= 0.999 * self.errors[target]:
                 self.deltas[target] *= 0.6
+        self.deltas = np.maximum(self.deltas, self._least_radius())
         self.served, self.errors = [], np.minimum(errors, self.errors)
