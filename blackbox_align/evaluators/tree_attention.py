@@ -283,11 +283,11 @@ def _attend_behind(
     groups, longest = own[0].shape[1], row.longest
     spans = (row.candidates, row.width)
     window = sliding_window if sliding_window and longest + row.width > sliding_window else None
-    q = query.reshape(questions, groups, -1, width) * scaling
+    q = query.reshape(questions, groups, -1, width)
     q_own = q.view(questions, groups, -1, *spans, width)
     k_own, v_own = (part.reshape(questions, groups, 1, *spans, -1) for part in own)
     there = (q @ past[0].transpose(2, 3)).view(*q_own.shape[:-1], longest)
-    scores = torch.cat([there, q_own @ k_own.transpose(-1, -2)], dim=-1)
+    scores = torch.cat([there, q_own @ k_own.transpose(-1, -2)], dim=-1) * scaling
     mask = row.mask(window, query)[:, None, None, None]
     weights = _weights(scores, mask, softcap)
     there, here = weights[..., :longest], weights[..., longest:]

@@ -74,6 +74,7 @@ class Archive:
         self._gram[: self.n, free] = products.T
 
     def clear(self) -> None:
+        """Forget all evaluations."""
         self.n = 0
 
     def save(self) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def test_answers_are_those_of_asking_one_question_at_a_time(
     answers = InProcessEvaluator(model, placement=placement).answer(prompts, survey)
     plain = np.array([answer_one_by_one(model, p, survey, placement) for p in prompts])
     assert answers.std(axis=1).max() > 0.01  # a flat answer would hide a mistake
-    np.testing.assert_allclose(answers, plain, atol=4e-6)
+    np.testing.assert_allclose(answers, plain, atol=2e-6)
 
 
 @pytest.mark.parametrize(("placement", "noise"), [("first", 1e-6), ("last", 2e-6)])
