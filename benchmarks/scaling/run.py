@@ -19,7 +19,7 @@ from blackbox_align.evaluators.ray_pool import RayEvaluator, Workers, chunks
 from blackbox_align.surveys import load_survey
 
 CANDIDATES = (20, 256)
-ACTORS, SLEEP, ROUNDS = 64, 0.05, (20, 60)
+ACTORS, SLEEP, ROUNDS = 64, 0.05, (20, 60, 400)
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def compare_workers(survey) -> None:
 
 
 def simulate(survey) -> None:
-    prompts = np.zeros((ACTORS * 8 * max(ROUNDS), 5, 128), np.float32)
+    prompts = np.zeros((ACTORS * 8 * max(ROUNDS), 5, 64), np.float32)
     print(f"\n{ACTORS} simulated workers, {SLEEP * 1000:.0f} ms per chunk of 8\n")
     print("| chunks | busy | wall s | driver's CPU ms per evaluation | driver's CPU ms per chunk |")
     print("|---|---|---|---|---|")

@@ -129,8 +129,7 @@ class RayEvaluator:
 
     def answer(self, soft_prompts: np.ndarray, survey: Survey) -> np.ndarray:
         prompts = np.asarray(soft_prompts, dtype=np.float32)
-        job = _Job.of(prompts, survey)
-        reference = self._put(survey)
+        job = _Job.of(prompts, survey, (self._ray.put(prompts), self._put(survey)))
         if len(prompts) > 1 and not self._seen_batch:
             self._seen_batch = True
             if job.left < len(self._team):
@@ -140,7 +139,7 @@ class RayEvaluator:
                 )
         while job.open:
             self._recruit()
-            self._hand_out(job, reference)
+            self._hand_out(job)
             self._collect()
         return job.answers
 
@@ -152,20 +151,31 @@ class RayEvaluator:
             self._surveys[survey.sha256] = self._ray.put(survey)
         return self._surveys[survey.sha256]
 
-    def _hand_out(self, job: _Job, survey: Any) -> None:
-        """Give every idle worker its next chunks: up to half its share of what is left.
+    def _hand_out(self, job: _Job) -> None:
+        """Give every idle worker its next chunks, and the others a second call while many wait.
 
-        So calls are few while much is left, and short at the end, where nobody should have to wait.
+        A call holds up to half a worker's share of what is left: so calls are few while that is
+        much, and short at the end, where nobody should have to wait. The second call waits in the
+        worker's process, which goes on with it while we still take in the answers to the first.
         """
         ready = [worker for worker in self._team if worker.ready]
-        for worker in ready:
-            if job.waiting and not worker.call:
-                # Until the pace is known, a worker that hangs is waited for the longest.
-                paced = job.key in self._slowest
-                worker.chunks = job.take_out(len(job.waiting) // (2 * len(ready)) if paced else 1)
-                batches = [job.prompts[chunk.rows] for chunk in worker.chunks]
-                worker.call = worker.actor.answer.remote(batches, survey)
-                worker.since = time.monotonic()
+        # Until the pace is known, a worker that hangs is waited for the longest.
+        paced = job.key in self._slowest
+        for calls in (0, 1):
+            for worker in ready:
+                several = len(job.waiting) // (2 * len(ready)) if paced else 0
+                if len(worker.calls) == calls and job.waiting and (several or not calls):
+                    self._call(worker, job.take_out(several))
+
+    def _call(self, worker: _Worker, group: list[_Chunk]) -> None:
+        job = group[0].job
+        # Prompts and survey are read from the object store once per job, and kept by the worker.
+        objects = () if worker.job is job else job.objects
+        reference = worker.actor.answer.remote([chunk.rows for chunk in group], *objects)
+        worker.job = job
+        if not worker.calls:
+            worker.since = time.monotonic()
+        worker.calls[reference] = group
 
     def _collect(self) -> None:
         """Take what is done, and let go of workers that are past their time."""
@@ -176,9 +186,10 @@ class RayEvaluator:
         done, _ = self._ray.wait(list(calls), num_returns=1, timeout=_TICK)
         if done:
             done, _ = self._ray.wait(list(calls), num_returns=len(calls), timeout=0)
-        for ref in done:
-            if calls[ref] in self._team:  # and not lost a moment ago
-                self._take(calls[ref], ref)
+        finished = set(done)
+        for ref, worker in calls.items():  # in the order in which a worker was called
+            if ref in finished and worker in self._team:  # and not lost a moment ago
+                self._take(worker, ref)
         now = time.monotonic()
         for worker in list(self._team):
             limit = self._limit(worker)
@@ -200,7 +211,7 @@ class RayEvaluator:
             worker.loading = None
             self._failed_starts.clear()
         else:
-            worker.call, group = None, worker.chunks
+            group = worker.calls.pop(ref)
             job = group[0].job
             per_candidate = (now - worker.since) / sum(map(len, value))
             self._slowest[job.key] = max(per_candidate, self._slowest.get(job.key, 0.0))
@@ -214,14 +225,14 @@ class RayEvaluator:
             return float("inf")
         if worker.loading:
             return _LOAD_SECONDS
-        if not worker.call:
+        if not (group := worker.at):
             return float("inf")
         if self.deadline is not None:
-            return self.deadline * len(worker.chunks)
-        slowest = self._slowest.get(worker.chunks[0].job.key)
+            return self.deadline * len(group)
+        slowest = self._slowest.get(group[0].job.key)
         if slowest is None:
             return _FIRST_SECONDS
-        candidates = sum(chunk.rows.stop - chunk.rows.start for chunk in worker.chunks)
+        candidates = sum(chunk.rows.stop - chunk.rows.start for chunk in group)
         return max(_LEAST_SECONDS, _TIMES_SLOWEST * slowest * candidates)
 
     def _lose(self, worker: _Worker, cause: str) -> None:
@@ -239,8 +250,9 @@ class RayEvaluator:
         self.on_trouble(
             f"The worker {worker.name} was lost: {cause}. Others take over what it had."
         )
-        for chunk in reversed(worker.chunks if worker.call else []):
+        for chunk in reversed([chunk for group in worker.calls.values() for chunk in group]):
             chunk.job.waiting.appendleft(chunk)
+        for chunk in worker.at:  # what waited behind it is not to blame
             chunk.causes.append(cause)
             if len(chunk.causes) == FAILURES:
                 raise RunError(
@@ -328,19 +340,26 @@ class _Process:
     def load(self, factory: Factory) -> None:
         self.evaluator = factory()
 
-    def answer(self, batches: list[np.ndarray], survey: Survey) -> list[np.ndarray]:
-        return [self.evaluator.answer(soft_prompts, survey) for soft_prompts in batches]
+    def answer(self, rows: list[slice], *objects: Any) -> list[np.ndarray]:
+        """One answer for each piece of the prompts; ``objects`` are prompts and survey of a new job."""
+        if objects:
+            self.objects = objects
+        prompts, survey = self.objects
+        return [self.evaluator.answer(prompts[piece], survey) for piece in rows]
 
 
 @dataclass(eq=False)
 class _Worker:
-    """A worker as the driver sees it: the calls that it has not answered yet, and their chunks."""
+    """A worker as the driver sees it: the calls that it has not answered yet, and their chunks.
+
+    ``job`` is the one whose prompts it holds.
+    """
 
     actor: Any
     placing: Any
     loading: Any
-    call: Any = None
-    chunks: list[_Chunk] = field(default_factory=list)
+    calls: dict[Any, list[_Chunk]] = field(default_factory=dict)
+    job: _Job | None = None
     node: str = ""
     name: str = "that has no place yet"
     since: float = 0.0  # when it began what it is at
@@ -349,24 +368,32 @@ class _Worker:
     def ready(self) -> bool:
         return not self.placing and not self.loading
 
+    @property
+    def at(self) -> list[_Chunk]:
+        """What it is answering: the chunks of the first of its calls."""
+        return next(iter(self.calls.values()), [])
+
     def references(self) -> Iterator[Any]:
-        yield from (ref for ref in (self.placing, self.loading, self.call) if ref)
+        yield from (ref for ref in (self.placing, self.loading, *self.calls) if ref)
 
 
 @dataclass(eq=False)
 class _Job:
-    """One call of ``answer``: the chunks that wait for a worker, and the answers so far."""
+    """One call of ``answer``: the chunks that wait for a worker, and the answers so far.
+
+    ``objects`` are prompts and survey in the object store.
+    """
 
     key: str
-    prompts: np.ndarray
+    objects: tuple[Any, Any]
     answers: np.ndarray
     waiting: deque[_Chunk] = field(default_factory=deque)
     left: int = 0
 
     @classmethod
-    def of(cls, prompts: np.ndarray, survey: Survey) -> _Job:
+    def of(cls, prompts: np.ndarray, survey: Survey, objects: tuple[Any, Any]) -> _Job:
         shape = (len(prompts), len(survey.items), survey.width)
-        job = cls(survey.sha256, prompts, np.zeros(shape, np.float32))
+        job = cls(survey.sha256, objects, np.zeros(shape, np.float32))
         job.waiting.extend(_Chunk(job, rows) for rows in chunks(len(prompts)))
         job.left = len(job.waiting)
         return job

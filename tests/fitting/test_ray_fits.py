@@ -59,6 +59,12 @@ def workers_of(process):
     ]
 
 
+def old_workers(seconds):
+    """The workers of this process that have been there for so long."""
+    start = time.time() - seconds
+    return [worker for worker in workers_of(os.getpid()) if worker.create_time() < start]
+
+
 def assert_same(run, undisturbed):
     for name, content in undisturbed.items():
         assert (run / name).read_bytes() == content, name
@@ -97,6 +103,8 @@ def test_a_node_may_go_in_the_middle_of_a_run(undisturbed, cluster, tmp_path):
 
     def remove(progress):
         if progress.evaluations == 12:
+            # Its workers must have loaded the model, or the run may end without them.
+            wait_until(lambda: len(old_workers(15.0)) == 4)
             cluster.remove_node(node, allow_graceful=False)
 
     run = bba.fit(
@@ -184,9 +192,9 @@ def test_ray_is_imported_only_to_connect():
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
 
-def wait_until(condition, process, seconds=120.0):
+def wait_until(condition, process=None, seconds=120.0):
     end = time.monotonic() + seconds
     while not condition():
-        assert process.poll() is None, process.communicate()
+        assert process is None or process.poll() is None, process.communicate()
         assert time.monotonic() < end, "nothing happened"
         time.sleep(0.01)
