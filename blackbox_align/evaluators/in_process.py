@@ -25,8 +25,8 @@ from transformers import DynamicCache
 from ..errors import ModelError
 from ..surveys import Survey
 from .base import PARITY, check_placement
-from .host_memory import keep_freed_memory
 from .language_model import LanguageModel
+from .memory import free_memory, keep_freed_memory
 from .prefix_tree import Node, flat_tokens, prefix_tree
 from .questions import Question, tokenize_survey
 from .tree_attention import (
@@ -38,8 +38,10 @@ from .tree_attention import (
     tree_attention,
 )
 
-# Tokens of one pass: enough to keep any device busy, few enough for a small one's memory.
+# Tokens of one pass: enough to keep any device busy. Half of them, and half again, until they take
+# no more than this share of the memory that is free: batches then are not of a new size in each run.
 _TOKENS_PER_PASS = 16_384
+_SHARE_OF_MEMORY = 0.8
 _PLANS = 4
 _checked: WeakSet[torch.nn.Module] = WeakSet()
 
@@ -50,8 +52,9 @@ class InProcessEvaluator:
     Parameters
     ----------
     placement : one of :data:`.base.PLACEMENTS`
-    batch_size : candidates per pass; by default as many as keep a device busy. It is halved, for
-        good, whenever memory runs out. Answers depend on it by float noise only
+    batch_size : candidates per pass; by default as many as keep a device busy and fit into the
+        memory that is free when the evaluator is made. It is halved, for good, should memory run
+        out all the same. Answers depend on it by float noise only
 
     Raises
     ------
@@ -67,6 +70,8 @@ class InProcessEvaluator:
         self.placement = placement
         self.batch_size = batch_size
         self._plans: dict[str, _Plan] = {}
+        devices = {parameter.device for parameter in model.model.parameters()}
+        self._room = _SHARE_OF_MEMORY * min(map(free_memory, devices))
         if model.device.type == "cpu":
             keep_freed_memory()
 
@@ -101,9 +106,13 @@ class InProcessEvaluator:
         if self.batch_size is not None:
             return self.batch_size
         plan = self._plan(survey)
-        if self.placement == "last" and tokens:
-            return max(1, _TOKENS_PER_PASS // (tokens * len(plan.questions)))
-        return max(1, _TOKENS_PER_PASS // (tokens + len(plan.tokens)))
+        last = self.placement == "last" and tokens > 0
+        each = tokens * len(plan.questions) if last else tokens + len(plan.tokens)
+        beside = max(len(question.context) for question in plan.questions) + tokens if last else 0
+        at_once = _TOKENS_PER_PASS
+        while at_once > each and at_once * bytes_per_token(self.model, beside) > self._room:
+            at_once //= 2
+        return max(1, at_once // each)
 
     def _plan(self, survey: Survey) -> _Plan:
         if survey.sha256 not in self._plans:
@@ -222,6 +231,19 @@ class InProcessEvaluator:
             f"causal transformer does ({reason}), so its questions cannot be asked together. "
             "Choose a model of another architecture, such as Llama, Qwen, Mistral, Gemma or Phi."
         )
+
+
+def bytes_per_token(model: LanguageModel, beside: int = 0) -> int:
+    """What a pass needs for each of its tokens at most: 1.2 to 3 times what was measured.
+
+    A layer holds six rows of its width at a time and three inside its MLP. With the prompt last it
+    holds the scores of each head as well, for the ``beside`` tokens that each token sees.
+    """
+    config = model.model.config.get_text_config()
+    heads, hidden = config.num_attention_heads, config.hidden_size
+    width = max(hidden, heads * (getattr(config, "head_dim", None) or 0))
+    inner = getattr(config, "intermediate_size", None) or 4 * hidden
+    return 2 * model.dtype.itemsize * (6 * width + 3 * inner) + 24 * heads * beside
 
 
 @dataclass

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
 from transformers import MambaConfig, MambaForCausalLM
 
 from blackbox_align.errors import ModelError, SpecificationError
+from blackbox_align.evaluators import in_process
+from blackbox_align.evaluators.base import PLACEMENTS
 from blackbox_align.evaluators.in_process import InProcessEvaluator
 from blackbox_align.evaluators.language_model import load_model
 from blackbox_align.evaluators.questions import tokenize_survey
@@ -104,6 +109,53 @@ def test_the_batch_halves_itself_when_memory_runs_out(small_model, survey, monke
     )
     with pytest.raises(ModelError, match="Memory ran out on cpu for a single candidate"):
         evaluator.answer(prompts, survey)
+
+
+@pytest.mark.parametrize("placement", PLACEMENTS)
+def test_a_pass_is_cut_to_the_memory_that_is_free(placement, small_model, survey, monkeypatch):
+    """Halves of the usual size, down to one candidate: no pass fails, and the answers are the same."""
+    model = small_model("llama")
+    prompts = np.ones((40, 4, model.embedding_width), np.float32) * np.arange(40)[:, None, None]
+    usual = InProcessEvaluator(model, placement=placement)
+    expected, sizes = usual.answer(prompts, survey), [usual.candidates_per_pass(4, survey)]
+    for free in (2**24, 2**23, 1):
+        monkeypatch.setattr(in_process, "free_memory", lambda device, free=free: free)
+        evaluator = InProcessEvaluator(model, placement=placement)
+        np.testing.assert_allclose(evaluator.answer(prompts, survey), expected, atol=2e-6)
+        sizes.append(evaluator.candidates_per_pass(4, survey))
+    assert sizes == sorted(set(sizes), reverse=True) and sizes[-1] == 1
+
+
+@pytest.mark.parametrize("placement", PLACEMENTS)
+def test_a_pass_takes_no_more_memory_than_it_is_thought_to(placement):
+    """The peak of a real process stays below the estimate, and is not far from it."""
+    estimate, taken = map(float, run_python(PEAK_OF_A_PASS, placement).split())
+    assert 0.25 * estimate < taken < estimate
+
+
+PEAK_OF_A_PASS = """
+import resource, sys
+import numpy as np, psutil
+from blackbox_align.evaluators.in_process import InProcessEvaluator, bytes_per_token
+from blackbox_align.evaluators.language_model import load_model
+from blackbox_align.surveys import load_survey
+
+model, survey = load_model(), load_survey("vsm2013")
+evaluator = InProcessEvaluator(model, placement=sys.argv[1])
+count = evaluator.candidates_per_pass(5, survey)
+prompts = np.ones((count, 5, model.embedding_width), np.float32)
+evaluator.answer(prompts[:2], survey)
+longest = max(len(question.context) for question in evaluator._plan(survey).questions) + 5
+before = psutil.Process().memory_info().rss
+evaluator.answer(prompts, survey)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+print(16_384 * bytes_per_token(model, longest if sys.argv[1] == "last" else 0), peak - before)
+"""
+
+
+def run_python(script, *arguments):
+    command = [sys.executable, "-c", script, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def test_a_model_that_attends_in_another_way_is_refused(small_model, survey, tmp_path):

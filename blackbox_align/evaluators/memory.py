@@ -1,4 +1,4 @@
-"""Keeping the host's memory between passes."""
+"""The memory of the device that a model is on: how much is left, and keeping what was had."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import ctypes
 import sys
 from contextlib import suppress
 from functools import cache
+
+import psutil
+import torch
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of malloc.h
 _MOST = 2**31 - 1
@@ -24,3 +27,11 @@ def keep_freed_memory() -> None:
             library = ctypes.CDLL(None)
             library.mallopt(_M_MMAP_MAX, 0)
             library.mallopt(_M_TRIM_THRESHOLD, _MOST)
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that can be had on a device now, with what torch keeps of a GPU without using it."""
+    if device.type != "cuda":
+        return psutil.virtual_memory().available
+    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return torch.cuda.mem_get_info(device)[0] + unused
