@@ -10,7 +10,7 @@ from transformers import MambaConfig, MambaForCausalLM
 
 from blackbox_align.errors import ModelError, SpecificationError
 from blackbox_align.evaluators import in_process
-from blackbox_align.evaluators.base import PLACEMENTS
+from blackbox_align.evaluators.base import PARITY, PLACEMENTS
 from blackbox_align.evaluators.in_process import InProcessEvaluator
 from blackbox_align.evaluators.language_model import load_model
 from blackbox_align.evaluators.questions import tokenize_survey
@@ -82,6 +82,20 @@ def test_answers_do_not_depend_on_the_batch_size(
         evaluator = InProcessEvaluator(model, placement=placement, batch_size=batch_size)
         parts = evaluator.answer(prompts, survey)
         np.testing.assert_allclose(parts, whole, atol=noise)
+
+
+@pytest.mark.parametrize(("dtype", "noise"), [("bfloat16", 2e-2), ("float16", 3e-3)])
+@pytest.mark.parametrize("placement", PLACEMENTS)
+def test_half_precision_answers_within_its_noise_of_float32(dtype, noise, placement, survey):
+    """On random prompts of the embedded model, as docs/evaluator.md tells it."""
+    full, half = (load_model(dtype=name, device="cpu") for name in ("float32", dtype))
+    rng = np.random.default_rng(0)
+    prompts = rng.normal(0, full.embedding_std(), (20, 5, full.embedding_width))
+    expected, answers = (
+        InProcessEvaluator(model, placement=placement).answer(prompts, survey)
+        for model in (full, half)
+    )
+    assert 1e-5 < np.abs(answers - expected).max() < noise < PARITY[dtype]
 
 
 def test_the_batch_halves_itself_when_memory_runs_out(small_model, survey, monkeypatch):
