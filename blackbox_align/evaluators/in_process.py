@@ -294,15 +294,23 @@ class _Plan:
         )
 
 
+class _LabelHead(torch.nn.Linear):
+    """Rows of an output layer, which may lie on another GPU than the last layer does."""
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return super().forward(hidden.to(self.weight.device))
+
+
 def _label_head(model: LanguageModel, label_ids: Tensor) -> torch.nn.Linear | None:
     """The rows of the output layer that belong to the answer labels, as a layer of its own."""
     head = model.model.get_output_embeddings()
     if head is None:
         raise ModelError(f"{model.name!r} has no output layer over words; is it a causal model?")
-    if type(head) is not torch.nn.Linear:  # quantised, perhaps: its rows cannot be picked
+    # Quantised or offloaded weights: rows cannot be picked.
+    if type(head) is not torch.nn.Linear or head.weight.is_meta:
         return None
     ids = label_ids.to(head.weight.device)
-    rows = torch.nn.Linear(head.in_features, len(ids), bias=head.bias is not None, device="meta")
+    rows = _LabelHead(head.in_features, len(ids), bias=head.bias is not None, device="meta")
     rows.weight = torch.nn.Parameter(head.weight[ids], requires_grad=False)
     if head.bias is not None:
         rows.bias = torch.nn.Parameter(head.bias[ids], requires_grad=False)

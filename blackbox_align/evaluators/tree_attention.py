@@ -83,7 +83,7 @@ class PackedRow:
 
         A sliding ``window`` is one of distance in the text, not in the row.
         """
-        key = (block.depth, block.spans, window)
+        key = (block.depth, block.spans, window, like.device)
         if key not in self._masks:
             lengths = torch.tensor(block.spans)
             span = torch.arange(len(lengths)).repeat_interleave(lengths)
@@ -142,7 +142,7 @@ class Continuations:
     width: int
     candidates: int
     layers: set[int] = field(default_factory=set)
-    _masks: dict[int | None, Tensor] = field(default_factory=dict)
+    _masks: dict[Any, Tensor] = field(default_factory=dict)
 
     @property
     def longest(self) -> int:
@@ -157,7 +157,8 @@ class Continuations:
     def mask(self, window: int | None, like: Tensor) -> Tensor:
         """(questions, width, longest + width): 0 where a token of a span sees one of its question or
         its own span, else -inf."""
-        if window not in self._masks:
+        key = (window, like.device)
+        if key not in self._masks:
             place = torch.arange(self.longest, device=self.lengths.device)
             step = torch.arange(self.width, device=self.lengths.device)
             past = (place < self.lengths[:, None])[:, None].expand(-1, self.width, -1)
@@ -167,8 +168,8 @@ class Continuations:
                 at = self.lengths[:, None] + step
                 keys = torch.cat([place.expand(len(at), -1), at], dim=1)
                 seen = seen & (at[:, :, None] - keys[:, None] < window)
-            self._masks[window] = _additive(seen, like)
-        return self._masks[window]
+            self._masks[key] = _additive(seen, like)
+        return self._masks[key]
 
 
 def gather(row: PackedRow, keys_and_values: Sequence[KeysAndValues]) -> list[KeysAndValues]:

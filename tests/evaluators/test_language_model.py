@@ -11,6 +11,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from accelerate import dispatch_model
 from safetensors.torch import load_file, save_file
 
 from blackbox_align.errors import ModelError, SpecificationError, UnknownNameError
@@ -271,4 +272,28 @@ def test_a_model_spread_over_all_devices_answers_the_same():
     survey, whole, spread = load_survey("vsm2013"), load_model(), load_model(device="spread")
     prompts = np.random.default_rng(0).normal(0, 1, (3, 5, whole.embedding_width))
     answers = [InProcessEvaluator(model).answer(prompts, survey) for model in (whole, spread)]
+    np.testing.assert_array_equal(*answers)
+
+
+@pytest.mark.parametrize("placement", ["first", "last"])
+def test_a_model_whose_last_layers_are_offloaded_answers_the_same(placement, tmp_path):
+    """More than the devices hold stays on disk, the output layer included; the bits are the same."""
+    folder = str(save_small_model("llama", tmp_path / "llama"))
+    survey, whole, offloaded = load_survey("vsm2013"), load_model(folder), load_model(folder)
+    parts = ("embed_tokens", "rotary_emb", "layers.0", "layers.1", "norm")
+    places = {f"model.{part}": "cpu" for part in parts} | {"model.layers.1": "disk"}
+    places |= {"model.norm": "disk", "lm_head": "disk"}
+    dispatch_model(
+        offloaded.model,
+        places,
+        main_device="cpu",
+        offload_dir=tmp_path / "weights",
+        force_hooks=True,
+    )
+    assert offloaded.model.lm_head.weight.is_meta
+    prompts = np.random.default_rng(0).normal(0, 1, (3, 5, whole.embedding_width))
+    answers = [
+        InProcessEvaluator(model, placement=placement).answer(prompts, survey)
+        for model in (whole, offloaded)
+    ]
     np.testing.assert_array_equal(*answers)

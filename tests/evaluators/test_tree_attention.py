@@ -81,3 +81,13 @@ def test_a_window_is_one_of_distance_in_the_text(contexts, window):
     row = pack(prefix_tree(contexts), 1)
     whole, part = seen_from(row), seen_from(row, window)
     assert all(part[place] == whole[place][-window:] for place in whole)
+
+
+def test_masks_lie_on_the_device_of_the_layer_that_asks():
+    """The layers of one model may be on several devices; what was made for one is not for another."""
+    row = pack(prefix_tree([(1, 2), (1, 3, 4)]))
+    behind = Continuations([(torch.empty(2, 1, 3, 4),) * 2], torch.tensor([2, 3]), 2, 5)
+    for device in ("cpu", "meta", "cpu"):
+        like = torch.empty(0, device=device)
+        masks = [row.mask(block, None, like) for block in row.blocks] + [behind.mask(None, like)]
+        assert {mask.device.type for mask in masks} == {device}
