@@ -154,8 +154,9 @@ class RayEvaluator:
     def _hand_out(self, job: _Job) -> None:
         """Give every idle worker its next chunks, and the others a second call while many wait.
 
-        A call holds up to half a worker's share of what is left: so calls are few while that is
-        much, and short at the end, where nobody should have to wait. The second call waits in the
+        A call holds up to a third of a worker's share of what is left, so that one of half the
+        pace has no more than it can do with two. Calls so are few while much is left, and short at
+        the end, where nobody should have to wait. The second call waits in the
         worker's process, which goes on with it while we still take in the answers to the first.
         """
         ready = [worker for worker in self._team if worker.ready]
@@ -163,7 +164,7 @@ class RayEvaluator:
         paced = job.key in self._slowest
         for calls in (0, 1):
             for worker in ready:
-                several = len(job.waiting) // (2 * len(ready)) if paced else 0
+                several = len(job.waiting) // (3 * len(ready)) if paced else 0
                 if len(worker.calls) == calls and job.waiting and (several or not calls):
                     self._call(worker, job.take_out(several))
 

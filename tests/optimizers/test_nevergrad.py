@@ -10,6 +10,8 @@ from blackbox_align.errors import MissingDependencyError
 from blackbox_align.optimizers.nevergrad_bridge import nevergrad_names
 from blackbox_align.testing.optimizers import OptimizerContract, Quadratic
 
+# They fail inside nevergrad 1.0.12 as soon as they are made or told (docs/optimizers.md).
+BROKEN = ["AnisotropicAdaptiveDiscreteOnePlusOne", "BAR4", "DS9", "MetaModelDSproba", "MultiDS"]
 HANDFUL = ["CMA", "TwoPointsDE", "OnePlusOne", "PSO", "ScrHammersleySearch"]
 
 
@@ -35,6 +37,6 @@ class TestAHandful(NevergradContract):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in nevergrad_names() if name not in HANDFUL])
+@pytest.mark.parametrize("name", sorted({*nevergrad_names()} - {*HANDFUL, *BROKEN}))
 class TestAllOthers(NevergradContract):
     """The rest of the registry."""
