@@ -156,8 +156,8 @@ class RayEvaluator:
 
         A call holds up to a third of a worker's share of what is left, so that one of half the
         pace has no more than it can do with two. Calls so are few while much is left, and short at
-        the end, where nobody should have to wait. The second call waits in the
-        worker's process, which goes on with it while we still take in the answers to the first.
+        the end, where nobody should have to wait. The second call waits in the worker's process,
+        which goes on with it while we still take in the answers to the first.
         """
         ready = [worker for worker in self._team if worker.ready]
         # Until the pace is known, a worker that hangs is waited for the longest.
