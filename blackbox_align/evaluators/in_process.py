@@ -242,7 +242,8 @@ def bytes_per_token(model: LanguageModel, beside: int = 0) -> int:
     config = model.model.config.get_text_config()
     heads, hidden = config.num_attention_heads, config.hidden_size
     width = max(hidden, heads * (getattr(config, "head_dim", None) or 0))
-    inner = getattr(config, "intermediate_size", None) or 4 * hidden
+    # Some models give a width for each layer.
+    inner = int(np.max(getattr(config, "intermediate_size", None) or 4 * hidden))
     return 2 * model.dtype.itemsize * (6 * width + 3 * inner) + 24 * heads * beside
 
 

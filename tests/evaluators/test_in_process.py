@@ -3,11 +3,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from transformers import MambaConfig, MambaForCausalLM
+from transformers import Gemma3nTextConfig, MambaConfig, MambaForCausalLM
 
 from blackbox_align.errors import ModelError, SpecificationError
 from blackbox_align.evaluators import in_process
@@ -139,6 +140,16 @@ def test_a_pass_is_cut_to_the_memory_that_is_free(placement, small_model, survey
         np.testing.assert_allclose(evaluator.answer(prompts, survey), expected, atol=2e-6)
         sizes.append(evaluator.candidates_per_pass(4, survey))
     assert sizes == sorted(set(sizes), reverse=True) and sizes[-1] == 1
+
+
+def test_the_widest_layer_counts_where_layers_differ():
+    """Gemma 3n lists an MLP width per layer; the largest is thought to be that of all."""
+    needed = []
+    for widths in ([1024, 64], [1024, 1024]):
+        config = Gemma3nTextConfig(num_hidden_layers=2, intermediate_size=widths)
+        model = SimpleNamespace(model=SimpleNamespace(config=config), dtype=torch.float32)
+        needed.append(in_process.bytes_per_token(model))
+    assert needed[0] == needed[1]
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from /proc")
