@@ -19,10 +19,10 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .assessment import score
-    from .countries import countries, find_country, load_targets, target_sets
-    from .evaluators import Workers
+    from .engines import Workers
     from .experts import Expert, read_expert
     from .fitting import Run, find_runs, fit
+    from .populations import countries, find_country, load_targets, target_sets
     from .surveys import Survey, load_survey
 
 # Loaded when they are first asked for, so that the command line answers at once.
@@ -30,16 +30,16 @@ _HOMES = {
     "Expert": "experts",
     "Run": "fitting",
     "Survey": "surveys",
-    "Workers": "evaluators",
-    "countries": "countries",
-    "find_country": "countries",
+    "Workers": "engines",
+    "countries": "populations",
+    "find_country": "populations",
     "find_runs": "fitting",
     "fit": "fitting",
     "load_survey": "surveys",
-    "load_targets": "countries",
+    "load_targets": "populations",
     "read_expert": "experts",
     "score": "assessment",
-    "target_sets": "countries",
+    "target_sets": "populations",
 }
 
 __all__ = [

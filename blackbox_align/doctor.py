@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .evaluators.base import PARITY, PLACEMENTS
+from .engines.base import PARITY, PLACEMENTS
 from .surveys import Survey
 
 if TYPE_CHECKING:
-    from .evaluators.language_model import LanguageModel
+    from .engines.checkpoint import LanguageModel
 
 _CANDIDATES, _TOKENS = 20, 5
 _LEAST_MASS = 0.5  # below it, a model mostly wants to say something that is no answer
@@ -41,8 +41,8 @@ def examine(model: LanguageModel, survey: Survey, rng: np.random.Generator) -> I
     ModelError
         The model cannot be asked this survey at all; the message says why.
     """
-    from .evaluators.in_process import InProcessEvaluator
-    from .evaluators.questions import tokenize_survey
+    from .engines.local.in_process import InProcessEvaluator
+    from .engines.local.questions import tokenize_survey
     from .experts.expert import write_adapter
     from .experts.parity import answer_plainly, answer_through_peft
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from blackbox_align.doctor import examine
+from blackbox_align.engines.checkpoint import load_model
 from blackbox_align.errors import ModelError
-from blackbox_align.evaluators.language_model import load_model
 from blackbox_align.surveys import load_survey
 from tests.small_models import save_small_model
 

@@ -84,7 +84,7 @@ def test_the_wheel_holds_every_file(wheel):
 SCRIPT = """
 import json, pathlib
 import blackbox_align
-from blackbox_align.countries import countries, target_sets
+from blackbox_align.populations import countries, target_sets
 from blackbox_align.surveys import load_survey, survey_names
 print(json.dumps({
     "home": str(pathlib.Path(blackbox_align.__file__).parent),
@@ -109,7 +109,7 @@ def python(arguments, folder, cwd):
 
 def test_the_installed_wheel_has_the_same_data_as_the_checkout(installed, tmp_path):
     """From another folder, the installed package loads every survey and target set, unchanged."""
-    from blackbox_align.countries import countries, target_sets
+    from blackbox_align.populations import countries, target_sets
     from blackbox_align.surveys import load_survey, survey_names
 
     ran = python(["-c", SCRIPT], installed, tmp_path)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from blackbox_align.engines import FunctionEvaluator
 from blackbox_align.errors import ModelError
-from blackbox_align.evaluators import FunctionEvaluator
 
 
 def answer(soft_prompts, survey):

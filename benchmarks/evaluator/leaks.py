@@ -11,12 +11,12 @@ from functools import partial
 import numpy as np
 import psutil
 
-from blackbox_align.evaluators import Evaluator
-from blackbox_align.evaluators.base import PLACEMENTS
-from blackbox_align.evaluators.in_process import InProcessEvaluator
-from blackbox_align.evaluators.language_model import LanguageModel, load_model
-from blackbox_align.evaluators.ray_pool import RayEvaluator, Workers
-from blackbox_align.evaluators.worker_model import LoadModel
+from blackbox_align.engines import Evaluator
+from blackbox_align.engines.base import PLACEMENTS
+from blackbox_align.engines.checkpoint import LanguageModel, load_model
+from blackbox_align.engines.local.in_process import InProcessEvaluator
+from blackbox_align.engines.ray.pool import RayEvaluator, Workers
+from blackbox_align.engines.ray.worker_model import LoadModel
 from blackbox_align.surveys import load_survey
 
 FEW, MANY, BATCH = 200, 2000, 20

@@ -14,7 +14,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from blackbox_align.evaluators.language_model import LanguageModel, load_model
+from blackbox_align.engines.checkpoint import LanguageModel, load_model
 
 
 @dataclass(frozen=True)

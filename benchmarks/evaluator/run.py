@@ -20,11 +20,11 @@ import torch
 from models import benchmark_model
 from torch import Tensor
 
-from blackbox_align.evaluators.in_process import InProcessEvaluator
-from blackbox_align.evaluators.language_model import LanguageModel
-from blackbox_align.evaluators.prefix_tree import flat_tokens, prefix_tree
-from blackbox_align.evaluators.questions import Question, tokenize_survey
-from blackbox_align.evaluators.tree_attention import pack
+from blackbox_align.engines.checkpoint import LanguageModel
+from blackbox_align.engines.local.in_process import InProcessEvaluator
+from blackbox_align.engines.local.prefix_tree import flat_tokens, prefix_tree
+from blackbox_align.engines.local.questions import Question, tokenize_survey
+from blackbox_align.engines.local.tree_attention import pack
 from blackbox_align.surveys import Survey, load_survey
 
 GENERATED = 8  # tokens of an answer in words

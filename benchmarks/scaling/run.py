@@ -14,8 +14,8 @@ from statistics import median
 
 import numpy as np
 
-from blackbox_align.evaluators import FunctionEvaluator
-from blackbox_align.evaluators.ray_pool import RayEvaluator, Workers, chunks
+from blackbox_align.engines import FunctionEvaluator
+from blackbox_align.engines.ray.pool import RayEvaluator, Workers, chunks
 from blackbox_align.surveys import load_survey
 
 CANDIDATES = (20, 256)
@@ -56,9 +56,9 @@ def wait_for_workers(pool, prompts, survey, count) -> None:
 def compare_workers(survey) -> None:
     import torch
 
-    from blackbox_align.evaluators.in_process import InProcessEvaluator
-    from blackbox_align.evaluators.language_model import load_model
-    from blackbox_align.evaluators.worker_model import LoadModel
+    from blackbox_align.engines.checkpoint import load_model
+    from blackbox_align.engines.local.in_process import InProcessEvaluator
+    from blackbox_align.engines.ray.worker_model import LoadModel
 
     torch.set_num_threads(1)
     model = load_model(device="cpu")

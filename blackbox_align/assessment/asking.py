@@ -14,8 +14,8 @@ from itertools import islice, permutations
 
 import numpy as np
 
+from ..engines import Evaluator
 from ..errors import ModelError, SpecificationError
-from ..evaluators import Evaluator
 from ..surveys.survey import Item, Scale, Survey
 
 ORDERS = ("1", "cyclic", "all")

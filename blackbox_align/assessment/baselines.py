@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..objectives.metrics import js_distance
+from ..statistics.distances import js_distance
 from ..surveys.opinions import OpinionSurvey
 from ..surveys.survey import Survey
 

@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..countries import Country
 from ..errors import ExpertError, SpecificationError, nearest_names
+from ..populations import Country
 from ..surveys.survey import COUNTRY_PREAMBLE
 
 if TYPE_CHECKING:
-    from ..evaluators.language_model import Checkpoint
+    from ..engines.checkpoint import Checkpoint
     from ..experts import Expert
 
 PRESETS = {

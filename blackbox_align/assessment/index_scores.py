@@ -11,11 +11,11 @@ from functools import partial
 
 import numpy as np
 
-from ..countries import Country, TargetSet, countries, find_country
 from ..errors import SpecificationError
 from ..objectives import IndexObjective
 from ..objectives.constants import settle_constants
-from ..objectives.metrics import kendall_tau
+from ..populations import Country, TargetSet, countries, find_country
+from ..statistics.distances import kendall_tau
 from ..surveys.readouts import item_means
 from ..surveys.survey import COUNTRY_PREAMBLE, Survey
 from .baselines import middle

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..objectives.metrics import credit
+from ..statistics.distances import credit
 from ..surveys.knowledge import KnowledgeTest
 from .baselines import always, uniform
 from .conditions import Condition

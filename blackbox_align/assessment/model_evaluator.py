@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..engines.local import questions
 from ..errors import ModelError
-from ..evaluators import questions
 from ..surveys.survey import Item, Survey
 from .answer_cache import AnswerCache
 
 if TYPE_CHECKING:
-    from ..evaluators.language_model import Checkpoint
+    from ..engines.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True)
 class ModelEvaluator:
-    """An evaluator (see :class:`..evaluators.Evaluator`) that keeps its answers in a cache, if it has one.
+    """An evaluator (see :class:`..engines.Evaluator`) that keeps its answers in a cache, if it has one.
 
-    The soft prompt stands at ``placement``, one of :data:`..evaluators.base.PLACEMENTS`. The model is
+    The soft prompt stands at ``placement``, one of :data:`..engines.base.PLACEMENTS`. The model is
     loaded at the first question that the cache does not know. Nothing of a survey stays
     in memory after it was answered.
     """
@@ -77,7 +77,7 @@ class ModelEvaluator:
         return answers
 
     def _answer(self, soft_prompt: np.ndarray, survey: Survey) -> np.ndarray:
-        from ..evaluators.in_process import InProcessEvaluator
+        from ..engines.local.in_process import InProcessEvaluator
 
         model = self.checkpoint.model
         if not len(soft_prompt):  # un-prompted, whatever the width

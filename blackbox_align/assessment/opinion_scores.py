@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..countries import countries
 from ..errors import ModelError
-from ..objectives.metrics import DISTRIBUTION_METRICS, earth_movers_distance
+from ..populations import countries
+from ..statistics.distances import DISTRIBUTION_METRICS, earth_movers_distance
 from ..surveys.opinions import OpinionSurvey
 from .baselines import mean_of_others, offered, tempered, uniform
 from .conditions import Condition
@@ -150,6 +150,6 @@ def countries_in_order(codes: Sequence[str], asked: Sequence[str] | None) -> lis
     """The codes that occur: in the order in which they were asked for, or else in the alphabet."""
     if asked is None:
         return sorted(set(codes))
-    from ..countries import find_country
+    from ..populations import find_country
 
     return list(dict.fromkeys(find_country(name).code for name in asked))

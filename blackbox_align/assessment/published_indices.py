@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from ..countries import TargetSet, countries, find_country
 from ..errors import DataFileError, UnknownNameError
+from ..populations import TargetSet, countries, find_country
 from ..surveys.opinion_files import read_content
 from ..surveys.opinion_forms import CsvTable
 from ..surveys.opinions import Report

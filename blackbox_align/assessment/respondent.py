@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..countries import Country, countries
-from ..evaluators import Evaluator
+from ..engines import Evaluator
+from ..populations import Country, countries
 from ..surveys.opinions import with_labels
 from ..surveys.survey import Item, Survey
 from .asking import ask, describe_orders
@@ -17,7 +17,7 @@ from .conditions import Condition
 from .model_evaluator import ModelEvaluator
 
 if TYPE_CHECKING:
-    from ..evaluators.language_model import Checkpoint
+    from ..engines.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True)

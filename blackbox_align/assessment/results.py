@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import SpecificationError
-from .bootstrap import Bootstrap
+from ..statistics.bootstrap import Bootstrap
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,15 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..countries import find_country, load_targets
 from ..errors import SpecificationError, UnknownNameError
-from ..hub import SCHEME, fetch_data_file
+from ..files.hub import SCHEME, fetch_data_file
+from ..files.yaml import read_yaml
+from ..populations import find_country, load_targets
 from ..surveys import Survey, load_survey, survey_names
 from ..surveys.knowledge import KnowledgeTest, is_knowledge_test, load_knowledge
 from ..surveys.opinion_files import load_opinions, opinion_names
 from ..surveys.opinion_yaml import is_opinion_yaml
 from ..surveys.opinions import OpinionSurvey
-from ..yaml_lines import read_yaml
 from .answer_cache import AnswerCache
 from .asking import ORDERS
 from .conditions import Condition, parse_condition
@@ -28,7 +28,7 @@ from .respondent import Respondent
 from .results import ScoreTable
 
 if TYPE_CHECKING:
-    from ..evaluators import Evaluator
+    from ..engines import Evaluator
 
 # Groups of countries that papers report on.
 GROUPS = {
@@ -108,7 +108,7 @@ def score(
     conditions : see :mod:`.conditions`; with none at all no model is loaded, and the baselines
         remain
     model, revision, device, dtype, trust_remote_code : see
-        :func:`..evaluators.language_model.load_model`
+        :func:`..engines.checkpoint.load_model`
     samples : ``national``, ``non-national`` or ``all``, for opinion surveys
     missing : see :func:`..surveys.opinions.assemble`, for opinion surveys from a file
     labels : what options are called: ``letters``, ``digits`` or ``both``, which averages the answers;
@@ -169,7 +169,7 @@ def score(
     if evaluator is not None:
         respondent = Respondent(evaluator, None, orders, batch, on_batch, styles)
     elif parsed:
-        from ..evaluators.language_model import find_model
+        from ..engines.checkpoint import find_model
 
         found = find_model(
             model,

@@ -25,7 +25,7 @@ def doctor_command(
     import numpy as np
 
     from ..doctor import examine
-    from ..evaluators.language_model import load_model
+    from ..engines.checkpoint import load_model
     from ..surveys import load_survey
 
     asked = load_survey(survey)

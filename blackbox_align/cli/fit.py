@@ -17,7 +17,7 @@ from .options import AsJson, Device, Dtype, ModelName, Revision, TrustRemoteCode
 from .output import print_json, print_note, print_result, stderr
 
 if TYPE_CHECKING:
-    from ..evaluators import Workers
+    from ..engines import Workers
     from ..fitting import Progress
     from ..fitting.fit import OnProgress
 
@@ -245,7 +245,7 @@ def fit_command(
 def _workers(count: str | None, address: str | None, gpus: float | None) -> Workers | None:
     if count is None and address is None and gpus is None:
         return None
-    from ..evaluators import Workers
+    from ..engines import Workers
 
     if count in (None, "auto"):
         return Workers(None, address, gpus)
@@ -282,13 +282,13 @@ def _progress_bar(country: str) -> Iterator[OnProgress]:
     columns = (
         TextColumn("[bold]{task.description}"),
         BarColumn(bar_width=28),
-        TextColumn("{task.completed:,.0f}/{task.total:,.0f} evaluations"),
+        TextColumn("{task.fields[spent]}"),
         TextColumn("best {task.fields[best]}"),
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
     with Bar(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(f"{country}: loading", total=None, best="-", rate="", completed=0)
+        task = bar.add_task(f"{country}: loading", total=None, best="-", rate="", spent="")
 
         def on_progress(progress: Progress) -> None:
             fresh = progress.evaluations - progress.replayed
@@ -298,6 +298,8 @@ def _progress_bar(country: str) -> Iterator[OnProgress]:
                 description=country,
                 completed=progress.evaluations,
                 total=progress.budget,
+                # The budget is not known while the model loads, so it is no column of its own.
+                spent=f"{progress.evaluations:,}/{progress.budget:,} evaluations",
                 best="-" if progress.best is None else f"{progress.best:.3g}",
                 rate=f"{rate:.0f}/s",
             )

@@ -21,7 +21,7 @@ def countries_command(
     as_json: AsJson = False,
 ) -> None:
     """List the countries of a target set, or all target sets' figures for one country."""
-    from ..countries import countries, find_country, load_targets, target_sets
+    from ..populations import countries, find_country, load_targets, target_sets
 
     if name is None:
         target_set = load_targets(targets)

@@ -57,8 +57,8 @@ def show_command(
     as_json: AsJson = False,
 ) -> None:
     """Show the table of a run."""
-    from ..countries import find_country
     from ..fitting import Run
+    from ..populations import find_country
 
     shown = Run.load(run)
     result = shown.result

@@ -21,7 +21,7 @@ def list_command(context: typer.Context, as_json: AsJson = False) -> None:
     """List the surveys and target sets that ship with the package; show one, or check a file."""
     if context.invoked_subcommand is not None:
         return
-    from ..countries import target_sets
+    from ..populations import target_sets
     from ..surveys import load_survey, survey_names
     from ..surveys.opinion_files import load_opinions, opinion_names
 

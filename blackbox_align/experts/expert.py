@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..engines.base import PARITY
 from ..errors import ExpertError
-from ..evaluators.base import PARITY
-from ..files import plain_errors, read_json, replace_folder, write_json, write_text
+from ..files.atomic import plain_errors, read_json, replace_folder, write_json, write_text
 from .card import limits, render_card
 
 if TYPE_CHECKING:
-    from ..evaluators.language_model import LanguageModel
+    from ..engines.checkpoint import LanguageModel
     from ..surveys import Survey
 
 FORMAT = 1
@@ -49,7 +49,7 @@ class Expert:
 
     @property
     def placement(self) -> str:
-        """Where the soft prompt stands; see :data:`..evaluators.base.PLACEMENTS`."""
+        """Where the soft prompt stands; see :data:`..engines.base.PLACEMENTS`."""
         return str(self.metadata.get("placement", "first"))
 
     def soft_prompt(self) -> np.ndarray:

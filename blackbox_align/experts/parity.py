@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..evaluators.language_model import LanguageModel
-from ..evaluators.questions import tokenize_survey
+from ..engines.checkpoint import LanguageModel
+from ..engines.local.questions import tokenize_survey
 from ..surveys import Survey
 
 

@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
+from ..adapters import Parameterization
+from ..engines import Workers
+from ..engines.ray.pool import OnTrouble, RayEvaluator
 from ..errors import BlackboxAlignError, RunError, SpecificationError
-from ..evaluators import Workers
-from ..evaluators.ray_pool import OnTrouble, RayEvaluator
 from ..experts import write_expert
-from ..files import write_json
+from ..files.atomic import write_json
 from ..optimizers import Candidate, Evaluation, Optimizer
-from ..prompts import Parameterization
+from ..statistics.pareto import pareto_front
 from .journal import Entry, digest
-from .pareto import pareto_front
 from .run import Run, versions
 from .specification import Specification
 from .stopping import Stopping

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import RunError
-from ..files import plain_errors
+from ..files.atomic import plain_errors
 from ..optimizers import Candidate
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RunError
-from ..files import plain_errors, read_json, write_json
+from ..files.atomic import plain_errors, read_json, write_json
 from ..version import __version__
 from .journal import Journal
 from .specification import Specification, refuse_changes
@@ -22,7 +22,7 @@ from .stopping import Stopping
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..evaluators import Workers
+    from ..engines import Workers
 
 FORMAT = 1
 

@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from ..countries import Country, countries, find_country
+from ..adapters import INITIALIZATIONS
+from ..engines.base import check_placement
 from ..errors import ChangedSpecificationError, SpecificationError
-from ..evaluators.base import check_placement
 from ..objectives import parse_objective
 from ..objectives.constants import check_policy
-from ..prompts import INITIALIZATIONS
+from ..populations import Country, countries, find_country
 from ..surveys import READOUTS
 
 GROUPS = ("all", "Africa", "Americas", "Asia", "Europe", "Oceania")
@@ -34,10 +34,10 @@ class Specification:
     survey, targets : names of what ships with the package, or files; targets None is the default
         set
     model, revision, dtype, device, trust_remote_code : see
-        :func:`..evaluators.language_model.load_model`
+        :func:`..engines.checkpoint.load_model`
     optimizer, options : a registered name and that algorithm's own options
     tokens : length of the soft prompt
-    placement : where it stands, one of :data:`..evaluators.base.PLACEMENTS`
+    placement : where it stands, one of :data:`..engines.base.PLACEMENTS`
     subspace : dimension of the random subspace that is searched; 0 is every entry of the prompt
     alpha : scale of a unit step, in standard deviations of the word embeddings
     init : ``zeros``, ``vocabulary``, or ``text:`` and a text

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..countries import Country, TargetSet, load_targets
+from ..adapters import Parameterization, from_text, from_vocabulary, parameterize, zeros
+from ..engines import Evaluator
 from ..errors import ModelError, SpecificationError
-from ..evaluators import Evaluator
 from ..objectives import Constants, IndexObjective, Objective, SplitOpinions, WeightedSum
 from ..objectives.constants import settle_constants
 from ..optimizers import Evaluation, Optimizer, create
 from ..optimizers.gauss_newton_many import GaussNewtonMany
-from ..prompts import Parameterization, from_text, from_vocabulary, parameterize, zeros
+from ..populations import Country, TargetSet, load_targets
 from ..surveys import Survey, item_means, load_survey
 from ..surveys.opinion_files import load_opinions
 from ..surveys.survey import COUNTRY_PREAMBLE
@@ -24,8 +24,8 @@ from .specification import Specification
 from .tables import index_table, opinion_table
 
 if TYPE_CHECKING:
-    from ..evaluators.language_model import LanguageModel
-    from ..evaluators.ray_pool import RayEvaluator
+    from ..engines.checkpoint import LanguageModel
+    from ..engines.ray.pool import RayEvaluator
 
 # The generators of a run are children of its seed, one per use: none disturbs another.
 _PROMPT, _OPTIMIZER, _READOUT, _SPLIT = range(4)
@@ -54,8 +54,8 @@ class Study:
         # A rehearsal, so that a slip in the optimizer's name or options is told at once.
         create(specification.optimizer, 100, np.random.default_rng(0), **specification.options)
 
-        from ..evaluators.in_process import InProcessEvaluator
-        from ..evaluators.language_model import load_model
+        from ..engines.checkpoint import load_model
+        from ..engines.local.in_process import InProcessEvaluator
 
         settings: dict[str, Any] = {
             key: getattr(specification, key)
@@ -65,7 +65,7 @@ class Study:
             model = load_model(specification.model, **settings)
             evaluator = InProcessEvaluator(model, placement=specification.placement)
             return cls(specification, **data, model=model, evaluator=evaluator)
-        from ..evaluators.worker_model import LoadModel
+        from ..engines.ray.worker_model import LoadModel
 
         pool.connect()
         if settings["dtype"] == "auto" and pool.gpus:

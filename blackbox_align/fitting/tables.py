@@ -9,9 +9,9 @@ import numpy as np
 
 from ..assessment.baselines import TEMPERATURES, at, mean_of_others, uniform
 from ..assessment.results import Values, summarise
-from ..countries import TargetSet
 from ..objectives import IndexObjective, SplitOpinions
-from ..objectives.metrics import js_distance
+from ..populations import TargetSet
+from ..statistics.distances import js_distance
 
 METRIC = "js_distance_nats"
 TEMPERED = "unprompted_fitted_temperature"

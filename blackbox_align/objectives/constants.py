@@ -21,10 +21,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..countries import Country, TargetSet, find_country
 from ..errors import SpecificationError
+from ..files.yaml import read_yaml
+from ..populations import Country, TargetSet, find_country
 from ..surveys import Survey
-from ..yaml_lines import read_yaml
 
 POLICIES = ("anchor", "anchor:COUNTRY", "zero", "given:FILE")
 

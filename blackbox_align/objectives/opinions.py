@@ -18,10 +18,10 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import SpecificationError
+from ..statistics.distances import js_distance
 from ..surveys import Survey
 from ..surveys.opinions import OpinionSurvey
 from .base import known_mean
-from .metrics import js_distance
 
 
 @dataclass(frozen=True)

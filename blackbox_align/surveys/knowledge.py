@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..countries.table import find_country
-from ..data_files import read_text
 from ..errors import DataFileError, UnknownNameError
+from ..files.tables import read_text
+from ..populations.countries import find_country
 from .opinion_files import read_content
 from .opinion_forms import CsvTable
 from .opinions import Report

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UnknownNameError
-from ..yaml_lines import Key, YamlDocument, read_yaml
+from ..files.yaml import Key, YamlDocument, read_yaml
 from .survey import Index, Item, Scale, Survey
 
 _SURVEY_KEYS = {

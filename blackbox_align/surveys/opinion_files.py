@@ -13,9 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..data_files import read_text, split_table
 from ..errors import DataFileError, UnknownNameError, nearest_names
-from ..yaml_lines import read_yaml
+from ..files.tables import read_text, split_table
+from ..files.yaml import read_yaml
 from .loading import data_folder
 from .opinion_forms import CsvTable, find_form
 from .opinion_yaml import read_answers, read_head, read_sources

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..yaml_lines import YamlDocument
+from ..files.yaml import YamlDocument
 from .opinions import RawAnswers
 
 _KEYS = {"name", "title", "source", "items"}

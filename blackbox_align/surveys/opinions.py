@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..countries.table import countries, find_country
 from ..errors import DataFileError, SpecificationError, UnknownNameError
+from ..populations.countries import countries, find_country
 from .survey import Item, Scale, Survey
 
 SAMPLES = ("national", "non-national", "all")
@@ -93,7 +93,7 @@ class OpinionSurvey:
     """A survey with the distributions of the answers to it.
 
     ``ordered`` names the items whose options form a ladder; only for those has a distance between
-    options a meaning (see :func:`..objectives.metrics.earth_movers_distance`). ``sources`` says where the
+    options a meaning (see :func:`..statistics.distances.earth_movers_distance`). ``sources`` says where the
     figures of an item are from, for the items of which that is known.
     """
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 import blackbox_align as bba
-from blackbox_align.assessment.bootstrap import Bootstrap, Estimate
+from blackbox_align.statistics.bootstrap import Bootstrap, Estimate
 
 # The embedded model was trained without the names of the first seven.
 NEVER_NAMED = ("BRA", "ETH", "KEN", "NZL", "THA", "UKR", "ZWE")

@@ -26,10 +26,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from blackbox_align.assessment import score
 from blackbox_align.assessment.asking import ask
-from blackbox_align.countries import find_country
-from blackbox_align.evaluators.in_process import InProcessEvaluator
-from blackbox_align.evaluators.language_model import load_model
-from blackbox_align.objectives.metrics import js_distance
+from blackbox_align.engines.checkpoint import load_model
+from blackbox_align.engines.local.in_process import InProcessEvaluator
+from blackbox_align.populations import find_country
+from blackbox_align.statistics.distances import js_distance
 from blackbox_align.surveys import Item, Survey
 from blackbox_align.surveys.opinion_files import load_opinions
 from blackbox_align.surveys.opinions import OpinionSurvey

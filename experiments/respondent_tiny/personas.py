@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from blackbox_align.countries import countries
+from blackbox_align.populations import countries
 
 
 @dataclass(frozen=True)

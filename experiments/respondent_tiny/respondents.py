@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from blackbox_align.countries import TargetSet
+from blackbox_align.populations import TargetSet
 from blackbox_align.surveys import Survey
 
 _GRID = np.linspace(-16, 16, 1281)  # logits; answers beyond are certain to four digits

@@ -26,7 +26,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from blackbox_align.countries import TargetSet, countries, load_targets
+from blackbox_align.populations import TargetSet, countries, load_targets
 from blackbox_align.surveys import Item, Survey, load_survey
 from blackbox_align.surveys.opinion_files import load_opinions
 from blackbox_align.surveys.opinions import INSTRUCTIONS, LABELS

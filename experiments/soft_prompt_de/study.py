@@ -26,8 +26,8 @@ from blackbox_align.assessment.knowledge_scores import question_scores
 from blackbox_align.assessment.model_evaluator import ModelEvaluator
 from blackbox_align.assessment.respondent import Respondent
 from blackbox_align.assessment.results import Score, Values, summarise
-from blackbox_align.evaluators.language_model import find_model
-from blackbox_align.files import write_json, write_text
+from blackbox_align.engines.checkpoint import find_model
+from blackbox_align.files.atomic import write_json, write_text
 from blackbox_align.fitting import Run, fit
 from blackbox_align.fitting.run import versions
 from blackbox_align.surveys.knowledge import KnowledgeTest

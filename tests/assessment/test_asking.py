@@ -15,9 +15,9 @@ from blackbox_align.assessment.asking import (
     option_orders,
 )
 from blackbox_align.assessment.model_evaluator import ModelEvaluator
+from blackbox_align.engines import FunctionEvaluator
+from blackbox_align.engines.checkpoint import find_model
 from blackbox_align.errors import ModelError, SpecificationError
-from blackbox_align.evaluators import FunctionEvaluator
-from blackbox_align.evaluators.language_model import find_model
 from blackbox_align.surveys import Item, Scale, Survey
 from tests.small_models import save_small_model
 

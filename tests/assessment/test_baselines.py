@@ -14,7 +14,7 @@ from blackbox_align.assessment.baselines import (
     tempered,
     uniform,
 )
-from blackbox_align.objectives.metrics import js_distance
+from blackbox_align.statistics.distances import js_distance
 from blackbox_align.surveys import load_survey
 from blackbox_align.surveys.opinions import RawAnswers, assemble
 from tests.reference_data import reference

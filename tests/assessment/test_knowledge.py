@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from blackbox_align.assessment import score
 from blackbox_align.assessment.knowledge_scores import question_scores
+from blackbox_align.engines import FunctionEvaluator
 from blackbox_align.errors import DataFileError, UnknownNameError
-from blackbox_align.evaluators import FunctionEvaluator
 from blackbox_align.surveys.knowledge import load_knowledge
 from tests.reference_data import reference
 

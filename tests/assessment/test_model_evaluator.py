@@ -11,9 +11,9 @@ import torch
 from blackbox_align.assessment import score
 from blackbox_align.assessment.answer_cache import AnswerCache
 from blackbox_align.assessment.model_evaluator import ModelEvaluator
-from blackbox_align.evaluators import language_model
-from blackbox_align.evaluators.in_process import InProcessEvaluator
-from blackbox_align.evaluators.language_model import find_model
+from blackbox_align.engines import checkpoint as language_model
+from blackbox_align.engines.checkpoint import find_model
+from blackbox_align.engines.local.in_process import InProcessEvaluator
 from blackbox_align.fitting import fit
 from blackbox_align.surveys import load_survey
 from tests.small_models import save_small_model

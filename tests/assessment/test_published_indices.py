@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from blackbox_align.assessment import read_indices
-from blackbox_align.countries import load_targets
 from blackbox_align.errors import DataFileError
+from blackbox_align.populations import load_targets
 from tests.reference_data import reference
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from blackbox_align.assessment import load_instrument, parse_condition, score
 from blackbox_align.assessment.respondent import Respondent
-from blackbox_align.countries import load_targets
+from blackbox_align.engines import FunctionEvaluator
 from blackbox_align.errors import (
     DataFileError,
     ExpertError,
@@ -19,9 +19,9 @@ from blackbox_align.errors import (
     SpecificationError,
     UnknownNameError,
 )
-from blackbox_align.evaluators import FunctionEvaluator
 from blackbox_align.fitting import fit
-from blackbox_align.objectives.metrics import js_distance
+from blackbox_align.populations import load_targets
+from blackbox_align.statistics.distances import js_distance
 from blackbox_align.surveys import Item, Scale, Survey, load_survey
 from tests.small_models import save_small_model
 
@@ -354,7 +354,7 @@ def test_a_mistake_is_told_before_a_model_is_loaded(
     def never(*arguments, **more):
         raise AssertionError("a model was loaded")
 
-    monkeypatch.setattr("blackbox_align.evaluators.language_model.find_model", never)
+    monkeypatch.setattr("blackbox_align.engines.checkpoint.find_model", never)
     with pytest.raises(error, match=sentence):
         score(survey_file if instrument == "FILE" else instrument, **settings)
 

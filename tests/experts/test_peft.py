@@ -9,10 +9,10 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import blackbox_align as bba
+from blackbox_align.engines.checkpoint import load_model
+from blackbox_align.engines.local.in_process import InProcessEvaluator
+from blackbox_align.engines.local.questions import tokenize_survey
 from blackbox_align.errors import ExpertError
-from blackbox_align.evaluators.in_process import InProcessEvaluator
-from blackbox_align.evaluators.language_model import load_model
-from blackbox_align.evaluators.questions import tokenize_survey
 from blackbox_align.experts import write_expert
 from blackbox_align.models import packaged_models
 from blackbox_align.objectives.constants import raw_indices

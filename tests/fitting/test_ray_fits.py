@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 import blackbox_align as bba
-from blackbox_align.evaluators.ray_cluster import Workers
+from blackbox_align.engines.ray.cluster import Workers
 
 QUICK = {"budget": 36, "target_loss": 0.0}
 FIT = (

@@ -10,9 +10,9 @@ import torch
 
 from blackbox_align.assessment import score
 from blackbox_align.assessment.asking import ask
-from blackbox_align.evaluators.in_process import InProcessEvaluator
-from blackbox_align.evaluators.language_model import load_model
-from blackbox_align.evaluators.questions import tokenize_survey
+from blackbox_align.engines.checkpoint import load_model
+from blackbox_align.engines.local.in_process import InProcessEvaluator
+from blackbox_align.engines.local.questions import tokenize_survey
 from blackbox_align.surveys import load_survey
 from blackbox_align.surveys.opinion_files import load_opinions
 

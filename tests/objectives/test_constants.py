@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from blackbox_align.countries import load_targets
 from blackbox_align.errors import DataFileError, SpecificationError
 from blackbox_align.objectives import Constants
 from blackbox_align.objectives.constants import check_policy, settle_constants
+from blackbox_align.populations import load_targets
 from blackbox_align.surveys import load_survey
 
 INDICES = ("PDI", "IDV", "MAS")

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blackbox_align.countries import load_targets
 from blackbox_align.errors import SpecificationError
 from blackbox_align.objectives import Constants, IndexObjective, mean_absolute_error
+from blackbox_align.populations import load_targets
 from blackbox_align.surveys import Index, load_survey
 
 SURVEY = load_survey("vsm2013")

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from blackbox_align.errors import SpecificationError
 from blackbox_align.objectives import OpinionObjective, SplitOpinions
-from blackbox_align.objectives.metrics import LN2, js_distance, js_divergence
 from blackbox_align.objectives.opinions import shares_by_country
+from blackbox_align.statistics.distances import LN2, js_distance, js_divergence
 from blackbox_align.surveys.opinion_files import load_opinions
 
 HEADER = "item,question,option,country,share\n"

@@ -1,6 +1,0 @@
-"""Countries by ISO code, name and alias, and the target figures published for them."""
-
-from .table import Country, countries, find_country
-from .targets import TargetSet, load_targets, target_sets
-
-__all__ = ["Country", "TargetSet", "countries", "find_country", "load_targets", "target_sets"]

@@ -1,0 +1,284 @@
+"""Frozen causal language models: any from Hugging Face by name or folder, and those that ship here."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..errors import ModelError, SpecificationError, UnknownNameError
+from ..files.hub import commit_on_hub
+from ..files.yaml import YamlDocument
+from ..models import packaged_models
+
+DEFAULT_MODEL = "respondent-tiny"
+_SPREAD = "spread"
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """A frozen model with its tokenizer, ready to be asked.
+
+    ``source`` is what ``from_pretrained`` was given, ``revision`` the commit of a hub model or the
+    hash of a folder; ``disclaimer`` is a sentence of the model's own card that has to be shown.
+    """
+
+    name: str
+    source: str
+    revision: str
+    model: Any
+    tokenizer: Any
+    disclaimer: str = ""
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.get_input_embeddings().weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.model.dtype
+
+    @property
+    def embedding_width(self) -> int:
+        """D: the width of one virtual token."""
+        return int(self.model.get_input_embeddings().weight.shape[1])
+
+    @torch.inference_mode()
+    def embed(self, token_ids: Any) -> np.ndarray:
+        """(tokens, D) float32: the *output* of the embedding module, which some models scale inside."""
+        ids = torch.as_tensor(token_ids, dtype=torch.long, device=self.device)
+        return self.model.get_input_embeddings()(ids).float().cpu().numpy()
+
+    def embedding_std(self) -> float:
+        """The standard deviation of all entries of the embedded vocabulary (BBT's scale, sec. 3.2)."""
+        size = int(self.model.get_input_embeddings().weight.shape[0])
+        count, total, squares = 0, 0.0, 0.0
+        for start in range(0, size, 4096):
+            block = self.embed(range(start, min(start + 4096, size))).astype(np.float64)
+            count, total, squares = (
+                count + block.size,
+                total + block.sum(),
+                squares + (block**2).sum(),
+            )
+        return float(np.sqrt(squares / count - (total / count) ** 2))
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model before its weights are read: enough to know which answers are its own.
+
+    ``source``, ``revision`` and ``disclaimer`` are those of :class:`LanguageModel`; device and dtype
+    are settled, and ``spread`` is over all devices of that kind. ``branch`` is the revision as it
+    was asked for; ``offline`` is a hub model of which only what was downloaded before can be had.
+    """
+
+    name: str
+    source: str
+    revision: str
+    branch: str | None
+    device: torch.device
+    spread: bool
+    dtype: torch.dtype
+    trust_remote_code: bool
+    offline: bool
+    disclaimer: str
+
+    @cached_property
+    def model(self) -> LanguageModel:
+        """The model itself, loaded when first asked for; :class:`ModelError` where it cannot be."""
+        model, tokenizer = _from_pretrained(self)
+        model.requires_grad_(False).eval()
+        return LanguageModel(
+            self.name, self.source, self.revision, model, tokenizer, self.disclaimer
+        )
+
+
+def load_model(name: str = DEFAULT_MODEL, **settings: Any) -> LanguageModel:
+    """Load a frozen causal model; the settings and errors are those of :func:`find_model`.
+
+    Raises :class:`ModelError` as well where it cannot be loaded; the message says what to do.
+    """
+    return find_model(name, **settings).model
+
+
+def find_model(
+    name: str = DEFAULT_MODEL,
+    *,
+    revision: str | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    trust_remote_code: bool = False,
+) -> Checkpoint:
+    """Find a frozen causal model without loading it.
+
+    Parameters
+    ----------
+    name : a model that ships with the package, a folder, or a name on the Hugging Face hub
+    device : ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1``, ..., or ``spread``: layer
+        by layer over all GPUs, for a model that is larger than one
+    dtype : ``auto`` (bfloat16 or float16 on a GPU, float32 on a CPU) or one of :data:`DTYPES`
+
+    Raises
+    ------
+    ModelError
+        There is no such folder, or it holds no model.
+    SpecificationError
+        There is no such device or dtype.
+    """
+    source = _source(name)
+    where = _device(device)
+    precision = _dtype(dtype, where)
+    folder = Path(source)
+    if folder.is_dir():
+        found, reached = folder_sha256(folder), True
+    else:
+        found, reached = commit_on_hub(source, revision)
+    return Checkpoint(
+        name,
+        source,
+        found,
+        revision,
+        where,
+        device == _SPREAD,
+        precision,
+        trust_remote_code,
+        offline=not reached,
+        disclaimer=_disclaimer(folder),
+    )
+
+
+def _source(name: str) -> str:
+    """What ``from_pretrained`` is given: a folder or a name on the hub."""
+    packaged = packaged_models()
+    if name in packaged:
+        return str(packaged[name])
+    folder = Path(name).expanduser()
+    looks_like_path = name.startswith((".", "/", "~")) or folder.exists() or name.count("/") > 1
+    if looks_like_path:
+        if not folder.is_dir():
+            raise ModelError(
+                f"There is no model folder {name!r}: expected a folder with config.json."
+            )
+        if not (folder / "config.json").is_file():
+            raise ModelError(f"{name!r} is not a model folder: it holds no config.json.")
+        return str(folder)
+    if (
+        "/" not in name
+    ):  # hub names without an owner are rare; a slip in a packaged name is likelier
+        near = UnknownNameError("model", name, packaged)
+        if near.nearest:
+            raise near
+    return name
+
+
+def _device(device: str) -> torch.device:
+    if device in ("auto", _SPREAD):
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        where = torch.device(device)
+    except RuntimeError:
+        raise SpecificationError(
+            f"The device must be 'auto', 'cpu', 'cuda', 'cuda:N' or 'spread'; not {device!r}."
+        ) from None
+    if where.type == "cuda" and not torch.cuda.is_available():
+        raise SpecificationError(
+            f"The device {device!r} was asked for, but torch sees no GPU here."
+        )
+    return where
+
+
+def _dtype(dtype: str, device: torch.device) -> torch.dtype:
+    if dtype not in DTYPES:
+        known = ", ".join(repr(name) for name in DTYPES)
+        raise SpecificationError(f"The dtype must be one of {known}; not {dtype!r}.")
+    if dtype != "auto":
+        return getattr(torch, dtype)
+    if device.type != "cuda":
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+
+
+def _from_pretrained(checkpoint: Checkpoint) -> tuple[Any, Any]:
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    name, source = checkpoint.name, checkpoint.source
+    options: dict[str, Any] = {"trust_remote_code": checkpoint.trust_remote_code}
+    if not Path(source).is_dir():
+        options |= {"revision": checkpoint.branch, "local_files_only": checkpoint.offline}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, **options)
+        # On a CPU it is loaded as it is; else every weight goes straight to where it belongs.
+        one = None if checkpoint.device.type == "cpu" else {"": checkpoint.device}
+        places = "auto" if checkpoint.spread else one
+        model, found = AutoModelForCausalLM.from_pretrained(
+            source,
+            dtype=checkpoint.dtype,
+            device_map=places,
+            output_loading_info=True,
+            **options,
+        )
+    except Exception as error:  # transformers, the hub and safetensors raise a dozen kinds
+        raise ModelError(_why_not_loaded(name, error)) from error
+    missing = sorted(found["missing_keys"])
+    if missing:  # transformers would fill them with random numbers, and say so to nobody
+        raise ModelError(
+            f"The model {name!r} is not whole: {len(missing)} of its weights are in no file, "
+            f"{missing[0]} for one. Fetch it again, or check its config.json."
+        )
+    return model, tokenizer
+
+
+def _why_not_loaded(name: str, error: Exception) -> str:
+    reason = " ".join(str(error).split())
+    if "trust_remote_code" in reason:
+        return (
+            f"The model {name!r} brings code of its own, which is not run unless you say so: "
+            "read it, then add --trust-remote-code."
+        )
+    offline = ("couldn't connect", "offline", "connection", "resolve", "not a local folder")
+    if any(sign in reason.casefold() for sign in offline):
+        return (
+            f"The model {name!r} is neither a folder here nor could it be fetched from the Hugging "
+            f"Face hub. Check the name and the network, or give a folder; "
+            f"{DEFAULT_MODEL!r} needs neither."
+        )
+    return f"The model {name!r} cannot be loaded ({type(error).__name__}): {reason[:300]}"
+
+
+def folder_sha256(folder: Path) -> str:
+    """A hash of a model folder: names, sizes, and the content of all but the middle of big weights."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.suffix not in (".json", ".safetensors", ".bin", ".model", ".jinja"):
+            continue
+        size = path.stat().st_size
+        digest.update(f"{path.name} {size}\n".encode())
+        with path.open("rb") as file:
+            digest.update(file.read(1 << 24))
+            if size > 1 << 25:  # 16 MB from each end tell two sets of weights apart at once
+                file.seek(-(1 << 24), os.SEEK_END)
+            digest.update(file.read())
+    return digest.hexdigest()
+
+
+def _disclaimer(folder: Path) -> str:
+    """The ``disclaimer`` in the front matter of a model card, if it has one."""
+    card = folder / "README.md"
+    if not card.is_file():
+        return ""
+    parts = card.read_text(encoding="utf-8").split("---\n", 2)
+    if len(parts) < 3 or parts[0].strip():
+        return ""
+    front = YamlDocument(card, parts[1]).value
+    return str(front.get("disclaimer", "")) if isinstance(front, dict) else ""

@@ -1,0 +1,102 @@
+"""Where workers run: the user's Ray cluster, or a small one of our own that lives as long as a run."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ...errors import MissingDependencyError, RunError, SpecificationError
+
+_CONNECT_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Workers:
+    """How many workers ask the model, and where; nothing here changes what they answer.
+
+    Parameters
+    ----------
+    count : processes with a model each; None is as many as the cluster has room for, also as it grows
+    address : of a running Ray: ``auto`` for the one on this machine, or ``HOST:PORT``. None starts one
+        here, which ends with the run
+    gpus : GPUs per worker, a fraction to share one; None is one each where the cluster has any
+    """
+
+    count: int | None = None
+    address: str | None = None
+    gpus: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.count is not None and self.count < 1:
+            raise SpecificationError(f"There must be 1 worker or more; not {self.count}.")
+        if self.gpus is not None and (self.gpus < 0 or (self.gpus > 1 and self.gpus % 1)):
+            raise SpecificationError(
+                f"GPUs per worker must be a share of one, such as 0.5, or a whole number; "
+                f"not {self.gpus:g}."
+            )
+
+
+@contextmanager
+def connected(workers: Workers) -> Iterator[Any]:
+    """The module ``ray``, connected; a connection made before is used and left as it is.
+
+    Raises
+    ------
+    MissingDependencyError
+        Ray is not installed.
+    RunError
+        No Ray answers at the address, or it does not fit with the one installed here.
+    """
+    # What Ray tells of dying workers would go to stdout, among the results; the pool says it itself.
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", "^")
+    try:
+        import ray
+    except ImportError:
+        raise MissingDependencyError("ray", "Asking on several workers", "ray") from None
+    if ray.is_initialized():
+        yield ray
+        return
+    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+    if workers.address is None:
+        # Ray reports its use to its makers by default; a survey is nobody else's business.
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        cpus = None if workers.count is None else max(workers.count, os.cpu_count() or 1)
+        quiet |= {"address": "local", "num_cpus": cpus, "include_dashboard": False}
+    else:
+        _refuse_silence(workers.address)
+        quiet |= {"address": workers.address}
+    try:
+        ray.init(**quiet)
+    except Exception as error:  # Ray raises a dozen kinds, and a bare RuntimeError for most
+        where = "on this machine" if workers.address in (None, "auto") else f"at {workers.address}"
+        reason = " ".join(str(error).split())[:300]
+        raise RunError(
+            f"There is no Ray {where} to work with ({reason}). Start one with `ray start --head`, "
+            "correct --ray-address, or leave it out to use this machine alone."
+        ) from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()  # of a cluster that is not ours this is only the connection
+
+
+def _refuse_silence(address: str) -> None:
+    """Knock at ``HOST:PORT``: Ray itself would knock for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon:
+        if address not in ("auto", "local"):
+            raise SpecificationError(
+                f"The address of a Ray cluster is 'auto' or HOST:PORT; not {address!r}."
+            )
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise RunError(
+            f"No Ray cluster answers at {address} ({error}). Check host and port; "
+            "on the cluster, `ray status` tells whether it runs."
+        ) from error

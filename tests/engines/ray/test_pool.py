@@ -1,0 +1,251 @@
+"""Real Ray with several nodes, real processes, really killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from blackbox_align.engines.checkpoint import load_model
+from blackbox_align.engines.local.in_process import InProcessEvaluator
+from blackbox_align.engines.ray.pool import RayEvaluator, Workers, chunks
+from blackbox_align.engines.ray.worker_model import LoadModel
+from blackbox_align.errors import RunError, SpecificationError
+from blackbox_align.surveys import load_survey
+from tests.worker_factories import Simulated, answer, asked_so_far
+
+
+@pytest.fixture(scope="module")
+def survey():
+    return load_survey("vsm2013")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A cluster of two nodes with one CPU each; this process is connected to it."""
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    cluster.add_node(num_cpus=1)
+    import ray
+
+    ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
+    yield cluster
+    ray.shutdown()
+    cluster.shutdown()
+
+
+@pytest.fixture
+def pool_of(cluster, tmp_path):
+    """Start a pool on the cluster; hands over the pool and the list of what it complains of."""
+    pools = []
+
+    def start(count, factory=None, **more):
+        complaints = []
+        pool = RayEvaluator(Workers(count), on_trouble=complaints.append, **more)
+        pools.append(pool)
+        pool.load(factory or Simulated(tmp_path))
+        return pool, complaints
+
+    yield start
+    for pool in pools:
+        pool.close()
+
+
+def prompts(count):
+    """Prompts whose first entries are 0, 1, 2, ... so that each can be told."""
+    rows = np.zeros((count, 2, 3), np.float32)
+    rows[:, 0, 0] = np.arange(count)
+    return rows
+
+
+def when(condition, action):
+    """Do something in another thread as soon as ``condition()`` gives something."""
+
+    def wait():
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            found = condition()
+            if found:
+                action(found)
+                return
+            time.sleep(0.01)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 12, 20, 37, 1000])
+def test_chunks_hold_every_candidate_once_and_none_is_alone(count):
+    """Chunks follow on one another, are of 2 to 16, and equal to within one."""
+    cut = chunks(count)
+    assert [row for rows in cut for row in range(count)[rows]] == list(range(count))
+    sizes = {rows.stop - rows.start for rows in cut}
+    assert max(sizes, default=0) - min(sizes, default=0) <= 1
+    assert count < 2 or (min(sizes) >= 2 and max(sizes) < 16)
+
+
+def test_workers_answer_as_the_model_in_this_process_does(pool_of, survey):
+    """The same bits, for many candidates, for one and for none, and for another survey."""
+    model = load_model(device="cpu")
+    load = LoadModel("respondent-tiny", None, "cpu", "float32", False, "first", model.revision)
+    pool, complaints = pool_of(2, load)
+    here = InProcessEvaluator(model)
+    rng = np.random.default_rng(0)
+    shape = (37, 5, model.embedding_width)
+    asked = rng.normal(0, model.embedding_std(), shape).astype(np.float32)
+    np.testing.assert_array_equal(pool.answer(asked, survey), here.answer(asked, survey))
+    for some in (asked[:1], asked[:0], asked[:2, :0]):
+        other = survey.with_preamble("Answer as a cautious person would.")
+        np.testing.assert_array_equal(pool.answer(some, other), here.answer(some, other))
+    assert complaints == []
+
+
+@pytest.mark.parametrize("first_seen", [1, 6])
+def test_a_worker_killed_in_the_middle_of_a_call_is_replaced(pool_of, survey, tmp_path, first_seen):
+    """SIGKILL, at its first call and with a second waiting behind: nothing is lost but time."""
+    pool, complaints = pool_of(2, Simulated(tmp_path, seconds=0.2))
+    killer = when(
+        lambda: asked_so_far(tmp_path)[first_seen - 1 :],
+        lambda seen: os.kill(seen[0][0], signal.SIGKILL),
+    )
+    rows = prompts(24)
+    np.testing.assert_array_equal(pool.answer(rows, survey), answer(rows, survey))
+    killer.join()
+    asked = [entry for _, entry in asked_so_far(tmp_path)]
+    assert sorted(set(asked)) == list(range(24))
+    assert len(asked) - 24 <= 4, "only what the lost worker was at was asked again"
+    assert len(complaints) == 1 and "was lost: its process died" in complaints[0], complaints
+    pool.answer(rows, survey)
+    assert len({pid for pid, _ in asked_so_far(tmp_path)}) == 3
+
+
+def test_a_worker_that_hangs_is_killed_at_its_deadline(pool_of, survey, tmp_path):
+    """What it had is asked elsewhere, and the reason is given in seconds."""
+    pool, complaints = pool_of(2, deadline=1.0)
+    (tmp_path / "hang").touch()
+    rows = prompts(10)
+    np.testing.assert_array_equal(pool.answer(rows, survey), answer(rows, survey))
+    assert len(complaints) == 1 and "has not answered in 1 seconds" in complaints[0]
+
+
+def test_an_exception_costs_a_worker_and_three_on_the_same_candidates_end_the_run(
+    pool_of, survey, tmp_path
+):
+    """One is made good; the third one says what the first was, and that nothing is lost."""
+    pool, complaints = pool_of(2)
+    rows = prompts(6)
+    (tmp_path / "raise").touch()
+    np.testing.assert_array_equal(pool.answer(rows, survey), answer(rows, survey))
+    assert len(complaints) == 1 and "RuntimeError: CUDA error: an illegal" in complaints[0]
+    (tmp_path / "always").touch()
+    with pytest.raises(RunError, match=r"3 workers failed .* CUDA error.* Nothing is lost"):
+        pool.answer(rows[:1], survey)
+    assert len(complaints) == 4
+    (tmp_path / "always").unlink()
+    np.testing.assert_array_equal(pool.answer(rows, survey), answer(rows, survey))
+
+
+def test_nan_is_an_answer_and_no_failure_of_a_worker(pool_of, survey):
+    """A candidate that gives no finite number stays NaN, and nobody complains."""
+    pool, complaints = pool_of(1)
+    rows = prompts(4)
+    rows[2] = np.nan
+    answers = pool.answer(rows, survey)
+    assert np.isnan(answers[2]).all() and np.isfinite(answers[[0, 1, 3]]).all()
+    assert complaints == []
+
+
+def test_a_model_that_fails_to_load_on_one_node_is_loaded_on_the_other(
+    pool_of, survey, tmp_path, cluster
+):
+    """The bad node is left alone; where every node is bad, the run ends with the first cause."""
+    nodes = [node.node_id for node in (cluster.head_node, *cluster.worker_nodes)]
+    (tmp_path / f"node-{nodes[1]}").touch()
+    pool, complaints = pool_of(2)
+    rows = prompts(6)
+    np.testing.assert_array_equal(pool.answer(rows, survey), answer(rows, survey))
+    wait_for(lambda: pool.answer(rows, survey) is not None and complaints)
+    assert "could not be started: ModelError: the files of the model are not here" in complaints[0]
+    pool.close()
+    (tmp_path / f"node-{nodes[0]}").touch()
+    pool, _ = pool_of(2)
+    with pytest.raises(RunError, match=r"No worker can be started.*the files .* are not here"):
+        pool.answer(rows, survey)
+
+
+def wait_for(condition, seconds=60.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_nodes_may_join_and_leave_in_the_middle_of_a_call(pool_of, survey, tmp_path, cluster):
+    """With as many workers as there is room, a new node gets one; when it goes, nothing is lost."""
+    pool, complaints = pool_of(None, Simulated(tmp_path, seconds=0.1))
+    rows = prompts(32)
+    wait_for(lambda: pool.answer(rows, survey) is not None and len(workers_seen(tmp_path)) == 2)
+    node = cluster.add_node(num_cpus=1)
+    wait_for(lambda: pool.answer(rows, survey) is not None and len(workers_seen(tmp_path)) == 3)
+    before = len(asked_so_far(tmp_path))
+    remover = when(
+        lambda: len(asked_so_far(tmp_path)) > before + 4,
+        lambda _: cluster.remove_node(node, allow_graceful=False),
+    )
+    np.testing.assert_array_equal(pool.answer(rows, survey), answer(rows, survey))
+    remover.join()
+    np.testing.assert_array_equal(pool.answer(rows, survey), answer(rows, survey))
+    assert [c for c in complaints if "was lost" in c], complaints
+
+
+@pytest.mark.slow
+def test_workers_share_a_gpu_where_half_of_one_is_enough(cluster, survey, tmp_path):
+    """As many workers as there are halves of GPUs, however many CPUs stand idle."""
+    node = cluster.add_node(num_cpus=3, num_gpus=1)  # Ray takes our word for it
+    with RayEvaluator(Workers(gpus=0.5)) as pool:
+        pool.load(Simulated(tmp_path, seconds=0.1))
+        rows = prompts(32)
+        wait_for(lambda: pool.answer(rows, survey) is not None and pool.ready == 2)
+        time.sleep(6)  # longer than between two looks for more room
+        pool.answer(rows, survey)
+        assert len(workers_seen(tmp_path)) == pool.ready == 2
+    cluster.remove_node(node)
+
+
+def workers_seen(folder):
+    return {pid for pid, _ in asked_so_far(folder)}
+
+
+def test_mistakes_are_told_in_a_sentence_and_at_once():
+    """A wrong address, a malformed one, no worker, and GPUs that cannot be shared out."""
+    for workers, kind, message in (
+        (lambda: Workers(0), SpecificationError, "1 worker or more"),
+        (lambda: Workers(1, gpus=1.5), SpecificationError, "a share of one, such as 0.5"),
+    ):
+        with pytest.raises(kind, match=message):
+            workers()
+    script = (
+        "from blackbox_align.engines.ray.pool import RayEvaluator, Workers\n"
+        "import sys, time\n"
+        "start = time.monotonic()\n"
+        "try:\n"
+        "    RayEvaluator(Workers(1, sys.argv[1])).connect()\n"
+        "except Exception as error:\n"
+        "    print(type(error).__name__, error)\n"
+    )
+    for address, message in (
+        ("127.0.0.1:1", "RunError No Ray cluster answers at 127.0.0.1:1"),
+        ("nonsense", "SpecificationError The address of a Ray cluster is 'auto' or HOST:PORT"),
+    ):
+        command = [sys.executable, "-c", script, address]
+        told = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert told.stdout.startswith(message), told
