@@ -49,14 +49,13 @@ class Answers:
         """Answers of which nothing but the ``probabilities`` is known; NaN candidates are failures."""
         rows, questions = probabilities.shape[:2]
         why = "the model's answer is not a finite number"
-        finite: list[bool] = np.isfinite(probabilities.reshape(rows, -1)).all(axis=1).tolist()
         unknown = np.full((rows, texts), np.nan, np.float32)
         return cls(
             np.asarray(probabilities, np.float32),
             np.full((rows, questions), np.nan, np.float32),
             unknown,
             unknown,
-            tuple(None if good else why for good in finite),
+            tuple(None if np.isfinite(answer).all() else why for answer in probabilities),
         )
 
     def __len__(self) -> int:
