@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from .passes import Passes, Scores
 from .plan import Plan
 from .questions import tokenize
 from .shadow import bytes_per_token, check_causal
+from .texts import read, tokenize_text
 from .thread import JobThread
 
 # Tokens of one pass: enough to keep any device busy. Half of them, and half again, until they take
@@ -142,28 +144,42 @@ class LocalEngine:
     def _answer(
         self, adapters: list[Adapter], sheet: Sheet, plainly: bool, pause: Pause
     ) -> Answers:
-        shape = (len(adapters), len(sheet.questions), sheet.width)
-        probabilities = np.zeros(shape, np.float32)
-        mass = np.full(shape[:2], np.nan, np.float32)
+        count, texts = len(adapters), len(sheet.texts)
+        probabilities = np.zeros((count, len(sheet.questions), sheet.width), np.float32)
+        mass = np.full(probabilities.shape[:2], np.nan, np.float32)
+        divergence, surprise = np.zeros((2, count, texts), np.float32)
         for (text, placement, _), members in self._groups(adapters).items():
-            if not sheet.questions:
-                break
             # Without a soft prompt all of them are one and the same.
             some = members if placement else members[:1]
-            prompts_of = [adapters[number].prompt for number in some]
-            vectors = [p.vectors if p is not None else self._nothing for p in prompts_of]
-            plan = self._plan(sheet, text)
-            prompts = torch.as_tensor(np.stack(vectors)).to(self.model.device, self.model.dtype)
-            given = self._rows(plan, prompts, placement, plainly, pause)
-            probabilities[members], mass[members] = given
-        answers = Answers.of(probabilities, len(sheet.texts))
-        return Answers(
-            answers.probabilities, mass, answers.divergence, answers.surprise, answers.failures
-        )
+            vectors = np.stack([self._vectors(adapters[number]) for number in some])
+            prompts = torch.as_tensor(vectors).to(self.model.device, self.model.dtype)
+            if sheet.questions:
+                plan = self._plan(sheet, text)
+                given = self._rows(plan, prompts, placement, plainly, pause)
+                probabilities[members], mass[members] = given
+            if sheet.texts:
+                pause()
+                read = self._read(sheet, text, prompts, placement)
+                divergence[members], surprise[members] = read
+        answers = Answers.of(probabilities, texts)
+        return replace(answers, mass=mass, divergence=divergence, surprise=surprise)
 
-    @property
-    def _nothing(self) -> np.ndarray:
-        return np.zeros((0, self.model.embedding_width), np.float32)
+    def _read(
+        self, sheet: Sheet, text: str, prompts: Tensor, placement: str
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(rows, texts) divergence and surprise of the texts of a sheet."""
+        asked, bare = (
+            [tokenize_text(*pair, self.reader, before) for pair in sheet.texts]
+            for before in (text, "")
+        )
+        divergence, surprise = read(self._passes, asked, bare, prompts, placement)
+        return divergence.cpu().numpy(), surprise.cpu().numpy()
+
+    def _vectors(self, adapter: Adapter) -> np.ndarray:
+        """(tokens, D); no tokens without a soft prompt."""
+        if adapter.prompt is None:
+            return np.zeros((0, self.model.embedding_width), np.float32)
+        return adapter.prompt.vectors
 
     def _groups(self, adapters: Sequence[Adapter]) -> dict[tuple[str, str, int], list[int]]:
         """Adapters by what can share a pass: the text, the place and the length of the prompt."""
