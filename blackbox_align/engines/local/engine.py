@@ -230,9 +230,9 @@ class LocalEngine:
     def _pass(
         self, plan: Plan, prompts: Tensor, placement: str, plainly: bool
     ) -> tuple[np.ndarray, np.ndarray]:
+        if placement:
+            self._refuse_other_embeddings(plan)
         if plainly or self._alone(plan, placement, prompts.shape[1]):
-            if placement:
-                self._refuse_other_embeddings(plan)
             rows = 1 if plainly else self._rows_per_pass(plan.longest + prompts.shape[1])
             scores = self._passes.plainly(plan, prompts, placement, rows)
         elif placement == "last":
@@ -244,9 +244,10 @@ class LocalEngine:
     def _alone(self, plan: Plan, placement: str, width: int) -> str | None:
         """Why questions cannot share a pass; None where they can."""
         limits, longest = self.limits, plan.longest + width
-        if limits.alone:
-            self._trust("", 0, limits.alone)
-            return limits.alone
+        alone = limits.alone or self._other_embeddings(plan)
+        if alone:
+            self._trust("", 0, alone)
+            return alone
         if limits.shared and longest > limits.shared:
             longer = f"beyond {limits.shared} tokens it attends by the length of each text"
             self._trust("long", 0, longer)
@@ -260,24 +261,26 @@ class LocalEngine:
         )  # fmt: skip
         layers = int(self.model.model.config.get_text_config().num_hidden_layers)
         why = guard.differs(self._passes, plan, ask, way, layers)
-        if placement or why:
-            self._refuse_other_embeddings(plan)
         self._trust(way, longest, why)
         return why
 
     def _trust(self, way: str, longest: int, why: str | None) -> None:
-        if why and self._trusted.get(way, (0, None))[1] != why:
-            self._trusted[way] = longest, why
-            _log.warning(self.notes[-1])
+        before = self.notes
         self._trusted[way] = longest, why
+        for note in self.notes[len(before) :]:
+            _log.warning(note)
+
+    def _other_embeddings(self, plan: Plan) -> str | None:
+        if self._embeddable is None:
+            self._embeddable = (guard.other_embeddings(self._passes, plan),)
+        return self._embeddable[0]
 
     def _refuse_other_embeddings(self, plan: Plan) -> None:
-        if self._embeddable is None:
-            self._embeddable = (guard.takes_embeddings(self._passes, plan),)
-        if self._embeddable[0]:
+        why = self._other_embeddings(plan)
+        if why:
             raise ModelError(
                 f"{self.model.name!r} ({self.model.model.config.model_type}) cannot be given a soft "
-                f"prompt: {self._embeddable[0]}. Choose a model of another architecture, such as Llama, "
+                f"prompt: {why}. Choose a model of another architecture, such as Llama, "
                 "Qwen, Mistral, Gemma or Phi."
             )
 
