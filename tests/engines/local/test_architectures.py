@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from transformers import Gemma3nForCausalLM, Gemma3nTextConfig, T5Config, T5ForConditionalGeneration
+from transformers import LlamaForCausalLM, T5Config, T5ForConditionalGeneration
 
 from blackbox_align.adapters import Adapter
 from blackbox_align.engines.checkpoint import LanguageModel
 from blackbox_align.engines.local.engine import LocalEngine
+from blackbox_align.engines.local.questions import tokenize
 from blackbox_align.errors import ModelError
 from blackbox_align.surveys import load_survey
 from blackbox_align.surveys.sheet import Question, Sheet, sheet
@@ -140,27 +141,30 @@ def test_frequencies_that_depend_on_what_was_asked_before_are_not_reached(asked)
         LocalEngine(model).answer(random_adapters(model, 1, 30, "first"), asked)
 
 
+class ReadsNumbers(LlamaForCausalLM):
+    """Adds to the embedding of a word something that follows from its number, as Gemma 3n does."""
+
+    def forward(self, input_ids=None, inputs_embeds=None, **more):
+        if input_ids is not None:
+            inputs_embeds = self.get_input_embeddings()(input_ids)
+            inputs_embeds = inputs_embeds + (input_ids % 7)[..., None] / 7
+        return super().forward(inputs_embeds=inputs_embeds, **more)
+
+
 def test_words_beside_their_embeddings_cannot_be_replaced_by_a_prompt(asked):
-    """Gemma 3n reads the numbers of its words in each layer: text yes, a soft prompt no."""
-    tokenizer = build_tokenizer()
-    config = Gemma3nTextConfig(
-        vocab_size=len(tokenizer), vocab_size_per_layer_input=len(tokenizer), hidden_size=32,
-        intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
-        head_dim=8, hidden_size_per_layer_input=8, num_kv_shared_layers=0, laurel_rank=4,
-        altup_num_inputs=2, activation_sparsity_pattern=[0.0, 0.0],
-        layer_types=["sliding_attention", "full_attention"],
-    )  # fmt: skip
+    """A model that reads the numbers of its words as well: text yes, slowly; a soft prompt no."""
+    usual = build_model("llama")
     torch.manual_seed(0)
-    network = Gemma3nForCausalLM(config).eval()
-    for parameter in network.parameters():
-        if parameter.dim() > 1:
-            torch.nn.init.normal_(parameter, std=0.2)
-    model = LanguageModel("gemma3n", "gemma3n", "0", network, tokenizer)
-    engine = LocalEngine(model)
-    question = asked.questions[0]
-    answers = engine.answer([Adapter()], Sheet((question,)))
-    plain = engine.answer([Adapter()], Sheet((question,)), plainly=True)
-    np.testing.assert_allclose(answers.probabilities, plain.probabilities, atol=1e-5)
+    network = ReadsNumbers(usual.model.config).eval()
+    network.load_state_dict(usual.model.state_dict())
+    model = LanguageModel("numbers", "numbers", "0", network, usual.tokenizer)
+    engine, adapters = LocalEngine(model), [Adapter("You live in Chad.")]
+    answers = engine.answer(adapters, asked).probabilities
+    context = tokenize(asked.questions[0], engine.reader, "You live in Chad.")
+    logits = network(input_ids=torch.tensor([context.context])).logits[0, -1]
+    plain = logits[list(context.labels)].softmax(-1).detach()
+    np.testing.assert_allclose(answers[0, 0], plain, rtol=0, atol=1e-5)
+    assert "the numbers of its words" in engine.notes[0]
     with pytest.raises(ModelError, match=r"cannot be given a soft prompt: it reads the numbers"):
         engine.answer(random_adapters(model, 1, 3, "first"), asked)
 
