@@ -2,7 +2,7 @@
 
 from .baselines import mean_of_others, uniform
 from .conditions import Condition, parse_condition
-from .published_indices import read_indices
+from ..populations import read_indices
 from .results import Score, ScoreTable
 from .score import load_instrument, score
 

@@ -15,11 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataFileError, UnknownNameError
-from ..files.tables import read_text
+from ..files.report import Report
+from ..files.tables import CsvTable, read_text
 from ..populations.countries import find_country
 from .opinion_files import read_content
-from .opinion_forms import CsvTable
-from .opinions import Report
 from .survey import Item, Scale, Survey
 
 _EASY = {f"prompt_option_{letter}" for letter in "abcd"}

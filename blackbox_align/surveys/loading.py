@@ -9,22 +9,17 @@ import math
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from ..errors import UnknownNameError
+from ..files.data import data_folder
 from ..files.yaml import Key, YamlDocument, read_yaml
 from .survey import Index, Item, Scale, Survey
 
 _SURVEY_KEYS = {
     "name", "title", "version", "source", "instruction", "scales", "items", "indices"
 }  # fmt: skip
-
-
-def data_folder() -> Path:
-    """The folder of surveys, target sets and the country table that ships with the package."""
-    return Path(str(files("blackbox_align.surveys.data")))
 
 
 def survey_names() -> list[str]:

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataFileError, UnknownNameError, nearest_names
-from ..files.tables import read_text, split_table
+from ..files.data import data_folder
+from ..files.formats import is_spreadsheet
+from ..files.tables import CsvTable, as_table, read_bytes, read_rows, read_text
 from ..files.yaml import read_yaml
-from .loading import data_folder
-from .opinion_forms import CsvTable, find_form
+from .opinion_forms import find_form
 from .opinion_yaml import read_answers, read_head, read_sources
 from .opinions import OpinionSurvey, RawAnswers, Unreadable, assemble
 
@@ -82,9 +83,9 @@ def read_content(path: Path) -> Any:
 
     Raises :class:`DataFileError` for what is neither.
     """
-    text = read_text(path)
-    if text.lstrip()[:1] not in ("{", "["):
-        return _csv_table(path, text)
+    if is_spreadsheet(read_bytes(path)) or (text := read_text(path)).lstrip()[:1] not in ("{", "["):
+        expected = f"a CSV table with the columns {', '.join(_COLUMNS)}, or JSON"
+        return as_table(path, read_rows(path, expected))
     first, *rest = text.strip().split("\n", 1)
     lines = [line for line in rest[0].split("\n") if line.strip()] if rest else []
     if first.lstrip().startswith("{") and first.rstrip().endswith("}") and lines:
@@ -115,26 +116,6 @@ def _json(path: Path, text: str, line: int) -> Any:
         raise
     except ValueError as error:  # a whole number with thousands of digits
         raise DataFileError(path, line, f"this is not valid JSON: {error}.") from None
-
-
-def _csv_table(path: Path, text: str) -> CsvTable:
-    """The rows of a CSV file with the lines that they begin on, whatever separates the cells."""
-    expected = f"a CSV table with the columns {', '.join(_COLUMNS)}, or JSON"
-    rows = split_table(path, text, expected)
-    (top, header), *body = rows
-    columns = [cell.strip().casefold() for cell in header]
-    for column in columns:
-        if columns.count(column) > 1:
-            raise DataFileError(path, top, f"the column {column!r} stands here twice; remove one.")
-    for number, row in body:
-        if len(row) != len(columns):
-            raise DataFileError(
-                path,
-                number,
-                f"{len(row)} cells where the first line has {len(columns)}; quote a cell that holds "
-                "a separator.",
-            )
-    return CsvTable(path, columns, body)
 
 
 # -- our own form as a table --------------------------------------------------------------------------------

@@ -29,22 +29,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ..errors import DataFileError
+from ..files.tables import CsvTable
 from .opinions import RawAnswers, Unreadable
 
 Rows = Iterator[RawAnswers | Unreadable]
-
-
-@dataclass(frozen=True)
-class CsvTable:
-    """A CSV file: its column names in lower case, and the rows with the lines they begin on."""
-
-    path: Path
-    columns: list[str]
-    rows: list[tuple[int, list[str]]]
-
-    def records(self) -> Iterator[tuple[int, dict[str, str]]]:
-        for line, row in self.rows:
-            yield line, dict(zip(self.columns, row, strict=True))
 
 
 @dataclass(frozen=True)
