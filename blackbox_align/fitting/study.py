@@ -314,7 +314,8 @@ def _load_data(settings: Specification) -> dict[str, Any]:
     everyone = load_opinions(settings.opinions) if settings.fits_opinions else None
     data: dict[str, Collection[str]] = {}  # the countries that each source has all figures of
     if settings.fits_indices:
-        data[f"the target set {target_set.name}"] = target_set.complete()
+        indices = [index.name for index in survey.indices]
+        data[f"the target set {target_set.name}"] = target_set.complete(indices)
     if everyone is not None:
         data[everyone.survey.title] = everyone.countries
     first, *others = data.values()

@@ -22,17 +22,9 @@ from ..files.report import Report
 from ..populations.labels import Labels, read_labels
 from ..populations.population import Population
 from .non_response import look_alikes, non_responses
-from .opinions import (
-    INSTRUCTIONS,
-    LABELS,
-    LETTERS,
-    MISSING,
-    Distribution,
-    OpinionSurvey,
-    Sample,
-    with_labels,
-)
+from .opinions import MISSING, Distribution, OpinionSurvey, Sample
 from .scales import arranged, contradicts, is_ladder
+from .signs import INSTRUCTIONS, LABELS, LETTERS, with_labels
 from .survey import Item, Scale, Survey
 
 # Shares are printed in whole percents or to three digits: their sum is off by rounding, no more.

@@ -17,21 +17,12 @@ from ..errors import SpecificationError
 from ..files.report import Report
 from ..populations.countries import countries
 from ..populations.population import Population, find_population
+from .signs import with_labels as with_labels  # asked for here by those who ask a survey
 from .survey import Item, Survey
 
 SAMPLES = ("national", "non-national", "region", "group", "all")
 APART = ("region", "group")
 MISSING = ("drop", "keep")
-LABELS = ("letters", "digits")
-_SIGNS = {
-    "letters": "Answer with one letter.",
-    "digits": "Answer with one number.",
-    "both": "Answer with the one sign in front of it.",
-}
-INSTRUCTIONS = {
-    labels: f"Choose the answer that fits best. {sign}" for labels, sign in _SIGNS.items()
-}
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 @dataclass(frozen=True)
@@ -161,24 +152,3 @@ def _code(name: str, opinions: OpinionSurvey, samples: str) -> str:
         names = ", ".join(f"{table[code].name} ({opinions.countries[code]})" for code in near[:6])
         message += f"; with the most questions on the same continent: {names}." if near else "."
     raise SpecificationError(message)
-
-
-def with_labels(survey: Survey, labels: str) -> Survey:
-    """A survey whose options are called by ``letters`` (A, B, ...) or ``digits`` (1, 2, ...).
-
-    An item with more than nine options has letters all the same, because 10 is no single token.
-    """
-    used = set()
-    items = []
-    for item in survey.items:
-        letters = labels == "letters" or len(item.scale) > 9
-        signs = LETTERS if letters else "123456789"
-        used.add("letters" if letters else "digits")
-        scale = replace(item.scale, labels=tuple(signs[: len(item.scale)]))
-        items.append(replace(item, scale=scale))
-    instruction, new = survey.instruction, _SIGNS[used.pop() if len(used) == 1 else "both"]
-    for sign in _SIGNS.values():
-        if instruction.endswith(sign):
-            instruction = instruction.removesuffix(sign) + new
-            break
-    return replace(survey, items=tuple(items), instruction=instruction)
