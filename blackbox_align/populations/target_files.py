@@ -71,6 +71,24 @@ def read_target_table(path: Path) -> TargetTable:
     )
 
 
+def looks_like_targets(path: Path) -> bool:
+    """Whether the columns are those of figures per country, and no country stands there often."""
+    text = read_text(path) if path.suffix.casefold() == ".json" else ""
+    rows = _json_rows(path) if text else read_rows(path, _TABLE)
+    (_, header), *body = rows
+    columns = country_columns(list(header))
+    names = {plain(cell) for cell in header}
+    if not columns or names & {"question", "option", "selections", "prompt_question", "share"}:
+        return False
+    labels = [row[columns[0]] for _, row in body if len(row) == len(header)]
+    others = [n for n in range(len(header)) if n not in columns and not is_other(header[n])]
+    numbers = [
+        n for n in others if any(_is_number(row[n]) for _, row in body if len(row) == len(header))
+    ]
+    known = [n for n in others if index_name(header[n])]
+    return bool(known or numbers) and 2 * len(set(labels)) > len(labels)
+
+
 def _whole_rows(path: Path, header: Sequence[str], body: Sequence[Row]) -> None:
     for line, cells in body:
         if len(cells) != len(header):

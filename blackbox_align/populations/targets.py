@@ -17,11 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import SpecificationError, UnknownNameError
+from ..errors import DataFileError, SpecificationError, UnknownNameError
 from ..files.data import data_folder
 from ..files.yaml import read_yaml
 from .countries import Country, countries, find_country
-from .target_files import read_target_table
+from .target_files import looks_like_targets, read_target_table
 
 
 @dataclass(frozen=True)
@@ -145,6 +145,17 @@ def load_targets(name_or_file: str | Path | None = None) -> TargetSet:
     if suffix in (".csv", ".tsv", ".txt", ".json", ".xlsx", ".xlsm", ".gz") or "/" in text:
         return read_targets(Path(name_or_file))
     return _packaged(text)
+
+
+def is_target_file(path: Path) -> bool:
+    """Whether a file is a table of figures per country, as far as its columns tell.
+
+    A table with questions or options is none, nor is one in which countries repeat (respondents).
+    """
+    try:
+        return looks_like_targets(path)
+    except DataFileError:
+        return False
 
 
 @lru_cache
