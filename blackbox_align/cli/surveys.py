@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import BlackboxAlignError
 from .options import AsJson
-from .output import print_json, print_table, stderr, stdout
+from .screen import print_hint, print_json, print_table, say
 
 if TYPE_CHECKING:
     from ..assessment.score import Instrument
@@ -58,7 +57,7 @@ def list_command(context: typer.Context, as_json: AsJson = False) -> None:
         ],
         right=(1,),
     )
-    stdout().print()
+    say()
     print_table(
         ("targets", "rows", "complete", "note"),
         [(t.name, str(len(t)), str(len(t.complete())), t.note) for t in sets],
@@ -109,24 +108,19 @@ def check_command(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Read a file as a fit or a score would, and say what is in it; exit 1 for a mistake."""
+    """Read a file as a fit or a score would, and say what is in it; exit 2 for a mistake."""
     from ..assessment import load_instrument
 
-    try:
-        found = _summary(load_instrument(file))
-    except BlackboxAlignError as error:
-        stderr().print(f"{error}", markup=False, soft_wrap=True)
-        raise typer.Exit(1) from None
+    found = _summary(load_instrument(file))
     if as_json:
         print_json(found)
         return
-    screen = stdout()
-    screen.print(f"{found['title']}: {found['kind']}", markup=False)
+    say(f"{found['title']}: {found['kind']}")
     counts = {name: value for name, value in found.items() if isinstance(value, int)}
-    screen.print(", ".join(f"{value:,} {name}" for name, value in counts.items()), markup=False)
+    say(", ".join(f"{value:,} {name}" for name, value in counts.items()))
     for reason, places in found["left_out"].items():
-        screen.print(f"\n{len(places):,} left out: {reason}", markup=False)
-        screen.print("  " + ", ".join(places), markup=False, soft_wrap=True)
+        say(f"\n{len(places):,} left out: {reason}")
+        print_hint("  " + ", ".join(places))
 
 
 def _summary(instrument: Instrument) -> dict[str, Any]:
