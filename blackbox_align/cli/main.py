@@ -12,6 +12,7 @@ import typer
 from ..errors import BlackboxAlignError, ExpertError, RunError
 from ..version import __version__
 from .cache import cache_command
+from .compare import compare_command
 from .doctor import doctor_command
 from .fit import fit_command
 from .lists import countries_command, models_command, optimizers_command
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.command("fit")(fit_command)
 app.command("show")(show_command)
 app.command("score")(score_command)
+app.command("compare")(compare_command)
 app.command("doctor")(doctor_command)
 app.command("cache")(cache_command)
 app.command("runs")(runs_command)
