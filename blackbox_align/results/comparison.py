@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import SpecificationError
-from ..statistics.ranks import Pair, Ranking, compare_pairs, rank
+from ..statistics.rankings import Pair, Ranking, compare_pairs, rank
 from ..statistics.runtimes import Runtime, estimate_running_time, evaluations_to
 
 if TYPE_CHECKING:
@@ -150,11 +150,11 @@ class Comparison:
         return list(by_method), np.array(table).reshape(len(problems), len(by_method))
 
     def ranking(self) -> tuple[Sequence[str], Ranking]:
-        """Mean ranks over the problems that all methods share; see :func:`..statistics.ranks.rank`."""
+        """Mean ranks over the problems that all methods share; see :func:`..statistics.rankings.rank`."""
         methods, needed = self._paired
         return methods, rank(needed)
 
     def pairs(self) -> tuple[Sequence[str], list[Pair]]:
-        """Every pair of methods; see :func:`..statistics.ranks.compare_pairs`."""
+        """Every pair of methods; see :func:`..statistics.rankings.compare_pairs`."""
         methods, needed = self._paired
         return methods, compare_pairs(needed)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from blackbox_align.statistics.ranks import compare_pairs, rank
+from blackbox_align.statistics.rankings import compare_pairs, rank
 
 
 def test_mean_ranks_and_critical_difference_of_a_published_example():
