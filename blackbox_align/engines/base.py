@@ -138,7 +138,8 @@ class Reply(Protocol):
 class EngineInfo:
     """What is known of an engine's model.
 
-    ``revision`` identifies weights, configuration, tokenizer and template by content; ``width`` is D;
+    ``revision`` identifies weights, configuration, tokenizer and template by content, and ``commit`` is
+    that of a hub model, for going on with the same one; ``width`` is D;
     ``vocabulary`` the number of tokens that have an embedding; ``positions`` how many tokens it takes,
     None without a limit; ``opening`` what it reads around a question, and ``date`` the day that stands
     in it, if any: with ``revision`` they are all that an answer follows from; ``noise`` index points of
@@ -154,6 +155,7 @@ class EngineInfo:
     opening: str = ""
     date: str = ""
     disclaimer: str = ""
+    commit: str = ""
     noise: float | None = None
     can: frozenset[str] = frozenset({"answer"})
 

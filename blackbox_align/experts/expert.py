@@ -183,6 +183,6 @@ def write_adapter(folder: Path, soft_prompt: np.ndarray, model: LanguageModel) -
         num_attention_heads=config.num_attention_heads,
         num_transformer_submodules=1,
         base_model_name_or_path=model.name,
-        revision=None if Path(model.source).is_dir() else model.revision,
+        revision=model.commit or None,
         inference_mode=True,
     ).save_pretrained(str(folder))
