@@ -83,7 +83,9 @@ def test_a_population_is_a_group_of_the_file_or_a_country(tmp_path):
     path.write_text(BY_PARTY)
     opinions = load_opinions(path)
     assert find_population("USA").name == find_population("usa", opinions).name == "United States"
-    with pytest.raises(UnknownNameError, match=r"'Grens'. Did you mean 'Greens'.*Greens, Old Guard"):
+    with pytest.raises(
+        UnknownNameError, match=r"'Grens'. Did you mean 'Greens'.*Greens, Old Guard"
+    ):
         find_population("Grens", opinions)
     with pytest.raises(UnknownNameError, match="Unknown country 'Greens'"):
         find_population("Greens")
