@@ -86,7 +86,7 @@ def test_check_shows_order_people_and_options_on_both_sides(bbalign, tmp_path):
     rows = [(o, s) for o, s in (("2", 30), ("1", 50), ("Not sure", 5), ("Refused", 15))]
     text = "item,question,option,country,count\n"
     text += "".join(
-        f"tea,Tea [red]?,{o},East Africa,{s}\ntea,Tea [red]?,{o},Chile,{s}\n" for o, s in rows
+        f"tea,Tea [red]?,{o},{place},{s}\n" for o, s in rows for place in ("East Africa", "Chile")
     )
     file.write_text(text, encoding="utf-8")
     done = bbalign("surveys", "check", str(file), "--model", "respondent-tiny")
