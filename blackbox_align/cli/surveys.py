@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import BlackboxAlignError, ModelError
+from ..errors import ModelError
 from .options import AsJson
-from .output import print_json, print_table, stderr, stdout
+from .screen import print_hint, print_json, print_note, print_table, say
 
 if TYPE_CHECKING:
     from ..assessment.score import Instrument
@@ -62,7 +63,7 @@ def list_command(context: typer.Context, as_json: AsJson = False) -> None:
         ],
         right=(1,),
     )
-    stdout().print()
+    say()
     print_table(
         ("targets", "rows", "complete", "note"),
         [(t.name, str(len(t)), str(len(t.complete())), t.note) for t in sets],
@@ -122,17 +123,13 @@ def check_command(
 ) -> None:
     """Read a file as a fit or a score would, and show what is asked, of whom, and what is left out.
 
-    It ends with 1 for a mistake in the file.
+    It ends with 2 for a mistake in the file.
     """
     from ..surveys.checking import check
 
-    try:
-        content = _load(file, missing)
-        found = check(content)
-        unaskable = _cannot_be_asked(content, model) if model else {}
-    except BlackboxAlignError as error:
-        stderr().print(f"{error}", markup=False, soft_wrap=True)
-        raise typer.Exit(1) from None
+    content = _load(file, missing)
+    found = check(content)
+    unaskable = _cannot_be_asked(content, model) if model else {}
     if as_json:
         print_json(_as_json(found, unaskable))
     else:
@@ -174,13 +171,10 @@ def tabulate_command(
     path = output or Path(f"{file.name.partition('.')[0]}-shares.csv")
     write_text(path, text.getvalue())
     for note in table.notes:
-        stderr().print(note, markup=False, soft_wrap=True)
+        print_note(note)
     items = len({row[0] for row in table.rows})
-    stdout().print(
-        f"{path}: {items:,} items. Read it through with: bbalign surveys check {path}",
-        markup=False,
-        soft_wrap=True,
-    )
+    say(f"{path}: {items:,} items.")
+    print_hint(f"Read it through with: {shlex.join(['bbalign', 'surveys', 'check', str(path)])}")
 
 
 def _header_for(header: Sequence[str], column: str) -> list[str]:
@@ -248,34 +242,30 @@ def _as_json(found: Check, unaskable: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _print(found: Check, unaskable: Mapping[str, str], model: str | None) -> None:
-    from rich.markup import escape
-
-    screen = stdout()
-    screen.print(f"{found.title}: {found.kind}", markup=False)
+    say(f"{found.title}: {found.kind}")
     counts = ", ".join(f"{value:,} {name}" for name, value in found.counts.items())
-    screen.print(counts, markup=False, soft_wrap=True)
+    say(counts)
     for name, (heads, rows) in found.tables.items():
-        screen.print(f"\n{name.capitalize()}:", markup=False)
-        print_table(heads, [[escape(cell) for cell in row] for row in rows])
+        say(f"\n{name.capitalize()}:")
+        print_table(heads, rows)
     for reason, places in found.left_out.items():
-        screen.print(f"\n{len(places):,} left out: {reason}", markup=False, soft_wrap=True)
-        screen.print("  " + ", ".join(places), markup=False, soft_wrap=True)
+        say(f"\n{len(places):,} left out: {reason}")
+        say("  " + ", ".join(places))
     for head, options in (
         ("Options left out, because they are no answers", found.options),
         ("Kept as answers, though they resemble what is none", found.look_alikes),
     ):
         if options:
             listed = "; ".join(f"{option} ({number})" for option, number in options.items())
-            screen.print(f"\n{head} (number of items): {listed}", markup=False, soft_wrap=True)
+            say(f"\n{head} (number of items): {listed}")
     if found.options or found.look_alikes:
-        screen.print(
+        say(
             "A column 'missing' (yes or no) in CSV, a list 'missing' in YAML, or --missing keep says "
-            "otherwise.",
-            markup=False,
+            "otherwise."
         )
     for note in found.notes:
-        screen.print(f"\n{note}", markup=False, soft_wrap=True)
+        say(f"\n{note}")
     if model and not unaskable:
-        screen.print(f"\n{model} can be asked every item.", markup=False)
+        say(f"\n{model} can be asked every item.")
     for item, reason in unaskable.items():
-        screen.print(f"\n{model} cannot be asked {item}: {reason}", markup=False, soft_wrap=True)
+        say(f"\n{model} cannot be asked {item}: {reason}")

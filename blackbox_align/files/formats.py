@@ -119,7 +119,7 @@ def _sheets(path: Path, content: bytes) -> dict[str, list[tuple[int, list[str]]]
     try:
         from openpyxl import load_workbook
     except ImportError:
-        raise MissingDependencyError("openpyxl", "Reading Excel files", "files") from None
+        raise MissingDependencyError("openpyxl", "Reading Excel files") from None
     try:
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
         return {

@@ -52,7 +52,8 @@ class Study:
         """
         data = _load_data(specification)
         # A rehearsal, so that a slip in the optimizer's name or options is told at once.
-        create(specification.optimizer, 100, np.random.default_rng(0), **specification.options)
+        rehearsed = np.random.default_rng(0)
+        create(specification.optimizer, 100, rehearsed, budget=1000, **specification.options)
 
         from ..engines.checkpoint import load_model
         from ..engines.local.in_process import InProcessEvaluator

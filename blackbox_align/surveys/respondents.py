@@ -70,9 +70,7 @@ def _statistical(path: Path, reader: str) -> Respondents:
     try:
         import pyreadstat
     except ImportError:
-        raise MissingDependencyError(
-            "pyreadstat", "Reading SPSS and Stata files", "files"
-        ) from None
+        raise MissingDependencyError("pyreadstat", "Reading SPSS and Stata files") from None
     try:
         frame, meta = getattr(pyreadstat, reader)(str(path), user_missing=True)
     except Exception as error:  # whatever a damaged file makes the library raise

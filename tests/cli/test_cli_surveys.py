@@ -56,14 +56,14 @@ def test_check_reads_every_kind_of_file(bbalign, tmp_path):
     assert "a test of knowledge" in bbalign("surveys", "check", str(test)).stdout
 
 
-def test_check_ends_with_1_and_the_line_of_a_mistake(bbalign, tmp_path):
-    """A file with a mistake is one sentence with its line, and exit code 1."""
+def test_check_ends_with_2_and_the_line_of_a_mistake(bbalign, tmp_path):
+    """A file with a mistake is one sentence with its line, and exit code 2, as in a fit or a score."""
     file = tmp_path / "tea.yaml"
     file.write_text(OPINIONS.replace("[60, 30, 10]", "[60, 30]"), encoding="utf-8")
     done = bbalign("surveys", "check", str(file))
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (2, "")
     assert "tea.yaml, line 7: KEN needs a list of 3 shares" in done.stderr
-    assert bbalign("surveys", "check", "nowhere.csv").returncode == 1
+    assert bbalign("surveys", "check", "nowhere.csv").returncode == 2
 
 
 def test_check_takes_targets_and_shows_what_is_read_as_what(bbalign, tmp_path):
@@ -91,13 +91,12 @@ def test_check_shows_order_people_and_options_on_both_sides(bbalign, tmp_path):
     file.write_text(text, encoding="utf-8")
     done = bbalign("surveys", "check", str(file), "--model", "respondent-tiny")
     assert done.returncode == 0, done.stderr
-    for part in ("Tea [red]?", "A = 2, B = 1, C = Not sure", "X-AFE", "region", "Refused (1)", "Not sure (1)",
-                 "can be asked every item", "100"):  # fmt: skip
+    for part in ("Tea [red]?", "A = 2, B = 1, C = Not sure", "X-AFE", "region", "Refused (1)",
+                 "Not sure (1)", "can be asked every item", "100"):  # fmt: skip
         assert part in done.stdout
     found = json.loads(bbalign("surveys", "check", str(file), "--json").stdout)
-    assert found["options_left_out"] == {"Refused": 1} and found["look_alikes_kept"] == {
-        "Not sure": 1
-    }
+    assert found["options_left_out"] == {"Refused": 1}
+    assert found["look_alikes_kept"] == {"Not sure": 1}
 
 
 def test_check_names_the_items_that_a_model_cannot_be_asked(bbalign, tmp_path):
@@ -118,7 +117,7 @@ def test_tabulate_writes_what_check_reads(bbalign, tmp_path):
     rows = ["cntry,party,q", "KE,green,1", "KE,blue,2", "BR,green,2", "BR,blue,2"]
     file.write_text("\n".join(rows), encoding="utf-8")
     told = bbalign("surveys", "check", str(file))
-    assert told.returncode == 1 and "surveys tabulate rows.csv --country cntry" in told.stderr
+    assert told.returncode == 2 and "surveys tabulate rows.csv --country cntry" in told.stderr
     out = tmp_path / "shares.csv"
     done = bbalign(
         "surveys", "tabulate", str(file), "--country", "cntry", "--item", "q", "--output", str(out)
@@ -130,7 +129,5 @@ def test_tabulate_writes_what_check_reads(bbalign, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     checked = bbalign("surveys", "check", str(out)).stdout
-    assert (
-        "2 groups" in checked
-        and "Answer as a typical person of this group would: party green." in checked
-    )
+    assert "2 groups" in checked
+    assert "Answer as a typical person of this group would: party green." in checked

@@ -34,8 +34,8 @@ def test_weights_and_numbers_of_people_by_hand(people):
     """Kenya: 1.0, 0.5 and 1.5 of 3; Brazil: who was not asked is not in the denominator."""
     table = tabulate(people, "cntry", "wt", ["q1", "q2"])
     assert shares(table, "q1") == {
-        ("KE", "1"): (pytest.approx(1 / 3, abs=1e-6), "3"), ("KE", "2"): (pytest.approx(1 / 6, abs=1e-6), "3"),
-        ("KE", "3"): (0, "3"), ("KE", "9"): (0.5, "3"),
+        ("KE", "1"): (pytest.approx(1 / 3, abs=1e-6), "3"),
+        ("KE", "2"): (pytest.approx(1 / 6, abs=1e-6), "3"), ("KE", "3"): (0, "3"), ("KE", "9"): (0.5, "3"),
         ("BR", "1"): (0.25, "3"), ("BR", "2"): (0.5, "3"), ("BR", "3"): (0.25, "3"), ("BR", "9"): (0, "3"),
     }  # fmt: skip
     marked = {(row[0], row[2]) for row in table.rows if row[7] == "yes"}
