@@ -210,3 +210,14 @@ def test_a_file_of_another_format_is_told_what_it_is(content, sentence, tmp_path
     with pytest.raises(DataFileError, match=f"(?s){sentence}") as caught:
         load_targets(path)
     assert "UTF-8" not in str(caught.value)
+
+
+def test_a_row_per_country_and_index_is_turned(load):
+    """The long form gives the same set; a figure twice, and a table on its side, are told."""
+    wide = load("country,PDI,IDV\nChile,63,23\nJapan,54,46\n")
+    long = "country,dimension,value\nChile,pdi,63\nJapan,PDI,54\nChile,IDV,23\nJapan,IDV,46\n"
+    assert load(long.replace("pdi", "PDI")).sha256 == wide.sha256
+    with pytest.raises(DataFileError, match="line 6: PDI of Japan stands here twice"):
+        load(long.replace("pdi", "PDI") + "Japan,PDI,9\n")
+    with pytest.raises(DataFileError, match="its columns are countries; turn the table"):
+        load("dimension,Chile,Japan\nPDI,63,54\n")
