@@ -24,7 +24,7 @@ from .tables import index_table, opinion_table
 
 if TYPE_CHECKING:
     from ..engines.checkpoint import LanguageModel
-    from ..engines.ray.pool import RayEvaluator
+    from ..engines.ray.engine import RayEvaluator
 
 # The generators of a run are children of its seed, one per use: none disturbs another.
 _PROMPT, _OPTIMIZER, _READOUT, _SPLIT = range(4)
