@@ -24,6 +24,7 @@ from ..errors import SpecificationError
 from .decision import Considered, Decision
 
 STRENGTH = 1.0
+ANSWERS_A_SHARE = 10.0
 SMOOTHING = 0.01
 _TOLERANCE = 1e-6  # nats an answer that the weights may lie above the best there are
 _FEW = 3  # questions: below this, drawing them again says nothing of how weights vary
@@ -70,6 +71,7 @@ def fit_weights(
     *,
     prior: np.ndarray | None = None,
     strength: float = STRENGTH,
+    answers_a_share: float = ANSWERS_A_SHARE,
     smoothing: float = SMOOTHING,
     resamples: int = 0,
     rng: Generator | None = None,
@@ -79,10 +81,13 @@ def fit_weights(
     Parameters
     ----------
     profiles : (experts, items, options), every expert's answer shares; NaN or 0 behind the options
-    answers : (items, options) counts of people, or shares, which count as one answer a question; a
-        row with a NaN or without an answer is unknown
+    answers : (items, options) counts of people, or shares of a people (fractions that sum to 1); a
+        row of NaN or without an answer is unknown
     prior : (experts,) above 0, the weights that no answer at all would leave; even by default
     strength : the answers that the prior counts as; 0 trusts the known answers alone
+    answers_a_share : the answers that a row of shares counts as. It is a people's, not a person's, and
+        says more than one answer; but a mixture of others fits no people so well that it said as much
+        as the thousand who were asked.
     smoothing : the share of an even answer that is mixed into every expert's, for an answer that no
         expert ever gives says little of which expert is near
     resamples : draws of the known questions for the interval; 0 for none
@@ -95,6 +100,7 @@ def fit_weights(
     """
     profiles, answers = np.asarray(profiles, np.float64), np.asarray(answers, np.float64)
     prior = _checked(profiles, answers, prior, strength, smoothing)
+    answers = _counts(answers, answers_a_share)
     if resamples and rng is None:
         raise SpecificationError("An interval is drawn by a generator; give `rng`.")
     known = _known(profiles, answers, smoothing)
@@ -154,7 +160,7 @@ def weights_by_answers(
         f"{fitted.answers:g} answers to {fitted.questions} questions are known.",
         f"The mixture lies {fitted.divergence:.3f} nats an answer from them (Kullback-Leibler), "
         f"the nearest expert alone, {experts[nearest]}, {fitted.alone[nearest]:.3f}.",
-        f"The prior counts as {strength:g} answers.",
+        f"The prior counts as {strength:g} answers more.",
     ]
     if rng is not None and fitted.questions < _FEW:
         because.append(f"Fewer than {_FEW} questions give no interval.")
@@ -220,6 +226,15 @@ def _checked(
     return prior / prior.sum()
 
 
+def _counts(answers: np.ndarray, answers_a_share: float) -> np.ndarray:
+    """(items, options) with rows of shares as counts; a lone 1 is one person's answer."""
+    sums = np.nan_to_num(answers).sum(axis=1, keepdims=True)
+    is_share = np.isclose(sums, 1.0, atol=0.02) & (np.nan_to_num(answers) % 1 > 0).any(
+        axis=1, keepdims=True
+    )
+    return np.where(is_share, answers * answers_a_share / np.where(is_share, sums, 1.0), answers)
+
+
 def _known(profiles: np.ndarray, answers: np.ndarray, smoothing: float) -> _Known:
     options = np.maximum((~np.isnan(profiles)).all(axis=0).sum(axis=1), 1)
     filled = np.nan_to_num(profiles)
@@ -271,7 +286,11 @@ def _minimize(
 
 
 def _newton(
-    experts: np.ndarray, counts: np.ndarray, barrier: np.ndarray, weights: np.ndarray, tolerance: float
+    experts: np.ndarray,
+    counts: np.ndarray,
+    barrier: np.ndarray,
+    weights: np.ndarray,
+    tolerance: float,
 ) -> np.ndarray:
     """The weights that minimize -counts . log(weights @ experts) - barrier . log(weights), sum 1.
 
@@ -290,7 +309,7 @@ def _newton(
         # Lagrange: the step, like a difference of weights, sums to 0.
         ratio = solved[:, 1] * (weights @ solved[:, 0]) / (weights @ solved[:, 1]) - solved[:, 0]
         fall = -slope @ ratio
-        if fall < 1e-3 * tolerance:
+        if fall < 1e-7 * tolerance:
             break
         step, now = 1.0, loss(weights)
         while step > 1e-9:

@@ -151,7 +151,9 @@ class TextRouter:
                     for code, part in match.sense.shares.items():
                         voices = self._by_code.get(code, ())
                         for expert in voices:
-                            by_expert[expert] = by_expert.get(expert, 0) + strength * part / len(voices)
+                            by_expert[expert] = by_expert.get(expert, 0) + strength * part / len(
+                                voices
+                            )
                             words.setdefault(expert, []).append(match.phrase)
                         if not voices:
                             without.setdefault(code, []).append(match.phrase)
@@ -217,7 +219,9 @@ class TextRouter:
         limit, weights = -fused.threshold, {}
         if not fused.fell_back or self.far == "cluster":
             weights = {
-                names[n]: float(w) for n, w in zip(fused.chosen, fused.weights, strict=True) if w > 0
+                names[n]: float(w)
+                for n, w in zip(fused.chosen, fused.weights, strict=True)
+                if w > 0
             }
         if not fused.fell_back:
             because.append(f"The nearest is within {limit:.2f}.")
@@ -275,7 +279,9 @@ class TextRouter:
         """The world's lexicon, and the names of populations that are no countries."""
         from .lexicon import Sense
 
-        own = {fold(p): Sense("name", {fold(p): 1.0}) for p in self.experts.values() if not _code(p)}
+        own = {
+            fold(p): Sense("name", {fold(p): 1.0}) for p in self.experts.values() if not _code(p)
+        }
         world = lexicon()
         return Lexicon({**world.senses, **own}) if own else world
 

@@ -64,7 +64,9 @@ class Decision:
         if self.weights and abs(total - 1) > 1e-6:
             raise SpecificationError(f"The weights sum to {total:.6g}; they have to sum to 1.")
         heaviest_first = sorted(self.weights.items(), key=lambda item: -item[1])
-        object.__setattr__(self, "weights", {name: float(weight) for name, weight in heaviest_first})
+        object.__setattr__(
+            self, "weights", {name: float(weight) for name, weight in heaviest_first}
+        )
 
     @property
     def abstains(self) -> bool:

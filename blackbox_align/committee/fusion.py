@@ -99,7 +99,8 @@ def fuse(
             centroids = cluster_centroids(experts, settings.clusters)
         nearest = centroids[np.square(centroids - user).sum(axis=1).argmin()]
         deciding = -np.abs(experts - nearest).sum(axis=1)
-    chosen = np.argsort(-deciding, kind="stable")[: settings.top]
+    # Scores that differ by rounding alone are equal, and of those the experts that stand first are taken.
+    chosen = np.argsort(-np.round(deciding, 9), kind="stable")[: settings.top]
     return Fused(scores, tuple(map(int, chosen)), softmax(deciding[chosen]), threshold, fell_back)
 
 

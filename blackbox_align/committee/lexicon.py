@@ -114,7 +114,9 @@ def lexicon() -> Lexicon:
 
 def _plain(text: str) -> str:
     if not text.isascii():
-        text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+        text = "".join(
+            c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)
+        )
     return text.casefold()
 
 
@@ -253,7 +255,9 @@ def _pycountry():  # type: ignore[no-untyped-def]
     try:
         import pycountry
     except ImportError:
-        raise MissingDependencyError("pycountry", "Finding countries in a text", "routing") from None
+        raise MissingDependencyError(
+            "pycountry", "Finding countries in a text", "routing"
+        ) from None
     return pycountry
 
 

@@ -171,6 +171,10 @@ def _voices(experts: Mapping[str, str]) -> dict[str, list[str]]:
 def _require(name: str, experts: Mapping[str, str]) -> None:
     if _key(name) not in _voices(experts):
         known = [*experts, *experts.values()]
-        known += [countries()[code].name for code in map(_key, experts.values()) if code in countries()]
-        hint = "`bbalign experts list` shows all; a people without an expert is found by its answers."
+        known += [
+            countries()[code].name for code in map(_key, experts.values()) if code in countries()
+        ]
+        hint = (
+            "`bbalign experts list` shows all; a people without an expert is found by its answers."
+        )
         raise UnknownNameError("expert", name, known, hint)

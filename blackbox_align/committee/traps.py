@@ -244,7 +244,19 @@ SHARED_DEMONYMS = {
 
 NEEDS_CAPITAL = {
     *("turkey", "china", "chad", "jordan", "guinea", "jersey", "chile", "polish", "pole", "poles"),
-    *("japan", "niger", "mali", "oman", "cuba", "togo", "malta", "man", "reunion", "swede", "swedes"),
+    *(
+        "japan",
+        "niger",
+        "mali",
+        "oman",
+        "cuba",
+        "togo",
+        "malta",
+        "man",
+        "reunion",
+        "swede",
+        "swedes",
+    ),
     *("finn", "finns", "dane", "danes", "lao", "georgia", "scot", "scots", "kiwi", "kiwis", "turk"),
     *("panama", "java", "desi", "brit", "sami", "states", "canton", "states", "the states"),
 }
@@ -264,7 +276,18 @@ PLAIN_WORDS = {
     *("victoria", "santa cruz", "san juan", "san jose", "sara", "lara", "para", "meta", "acre"),
     *("zeta", "volta", "union", "liberty", "independence", "federal district", "high", "upper"),
     *("highlands", "west coast", "nice", "sale", "lower", "grad", "slave", "fang", "kom", "bena"),
-    *("latin", "mari", "alabama", "delaware", "carib", "sena", "mende", "gothic", "ladin", "dakota"),
+    *(
+        "latin",
+        "mari",
+        "alabama",
+        "delaware",
+        "carib",
+        "sena",
+        "mende",
+        "gothic",
+        "ladin",
+        "dakota",
+    ),
     *("lamba", "mono", "mongo", "osage", "seneca", "yao", "koro", "prussian", "scots", "kachin"),
     *("luxembourg", "limburg", "granada", "toledo"),
 }
