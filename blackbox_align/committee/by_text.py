@@ -18,7 +18,7 @@ from ..errors import SpecificationError, UnknownNameError
 from ..populations import countries, find_country
 from .decision import Considered, Decision
 from .fusion import Fused, FusionSettings, cluster_centroids, fuse
-from .lexicon import Kind, Lexicon, Match, fold, lexicon
+from .lexicon import Kind, Lexicon, Match, Sense, fold, lexicon
 
 Embedder = Callable[[Sequence[str]], np.ndarray]
 """Texts to (texts, D) vectors, of any length but zero; they are set to unit length here."""
@@ -83,7 +83,7 @@ class TextRouter:
     experts: Mapping[str, str]
     embed: Embedder | None = None
     template: str = "The culture of {name}"
-    fusion: FusionSettings = FusionSettings()
+    fusion: FusionSettings = field(default_factory=FusionSettings)
     far: Literal["abstain", "cluster"] = "abstain"
     strengths: Mapping[Kind, float] = field(default_factory=lambda: dict(STRENGTHS))
 
@@ -277,8 +277,6 @@ class TextRouter:
     @cached_property
     def _lexicon(self) -> Lexicon:
         """The world's lexicon, and the names of populations that are no countries."""
-        from .lexicon import Sense
-
         own = {
             fold(p): Sense("name", {fold(p): 1.0}) for p in self.experts.values() if not _code(p)
         }
@@ -290,8 +288,6 @@ class TextRouter:
 
     def _profile_matches(self, profile: Mapping[str, str]) -> tuple[Match, ...]:
         """What a profile names; the value of ``country`` may also be a code."""
-        from .lexicon import Sense
-
         found: list[Match] = []
         for key, value in profile.items():
             code = _code(value) if key.casefold() in _COUNTRY_KEYS else None

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Literal
+from importlib import import_module
+from typing import Any, Literal
 
 from ..errors import MissingDependencyError
 from ..populations import countries
@@ -143,10 +144,10 @@ def _settled(found: list[Match]) -> Iterator[Match]:
 def _names() -> Iterator[tuple[str, Sense]]:
     spellings: list[tuple[str, str]] = []
     by_alpha2 = {c.alpha2: c.code for c in countries().values() if c.alpha2}
-    for alpha2, name in _babel_locale().territories.items():
+    for alpha2, name in _library("babel").Locale("en").territories.items():
         if alpha2 in by_alpha2:
             spellings.append((by_alpha2[alpha2], name))
-    for entry in _pycountry().countries:
+    for entry in _library("pycountry").countries:
         for field in ("name", "common_name", "official_name"):
             if hasattr(entry, field):
                 spellings.append((entry.alpha_3, getattr(entry, field)))
@@ -179,7 +180,7 @@ def _places() -> Iterator[tuple[str, Sense]]:
     people = _people()
     by_alpha2 = {c.alpha2: c.code for c in countries().values() if c.alpha2}
     found: dict[str, set[str]] = {}
-    for place in _pycountry().subdivisions:
+    for place in _library("pycountry").subdivisions:
         code = by_alpha2.get(place.country_code)
         if code and place.parent_code is None:
             for name in re.split(r"[(\[/]", place.name):
@@ -195,19 +196,17 @@ def _places() -> Iterator[tuple[str, Sense]]:
 
 def _languages() -> Iterator[tuple[str, Sense]]:
     """What a language says of a country: its speakers there, times the share that they are there."""
-    from babel.core import get_global
-
     people = _people()
     by_alpha2 = {c.alpha2: c.code for c in countries().values() if c.alpha2}
     speakers: dict[str, dict[str, float]] = {}
-    for alpha2, spoken in get_global("territory_languages").items():
-        code = by_alpha2.get(alpha2)
+    for alpha2, spoken in _library("babel.core").get_global("territory_languages").items():
+        code = by_alpha2.get(alpha2, "")
         for language, figures in spoken.items() if code in people else ():
             share = figures["population_percent"] / 100
             # "ha_Arab" is Hausa in another script: its people are counted under "ha" as well.
             of_language = speakers.setdefault(language.split("_")[0], {})
             of_language[code] = max(of_language.get(code, 0.0), share**2 * people[code])
-    for language, name in _babel_locale().languages.items():
+    for language, name in _library("babel").Locale("en").languages.items():
         phrase = fold(name)
         if language in speakers and len(phrase) > 3 and phrase not in traps.PLAIN_WORDS:
             shares = _to_one(speakers[language])
@@ -243,30 +242,14 @@ def _people() -> dict[str, float]:
     }
 
 
-def _babel_locale():  # type: ignore[no-untyped-def]
-    try:
-        from babel import Locale
-    except ImportError:
-        raise MissingDependencyError("babel", "Finding countries in a text", "routing") from None
-    return Locale("en")
-
-
-def _pycountry():  # type: ignore[no-untyped-def]
-    try:
-        import pycountry
-    except ImportError:
-        raise MissingDependencyError(
-            "pycountry", "Finding countries in a text", "routing"
-        ) from None
-    return pycountry
-
-
 @lru_cache
-def _countryinfo() -> tuple[Mapping[str, object], ...]:
+def _countryinfo() -> tuple[Mapping[str, Any], ...]:
+    return tuple(entry.info() for entry in _library("countryinfo").all_countries())
+
+
+def _library(name: str) -> Any:
     try:
-        from countryinfo import all_countries
+        return import_module(name)
     except ImportError:
-        raise MissingDependencyError(
-            "countryinfo", "Finding countries in a text", "routing"
-        ) from None
-    return tuple(entry.info() for entry in all_countries())
+        package = name.partition(".")[0]
+        raise MissingDependencyError(package, "Finding countries in a text", "routing") from None

@@ -163,7 +163,9 @@ PEOPLES = {
     "ESP": "spaniard",
     "FIN": "finn",
     "FRA": "frenchman frenchwoman frenchmen breton",
-    "GBR": "english welsh scottish northern_irish briton brit scot welshman englishman englishwoman englishmen",
+    "GBR": (
+        "english welsh scottish northern_irish briton brit scot welshman englishman englishwoman englishmen"
+    ),
     "GLP": "guadeloupean",
     "HKG": "hongkonger hongkongese hong_konger hong_kongese",
     "HRV": "croat",
@@ -196,7 +198,10 @@ PEOPLES = {
     "TJK": "tajik",
     "TTO": "tobagonian",
     "TUR": "turk",
-    "USA": "american_indian native_american african_american asian_american mexican_american italian_american chinese_american yankee",
+    "USA": (
+        "american_indian native_american african_american asian_american mexican_american "
+        "italian_american chinese_american yankee"
+    ),
     "UZB": "uzbek",
     "ZAF": "afrikaner zulu xhosa",
     "CAN GRL": "inuit",

@@ -1,6 +1,7 @@
 """Words that name countries, and those that only seem to."""
 
 import csv
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ pytest.importorskip("pycountry", reason="needs the extra routing")
 
 from blackbox_align.committee import Query, TextRouter
 from blackbox_align.committee.lexicon import Lexicon, Sense, fold, lexicon
+from blackbox_align.errors import MissingDependencyError
 from blackbox_align.populations import countries
 
 TRAPS = Path(__file__).parents[2] / "experiments" / "routing" / "traps.csv"
@@ -113,3 +115,13 @@ def test_traps(row):
     world = {code: code for code, country in countries().items() if not country.is_region}
     decision = TextRouter(world).decide(Query(row["text"]))
     assert set(decision.weights) == set(row["gold"].split())
+
+
+def test_a_missing_library_is_told_with_the_line_that_installs_it(monkeypatch):
+    """The extra routing is optional."""
+    monkeypatch.setitem(sys.modules, "babel", None)
+    lexicon.cache_clear()
+    with pytest.raises(MissingDependencyError, match=r"blackbox-align\[routing\]"):
+        lexicon()
+    monkeypatch.undo()
+    assert lexicon().senses
