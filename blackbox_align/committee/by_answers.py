@@ -24,7 +24,7 @@ from ..errors import SpecificationError
 from .decision import Considered, Decision
 
 STRENGTH = 1.0
-ANSWERS_A_SHARE = 10.0
+ANSWERS_A_SHARE = 30.0
 SMOOTHING = 0.01
 _TOLERANCE = 1e-6  # nats an answer that the weights may lie above the best there are
 _FEW = 3  # questions: below this, drawing them again says nothing of how weights vary

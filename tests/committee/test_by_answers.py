@@ -100,7 +100,7 @@ def test_shares_count_as_more_than_an_answer_and_less_than_a_thousand():
     """A row of fractions is a people's: it weighs as the answers that it is said to count as."""
     two = np.array([[[0.9, 0.1]], [[0.1, 0.9]]])
     shares = fit_weights(two, np.array([[0.8, 0.2]])).weights
-    assert shares == pytest.approx(fit_weights(two, np.array([[8.0, 2.0]])).weights, abs=1e-6)
+    assert shares == pytest.approx(fit_weights(two, np.array([[24.0, 6.0]])).weights, abs=1e-6)
 
 
 def test_unknown_questions_do_not_count():
