@@ -14,19 +14,15 @@ from typing import Literal
 
 import numpy as np
 
-from ..errors import SpecificationError, UnknownNameError
-from ..populations import countries, find_country
+from ..errors import SpecificationError
+from ..populations import countries
 from .decision import Considered, Decision
+from .evidence import STRENGTHS, Evidence, Populations
 from .fusion import Fused, FusionSettings, cluster_centroids, fuse
-from .lexicon import Kind, Lexicon, Match, Sense, fold, lexicon
+from .lexicon import Kind
 
 Embedder = Callable[[Sequence[str]], np.ndarray]
 """Texts to (texts, D) vectors, of any length but zero; they are set to unit length here."""
-
-STRENGTHS: Mapping[Kind, float] = {"name": 1.0, "people": 0.75, "place": 0.5, "language": 0.25}
-"""What a match counts by its kind: the surer a word names a country, the more."""
-
-_COUNTRY_KEYS = {"country", "nationality", "population", "people", "home"}
 
 
 @dataclass(frozen=True)
@@ -43,26 +39,6 @@ class Query:
     text: str
     profile: Mapping[str, str] = field(default_factory=dict)
     topics: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What the words of a query say.
-
-    Parameters
-    ----------
-    by_expert : expert name to how strongly it is named, above 0
-    words : expert name to the words that name it
-    without_expert : the named countries that no expert speaks for, by code
-    region : the words that name regions
-    in_region : the experts inside of all the named regions
-    """
-
-    by_expert: Mapping[str, float]
-    words: Mapping[str, tuple[str, ...]]
-    without_expert: Mapping[str, tuple[str, ...]]
-    region: tuple[str, ...]
-    in_region: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -96,9 +72,9 @@ class TextRouter:
     def decide(self, query: Query) -> Decision:
         """The weights of the experts for a query, or an abstention."""
         evidence = self.evidence(query)
-        if evidence.by_expert:
+        if evidence.strength:
             return self._by_words(evidence)
-        if evidence.without_expert or evidence.region or self.embed is None:
+        if evidence.without_expert or evidence.regions or self.embed is None:
             return self._abstention(evidence)
         return self._by_distance(fuse(self.embeddings, *self._embedded(query), *self._constants))
 
@@ -109,7 +85,7 @@ class TextRouter:
         """
         evidence = self.evidence(query)
         names = list(self.experts)
-        strength = np.array([evidence.by_expert.get(name, 0.0) for name in names])
+        strength = np.array([evidence.strength.get(name, 0.0) for name in names])
         inside = np.array([name in evidence.in_region for name in names])
         scores = np.zeros(len(names))
         if self.embed is not None:
@@ -118,12 +94,12 @@ class TextRouter:
 
     def evidence(self, query: Query) -> Evidence:
         """What the words of a query name; the profile weighs as the user does in the fusion."""
-        parts = [(self._matches(query.text), 1.0), (self._profile_matches(query.profile), 1.0)]
-        parts += [(self._matches(topic), 1.0) for topic in query.topics]
-        if parts[1][0] and any(matches for matches, _ in (parts[0], *parts[2:])):
-            user, topics = self.fusion.user_share, self.fusion.topics_share
-            parts = [(found, user if n == 1 else topics) for n, (found, _) in enumerate(parts)]
-        return self._gathered(parts)
+        matches = self._populations.lexicon.matches
+        asked = [found for text in (query.text, *query.topics) if (found := matches(text))]
+        user = self._populations.profile_matches(query.profile)
+        parts = [(found, self.fusion.topics_share if user else 1.0) for found in asked]
+        parts.append((user, self.fusion.user_share if asked else 1.0))
+        return self._populations.gather(parts, self.strengths)
 
     @cached_property
     def embeddings(self) -> np.ndarray:
@@ -131,46 +107,13 @@ class TextRouter:
         texts = [self.template.format(name=self._name(expert)) for expert in self.experts]
         return self._embed(texts)
 
-    def _gathered(self, parts: Sequence[tuple[Sequence[Match], float]]) -> Evidence:
-        by_expert: dict[str, float] = {}
-        words: dict[str, list[str]] = {}
-        without: dict[str, list[str]] = {}
-        regions: list[str] = []
-        inside = set(self.experts)
-        for matches, share in parts:
-            seen: set[str] = set()
-            for match in matches:
-                if match.sense.kind == "region":
-                    regions.append(match.phrase)
-                    codes = match.sense.shares
-                    inside &= {e for code in codes for e in self._by_code.get(code, ())}
-                elif (phrase := fold(match.phrase)) not in seen:
-                    # A word that is said twice does not name its country twice.
-                    seen.add(phrase)
-                    strength = share * self.strengths.get(match.sense.kind, 0.0)
-                    for code, part in match.sense.shares.items():
-                        voices = self._by_code.get(code, ())
-                        for expert in voices:
-                            by_expert[expert] = by_expert.get(expert, 0) + strength * part / len(
-                                voices
-                            )
-                            words.setdefault(expert, []).append(match.phrase)
-                        if not voices:
-                            without.setdefault(code, []).append(match.phrase)
-        return Evidence(
-            {expert: strength for expert, strength in by_expert.items() if strength > 0},
-            {expert: tuple(dict.fromkeys(found)) for expert, found in words.items()},
-            {code: tuple(dict.fromkeys(found)) for code, found in without.items()},
-            tuple(dict.fromkeys(regions)),
-            frozenset(inside if regions else ()),
-        )
-
     def _by_words(self, evidence: Evidence) -> Decision:
-        total = sum(evidence.by_expert.values())
-        weights = {expert: s / total for expert, s in evidence.by_expert.items()}
+        total = sum(evidence.strength.values())
+        weights = {expert: s / total for expert, s in evidence.strength.items()}
+        strongest_first = sorted(weights, key=lambda name: -weights[name])
         because = [
             f"{_quoted(evidence.words[expert])} names {self._name(expert)}."
-            for expert in sorted(weights, key=lambda name: -weights[name])
+            for expert in strongest_first
         ]
         because += [_no_expert(code, said) for code, said in evidence.without_expert.items()]
         if len(weights) > 1:
@@ -180,8 +123,7 @@ class TextRouter:
             "text",
             tuple(because),
             considered=tuple(
-                Considered(expert, words=evidence.words[expert])
-                for expert in sorted(weights, key=lambda name: -weights[name])
+                Considered(expert, words=evidence.words[expert]) for expert in strongest_first
             ),
             change=("Another country's name in the text, or weights that are stated.",),
         )
@@ -190,21 +132,22 @@ class TextRouter:
         because = ["This does not say which country."]
         if evidence.without_expert:
             because = [_no_expert(code, said) for code, said in evidence.without_expert.items()]
-        elif evidence.region:
-            because.append(f"{_quoted(evidence.region)} is a region of several countries.")
+        elif evidence.regions:
+            verb = "are regions" if len(evidence.regions) > 1 else "is a region"
+            because.append(f"{_quoted(evidence.regions)} {verb} of several countries.")
         change = ["A country's name in the text, or weights that are stated."]
         if evidence.without_expert:
             change.append("A people without an expert is found by its answers to a few questions.")
         if evidence.in_region:
-            names = ", ".join(self._name(expert) for expert in sorted(evidence.in_region))
+            names = ", ".join(self._name(expert) for expert in evidence.in_region)
             change.append(f"The region's experts, all of which may be stated: {names}.")
-        if self.embed is None and not (evidence.region or evidence.without_expert):
+        if self.embed is None and not (evidence.regions or evidence.without_expert):
             change.append("With an embedder, a text is compared with the experts' names.")
         return Decision(
             {},
             "text",
             tuple(because),
-            considered=tuple(Considered(e) for e in self.experts if e in evidence.in_region),
+            considered=tuple(map(Considered, evidence.in_region)),
             change=tuple(change),
         )
 
@@ -267,46 +210,11 @@ class TextRouter:
         return self.fusion, cluster_centroids(self.embeddings, self.fusion.clusters)
 
     @cached_property
-    def _by_code(self) -> dict[str, tuple[str, ...]]:
-        """Experts by country code; those of other populations stand under their own folded name."""
-        found: dict[str, list[str]] = {}
-        for expert, population in self.experts.items():
-            found.setdefault(_code(population) or fold(population), []).append(expert)
-        return {code: tuple(experts) for code, experts in found.items()}
-
-    @cached_property
-    def _lexicon(self) -> Lexicon:
-        """The world's lexicon, and the names of populations that are no countries."""
-        own = {
-            fold(p): Sense("name", {fold(p): 1.0}) for p in self.experts.values() if not _code(p)
-        }
-        world = lexicon()
-        return Lexicon({**world.senses, **own}) if own else world
-
-    def _matches(self, text: str) -> tuple[Match, ...]:
-        return self._lexicon.matches(text)
-
-    def _profile_matches(self, profile: Mapping[str, str]) -> tuple[Match, ...]:
-        """What a profile names; the value of ``country`` may also be a code."""
-        found: list[Match] = []
-        for key, value in profile.items():
-            code = _code(value) if key.casefold() in _COUNTRY_KEYS else None
-            if code:
-                found.append(Match(value, 0, len(value), Sense("name", {code: 1.0})))
-            else:
-                found += self._matches(value)
-        return tuple(found)
+    def _populations(self) -> Populations:
+        return Populations(self.experts)
 
     def _name(self, expert: str) -> str:
-        code = _code(self.experts[expert])
-        return countries()[code].name if code else self.experts[expert]
-
-
-def _code(population: str) -> str | None:
-    try:
-        return find_country(population).code
-    except UnknownNameError:
-        return None
+        return self._populations.name(expert)
 
 
 def _quoted(words: Sequence[str]) -> str:

@@ -99,7 +99,7 @@ def cultural_bench(embed: Embedder, rows: Sequence[dict[str, str]]) -> list[str]
     gold = [find_country(row["country"]).code for row in rows]
     router = TextRouter({code: code for code in sorted(set(gold))}, embed)
     natural = [row["prompt_question"] for row in rows]
-    named = [bool(router.evidence(Query(text)).by_expert) for text in natural]
+    named = [bool(router.evidence(Query(text)).strength) for text in natural]
     no_names = [masked(text, lambda kind: kind == "name") for text in natural]
     nothing = [masked(text, lambda kind: kind != "nothing") for text in natural]
     parts = (
