@@ -252,4 +252,4 @@ def _library(name: str) -> Any:
         return import_module(name)
     except ImportError:
         package = name.partition(".")[0]
-        raise MissingDependencyError(package, "Finding countries in a text", "routing") from None
+        raise MissingDependencyError(package, "Finding countries in a text") from None
