@@ -8,10 +8,11 @@
     ├── SpecificationError (ValueError)       settings that do not fit together
     │   └── ChangedSpecificationError         a run directory that was made with other settings
     ├── ModelError (RuntimeError)             a model that cannot be loaded, or cannot answer
+    │   └── OutOfMemoryError                  memory that does not suffice for a single candidate
     ├── OptimizerError (ValueError)           an optimizer used against its contract
     ├── RunError (RuntimeError)               a run directory that cannot be read, written or continued
     ├── ExpertError (RuntimeError)            an expert that cannot be written, or does not do what it should
-    └── MissingDependencyError (ImportError)  an optional package that is needed and not installed
+    └── MissingDependencyError (ImportError)  a package that is needed and not installed
 
 Each is also the built-in exception that it specialises, so that ``except ValueError`` does what it
 says. The message is always one sentence or a few: what was seen, what was expected, how to mend it.
@@ -70,6 +71,10 @@ class ModelError(BlackboxAlignError, RuntimeError):
     """A language model that cannot be found, loaded or asked."""
 
 
+class OutOfMemoryError(ModelError):
+    """Memory ran out for a single candidate; with fewer questions at once it may suffice."""
+
+
 class OptimizerError(BlackboxAlignError, ValueError):
     """An optimizer was used against its contract."""
 
@@ -83,18 +88,24 @@ class ExpertError(BlackboxAlignError, RuntimeError):
 
 
 class MissingDependencyError(BlackboxAlignError, ImportError):
-    """An optional package is needed for what was asked; the message holds the pip line."""
+    """A package is needed for what was asked and is not there; the message holds the pip line.
 
-    def __init__(self, package: str, purpose: str, extra: str | None = None) -> None:
-        line = f'pip install "blackbox-align[{extra}]"' if extra else f"pip install {package}"
-        super().__init__(f"{purpose} needs the package {package!r}, which is missing: {line}")
+    The line names the package and no extra of ours, so that it works wherever ours was installed from.
+    """
+
+    def __init__(self, package: str, purpose: str) -> None:
+        self.package = package
+        super().__init__(
+            f"{purpose} needs the package {package!r}, which is missing: pip install {package}"
+        )
 
 
 def nearest_names(name: str, known: Iterable[str], count: int = 3) -> list[str]:
     """Up to ``count`` of the ``known`` names that look most like ``name``, best first.
 
-    Names with a word that begins as ``name`` does come before those that are spelled alike: who asks
-    for "Saudi" means Saudi Arabia, not Sudan.
+    Names with a word that begins as ``name`` does come first, for who asks for "Saudi" means Saudi
+    Arabia, not Sudan; then those with two neighbouring letters exchanged (SUA is SAU), and then those
+    that are spelled alike.
     """
     by_folded: dict[str, str] = {}
     for candidate in known:
@@ -103,8 +114,20 @@ def nearest_names(name: str, known: Iterable[str], count: int = 3) -> list[str]:
     word = re.compile(rf"\b{re.escape(asked)}")
     begun = [folded for folded in by_folded if asked and word.search(folded)]
     begun.sort(key=lambda folded: (not folded.startswith(asked), len(folded)))
+    swapped = [folded for folded in by_folded if _is_swapped(asked, folded)]
     close = get_close_matches(asked, by_folded, n=count, cutoff=0.6)
-    return [by_folded[folded] for folded in dict.fromkeys([*begun, *close])][:count]
+    return [by_folded[folded] for folded in dict.fromkeys([*begun, *swapped, *close])][:count]
+
+
+def _is_swapped(one: str, other: str) -> bool:
+    """Whether two words differ by one exchange of neighbouring letters."""
+    if len(one) != len(other):
+        return False
+    places = [n for n, (a, b) in enumerate(zip(one, other, strict=True)) if a != b]
+    if len(places) != 2 or places[1] - places[0] != 1:
+        return False
+    first, second = places
+    return one[first] == other[second] and one[second] == other[first]
 
 
 def _unpickled(kind: type[BlackboxAlignError], args: tuple[Any, ...]) -> BlackboxAlignError:

@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
-from .options import AsJson
-from .output import print_country, print_json, print_result, print_table, stderr
+from ..errors import SpecificationError
+from .options import AsJson, find_run
+from .output import print_country, print_result
+from .screen import command, print_json, print_note, print_table
 
 
 def runs_command(
@@ -45,11 +47,13 @@ def runs_command(
         ]
         print_table(list(rows[0]), cells, right=(4, 6, 7))
     else:
-        stderr().print(f"No runs in {folder} yet; `bbalign fit --country SAU` makes one.")
+        print_note(f"No runs in {folder} yet; this makes one: {command('fit', '--country', 'SAU')}")
 
 
 def show_command(
-    run: Annotated[Path, typer.Argument(help="The run's folder.", show_default=False)],
+    run: Annotated[
+        str, typer.Argument(help="A run's name in runs/, or its folder.", show_default=False)
+    ],
     country: Annotated[
         str | None,
         typer.Option(help="One country of a run of several, index by index.", show_default=False),
@@ -58,12 +62,15 @@ def show_command(
 ) -> None:
     """Show the table of a run."""
     from ..fitting import Run
-    from ..populations import find_country
+    from ..populations.groups import expand, parse_countries
 
-    shown = Run.load(run)
+    shown = Run.load(find_run(run))
     result = shown.result
     if country is not None:
-        result = shown.result_of(find_country(country).code)
+        codes = [found.code for found in expand(parse_countries(country))]
+        if len(codes) != 1:
+            raise SpecificationError(f"--country names one country of the run; not {country!r}.")
+        result = shown.result_of(codes[0])
     if as_json:
         print_json({**result, "run": str(shown.path), "status": shown.status})
         return
@@ -72,4 +79,4 @@ def show_command(
     else:
         print_country(result, str(shown.expert_of(result["country"])))
     if shown.status != "done":
-        stderr().print(f"This run is {shown.status}: the same fit command continues it.")
+        print_note(f"This run is {shown.status}: the same fit command continues it.")

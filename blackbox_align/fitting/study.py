@@ -24,7 +24,7 @@ from .tables import index_table, opinion_table
 
 if TYPE_CHECKING:
     from ..engines.checkpoint import LanguageModel
-    from ..engines.ray.pool import RayEvaluator
+    from ..engines.ray.engine import RayEvaluator
 
 # The generators of a run are children of its seed, one per use: none disturbs another.
 _PROMPT, _OPTIMIZER, _READOUT, _SPLIT = range(4)
@@ -313,7 +313,8 @@ def _load_data(settings: Specification) -> dict[str, Any]:
     everyone = load_opinions(settings.opinions) if settings.fits_opinions else None
     data: dict[str, Collection[str]] = {}  # the countries that each source has all figures of
     if settings.fits_indices:
-        data[f"the target set {target_set.name}"] = target_set.complete()
+        indices = [index.name for index in survey.indices]
+        data[f"the target set {target_set.name}"] = target_set.complete(indices)
     if everyone is not None:
         data[everyone.survey.title] = everyone.countries
     first, *others = data.values()

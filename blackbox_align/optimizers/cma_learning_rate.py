@@ -59,9 +59,7 @@ class LearningRateCMAES(GenerationalOptimizer):
         try:
             from cmaes import CMA
         except ImportError as error:
-            raise MissingDependencyError(
-                "cmaes", "CMA-ES with learning-rate adaptation", "cmaes"
-            ) from error
+            raise MissingDependencyError("cmaes", "CMA-ES with learning-rate adaptation") from error
         self.es = CMA(
             mean=np.zeros(self.dimension),
             sigma=sigma,

@@ -224,7 +224,7 @@ def _nevergrad() -> Any:
         # Up to 1.0.12 it takes float() of arrays with one element, which numpy 2.4 refuses.
         metamodel.float = lambda x: np.asarray(x, dtype=np.float64).item()
     except ImportError as error:
-        raise MissingDependencyError("nevergrad", "An optimizer 'ng:...'", "nevergrad") from error
+        raise MissingDependencyError("nevergrad", "An optimizer 'ng:...'") from error
     finally:
         np.random.set_state(numpy_state)
     return nevergrad
