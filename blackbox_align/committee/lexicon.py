@@ -155,11 +155,11 @@ def _names() -> Iterator[tuple[str, Sense]]:
         if not country.is_region:
             spellings += [(country.code, name) for name in (country.name, *country.aliases)]
     for code, name in spellings:
-        # "Congo, The Democratic Republic of the" is a catalogue's spelling, not a text's.
-        for spelling in re.split(r"[()&]", name) if "(" in name else [name]:
-            phrase = fold(spelling).removeprefix("the ")
-            if "," not in spelling and len(phrase) > 3:
-                yield phrase, Sense("name", {code: 1.0})
+        # What stands in brackets may be another country's name: "Hong Kong (China)". With a comma it
+        # is a catalogue's spelling, not a text's: "Congo, The Democratic Republic of the".
+        phrase = fold(name.partition("(")[0]).removeprefix("the ")
+        if "," not in name and len(phrase) > 3:
+            yield phrase, Sense("name", {code: 1.0})
 
 
 def _demonyms() -> Iterator[tuple[str, Sense]]:
@@ -252,4 +252,4 @@ def _library(name: str) -> Any:
         return import_module(name)
     except ImportError:
         package = name.partition(".")[0]
-        raise MissingDependencyError(package, "Finding countries in a text", "routing") from None
+        raise MissingDependencyError(package, "Finding countries in a text") from None

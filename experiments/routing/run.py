@@ -121,11 +121,12 @@ def blend(embed: Embedder, folder: Path) -> list[str]:
     texts, gold = [], []
     for file in sorted(folder.glob("*_questions.csv.gz")):
         with gzip.open(file, "rt", encoding="utf-8") as opened:
-            found = [row["Translation"] for row in csv.DictReader(opened)]
+            # Every fourth: the questions differ by the region's name alone.
+            found = [row["Translation"] for row in csv.DictReader(opened)][::4]
         texts += found
         gold += [file.name.removesuffix("_questions.csv.gz")] * len(found)
     nothing = [masked(text, lambda kind: kind != "nothing") for text in texts]
-    title = f"natural, {len(set(gold))} of {len(BLEND)} regions"
+    title = f"natural, every fourth, {len(set(gold))} of {len(BLEND)} regions"
     rows = [line(title, router, texts, gold), line("all such words masked", router, nothing, gold)]
     return [HEADER, "|" + "---|" * 8, *rows]
 
