@@ -68,7 +68,7 @@ def masked(text: str, is_hidden: Callable[[str], bool]) -> str:
 def line(title: str, router: TextRouter, texts: Sequence[str], gold: Sequence[str]) -> str:
     """A row of the table: ``gold`` holds the name of every question's expert."""
     names = list(router.experts)
-    vectors = router.embed(texts)  # all at once, which is faster
+    vectors = router.embed(texts)
     vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     distance = np.stack([np.abs(router.embeddings - row).sum(axis=1) for row in vectors])
     alone = [[names[n] for n in row] for row in np.argsort(distance, axis=1)[:, :3]]
