@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ..assessment.baselines import TEMPERATURES, at, mean_of_others, uniform
-from ..assessment.results import Values, summarise
 from ..objectives import IndexObjective, SplitOpinions
 from ..populations import TargetSet
 from ..statistics.distances import js_distance
