@@ -43,8 +43,8 @@ def examine(model: LanguageModel, survey: Survey, rng: np.random.Generator) -> I
     """
     from .engines.local.in_process import InProcessEvaluator
     from .engines.local.questions import tokenize_survey
-    from .experts.expert import write_adapter
     from .experts.parity import answer_plainly, answer_through_peft
+    from .experts.peft_files import write_prompt
 
     yield Finding("versions", ", ".join(f"{name} {found}" for name, found in _versions()))
     yield Finding("device", _device(model))
@@ -82,7 +82,7 @@ def examine(model: LanguageModel, survey: Survey, rng: np.random.Generator) -> I
     yield gap("one by one", answers[0], answer_plainly(prompts[0], model, survey)[0])
     yield gap("one by one, last", behind[0], answer_plainly(prompts[0], model, survey, "last")[0])
     with tempfile.TemporaryDirectory() as folder:
-        write_adapter(Path(folder), prompts[0], model)
+        write_prompt(Path(folder), prompts[0], model.source)
         yield gap("PEFT", answers[0], answer_through_peft(Path(folder), model, survey))
     _, mass = answer_plainly(prompts[0, :0], model, survey)
     yield Finding(

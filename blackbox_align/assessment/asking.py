@@ -41,7 +41,10 @@ class Asking:
     on_batch: Callable[[int], None] | None = None
 
     def __post_init__(self) -> None:
-        for name, value, known in (("orders", self.orders, ORDERS), ("labels", self.labels, STYLES)):
+        for name, value, known in (
+            ("orders", self.orders, ORDERS),
+            ("labels", self.labels, STYLES),
+        ):
             if value not in known:
                 names = ", ".join(repr(name) for name in known if name != "own")
                 raise SpecificationError(f"The {name} must be one of {names}; not {value!r}.")

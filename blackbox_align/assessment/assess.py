@@ -56,7 +56,9 @@ def assess(
     several = instruments if isinstance(instruments, Sequence) else [instruments]
     return Result.joined(
         [
-            _assess(one, engine, populations, conditions, asking, resampling, frozenset(fitted_items))
+            _assess(
+                one, engine, populations, conditions, asking, resampling, frozenset(fitted_items)
+            )
             for one in several
         ]
     )
@@ -79,9 +81,7 @@ def _assess(
     found = list(figures(instrument, rows, fitted_items, resampling))
     if instrument.index_names:
         predicted = {
-            condition.name: {
-                p.code: instrument.indices(answered.of(condition, p)) for p in present
-            }
+            condition.name: {p.code: instrument.indices(answered.of(condition, p)) for p in present}
             for condition in conditions
         }
         found += index_figures(instrument, predicted)
@@ -208,7 +208,9 @@ def _measure(
     """Baselines and conditions of one population, measured row by row."""
     nothing = Adapter().digest()
     given = {c.name: answered.of(c, population) for c in conditions}
-    unprompted = answered.by_adapter.get(nothing) if nothing in answered.conditions.values() else None
+    unprompted = (
+        answered.by_adapter.get(nothing) if nothing in answered.conditions.values() else None
+    )
     known = instrument.baselines(
         population, None if unprompted is None else unprompted[0], fitted_items
     )

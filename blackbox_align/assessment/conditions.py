@@ -59,7 +59,9 @@ class Condition:
     @classmethod
     def text(cls, name: str, text: str) -> Condition:
         """A text in front of every question, with ``{country}`` for the population's name."""
-        return cls(name, lambda population: Adapter(text=text.replace("{country}", population.name)))
+        return cls(
+            name, lambda population: Adapter(text=text.replace("{country}", population.name))
+        )
 
     @classmethod
     def from_folder(cls, name: str, path: str) -> Condition:

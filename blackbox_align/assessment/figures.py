@@ -74,7 +74,9 @@ def _of_group(
     metrics = [metric.name for metric in instrument.metrics]
     question = np.concatenate([rows.question for rows in members])
     alike = instrument.pooled == "populations"
-    group = np.concatenate([np.full(len(r.question), n if alike else 0) for n, r in enumerate(members)])
+    group = np.concatenate(
+        [np.full(len(r.question), n if alike else 0) for n, r in enumerate(members)]
+    )
     here = kept[question] if instrument.resampled == "questions" else np.ones(len(question), bool)
     values = {
         condition: np.concatenate(
@@ -91,7 +93,16 @@ def _of_group(
         for metric in metrics:
             e, n = next(cells)
             yield Figure(
-                name, condition, metric, split, e.value, e.low, e.high, int(n), minus, instrument.name
+                name,
+                condition,
+                metric,
+                split,
+                e.value,
+                e.low,
+                e.high,
+                int(n),
+                minus,
+                instrument.name,
             )
 
 

@@ -182,9 +182,7 @@ def _countries(asked: str | Sequence[str] | None) -> list[str] | None:
     return list(dict.fromkeys(find_country(name).code for name in apart))
 
 
-def _with_constants(
-    made: Indices, policy: str, engine: Engine | None, asking: Asking
-) -> Indices:
+def _with_constants(made: Indices, policy: str, engine: Engine | None, asking: Asking) -> Indices:
     """The instrument with the constants of a policy; without a model the middle of every scale stands
     for the un-prompted one.
     """

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..errors import BlackboxAlignError, RunError
 from .options import AsJson
-from .output import print_country, print_json, print_result, print_table, stderr
+from .output import print_json, print_population, print_result, print_table, result_of, stderr
+
+if TYPE_CHECKING:
+    from ..fitting import Run
 
 
 def runs_command(
@@ -18,21 +22,7 @@ def runs_command(
     """List the runs in a folder."""
     from ..fitting import find_runs
 
-    rows = []
-    for run in find_runs(folder):
-        result = run.result if (run.path / "result.json").is_file() else {}
-        rows.append(
-            {
-                "run": str(run.path),
-                "country": str(run.specification.country),
-                "model": run.specification.model,
-                "optimizer": run.specification.optimizer,
-                "seed": run.specification.seed,
-                "status": run.status,
-                "evaluations": result.get("evaluations"),
-                "loss": result.get("loss"),
-            }
-        )
+    rows = [_row(run) for run in find_runs(folder)]
     if as_json:
         print_json(rows)
     elif rows:
@@ -61,15 +51,45 @@ def show_command(
     from ..populations import find_country
 
     shown = Run.load(run)
-    result = shown.result
-    if country is not None:
-        result = shown.result_of(find_country(country).code)
+    result = result_of(shown)
+    code = None if country is None else find_country(country).code
+    if code is not None and code not in result.provenance.populations:
+        raise RunError(
+            f"The run {run} holds {', '.join(result.provenance.populations)}: name one of them."
+        )
     if as_json:
-        print_json({**result, "run": str(shown.path), "status": shown.status})
+        found = shown.result if code is None else shown.result_of(code)
+        print_json({**found, "run": str(shown.path), "status": shown.status})
         return
-    if country is None:
+    if code is None:
         print_result(shown)
     else:
-        print_country(result, str(shown.expert_of(result["country"])))
+        print_population(result, code, str(shown.expert_of(code)))
     if shown.status != "done":
         stderr().print(f"This run is {shown.status}: the same fit command continues it.")
+
+
+def _row(run: Run) -> dict[str, Any]:
+    """What a listing says of a run; one that cannot be read says why, and the others are listed."""
+    row: dict[str, Any] = dict.fromkeys(
+        ("run", "country", "model", "optimizer", "seed", "status", "evaluations", "loss")
+    )
+    row["run"] = str(run.path)
+    try:
+        settings = run.specification
+        row |= {
+            "country": str(settings.country),
+            "model": settings.model,
+            "optimizer": settings.optimizer,
+            "seed": settings.seed,
+            "status": run.status,
+        }
+        if (run.path / "result.json").is_file():
+            result = result_of(run)
+            row |= {
+                "evaluations": result.search.evaluations if result.search else None,
+                "loss": result.loss,
+            }
+    except (BlackboxAlignError, KeyError, TypeError, ValueError, AttributeError) as error:
+        row["status"] = f"cannot be read: {error}"
+    return row

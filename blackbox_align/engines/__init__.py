@@ -5,7 +5,7 @@ The in-process evaluator and model loading import torch, so they are modules of 
 """
 
 from .base import Evaluator
-from .function import FunctionEvaluator
+from .function import FunctionEngine, FunctionEvaluator
 from .ray.cluster import Workers
 
-__all__ = ["Evaluator", "FunctionEvaluator", "Workers"]
+__all__ = ["Evaluator", "FunctionEngine", "FunctionEvaluator", "Workers"]

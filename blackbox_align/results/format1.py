@@ -9,10 +9,11 @@ from typing import Any
 from ..errors import RunError
 from ..statistics.distances import ABSOLUTE_ERROR, DISTRIBUTION_METRICS, Metric
 from .names import COUNTRY_IN_TEXT, FITTED, MEAN_OF_OTHERS, NONE, PEOPLE, TEMPERED, UNIFORM
+from .plain import is_number
 from .result import Asked, Figure, Provenance, Result, Searched, Split
 
 _DISTANCE = DISTRIBUTION_METRICS["js_distance_nats"]
-_NAMES = {
+NAMES = {
     "target": PEOPLE,
     "unprompted": NONE,
     "country_in_text": COUNTRY_IN_TEXT,
@@ -116,9 +117,9 @@ def _opinion_figures(code: str, opinions: Mapping[str, Any]) -> Iterator[Figure]
     for side, split in _SPLITS.items():
         n = _whole(opinions[side]["questions"])
         for condition, row in opinions[side]["distances"].items():
-            yield _with_interval(code, _NAMES[condition], split, row, n, "", name)
+            yield _with_interval(code, NAMES[condition], split, row, n, "", name)
         for condition, row in opinions[side]["fitted_minus"].items():
-            yield _with_interval(code, FITTED, split, row, n, _NAMES[condition], name)
+            yield _with_interval(code, FITTED, split, row, n, NAMES[condition], name)
 
 
 def _with_interval(
@@ -135,13 +136,22 @@ def _index_figures(code: str, part: Mapping[str, Any], name: str) -> Iterator[Fi
     known = sum(row["target"] is not None for row in part["table"])
     for condition, error in part["errors"].items():
         yield Figure(
-            code, _NAMES[condition], ABSOLUTE_ERROR.name, "all", _number(error), nan, nan, known, "", name
+            code,
+            NAMES[condition],
+            ABSOLUTE_ERROR.name,
+            "all",
+            _number(error),
+            nan,
+            nan,
+            known,
+            "",
+            name,
         )
     for condition in ("target", *part["errors"]):
         for row in part["table"]:
             value = _number(row[condition])
             index, n = _text(row["index"]), 0 if math.isnan(value) else 1
-            yield Figure(code, _NAMES[condition], index, "all", value, nan, nan, n, "", name)
+            yield Figure(code, NAMES[condition], index, "all", value, nan, nan, n, "", name)
 
 
 def _notes(part: Mapping[str, Any], alone: bool) -> Iterator[str]:
@@ -200,6 +210,6 @@ def _whole(value: Any) -> int:
 def _number(value: Any) -> float:
     if value is None:
         return math.nan
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
+    if not is_number(value):
         raise TypeError(f"{value!r} is not a number")
     return float(value)

@@ -55,7 +55,7 @@ def _dataclass(kind: Any, value: Any, where: str) -> Any:
     for name in value:
         if name not in known:
             raise RunError(
-                f"{where}: {name!r} is not known here; the file is damaged or was written by a later version."
+                f"{where}: {name!r} is not known here; the file is damaged or of a later version."
             )
     given = {}
     for name, entry in known.items():
@@ -106,9 +106,8 @@ def _tuple(inner: Sequence[Any], value: Any, where: str) -> tuple[Any, ...]:
 def _scalar(kind: Any, value: Any, where: str) -> Any:
     if kind is float and value is None:
         return math.nan
-    if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        if math.isfinite(value):
-            return float(value)
+    if kind is float and is_number(value):
+        return float(value)
     if kind is bool and isinstance(value, bool):
         return value
     if kind is int and isinstance(value, int) and not isinstance(value, bool):
@@ -117,6 +116,16 @@ def _scalar(kind: Any, value: Any, where: str) -> Any:
         return value
     expected = {float: "a number", int: "a whole number", bool: "true or false", str: "text"}
     raise _wrong(where, value, expected[kind])
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a number that has a finite float; ``True`` is none, nor is 10**400."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _wrong(where: str, value: Any, expected: str) -> RunError:

@@ -269,9 +269,7 @@ class Result:
             }
             search = replace(search, **kept)
         provenance = replace(self.provenance, populations=names)
-        return replace(
-            self, figures=figures, answers=answers, provenance=provenance, search=search
-        )
+        return replace(self, figures=figures, answers=answers, provenance=provenance, search=search)
 
     @property
     def loss(self) -> float:

@@ -64,7 +64,8 @@ class Knowledge(OfSurvey):
 
     def measure(self, answers: Array, population: Population) -> Measured:
         rows = self.rows(population)
-        scores = question_scores(self.test, answers)[rows]
+        # What was not asked about others is no answer to theirs, and not looked at.
+        scores = question_scores(self.test, np.nan_to_num(answers))[rows]
         return {metric.name: scores[:, n] for n, metric in enumerate(self.metrics)}
 
     def baselines(

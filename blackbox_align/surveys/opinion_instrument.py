@@ -26,7 +26,8 @@ from .survey import Survey
 
 @dataclass(frozen=True, eq=False)
 class Opinions(OfSurvey):
-    """People's answers to a survey; ``everyone`` is where other peoples' answers are looked up.
+    """People's answers to a survey, of one kind of ``samples``; ``everyone`` is where other peoples'
+    answers are looked up.
 
     A row is a distribution: one sample of a population that was asked an item.
     """
@@ -49,8 +50,7 @@ class Opinions(OfSurvey):
         cls, opinions: OpinionSurvey, samples: str = "national", missing: str = "drop"
     ) -> Opinions:
         """The distributions of one kind of samples, all populations; ``missing`` is how it was read."""
-        everyone = opinions.select(samples=samples)
-        return cls(everyone, everyone, samples, missing)
+        return cls(opinions.select(samples=samples), opinions, samples, missing)
 
     @property
     def survey(self) -> Survey:  # type: ignore[override]
@@ -109,7 +109,8 @@ class Opinions(OfSurvey):
 
     def select(self, populations: Sequence[Population]) -> Opinions:
         codes = [population.code for population in populations]
-        return replace(self, opinions=self.everyone.select(countries=codes))
+        chosen = self.everyone.select(samples=self.samples, countries=codes)
+        return replace(self, opinions=chosen)
 
     def without(self, items: Collection[str]) -> Opinions:
         return replace(self, opinions=self.opinions.without(items)) if items else self
@@ -139,7 +140,9 @@ class Opinions(OfSurvey):
         here = self._places(population)
         observed, sizes = self._observed[here], self.sizes[self._item[here]]
         measured = {m.name: m.function(answers, observed) for m in DISTRIBUTION_METRICS.values()}
-        ladder = np.array([self.opinions.distributions[n].item in self.opinions.ordered for n in here])
+        ladder = np.array(
+            [self.opinions.distributions[n].item in self.opinions.ordered for n in here]
+        )
         moved = earth_movers_distance(answers, observed, sizes)
         measured[EARTH_MOVERS_DISTANCE.name] = np.where(ladder, moved, np.nan)
         return measured
@@ -163,8 +166,9 @@ class Opinions(OfSurvey):
     @cached_property
     def _others(self) -> tuple[tuple[str, ...], Array]:
         """The codes of everyone, and (populations, items, options) what they answered to our items."""
-        codes = tuple(self.everyone.countries)
-        return codes, shares_by_country(self.everyone, codes, self.survey)
+        alike = self.everyone.select(samples=self.samples)
+        codes = tuple(alike.countries)
+        return codes, shares_by_country(alike, codes, self.survey)
 
     def _mean_of_others(self, population: Population) -> Array:
         codes, shares = self._others

@@ -6,11 +6,11 @@ import csv
 
 import numpy as np
 import pytest
+from blackbox_align.assessment.knowledge_scores import question_scores
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from blackbox_align.assessment import score
-from blackbox_align.assessment.knowledge_scores import question_scores
 from blackbox_align.engines import FunctionEvaluator
 from blackbox_align.errors import DataFileError, UnknownNameError
 from blackbox_align.surveys.knowledge import load_knowledge

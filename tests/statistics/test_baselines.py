@@ -6,16 +6,21 @@ import numpy as np
 import pytest
 
 from blackbox_align.assessment import score
-from blackbox_align.assessment.baselines import (
+from blackbox_align.populations import countries
+from blackbox_align.statistics.baselines import (
+    TEMPERATURES,
     always,
-    at,
+    best_temperature,
     mean_of_others,
     middle,
+    mode,
+    sharpened,
     tempered,
     uniform,
 )
 from blackbox_align.statistics.distances import js_distance
 from blackbox_align.surveys import load_survey
+from blackbox_align.surveys.instruments import Opinions, shares_by_country
 from blackbox_align.surveys.opinions import RawAnswers, assemble
 from tests.reference_data import reference
 
@@ -53,13 +58,13 @@ def test_uniform_on_the_public_subset_is_what_is_published(palette):
     found = {name: round(100 * palette.value("uniform", name, "mean"), 1) for name in expected}
     assert found == expected
     rows = [s for s in palette.scores if s.condition == "uniform"]
-    n = {s.country: s.n for s in rows if s.metric == "one_minus_js_distance_nats"}
+    n = {s.population: s.n for s in rows if s.metric == "one_minus_js_distance_nats"}
     assert n["mean"] == 1772 and n["USA"] == 181 and n["ZWE"] == 5 and n["GBR"] == 158
 
 
 def test_the_other_countries_are_a_stronger_baseline_than_any_published_system(palette):
     """Their mean scores 84.7 (1 - distance, nats); the best published system has 75.9."""
-    assert round(100 * palette.value("mean of other countries", country="mean"), 1) == 84.7
+    assert round(100 * palette.value("mean of other countries", population="mean"), 1) == 84.7
 
 
 def test_leaving_out_no_opinion_changes_the_score_and_is_said():
@@ -75,10 +80,19 @@ def test_leaving_out_no_opinion_changes_the_score_and_is_said():
 
 def test_uniform_always_and_middle_are_distributions():
     """Each gives every item a distribution over the options that it has; the middle is all threes."""
-    survey = load_survey("vsm2013")
-    for answers in (uniform(survey), always(survey, 0), always(survey, -1), middle(survey)):
+    sizes = np.array([len(item.scale) for item in load_survey("vsm2013").items])
+    for answers in (uniform(sizes), always(sizes, 0), always(sizes, -1), middle(sizes)):
         np.testing.assert_allclose(answers.sum(1), 1)
-    assert (middle(survey)[:, 2] == 1).all() and (always(survey, -1)[:, 4] == 1).all()
+    assert (middle(sizes)[:, 2] == 1).all() and (always(sizes, -1)[:, 4] == 1).all()
+    odd = np.array([2, 3, 4])
+    np.testing.assert_array_equal(middle(odd)[:, 1], [0.5, 1, 0.5])
+    assert always(odd, -1).argmax(1).tolist() == [1, 2, 3]
+
+
+def test_the_mode_is_the_likeliest_option_for_certain():
+    """One option of each row has everything; a row that is not known stays unknown."""
+    rows = mode(np.array([[0.2, 0.5, 0.3], [np.nan, np.nan, np.nan]]))
+    assert rows[0].tolist() == [0, 1, 0] and np.isnan(rows[1]).all()
 
 
 def test_all_threes_score_nought_on_every_index_before_constants():
@@ -96,21 +110,28 @@ def test_the_mean_of_the_others_leaves_the_own_country_out():
         ("q", "China (Non-national sample)", (0.4, 0.6)),
         ("alone", "Kenya", (0.5, 0.5)),
     )
-    prediction = mean_of_others(opinions, opinions)
-    np.testing.assert_allclose(prediction[0], [(0.6 + 0.2) / 2, (0.4 + 0.8) / 2])
-    np.testing.assert_allclose(prediction[2], [0.8, 0.2])
-    np.testing.assert_allclose(prediction[3], [0.8, 0.2])
-    assert np.isnan(prediction[4]).all()
-    kenya = opinions.select(countries=["KEN"])
-    np.testing.assert_allclose(mean_of_others(kenya, opinions)[0], prediction[0])
+    codes = tuple(opinions.countries)
+    shares = shares_by_country(opinions, codes, opinions.survey)
+
+    def others(code):
+        return mean_of_others(shares, codes.index(code))
+
+    kenya = others("KEN")
+    np.testing.assert_allclose(kenya[0], [(0.6 + 0.2) / 2, (0.4 + 0.8) / 2])
+    np.testing.assert_allclose(others("CHN")[0], [0.8, 0.2])
+    assert np.isnan(kenya[1]).all(), "nobody else was asked"
+    made = Opinions.of(opinions, "all").select([countries()["KEN"]])
+    measured = made.baselines(countries()["KEN"])["mean of other countries"]["js_distance_nats"]
+    np.testing.assert_allclose(measured[0], js_distance(kenya[0], np.array([1.0, 0.0])))
+    assert np.isnan(measured[1])
 
 
 def test_a_temperature_mends_sharpness_and_sees_no_question_that_it_answers():
     """Answers that are twice too sharp are mended; a question's own answer never moves its T."""
     rng = np.random.default_rng(0)
     observed = rng.dirichlet(np.full(4, 3.0), size=60)
-    sharp = at(observed, 0.5)
-    items = [f"q{n}" for n in range(60)]
+    sharp = sharpened(observed, 0.5)
+    items = np.arange(60)
     mended = tempered(sharp, observed, items)
     assert js_distance(mended, observed).mean() < 0.1 * js_distance(sharp, observed).mean()
     other = observed.copy()
@@ -122,7 +143,41 @@ def test_a_temperature_mends_sharpness_and_sees_no_question_that_it_answers():
 def test_a_temperature_of_one_changes_nothing_and_extremes_are_finite():
     """p^(1/T) is p at T = 1, nearly one-hot when cold, nearly uniform when hot; zeros stay."""
     p = np.array([[0.6, 0.4, 0.0], [1e-30, 1 - 1e-30, 0]])
-    np.testing.assert_allclose(at(p, 1.0), p)
-    np.testing.assert_allclose(at(p, 0.01)[0], [1, 0, 0], atol=1e-12)
-    np.testing.assert_allclose(at(p, 1e6)[0], [0.5, 0.5, 0], atol=1e-5)
-    assert np.isfinite(at(p, 0.1)).all()
+    np.testing.assert_allclose(sharpened(p, 1.0), p)
+    np.testing.assert_allclose(sharpened(p, 0.01)[0], [1, 0, 0], atol=1e-12)
+    np.testing.assert_allclose(sharpened(p, 1e6)[0], [0.5, 0.5, 0], atol=1e-5)
+    assert np.isfinite(sharpened(p, 0.1)).all()
+
+
+def test_a_temperature_is_never_fitted_on_the_fold_that_it_answers():
+    """Where one fold alone is sharp, its own temperature would mend it: the other folds' does not."""
+    observed = np.tile([0.97, 0.01, 0.01, 0.01], (50, 1))
+    answers = observed.copy()
+    fold = np.arange(50) % 5 == 2
+    answers[fold] = sharpened(observed[fold], 3.0)
+    given = tempered(answers, observed, np.arange(50))
+    own = best_temperature(answers[fold], observed[fold])
+    others = best_temperature(answers[~fold], observed[~fold])
+    assert own < 0.5 < 0.9 < others < 1.2
+    np.testing.assert_array_equal(given[fold], sharpened(answers[fold], others))
+    assert np.abs(given[fold] - sharpened(answers[fold], own)).max() > 0.05
+
+
+def test_samples_of_one_question_are_in_one_fold():
+    """A question that two samples were asked is not fitted on in the one and scored in the other."""
+    rng = np.random.default_rng(1)
+    observed = rng.dirichlet(np.ones(3), size=20)
+    answers = rng.dirichlet(np.ones(3), size=20)
+    question = np.repeat(np.arange(10), 2)
+    moved = observed.copy()
+    moved[1] = [1, 0, 0]  # the second sample of the first question
+    before, after = (tempered(answers, o, question) for o in (observed, moved))
+    np.testing.assert_array_equal(before[0], after[0])
+
+
+def test_the_best_temperature_is_one_of_those_tried():
+    """It is the one with the least mean distance, over all rows alike."""
+    rng = np.random.default_rng(2)
+    observed = rng.dirichlet(np.ones(4), size=30)
+    best = best_temperature(sharpened(observed, 0.5), observed)
+    assert best in TEMPERATURES and best == pytest.approx(2, rel=0.15)
