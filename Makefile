@@ -7,7 +7,7 @@ COUNTRY ?= SAU
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: fit test test-slow lint format
+.PHONY: fit test test-slow real-models lint format
 
 fit: $(VENV)/.installed
 	$(BIN)/bbalign fit --country "$(COUNTRY)"
@@ -17,6 +17,9 @@ test: $(VENV)/.installed-dev
 
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow
+
+real-models: $(VENV)/.installed
+	$(BIN)/python experiments/real_models/fetch.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -16,6 +16,8 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,7 +60,7 @@ class KeptEngine:
         cache: AnswerCache | None,
     ) -> None:
         self._info, self._load, self.cache = info, load, cache
-        self._identity = json.dumps([info.revision, info.dtype, info.opening, *identity]).encode()
+        self._asked_of = [info.revision, info.dtype, info.opening, *identity]
         self._lock = threading.Lock()
         self._loaded: Engine | None = None
 
@@ -139,6 +141,21 @@ class KeptEngine:
             reasons[n] if n in reasons else _text(known[key]) or None for n, key in enumerate(keys)
         )
 
+    @cached_property
+    def _identity(self) -> bytes:
+        """All that an answer follows from besides adapter and question.
+
+        A chat template may write the day. Whether it does is found out once, and kept.
+        """
+        key = hashlib.sha256(json.dumps([*self._asked_of, "dated"]).encode()).digest()
+        known = self.cache.get([key]) if self.cache else {}
+        if key not in known:
+            known[key] = np.full(1, bool(self.engine.info.date), np.float32)
+            if self.cache:
+                self.cache.put(known)
+        day = f"{datetime.now():%Y-%m-%d}" if known[key][0] else ""
+        return json.dumps([*self._asked_of, day]).encode()
+
     def _key(self, before: bytes, question: Question) -> bytes:
         asked = json.dumps([question.text, question.labels], ensure_ascii=False).encode()
         digest = hashlib.sha256(self._identity)
@@ -179,9 +196,9 @@ def open_kept(
     trust_remote_code: bool = False,
     cache: bool = True,
 ) -> KeptEngine:
-    """A model that is loaded when something is asked that is not known; see :func:`.checkpoint.find_model`."""
+    """A model that is loaded at the first question that is not known; see :func:`.checkpoint.find_model`."""
     from .checkpoint import find_model
-    from .local import questions
+    from .local import chat, questions
 
     found = find_model(
         model,
@@ -198,16 +215,17 @@ def open_kept(
     )
     # The code that turns a question into tokens counts by its content, so that no change to it is
     # answered from before.
-    code = hashlib.sha256(Path(questions.__file__).read_bytes()).hexdigest()
+    sources = (Path(str(module.__file__)).read_bytes() for module in (chat, questions))
+    code = hashlib.sha256(b"".join(sources)).hexdigest()
     libraries = [f"{name} {version(name)}" for name in ("torch", "transformers")]
     identity = [found.device.type, code, *libraries]
     return KeptEngine(info, identity, lambda: _load(found), AnswerCache() if cache else None)
 
 
 def _load(found: Checkpoint) -> Engine:
-    from ..assessment.bridge import BridgeEngine
+    from .local.engine import LocalEngine
 
-    return BridgeEngine(found.model)
+    return LocalEngine(found.model)
 
 
 # -- the file ------------------------------------------------------------------------------------

@@ -391,13 +391,14 @@ class _Search:
                 for name, survey in surveys.items()
             }
             result = self._result(number, answers, reason)
-            from ..assessment.bridge import BridgeEngine
+            from ..engines.local.engine import LocalEngine
 
             questions = [q for survey in surveys.values() for q in sheet(survey).questions]
             adapter = Adapter(
                 prompt=SoftPrompt(prompt, check_placement(self.study.specification.placement))
             )
-            proof = prove(BridgeEngine(self.study.model), adapter, Sheet(tuple(questions)))
+            with LocalEngine(self.study.model) as engine:
+                proof = prove(engine, adapter, Sheet(tuple(questions)))
             settings = self.study.specification.to_dict()
             more = {"facts": self.facts(), "specification": settings, "versions": versions()}
             card = Card.of(Result.from_fit_dict({**result, **more}), result["country"], settings)

@@ -12,6 +12,7 @@ from blackbox_align.adapters.adapter import Adapter, SoftPrompt
 from blackbox_align.assessment import score
 from blackbox_align.engines import FunctionEngine
 from blackbox_align.engines import checkpoint as language_model
+from blackbox_align.engines import kept as kept_module
 from blackbox_align.engines.base import Answers, EngineInfo
 from blackbox_align.engines.checkpoint import find_model
 from blackbox_align.engines.kept import AnswerCache, KeptEngine, open_kept
@@ -186,7 +187,7 @@ def test_only_what_is_not_known_is_asked_and_comes_back_in_its_place(cache):
         assert given.failures == (None, None)
     pairs = [pair for call in asked for pair in call]
     assert len(pairs) == len(set(pairs)) == 6 + 12, "each question under each adapter once"
-    assert cache.size()[0] == 24
+    assert cache.size()[0] == 24 + 1, "and whether the template writes the day"
 
 
 @pytest.mark.parametrize(
@@ -208,13 +209,32 @@ def test_another_model_precision_or_template_has_answers_of_its_own(other, cache
     assert len(asked[0]) == len(QUESTIONS)
 
 
+def test_a_template_that_writes_the_day_is_asked_again_the_next_day(cache, monkeypatch):
+    """What is answered from the disk was answered to the same words, the date among them."""
+
+    class Tomorrow(kept_module.datetime):
+        @classmethod
+        def now(cls):
+            return cls(2031, 5, 6)
+
+    for date, calls in (("2026-11-26", 2), ("", 1)):
+        engine, asked = counting()
+        engine = replace(engine, info=EngineInfo("m", date, date=date))
+        for day in (kept_module.datetime, Tomorrow):
+            monkeypatch.setattr(kept_module, "datetime", day)
+            kept = KeptEngine(EngineInfo("m", date), [], lambda e=engine: e, cache)
+            kept.answer([Adapter()], Sheet(tuple(QUESTIONS)))
+        assert len(asked) == calls
+        monkeypatch.undo()
+
+
 def test_answers_that_are_no_numbers_are_not_kept_and_say_why(cache):
     """A broken model is asked again next time, when it may have been mended."""
     broken = FunctionEngine(lambda a, s: np.full((len(a), len(s.questions), s.width), np.nan))
     kept = KeptEngine(EngineInfo("m", "one"), [], lambda: broken, cache)
     given = kept.answer([Adapter()], Sheet(tuple(QUESTIONS)))
     assert np.isnan(given.probabilities).any() and given.failures[0] is not None
-    assert cache.size()[0] == 0
+    assert cache.size()[0] == 1
 
 
 def test_why_a_question_cannot_be_asked_is_known_without_the_model(cache):
@@ -244,7 +264,7 @@ def test_answers_are_those_of_the_model_whatever_is_known():
     for _ in range(2):
         np.testing.assert_allclose(kept.answer(adapters, asked).probabilities, expected, atol=1e-6)
     kept.answer([Adapter()], asked)
-    assert kept.cache.size()[0] == 3 * len(asked.questions), "no prompt is a prompt of its own"
+    assert kept.cache.size()[0] == 3 * len(asked.questions) + 1, "no prompt is a prompt of its own"
 
 
 def test_a_checkpoint_knows_its_revision_without_loading(loads):

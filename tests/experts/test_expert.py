@@ -13,7 +13,7 @@ import pytest
 
 from blackbox_align.adapters.adapter import Adapter, SoftPrompt
 from blackbox_align.engines import FunctionEngine
-from blackbox_align.engines.base import EngineInfo
+from blackbox_align.engines.base import Answers, EngineInfo
 from blackbox_align.errors import ExpertError
 from blackbox_align.experts import Proof, find_expert, prove, read_expert, write_expert
 from blackbox_align.experts.tensors import write_tensors
@@ -103,7 +103,7 @@ def test_a_placement_that_was_edited_is_refused(tmp_path):
     record = read_sealed_json(expert.path / "expert.json")
     record["parts"]["placement"] = "message"
     write_sealed_json(expert.path / "expert.json", record)
-    with pytest.raises(ExpertError, match="not the adapter that expert.json tells of"):
+    with pytest.raises(ExpertError, match=r"not the adapter that expert\.json tells of"):
         read_expert(expert.path).adapter()
 
 
@@ -219,30 +219,24 @@ ASKED = Sheet(tuple(Question(f"Question {n}", ("A", "B")) for n in range(6)))
 
 
 class TwoWays(FunctionEngine):
-    """Answers plainly as it does in one pass, but for what is added to single questions."""
+    """Answers plainly as it does in one pass, but for one question."""
 
-    off: dict[int, float] = {}
+    def __init__(self, number=0, off=0.0):
+        super().__init__(lambda adapters, sheet: np.zeros(0))
+        object.__setattr__(self, "off", (number, off))
 
     def answer(self, adapters, sheet, *, plainly=False):
         rows = np.full((len(adapters), len(sheet.questions), 2), 0.5, np.float32)
-        for number, difference in self.off.items() if plainly else ():
-            rows[:, number] += np.array([difference, -difference], np.float32)
-        return super().answer(adapters, sheet) if False else type(self).of(rows)
-
-    @staticmethod
-    def of(rows):
-        from blackbox_align.engines.base import Answers
-
+        if plainly:
+            rows[:, self.off[0]] += np.array([1, -1], np.float32) * np.float32(self.off[1])
         return Answers.of(rows)
 
 
 @pytest.mark.parametrize("number", range(6))
 def test_one_question_that_differs_is_enough_to_refuse(number, tmp_path):
     """The proof is the largest difference over all surveys, wherever in them it is."""
-    engine = TwoWays(lambda a, s: np.zeros(0))
-    assert prove(engine, KINDS["first"], ASKED) == Proof(0.0, 1e-4, "float32", 6)
-    engine_off = type("Off", (TwoWays,), {"off": {number: 0.01}})(lambda a, s: np.zeros(0))
-    proof = prove(engine_off, KINDS["first"], ASKED)
+    assert prove(TwoWays(), KINDS["first"], ASKED) == Proof(0.0, 1e-4, "float32", 6)
+    proof = prove(TwoWays(number, 0.01), KINDS["first"], ASKED)
     assert proof.difference == pytest.approx(0.01, rel=1e-3) and not proof.holds
     (tmp_path / "expert").mkdir()
     (tmp_path / "expert" / "earlier").touch()
@@ -253,8 +247,7 @@ def test_one_question_that_differs_is_enough_to_refuse(number, tmp_path):
 
 def test_no_number_and_no_proof_prove_nothing(tmp_path):
     """NaN is not within bounds, and what is more than a text needs a proof."""
-    engine = type("Nan", (TwoWays,), {"off": {0: float("nan")}})(lambda a, s: np.zeros(0))
-    assert not prove(engine, KINDS["first"], ASKED).holds
+    assert not prove(TwoWays(0, float("nan")), KINDS["first"], ASKED).holds
     with pytest.raises(ExpertError, match="with a proof"):
         write_expert(tmp_path / "expert", KINDS["lora"], card(), None)
     write_expert(tmp_path / "text", KINDS["text"], card(), None)
