@@ -52,7 +52,7 @@ def figures(
         splits |= {"held-out": ~fitted, "fit": fitted}
     over = MEAN if instrument.pooled == "populations" else ALL
     groups = [(rows.population.code, [rows]) for rows in measured]
-    if len(measured) != 1:
+    if len(measured) != 1 or over == ALL:
         groups.append((over, list(measured)))
     for split, kept in splits.items():
         for name, members in groups:

@@ -16,6 +16,7 @@ from ..files.hub import SCHEME
 from ..objectives.constants import settle_constants
 from ..populations import Country, find_country, load_targets
 from ..results import Result
+from ..results.names import ALL
 from ..surveys.index_instrument import Indices
 from ..surveys.instrument import Instrument, Population, counted
 from ..surveys.instruments import Questionnaire, instrument_of, load_instrument
@@ -124,8 +125,10 @@ def score(
         made, engine if parsed else None, populations, parsed, asking,
         resampling=Resampling(resamples, seed), fitted_items=fitted,
     )  # fmt: skip
-    if made.pooled == "questions" and not chosen:
-        result = replace(result, figures=tuple(f for f in result.figures if f.population == "all"))
+    if made.pooled == "questions" and len(chosen or ()) < 2:  # one row is enough
+        whole = not chosen
+        kept = tuple(f for f in result.figures if (f.population == ALL) == whole)
+        result = replace(result, figures=kept)
     if questions and any(figure.split == questions for figure in result.figures):
         result = replace(result, split=questions)  # type: ignore[arg-type]
     published = published_note(model, made.title, chosen or (), GROUPS["cultural-palette"])
@@ -228,6 +231,6 @@ def _fitted(
                     f"{name} was fitted to {len(seen)} of these {counted(len(asked), 'question')}; "
                     f"{held_out} were held out from it."
                 )
-            elif made.index_names and expert.card.fits(made.digest, population.code):
+            elif made.index_names and expert.card.fits_indices(made.name, population.code):
                 notes.append(f"{name} was fitted to these figures: its error is no evidence.")
     return fitted, list(dict.fromkeys(notes))

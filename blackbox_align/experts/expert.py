@@ -120,9 +120,9 @@ class Expert:
         ExpertError
             PEFT cannot apply it as it was fitted.
         """
-        self.adapter()
+        adapter = self.adapter()
         whole = self.parts is None or self.parts.peft == (".",)
-        if whole and (self.path / CONFIG).is_file():
+        if whole and not adapter.text and (self.path / CONFIG).is_file():
             return self.path
         if self.placement != "first":
             raise ExpertError(

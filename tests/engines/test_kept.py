@@ -65,7 +65,7 @@ def test_a_second_score_loads_no_model_and_gives_the_same_table(opinions, loads)
     first = score(opinions, **asked)
     assert loads == ["respondent-tiny"]
     again = score(opinions, **asked)
-    assert again.figures == first.figures and again.answers == first.answers and len(loads) == 1
+    assert again == first and len(loads) == 1
     kenya = score(opinions, country="KEN", **asked)
     assert kenya.value("icl", population="KEN") == first.value("icl", population="KEN")
     assert len(loads) == 1, "a part of what was asked is known as well"
@@ -135,7 +135,7 @@ def test_a_cache_in_trouble_costs_a_note_and_no_result(opinions, cache_home):
     path.parent.mkdir(parents=True)
     path.write_bytes(b"no database" * 500)
     table = score(opinions, **asked)
-    assert table.figures == expected.figures
+    assert table.to_dict()["figures"] == expected.to_dict()["figures"]
     assert any("could not be kept" in note and "not a database" in note for note in table.notes)
 
 
