@@ -136,7 +136,9 @@ class _Answered:
         asking: Asking,
     ) -> _Answered:
         """Every adapter is asked what is asked of the populations that it is for, once."""
-        digests, adapters, wanted = {}, {}, {}
+        digests: dict[tuple[str, str], str] = {}
+        adapters: dict[str, Adapter] = {}
+        wanted: dict[str, set[int]] = {}
         for condition in conditions:
             for population in populations:
                 adapter = condition.adapter(population)
@@ -147,7 +149,7 @@ class _Answered:
         together: dict[tuple[int, ...], list[str]] = {}
         for digest, items in wanted.items():
             together.setdefault(tuple(sorted(items)), []).append(digest)
-        answers = {}
+        answers: dict[str, tuple[Array, Array]] = {}
         for items, some in together.items():
             assert engine is not None
             given = _ask_some(instrument, engine, items, [adapters[d] for d in some], asking)

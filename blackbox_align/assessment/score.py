@@ -127,8 +127,8 @@ def score(
     )  # fmt: skip
     if made.pooled == "questions" and len(chosen or ()) < 2:  # one row is enough
         whole = not chosen
-        kept = tuple(f for f in result.figures if (f.population == ALL) == whole)
-        result = replace(result, figures=kept)
+        rows = tuple(f for f in result.figures if (f.population == ALL) == whole)
+        result = replace(result, figures=rows)
     if questions and any(figure.split == questions for figure in result.figures):
         result = replace(result, split=questions)  # type: ignore[arg-type]
     published = published_note(model, made.title, chosen or (), GROUPS["cultural-palette"])
@@ -163,7 +163,7 @@ def _instrument(
 ) -> Instrument:
     held = load_instrument(given, missing=missing) if isinstance(given, (str, Path)) else given
     indices = isinstance(held, Survey)
-    if indices and chosen is None:
+    if isinstance(held, Survey) and chosen is None:
         raise SpecificationError(
             f"{held.title} is compared with a country's figures: name one (--country SAU)."
         )
@@ -215,21 +215,21 @@ def _fitted(
     """
     fitted: set[str] = set()
     notes = []
-    asked = {item.id for item in made.items}
+    asked = [item.id for item in made.items]
     for condition in conditions:
         for population in populations if condition.expert else ():
             assert condition.expert is not None
             expert = condition.expert(population)
             if engine is not None:
                 expert.refuse_other_model(engine.info)
-            seen = asked.intersection(expert.card.fitted_items)
+            seen = set(asked).intersection(expert.card.fitted_items)
             fitted |= seen
             name = condition.name.replace("{code}", population.code)
             if seen:
-                held_out = counted(len(asked) - len(seen), "question")
+                held_out = ", ".join(item for item in asked if item not in seen) or "none"
                 notes.append(
                     f"{name} was fitted to {len(seen)} of these {counted(len(asked), 'question')}; "
-                    f"{held_out} were held out from it."
+                    f"held out: {held_out}."
                 )
             elif made.index_names and expert.card.fits_indices(made.name, population.code):
                 notes.append(f"{name} was fitted to these figures: its error is no evidence.")

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from ..adapters.adapter import PLACEMENTS, Adapter, Gate, Placement, SoftPrompt
+from ..adapters.adapter import PLACEMENTS, Adapter, Gate, Lora, Placement, SoftPrompt
 from ..engines.base import EngineInfo
 from ..errors import BlackboxAlignError, ExpertError, RunError
 from ..files.atomic import plain_errors, read_sealed_json
@@ -191,7 +191,7 @@ def _read(folder: Path, parts: Parts) -> Adapter:
                 f"{place} is not the file that this expert was written with: it was edited, cut short, "
                 "swapped or lost. Take the expert from where it was made, or fit it again."
             )
-    loras = []
+    loras: list[Lora] = []
     prompt = None
     for inner in parts.peft:
         adapter = read_peft(folder / inner)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,8 @@ def read_tensors(path: Path) -> dict[str, Array]:
     with plain_errors(path):
         content = path.read_bytes()
     try:
-        found = {name: _array(entry) for name, entry in deserialize(content)}
+        entries: Any = deserialize(content)  # type: ignore[no-untyped-call]
+        found = {name: _array(entry) for name, entry in entries}
     except (SafetensorError, ValueError, KeyError, TypeError, OverflowError, MemoryError) as error:
         raise ExpertError(f"{path}: these are no weights that can be read ({error}).") from None
     for name, array in found.items():
@@ -40,11 +42,11 @@ def read_tensors(path: Path) -> dict[str, Array]:
     return found
 
 
-def _array(entry: Mapping[str, object]) -> Array:
-    kind, shape, data = str(entry["dtype"]), entry["shape"], bytes(entry["data"])  # type: ignore[call-overload]
+def _array(entry: Mapping[str, Any]) -> Array:
+    kind, shape, data = entry["dtype"], entry["shape"], bytes(entry["data"])
     if kind == "BF16":  # the upper half of a float32
         halves = np.frombuffer(data, "<u2").astype("<u4") << 16
-        return np.asarray(halves.view("<f4").reshape(shape), np.float32)  # type: ignore[arg-type]
+        return np.asarray(halves.view("<f4").reshape(shape), np.float32)
     if kind not in _DTYPES:
         raise ValueError(f"a tensor of kind {kind}")
-    return np.frombuffer(data, _DTYPES[kind]).reshape(shape).astype(np.float32)  # type: ignore[arg-type]
+    return np.frombuffer(data, _DTYPES[kind]).reshape(shape).astype(np.float32)

@@ -45,7 +45,8 @@ def from_plain(kind: type[T], value: Any, where: str) -> T:
     RunError
         Something is not of the kind that it should be; the sentence begins with its place.
     """
-    return _dataclass(kind, value, where)  # type: ignore[no-any-return]
+    found: T = _dataclass(kind, value, where)
+    return found
 
 
 def _dataclass(kind: Any, value: Any, where: str) -> Any:

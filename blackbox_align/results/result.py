@@ -263,11 +263,13 @@ class Result:
         names = {population: self.provenance.populations.get(population, population)}
         search = self.search
         if search is not None:
-            kept = {
-                key: {k: v for k, v in getattr(search, key).items() if k == population}
-                for key in ("losses", "reached", "fronts")
-            }
-            search = replace(search, **kept)
+            own = search
+            search = replace(
+                own,
+                losses={k: v for k, v in own.losses.items() if k == population},
+                reached={k: v for k, v in own.reached.items() if k == population},
+                fronts={k: v for k, v in own.fronts.items() if k == population},
+            )
         provenance = replace(self.provenance, populations=names)
         return replace(self, figures=figures, answers=answers, provenance=provenance, search=search)
 
