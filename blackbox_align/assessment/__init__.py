@@ -1,11 +1,11 @@
 """Assessment: what a model's answers are worth, beside what can be had without one."""
 
+from ..populations import read_indices
 from ..surveys.instruments import load_instrument
 from .asking import Asking, ask
 from .assess import assess
 from .conditions import Condition, parse_condition
 from .figures import Resampling
-from .published_indices import read_indices
 from .score import score
 
 __all__ = [

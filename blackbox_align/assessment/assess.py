@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from ..adapters.adapter import Adapter
 from ..engines.base import Engine
 from ..errors import ModelError
+from ..populations import Population
 from ..results import Figure, ItemAnswers, Provenance, Result
 from ..results.names import PEOPLE, TEMPERED
-from ..surveys.instrument import Instrument, Population, counted
+from ..surveys.instrument import Instrument, counted
 from .asking import STYLES, Asking, ask, unaskable
 from .conditions import Condition
 from .figures import Resampling, Rows, figures, index_figures
@@ -150,9 +151,9 @@ class _Answered:
         for digest, items in wanted.items():
             together.setdefault(tuple(sorted(items)), []).append(digest)
         answers: dict[str, tuple[Array, Array]] = {}
-        for items, some in together.items():
+        for asked, some in together.items():
             assert engine is not None
-            given = _ask_some(instrument, engine, items, [adapters[d] for d in some], asking)
+            given = _ask_some(instrument, engine, asked, [adapters[d] for d in some], asking)
             answers.update(zip(some, given, strict=True))
         return cls(digests, answers)
 

@@ -22,9 +22,8 @@ from typing import TYPE_CHECKING
 
 from ..adapters.adapter import Adapter
 from ..errors import SpecificationError, nearest_names
+from ..populations import Population
 from ..results.names import COUNTRY_IN_TEXT, NONE
-from ..surveys.instrument import Population
-from ..surveys.survey import COUNTRY_PREAMBLE
 
 if TYPE_CHECKING:
     from ..experts import Expert
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 PRESETS = {
     NONE: "",
     "naive": "",
-    COUNTRY_IN_TEXT: COUNTRY_PREAMBLE,
+    COUNTRY_IN_TEXT: "the population's own wording",
     "prompting": "How would people in {country} answer the following question?",
 }
 
@@ -55,6 +54,11 @@ class Condition:
     def plain(cls, name: str = NONE) -> Condition:
         """The model as it is."""
         return cls(name, lambda population: _NOTHING)
+
+    @classmethod
+    def country_in_text(cls, name: str = COUNTRY_IN_TEXT) -> Condition:
+        """The sentence that tells a model whom to answer like: a country, or a group of a file's own."""
+        return cls(name, lambda population: Adapter(text=population.preamble()))
 
     @classmethod
     def text(cls, name: str, text: str) -> Condition:
@@ -84,6 +88,8 @@ def parse_condition(text: str) -> Condition:
     """A condition from its written form; :class:`SpecificationError` for what is none."""
     kind, colon, rest = text.partition(":")
     if not colon and kind in PRESETS:
+        if kind == COUNTRY_IN_TEXT:
+            return Condition.country_in_text(kind)
         return Condition.text(kind, PRESETS[kind]) if PRESETS[kind] else Condition.plain(kind)
     if kind == "text" and rest.strip():
         return Condition.text(text, rest.strip())

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..populations import Population
 from ..results import Figure, Split
 from ..results.names import ALL, BASELINES, MEAN, PEOPLE
 from ..results.result import RANK
 from ..statistics.bootstrap import Bootstrap
 from ..statistics.ranks import kendall_tau
-from ..surveys.instrument import Instrument, Measured, Population
+from ..surveys.instrument import Instrument, Measured
 
 Array = NDArray[np.floating]
 

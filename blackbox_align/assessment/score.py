@@ -14,12 +14,13 @@ from ..adapters.adapter import Adapter
 from ..errors import SpecificationError
 from ..files.hub import SCHEME
 from ..objectives.constants import settle_constants
-from ..populations import Country, find_country, load_targets
+from ..populations import Country, Population, find_population, load_targets
 from ..results import Result
 from ..results.names import ALL
 from ..surveys.index_instrument import Indices
-from ..surveys.instrument import Instrument, Population, counted
+from ..surveys.instrument import Instrument, counted
 from ..surveys.instruments import Questionnaire, instrument_of, load_instrument
+from ..surveys.opinions import OpinionSurvey
 from ..surveys.readouts import item_means
 from ..surveys.survey import COUNTRY_PREAMBLE, Survey
 from .asking import STYLES, Asking, ask
@@ -102,7 +103,9 @@ def score(
     names = [condition.name for condition in parsed]
     if len(set(names)) < len(names):
         raise SpecificationError("A condition stands there twice; name each of them once.")
-    chosen = _countries(country)
+    if isinstance(instrument, (str, Path)):
+        instrument = load_instrument(instrument, missing=missing)
+    chosen = _populations(country, instrument)
     made = _instrument(instrument, chosen, targets, samples, missing)
     indices = isinstance(made, Indices)
     asking = Asking(
@@ -119,7 +122,8 @@ def score(
         engine, trouble = kept, lambda: kept.trouble
     if isinstance(made, Indices):
         made = _with_constants(made, constants, engine, asking)
-    populations = [find_country(c) for c in chosen] if chosen else list(made.populations)
+    by_code = {population.code: population for population in made.populations}
+    populations = [by_code[code] for code in chosen] if chosen else list(made.populations)
     fitted, about = _fitted(made, parsed, populations, engine)
     result = assess(
         made, engine if parsed else None, populations, parsed, asking,
@@ -155,34 +159,33 @@ def _check(resamples: int, seed: int, questions: str | None, labels: str) -> Non
 
 
 def _instrument(
-    given: str | Path | Questionnaire,
+    held: Questionnaire,
     chosen: Sequence[str] | None,
     targets: str | None,
     samples: str,
     missing: str,
 ) -> Instrument:
-    held = load_instrument(given, missing=missing) if isinstance(given, (str, Path)) else given
-    indices = isinstance(held, Survey)
     if isinstance(held, Survey) and chosen is None:
         raise SpecificationError(
             f"{held.title} is compared with a country's figures: name one (--country SAU)."
         )
     return instrument_of(
         held,
-        targets=load_targets(targets) if indices else None,
+        targets=load_targets(targets) if isinstance(held, Survey) else None,
         samples=samples,
         missing=missing,
         populations=chosen,
     )
 
 
-def _countries(asked: str | Sequence[str] | None) -> list[str] | None:
-    """Codes without repetition, groups taken apart; None where no country was asked for."""
+def _populations(asked: str | Sequence[str] | None, held: Questionnaire) -> list[str] | None:
+    """Codes without repetition, sets of countries taken apart; None where nobody was asked for."""
     if not asked:
         return None
     names = [asked] if isinstance(asked, str) else list(asked)
     apart = [code for name in names for code in GROUPS.get(name, (name,))]
-    return list(dict.fromkeys(find_country(name).code for name in apart))
+    groups = held if isinstance(held, OpinionSurvey) else None
+    return list(dict.fromkeys(find_population(name, groups).code for name in apart))
 
 
 def _with_constants(made: Indices, policy: str, engine: Engine | None, asking: Asking) -> Indices:

@@ -9,7 +9,8 @@ import typer
 
 from ..errors import BlackboxAlignError, RunError
 from .options import AsJson
-from .output import print_json, print_population, print_result, print_table, result_of, stderr
+from .output import print_population, print_result, result_of
+from .screen import command, print_json, print_note, print_table
 
 if TYPE_CHECKING:
     from ..fitting import Run
@@ -35,7 +36,7 @@ def runs_command(
         ]
         print_table(list(rows[0]), cells, right=(4, 6, 7))
     else:
-        stderr().print(f"No runs in {folder} yet; `bbalign fit --country SAU` makes one.")
+        print_note(f"No runs in {folder} yet; this makes one: {command('fit', '--country', 'SAU')}")
 
 
 def show_command(
@@ -66,7 +67,7 @@ def show_command(
     else:
         print_population(result, code, str(shown.expert_of(code)))
     if shown.status != "done":
-        stderr().print(f"This run is {shown.status}: the same fit command continues it.")
+        print_note(f"This run is {shown.status}: the same fit command continues it.")
 
 
 def _row(run: Run) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,7 +15,8 @@ from .options import (
     Revision,
     TrustRemoteCode,
 )
-from .output import print_json, print_table, stderr, stdout
+from .progress import score_progress
+from .screen import print_json, print_table, say
 
 if TYPE_CHECKING:
     from ..results import Figure, Result
@@ -133,7 +132,7 @@ def score_command(
     """Score a model on a survey, beside the baselines that need no model."""
     from ..assessment import score
 
-    with _progress() as on_batch:
+    with score_progress() as on_batch:
         table = score(
             instrument,
             country=country,
@@ -165,28 +164,24 @@ def score_command(
 
 def print_scores(result: Result, metrics: list[str]) -> None:
     """The scores, the differences of the first metric, the ranks, and what has to stand beside."""
-    screen = stdout()
-    titles = ", ".join(asked.title for asked in result.provenance.instruments)
-    screen.print(titles, style="bold", markup=False)
+    say(", ".join(asked.title for asked in result.provenance.instruments), style="bold")
     if result.split != "all":
         kind = {"held-out": "held out from", "fit": "used to fit"}[result.split]
-        screen.print(f"On the questions that were {kind} an expert; --questions shows others.")
-    screen.print()
+        say(f"On the questions that were {kind} an expert; --questions shows others.")
+    say()
     scores = result.scores
     known = [m for m in metrics if any(f.n for f in scores if f.metric == m)] or metrics[:1]
     _print_figures(result, known)
     _print_differences(result, known[0])
     if result.ranks:
         _print_ranks(result)
-    screen.print()
+    say()
     for note in result.notes:
-        screen.print(note, markup=False)
+        say(note)
 
 
 def _print_figures(result: Result, metrics: list[str]) -> None:
     """One row per population and condition; a baseline stands in parentheses."""
-    from rich.markup import escape
-
     rows: dict[tuple[str, str], dict[str, Figure]] = {}
     for figure in result.scores:
         rows.setdefault((figure.population, figure.condition), {})[figure.metric] = figure
@@ -198,45 +193,42 @@ def _print_figures(result: Result, metrics: list[str]) -> None:
     for (population, condition), by_metric in rows.items():
         found = [by_metric[m] for m in metrics if m in by_metric]
         figures = [part for f in found for part in (_figure(f), f"{f.n:,}")]
-        cells.append([population, escape(_mark(condition)), *figures])
-    print_table(["", "condition", *heads], cells, right=range(2, 2 + len(heads)))
+        cells.append([population, _mark(condition), *figures])
+    print_table(["", "condition", *heads], cells, right=range(2, 2 + len(heads)), whole=(0, 1))
 
 
 def _print_differences(result: Result, metric: str) -> None:
     """Paired differences; of many populations the last row's alone."""
-    from rich.markup import escape
-
     pairs = [figure for figure in result.differences if figure.metric == metric]
     if not pairs:
         return
-    stdout().print(f"\nDifferences in {result.metric(metric).title}, on the same questions:")
+    say(f"\nDifferences in {result.metric(metric).title}, on the same questions:")
     if len({figure.population for figure in pairs}) > 3:
         last = result.scores[-1].population
         pairs = [figure for figure in pairs if figure.population == last]
     print_table(
         ["", "condition", "minus", "difference", "n"],
         [
-            [f.population, escape(f.condition), escape(_mark(f.minus)), _figure(f, sign=True), f"{f.n:,}"]
+            [f.population, f.condition, _mark(f.minus), _figure(f, sign=True), f"{f.n:,}"]
             for f in pairs
         ],
         right=(3, 4),
+        whole=(0, 1, 2),
     )  # fmt: skip
 
 
 def _print_ranks(result: Result) -> None:
     """Kendall's tau, index by index."""
-    from rich.markup import escape
-
-    stdout().print("\nKendall's tau over countries:")
+    say("\nKendall's tau over countries:")
     by_condition: dict[str, dict[str, float]] = {}
     for figure in result.ranks:
         index = figure.metric.partition(" ")[2]
         by_condition.setdefault(figure.condition, {})[index] = figure.value
     names = list(dict.fromkeys(index for taus in by_condition.values() for index in taus))
     print_table(
-        ["condition", *map(escape, names)],
+        ["condition", *names],
         [
-            [escape(name), *("-" if n not in taus else f"{taus[n]:+.2f}" for n in names)]
+            [name, *("-" if n not in taus else f"{taus[n]:+.2f}" for n in names)]
             for name, taus in by_condition.items()
         ],
         right=range(1, 1 + len(names)),
@@ -254,21 +246,3 @@ def _figure(figure: Figure, sign: bool = False) -> str:
 
     places = 1 if "points" in figure.metric else 3
     return interval(figure, sign, places) or "-"
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int], None] | None]:
-    """A live count of the questions on a terminal; nothing at all elsewhere."""
-    console = stderr()
-    if not console.is_terminal:
-        yield None
-        return
-    asked = 0
-    with console.status("Loading") as status:
-
-        def on_batch(questions: int) -> None:
-            nonlocal asked
-            asked += questions
-            status.update(f"{asked:,} questions asked")
-
-        yield on_batch

@@ -52,7 +52,8 @@ class Study:
         """
         data = _load_data(specification)
         # A rehearsal, so that a slip in the optimizer's name or options is told at once.
-        create(specification.optimizer, 100, np.random.default_rng(0), **specification.options)
+        rehearsed = np.random.default_rng(0)
+        create(specification.optimizer, 100, rehearsed, budget=1000, **specification.options)
 
         from ..engines.checkpoint import load_model
         from ..engines.local.in_process import InProcessEvaluator
@@ -314,7 +315,8 @@ def _load_data(settings: Specification) -> dict[str, Any]:
     everyone = load_opinions(settings.opinions) if settings.fits_opinions else None
     data: dict[str, Collection[str]] = {}  # the countries that each source has all figures of
     if settings.fits_indices:
-        data[f"the target set {target_set.name}"] = target_set.complete()
+        indices = [index.name for index in survey.indices]
+        data[f"the target set {target_set.name}"] = target_set.complete(indices)
     if everyone is not None:
         data[everyone.survey.title] = everyone.countries
     first, *others = data.values()

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..assessment.figures import Resampling, Rows, figures
 from ..objectives import IndexObjective, SplitOpinions
-from ..populations import TargetSet, countries
+from ..populations import TargetSet, find_population
 from ..results import Figure
 from ..results.format1 import NAMES
 from ..results.names import FITTED
@@ -66,7 +66,7 @@ def opinion_table(
     the un-prompted answers at the temperature that suits the questions to fit.
     """
     instrument = Opinions(opinions.asked, opinions.everyone)
-    people = countries()[opinions.codes[number]]
+    people = find_population(opinions.codes[number], opinions.everyone)
     fit = {item.id for item in instrument.items} - opinions.held_out
     measured = {
         **instrument.baselines(people, conditions["unprompted"], fit),

@@ -134,6 +134,4 @@ class SplitOpinions:
         return hashlib.sha256(json.dumps([asked, rows]).encode()).hexdigest()
 
     def _objective(self, opinions: OpinionSurvey) -> OpinionObjective:
-        return OpinionObjective(
-            opinions.survey, shares_by_country(opinions, self.codes, opinions.survey)
-        )
+        return OpinionObjective(opinions.survey, shares_by_country(opinions, self.codes))

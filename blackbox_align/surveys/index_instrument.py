@@ -10,12 +10,12 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import SpecificationError
-from ..populations import TargetSet, countries
+from ..populations import Population, TargetSet, countries, country_population
 from ..results import Asked
 from ..results.names import MEAN_OF_OTHERS, MIDDLES, THREES
 from ..statistics import baselines
 from ..statistics.distances import ABSOLUTE_ERROR
-from .instrument import Array, Measured, OfSurvey, Population, Whole
+from .instrument import Array, Measured, OfSurvey, Whole
 from .readouts import item_means, raw_indices
 from .survey import Survey
 
@@ -57,13 +57,13 @@ class Indices(OfSurvey):
     @property
     def populations(self) -> tuple[Population, ...]:
         codes = self.chosen or self.targets.codes
-        return tuple(countries()[code] for code in codes)
+        return tuple(country_population(countries()[code]) for code in codes)
 
     def shares(self, population: Population) -> Array:
         return np.full((len(self.items), self.survey.width), np.nan)
 
     def figures(self, population: Population) -> Array:
-        return self.targets.target(population, self.index_names)
+        return self.targets.target(population.code, self.index_names)
 
     def indices(self, answers: Array) -> Array:
         shift = np.array(self.constants or np.zeros(len(self.index_names)))

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..populations import Country
+from ..populations import Population
 from ..results import Asked
 from ..statistics.distances import Metric
 from .survey import Item, Survey
@@ -18,7 +18,6 @@ Whole = NDArray[np.integer]
 Measured = Mapping[str, Array]
 """(rows,) values of every metric, by its name."""
 
-Population = Country
 Pooled = Literal["populations", "questions"]
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from ..errors import SpecificationError, UnknownNameError
 from ..files.hub import SCHEME, fetch_data_file
 from ..files.yaml import read_yaml
-from ..populations import TargetSet, find_country
+from ..populations import TargetSet, find_population
 from .index_instrument import Indices
 from .instrument import Instrument, Measured
 from .knowledge import KnowledgeTest, is_knowledge_test, load_knowledge
@@ -103,4 +103,7 @@ def instrument_of(
         made = Opinions.of(held, samples, missing)
     else:
         made = Knowledge(held)
-    return made if populations is None else made.select([find_country(n) for n in populations])
+    if populations is None:
+        return made
+    groups = held if isinstance(held, OpinionSurvey) else None
+    return made.select([find_population(name, groups) for name in populations])

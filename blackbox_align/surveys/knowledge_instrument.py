@@ -10,11 +10,11 @@ from functools import cached_property
 
 import numpy as np
 
-from ..populations import countries
+from ..populations import Population, countries, country_population
 from ..results.names import ALWAYS_A, ALWAYS_FALSE, ALWAYS_TRUE, UNIFORM
 from ..statistics import baselines
 from ..statistics.distances import Metric, credit
-from .instrument import Array, Measured, OfSurvey, Population, Whole, counted
+from .instrument import Array, Measured, OfSurvey, Whole, counted
 from .knowledge import KnowledgeTest
 from .survey import Survey
 
@@ -46,7 +46,8 @@ class Knowledge(OfSurvey):
 
     @property
     def populations(self) -> tuple[Population, ...]:
-        return tuple(countries()[code] for code in sorted(self.test.countries))
+        codes = sorted(self.test.countries)
+        return tuple(country_population(countries()[code]) for code in codes)
 
     def shares(self, population: Population) -> Array:
         answers = np.full((len(self.items), self.survey.width), np.nan)

@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..populations import countries
+from ..populations import Population, find_population
 from ..results.names import MEAN_OF_OTHERS, TEMPERED, UNIFORM
 from ..statistics import baselines
 from ..statistics.distances import (
@@ -19,7 +19,7 @@ from ..statistics.distances import (
     Metric,
     earth_movers_distance,
 )
-from .instrument import Array, Measured, OfSurvey, Population, Whole, counted
+from .instrument import Array, Measured, OfSurvey, Whole, counted
 from .opinions import OpinionSurvey
 from .survey import Survey
 
@@ -50,7 +50,14 @@ class Opinions(OfSurvey):
         cls, opinions: OpinionSurvey, samples: str = "national", missing: str = "drop"
     ) -> Opinions:
         """The distributions of one kind of samples, all populations; ``missing`` is how it was read."""
-        return cls(opinions.select(samples=samples), opinions, samples, missing)
+        if samples == "national" and opinions.groups:  # the people that the file itself declares
+            samples = "group"
+        chosen = opinions.select(samples=samples)
+        if samples == "all":  # a region holds countries that are there themselves
+            apart = {d.sample.country for d in chosen.distributions if d.sample.kind == "region"}
+            rest = [code for code in chosen.populations if code not in apart]
+            chosen = chosen.select(countries=rest) if apart and rest else chosen
+        return cls(chosen, opinions, samples, missing)
 
     @property
     def survey(self) -> Survey:  # type: ignore[override]
@@ -64,7 +71,9 @@ class Opinions(OfSurvey):
 
     @property
     def populations(self) -> tuple[Population, ...]:
-        return tuple(countries()[code] for code in sorted(self.opinions.countries))
+        return tuple(
+            find_population(code, self.opinions) for code in sorted(self.opinions.populations)
+        )
 
     def shares(self, population: Population) -> Array:
         return shares_by_country(self.opinions, [population.code], self.survey)[0]
@@ -166,8 +175,8 @@ class Opinions(OfSurvey):
     @cached_property
     def _others(self) -> tuple[tuple[str, ...], Array]:
         """The codes of everyone, and (populations, items, options) what they answered to our items."""
-        alike = self.everyone.select(samples=self.samples)
-        codes = tuple(alike.countries)
+        alike = Opinions.of(self.everyone, self.samples).opinions
+        codes = tuple(alike.populations)
         return codes, shares_by_country(alike, codes, self.survey)
 
     def _mean_of_others(self, population: Population) -> Array:
@@ -176,11 +185,13 @@ class Opinions(OfSurvey):
         return baselines.mean_of_others(shares, own)
 
 
-def shares_by_country(opinions: OpinionSurvey, codes: Sequence[str], survey: Survey) -> Array:
-    """(populations, items of ``survey``, options): the mean over the samples of a population.
-
-    NaN where it was not asked.
+def shares_by_country(
+    opinions: OpinionSurvey, codes: Sequence[str], survey: Survey | None = None
+) -> Array:
+    """(populations, items, options): the mean over the samples of a population, NaN where it was not
+    asked. The items are those of ``survey``, the opinions' own without one.
     """
+    survey = survey or opinions.survey
     items = {item.id: row for row, item in enumerate(survey.items)}
     place = {code: row for row, code in enumerate(codes)}
     total = np.zeros((len(codes), len(items), survey.width))

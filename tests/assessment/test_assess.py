@@ -171,8 +171,7 @@ def test_a_score_of_an_expert_leads_with_what_it_was_not_fitted_to(opinions_file
     }
     assert counts == {None: {7}, "held-out": {7}, "fit": {3}, "all": {10}}
     assert any(
-        "was fitted to 3 of these 10 questions; held out: q3, q4" in n
-        for n in results[None].notes
+        "was fitted to 3 of these 10 questions; held out: q3, q4" in n for n in results[None].notes
     )
     with pytest.raises(SpecificationError, match="'held-out', 'fit', 'all'; not 'new'"):
         score(opinions_file, engine=recording()[0], questions="new", **asked)

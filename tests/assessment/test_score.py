@@ -20,7 +20,7 @@ from blackbox_align.errors import (
     UnknownNameError,
 )
 from blackbox_align.fitting import fit
-from blackbox_align.populations import countries, load_targets
+from blackbox_align.populations import find_population, load_targets
 from blackbox_align.results import Result
 from blackbox_align.statistics.distances import js_distance
 from blackbox_align.surveys import Item, Scale, Survey, load_survey
@@ -310,7 +310,7 @@ def test_anchored_constants_place_the_unprompted_model_on_the_mean():
 
 def test_conditions_are_presets_texts_and_experts():
     """Presets have the papers' names; a text may name the country; what is none is refused."""
-    kenya, ghana = countries()["KEN"], countries()["GHA"]
+    kenya, ghana = find_population("KEN"), find_population("GHA")
 
     def applied(text):
         return [parse_condition(text).adapter(people).text for people in (kenya, ghana)]
@@ -339,7 +339,12 @@ def test_conditions_are_presets_texts_and_experts():
         ("vsm2013", {"country": "Atlantis"}, UnknownNameError, "'Atlantis'"),
         ("vsm2013", {"country": "ZWE"}, UnknownNameError, "Zimbabwe"),
         ("FILE", {"country": "SAU"}, SpecificationError, "no national sample of Saudi Arabia"),
-        ("FILE", {"samples": "some"}, SpecificationError, "'national', 'non-national', 'all'"),
+        (
+            "FILE",
+            {"samples": "some"},
+            SpecificationError,
+            "'national', 'non-national', 'region', 'group', 'all'",
+        ),
         (
             "FILE",
             {"orders": "two"},

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from blackbox_align.assessment import score
-from blackbox_align.populations import countries
+from blackbox_align.populations import find_population
 from blackbox_align.statistics.baselines import (
     TEMPERATURES,
     always,
@@ -20,8 +22,8 @@ from blackbox_align.statistics.baselines import (
 )
 from blackbox_align.statistics.distances import js_distance
 from blackbox_align.surveys import load_survey
+from blackbox_align.surveys.assembly import RawAnswers, Source, assemble
 from blackbox_align.surveys.instruments import Opinions, shares_by_country
-from blackbox_align.surveys.opinions import RawAnswers, assemble
 from tests.reference_data import reference
 
 PLURALISM = "goqa/raw/modular_pluralism_small.json.gz"
@@ -32,7 +34,7 @@ def opinions_of(*rows, options=("yes", "no")):
         RawAnswers(f"row {n}", q, options, label, shares)
         for n, (q, label, shares) in enumerate(rows)
     ]
-    return assemble(raw, "hand", title="Hand", name="hand")
+    return assemble(raw, Source(Path("hand"), "Hand", "hand"))
 
 
 @pytest.fixture(scope="module")
@@ -120,8 +122,8 @@ def test_the_mean_of_the_others_leaves_the_own_country_out():
     np.testing.assert_allclose(kenya[0], [(0.6 + 0.2) / 2, (0.4 + 0.8) / 2])
     np.testing.assert_allclose(others("CHN")[0], [0.8, 0.2])
     assert np.isnan(kenya[1]).all(), "nobody else was asked"
-    made = Opinions.of(opinions, "all").select([countries()["KEN"]])
-    measured = made.baselines(countries()["KEN"])["mean of other countries"]["js_distance_nats"]
+    made = Opinions.of(opinions, "all").select([find_population("KEN")])
+    measured = made.baselines(find_population("KEN"))["mean of other countries"]["js_distance_nats"]
     np.testing.assert_allclose(measured[0], js_distance(kenya[0], np.array([1.0, 0.0])))
     assert np.isnan(measured[1])
 
