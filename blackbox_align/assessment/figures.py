@@ -85,7 +85,7 @@ def _of_group(
         )[here]
         for condition in members[0].measured
     }
-    pairs = _pairs(list(values))
+    pairs = compared(list(values))
     blocks = [*values.values(), *(values[one] - values[other] for one, other in pairs)]
     columns = np.concatenate(blocks, axis=1)
     bootstrap = Bootstrap(question[here], group[here], resampling.resamples, resampling.seed)
@@ -107,7 +107,7 @@ def _of_group(
             )
 
 
-def _pairs(conditions: Sequence[str]) -> list[tuple[str, str]]:
+def compared(conditions: Sequence[str]) -> list[tuple[str, str]]:
     """Each condition with every baseline and every earlier condition, in order."""
     asked = [name for name in conditions if name not in BASELINES]
     return [
