@@ -93,7 +93,7 @@ def render(card: Card, what: str, base: str, use: str, library: str) -> str:
     return f"""---
 library_name: {library}
 base_model: {json.dumps(base)}
-tags: [prompt-tuning, blackbox-align]
+tags: [blackbox-align]
 ---
 
 # Expert: {card.name}

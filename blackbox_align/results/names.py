@@ -12,6 +12,7 @@ PEOPLE = "people"  # what people answered, or published figures: the condition t
 
 UNIFORM = "uniform"
 MEAN_OF_OTHERS = "mean of other countries"
+MEAN_OF_OTHER_GROUPS = "mean of other groups"
 TEMPERED = "un-prompted, fitted temperature"
 MODE = "their likeliest answer for certain"
 THREES = "all threes"
@@ -19,7 +20,10 @@ MIDDLES = "the middle of every scale"
 ALWAYS_A, ALWAYS_TRUE, ALWAYS_FALSE = "always A", "always true", "always false"
 
 BASELINES = frozenset(
-    {UNIFORM, MEAN_OF_OTHERS, TEMPERED, MODE, THREES, MIDDLES, ALWAYS_A, ALWAYS_TRUE, ALWAYS_FALSE}
+    (
+        *(UNIFORM, MEAN_OF_OTHERS, MEAN_OF_OTHER_GROUPS, TEMPERED, MODE, THREES, MIDDLES),
+        *(ALWAYS_A, ALWAYS_TRUE, ALWAYS_FALSE),
+    )
 )
 """Rows that ask no model, or not anew: tables print them in parentheses."""
 

@@ -6,12 +6,22 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .names import COUNTRY_IN_TEXT, FITTED, MEAN_OF_OTHERS, NONE, PEOPLE, TEMPERED, UNIFORM, title
+from .names import (
+    COUNTRY_IN_TEXT,
+    FITTED,
+    MEAN_OF_OTHER_GROUPS,
+    MEAN_OF_OTHERS,
+    NONE,
+    PEOPLE,
+    TEMPERED,
+    UNIFORM,
+    title,
+)
 from .result import Asked, Figure, Result, Split
 
 ASKED = (NONE, COUNTRY_IN_TEXT, FITTED)
 """The conditions of a fit, in the order of their columns."""
-_ROWS = (*ASKED, UNIFORM, MEAN_OF_OTHERS, TEMPERED)
+_ROWS = (*ASKED, UNIFORM, MEAN_OF_OTHERS, MEAN_OF_OTHER_GROUPS, TEMPERED)
 
 DISTANCE = "js_distance_nats"
 ERROR = "absolute_error_points"
@@ -86,6 +96,7 @@ def fitted_minus(result: Result, population: str, condition: str) -> Figure | No
 
 def opinion_rows(result: Result, population: str) -> list[tuple[str, str, str, str]]:
     """A row per condition: its name, held-out distance, fitted minus it, distance where fitted."""
+    asked = {figure.condition for figure in result.select(population=population, metric=DISTANCE)}
     return [
         (
             title(condition),
@@ -94,6 +105,7 @@ def opinion_rows(result: Result, population: str) -> list[tuple[str, str, str, s
             interval(_figure(result, population, condition, DISTANCE, "fit")),
         )
         for condition in _ROWS
+        if condition in asked
     ]
 
 

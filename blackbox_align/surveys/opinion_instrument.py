@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from ..populations import Population, find_population
-from ..results.names import MEAN_OF_OTHERS, TEMPERED, UNIFORM
+from ..results.names import MEAN_OF_OTHER_GROUPS, MEAN_OF_OTHERS, TEMPERED, UNIFORM
 from ..statistics import baselines
 from ..statistics.distances import (
     DISTRIBUTION_METRICS,
@@ -94,9 +94,10 @@ class Opinions(OfSurvey):
         fitted_items: Collection[str] = (),
     ) -> Mapping[str, Measured]:
         rows = self.rows(population)
+        others = MEAN_OF_OTHER_GROUPS if self.opinions.groups else MEAN_OF_OTHERS
         known = {
             UNIFORM: self._measure(baselines.uniform(self.sizes)[rows], population),
-            MEAN_OF_OTHERS: self._measure(self._mean_of_others(population)[rows], population),
+            others: self._measure(self._mean_of_others(population)[rows], population),
         }
         if unprompted is not None:
             answers = self._tempered(unprompted[rows], population, fitted_items)
@@ -109,10 +110,11 @@ class Opinions(OfSurvey):
             if self.missing == "drop"
             else '"Don\'t know", refused and missing count as options like any other.'
         )
+        people = ("group",) if self.opinions.groups else ("country", "countries")
         distributions = sum(len(self._places(population)) for population in populations)
         return [
             f"{counted(distributions, 'distribution')} of {counted(len(self.items), 'question')} in "
-            f"{counted(len(populations), 'country', 'countries')}; samples: {self.samples}. {rule}",
+            f"{counted(len(populations), *people)}; samples: {self.samples}. {rule}",
             *self.opinions.report.lines(),
         ]
 

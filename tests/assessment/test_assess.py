@@ -15,6 +15,7 @@ from blackbox_align.errors import SpecificationError
 from blackbox_align.experts import write_expert
 from blackbox_align.populations import load_targets
 from blackbox_align.results import Result
+from blackbox_align.statistics.distances import js_distance
 from blackbox_align.surveys import load_survey
 from blackbox_align.surveys.instruments import instrument_of, load_instrument
 from tests.experts.hand_made import PROOF, card, vectors
@@ -175,3 +176,32 @@ def test_a_score_of_an_expert_leads_with_what_it_was_not_fitted_to(opinions_file
     )
     with pytest.raises(SpecificationError, match="'held-out', 'fit', 'all'; not 'new'"):
         score(opinions_file, engine=recording()[0], questions="new", **asked)
+
+
+def test_groups_that_a_file_declares_are_populations(tmp_path):
+    """A party is asked for by its name, named rightly in text, and compared with the other parties."""
+    path = tmp_path / "parties.csv"
+    path.write_text(
+        "item,question,option,party,share\n"
+        + "\n".join(
+            f"q{n},How about {n}?,{option},{party},{share}"
+            for n in range(4)
+            for party, shares in (("Green Party", (0.7, 0.3)), ("Labour", (0.2, 0.8)))
+            for option, share in zip(("yes", "no!"), shares, strict=True)
+        )
+    )
+    texts = set()
+
+    def respond(adapters, sheet):
+        texts.update(adapter.text for adapter in adapters)
+        return np.full((len(adapters), len(sheet.questions), 2), 0.5, np.float32)
+
+    engine = FunctionEngine(respond)
+    result = score(path, country="Labour", conditions=["icl"], engine=engine, resamples=20)
+    assert texts == {"Answer as a typical person of this group would: party Labour."}
+    assert list(result.provenance.populations.values()) == ["party Labour"]
+    others = result.value("mean of other groups", "js_distance_nats")
+    assert others == pytest.approx(float(js_distance(np.array([0.7, 0.3]), np.array([0.2, 0.8]))))
+    assert "in 1 group;" in result.notes[0]
+    whole = score(path, conditions=["none"], engine=engine, resamples=20)
+    assert len({f.population for f in whole.scores}) == 3
