@@ -199,7 +199,7 @@ def test_groups_that_a_file_declares_are_populations(tmp_path):
     engine = FunctionEngine(respond)
     result = score(path, country="Labour", conditions=["icl"], engine=engine, resamples=20)
     assert texts == {"Answer as a typical person of this group would: party Labour."}
-    assert list(result.provenance.populations.values()) == ["party Labour"]
+    assert list(result.provenance.populations.values()) == ["Labour"]
     others = result.value("mean of other groups", "js_distance_nats")
     assert others == pytest.approx(float(js_distance(np.array([0.7, 0.3]), np.array([0.2, 0.8]))))
     assert "in 1 group;" in result.notes[0]
