@@ -15,6 +15,7 @@ from ..errors import SpecificationError
 from ..files.hub import SCHEME
 from ..objectives.constants import settle_constants
 from ..populations import Country, Population, find_population, load_targets
+from ..populations.groups import SETS, expand, parse_countries
 from ..results import Result
 from ..results.names import ALL
 from ..surveys.index_instrument import Indices
@@ -31,14 +32,6 @@ from .published import published_note
 
 if TYPE_CHECKING:
     from ..engines.base import Engine
-
-# Groups of countries that papers report on.
-GROUPS = {
-    "cultural-palette": (
-        "USA", "CAN", "BOL", "BRA", "GBR", "NLD", "DEU", "UKR", "CHN", "RUS", "IND", "THA",
-        "KEN", "NGA", "ETH", "ZWE", "AUS", "NZL",
-    ),
-}  # fmt: skip
 
 QUESTIONS = ("held-out", "fit", "all")
 
@@ -72,8 +65,8 @@ def score(
     Parameters
     ----------
     instrument : what :func:`..surveys.instruments.load_instrument` reads, or what it returned
-    country : one or several, or the name of one of :data:`GROUPS`; None is all that there are
-        data for (a survey with indices needs a country)
+    country : one or several, or one of :data:`..populations.groups.GROUPS`; the groups that a file
+        declares by their own names; None is all that there are data for (a survey with indices needs one)
     conditions : see :mod:`.conditions`; with none at all no model is loaded, and the baselines
         remain
     questions : ``held-out``, ``fit`` or ``all``: what tables lead with where an expert was fitted to some
@@ -105,7 +98,7 @@ def score(
         raise SpecificationError("A condition stands there twice; name each of them once.")
     if isinstance(instrument, (str, Path)):
         instrument = load_instrument(instrument, missing=missing)
-    chosen = _populations(country, instrument)
+    chosen = _populations(country, instrument, targets)
     made = _instrument(instrument, chosen, targets, samples, missing)
     indices = isinstance(made, Indices)
     asking = Asking(
@@ -135,7 +128,7 @@ def score(
         result = replace(result, figures=rows)
     if questions and any(figure.split == questions for figure in result.figures):
         result = replace(result, split=questions)  # type: ignore[arg-type]
-    published = published_note(model, made.title, chosen or (), GROUPS["cultural-palette"])
+    published = published_note(model, made.title, chosen or (), SETS["cultural-palette"])
     return result.with_notes(
         *about,
         published or "" if parsed else "",
@@ -158,6 +151,23 @@ def _check(resamples: int, seed: int, questions: str | None, labels: str) -> Non
         raise SpecificationError(f"The labels must be one of {known}; not {labels!r}.")
 
 
+def _populations(
+    asked: str | Sequence[str] | None, held: Questionnaire, targets: str | None
+) -> list[str] | None:
+    """Codes without repetition; None where nobody was asked for.
+
+    A named set of countries is those of it that there is something known of; the groups that a file
+    declares are found by their own names.
+    """
+    if not asked:
+        return None
+    if isinstance(held, OpinionSurvey) and held.groups:
+        names = [asked] if isinstance(asked, str) else list(asked)
+        return list(dict.fromkeys(find_population(name, held).code for name in names))
+    known = load_targets(targets).codes if isinstance(held, Survey) else held.countries
+    return [country.code for country in expand(parse_countries(asked), known)]
+
+
 def _instrument(
     held: Questionnaire,
     chosen: Sequence[str] | None,
@@ -176,16 +186,6 @@ def _instrument(
         missing=missing,
         populations=chosen,
     )
-
-
-def _populations(asked: str | Sequence[str] | None, held: Questionnaire) -> list[str] | None:
-    """Codes without repetition, sets of countries taken apart; None where nobody was asked for."""
-    if not asked:
-        return None
-    names = [asked] if isinstance(asked, str) else list(asked)
-    apart = [code for name in names for code in GROUPS.get(name, (name,))]
-    groups = held if isinstance(held, OpinionSurvey) else None
-    return list(dict.fromkeys(find_population(name, groups).code for name in apart))
 
 
 def _with_constants(made: Indices, policy: str, engine: Engine | None, asking: Asking) -> Indices:

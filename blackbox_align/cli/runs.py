@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import BlackboxAlignError, RunError
-from .options import AsJson
+from ..errors import BlackboxAlignError, RunError, SpecificationError
+from .options import AsJson, find_run
 from .output import print_population, print_result, result_of
 from .screen import command, print_json, print_note, print_table
 
@@ -40,7 +40,9 @@ def runs_command(
 
 
 def show_command(
-    run: Annotated[Path, typer.Argument(help="The run's folder.", show_default=False)],
+    run: Annotated[
+        str, typer.Argument(help="A run's name in runs/, or its folder.", show_default=False)
+    ],
     country: Annotated[
         str | None,
         typer.Option(help="One country of a run of several, index by index.", show_default=False),
@@ -49,11 +51,16 @@ def show_command(
 ) -> None:
     """Show the table of a run."""
     from ..fitting import Run
-    from ..populations import find_country
+    from ..populations.groups import expand, parse_countries
 
-    shown = Run.load(run)
+    shown = Run.load(find_run(run))
     result = result_of(shown)
-    code = None if country is None else find_country(country).code
+    code = None
+    if country is not None:
+        codes = [found.code for found in expand(parse_countries(country))]
+        if len(codes) != 1:
+            raise SpecificationError(f"--country names one country of the run; not {country!r}.")
+        code = codes[0]
     if code is not None and code not in result.provenance.populations:
         raise RunError(
             f"The run {run} holds {', '.join(result.provenance.populations)}: name one of them."

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import SpecificationError
 from .options import (
     MODEL_PANEL,
     AsJson,
@@ -14,6 +16,7 @@ from .options import (
     ModelName,
     Revision,
     TrustRemoteCode,
+    check_most,
 )
 from .progress import score_progress
 from .screen import print_json, print_table, say
@@ -36,8 +39,8 @@ def score_command(
     country: Annotated[
         list[str] | None,
         typer.Option(
-            help="Code, name or alias, or cultural-palette for its 18; repeat for more.  "
-            "Default: all that there are data for.",
+            help="Code, name or alias; several repeated, or SAU,USA. Also a group: all, a "
+            "continent, or cultural-palette. Default: all that there are data for.",
             show_default=False,
         ),
     ] = None,
@@ -132,6 +135,10 @@ def score_command(
     """Score a model on a survey, beside the baselines that need no model."""
     from ..assessment import score
 
+    check_most(1_000_000, resamples=resamples, batch=batch)
+    check_most(2**63 - 1, seed=seed)
+    for one in condition or ():
+        _check_expert(one)
     with score_progress() as on_batch:
         table = score(
             instrument,
@@ -160,6 +167,18 @@ def score_command(
         print_json(table.to_dict())
     else:
         print_scores(table, metrics)
+
+
+def _check_expert(condition: str) -> None:
+    """Whether there is an expert where a condition names one: in the folder, or in that of a run."""
+    folder = Path(condition.removeprefix("expert:"))
+    places = (folder / "expert.json", folder / "expert" / "expert.json")
+    named = condition.startswith("expert:") and "{code}" not in condition
+    if named and not any(place.is_file() for place in places):
+        raise SpecificationError(
+            f"There is no expert in '{folder}': it holds no expert.json. A fit prints where its "
+            "expert is."
+        )
 
 
 def print_scores(result: Result, metrics: list[str]) -> None:

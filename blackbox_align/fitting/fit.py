@@ -16,7 +16,8 @@ import numpy as np
 from ..adapters import Parameterization
 from ..adapters.adapter import Adapter, SoftPrompt, check_placement
 from ..engines import Workers
-from ..engines.ray.pool import OnTrouble, RayEvaluator
+from ..engines.ray.engine import RayEvaluator
+from ..engines.ray.pool import OnTrouble
 from ..errors import BlackboxAlignError, RunError, SpecificationError
 from ..experts import Card, prove, write_expert
 from ..files.atomic import write_json
@@ -38,8 +39,8 @@ _CHECKPOINT_SECONDS = 60.0
 class Progress:
     """Where a search stands after a tell.
 
-    ``best`` is the best loss, of several countries that of the one farthest from its target; None
-    until an evaluation has succeeded.
+    ``best`` is the best loss, of several countries the mean of each one's best, as the result has it;
+    None until an evaluation has succeeded.
     """
 
     evaluations: int
@@ -281,7 +282,8 @@ class _Search:
         self.optimizer.tell(candidates, evaluations)
         spent = time.monotonic() - self.started
         told, budget = self.optimizer.told, self.stopping.budget
-        self.report(Progress(told, budget, self._worst(), self.replayed, spent))
+        best = float(self.best.mean()) if self._worst() is not None else None
+        self.report(Progress(told, budget, best, self.replayed, spent))
 
     def _keep(self, vectors: np.ndarray, losses: np.ndarray, told: int) -> None:
         """Keep the best vector of every country."""

@@ -12,10 +12,9 @@ from ..engines.base import check_placement
 from ..errors import ChangedSpecificationError, SpecificationError
 from ..objectives import parse_objective
 from ..objectives.constants import check_policy
-from ..populations import Country, countries, find_country
+from ..populations import Country
+from ..populations.groups import expand, parse_countries
 from ..surveys import READOUTS
-
-GROUPS = ("all", "Africa", "Americas", "Asia", "Europe", "Oceania")
 
 
 @dataclass(frozen=True)
@@ -117,14 +116,7 @@ class Specification:
 
     def countries(self, complete: Sequence[str]) -> tuple[Country, ...]:
         """The countries to fit; a group is those of it among ``complete``, the codes with full data."""
-        found = []
-        for name in self.wanted:
-            if name in GROUPS:
-                there = [countries()[code] for code in complete]
-                found += [c for c in there if not c.is_region and name in ("all", c.continent)]
-            else:
-                found.append(find_country(name))
-        return tuple(dict.fromkeys(found))
+        return expand(self.wanted, complete)
 
     @property
     def name(self) -> str:
@@ -146,12 +138,7 @@ class Specification:
 
 
 def _canonical(country: str | Sequence[str]) -> str:
-    names = country.split("+") if isinstance(country, str) else country
-    if not names:
-        raise SpecificationError("A fit needs a country; `bbalign countries` lists them.")
-    groups = {group.casefold(): group for group in GROUPS}
-    folded = [name.strip() for name in names]
-    return "+".join(groups.get(n.casefold()) or find_country(n).code for n in folded)
+    return "+".join(parse_countries(country))
 
 
 def refuse_changes(then: Mapping[str, Any], now: Mapping[str, Any], where: Path) -> None:

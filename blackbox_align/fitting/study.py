@@ -15,7 +15,6 @@ from ..errors import ModelError, SpecificationError
 from ..objectives import Constants, IndexObjective, Objective, SplitOpinions, WeightedSum
 from ..objectives.constants import settle_constants
 from ..optimizers import Evaluation, Optimizer, create
-from ..optimizers.gauss_newton_many import GaussNewtonMany
 from ..populations import Country, TargetSet, load_targets
 from ..surveys import Survey, item_means, load_survey
 from ..surveys.opinion_files import load_opinions
@@ -25,7 +24,7 @@ from .tables import index_table, opinion_table
 
 if TYPE_CHECKING:
     from ..engines.checkpoint import LanguageModel
-    from ..engines.ray.pool import RayEvaluator
+    from ..engines.ray.engine import RayEvaluator
 
 # The generators of a run are children of its seed, one per use: none disturbs another.
 _PROMPT, _OPTIMIZER, _READOUT, _SPLIT = range(4)
@@ -196,17 +195,16 @@ class Study:
         """The search; ``enough`` is the loss at which a country is done, where there are several."""
         rng = _generator(self.specification, _OPTIMIZER)
         settings = self.specification
-        if len(self.countries) > 1:
-            return GaussNewtonMany(
-                dimension,
-                rng,
-                budget=budget,
-                targets=self.objective.targets,
-                # Only of indices is the loss the mean of the residuals.
-                enough=0.0 if settings.fits_opinions else enough,
-                **settings.options,
-            )
-        return create(settings.optimizer, dimension, rng, budget=budget, **settings.options)
+        return create(
+            settings.optimizer,
+            dimension,
+            rng,
+            budget=budget,
+            targets=self.objective.targets if len(self.countries) > 1 else None,
+            # Only of indices is the loss the mean of the residuals.
+            enough=0.0 if settings.fits_opinions else enough,
+            **settings.options,
+        )
 
     def score(self, answers: np.ndarray, ids: Sequence[int]) -> tuple[list[Evaluation], np.ndarray]:
         """Evaluations for the search, and every country's losses, from the answers of candidates.

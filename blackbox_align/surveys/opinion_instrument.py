@@ -50,8 +50,6 @@ class Opinions(OfSurvey):
         cls, opinions: OpinionSurvey, samples: str = "national", missing: str = "drop"
     ) -> Opinions:
         """The distributions of one kind of samples, all populations; ``missing`` is how it was read."""
-        if samples == "national" and opinions.groups:  # the people that the file itself declares
-            samples = "group"
         chosen = opinions.select(samples=samples)
         if samples == "all":  # a region holds countries that are there themselves
             apart = {d.sample.country for d in chosen.distributions if d.sample.kind == "region"}

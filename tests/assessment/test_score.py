@@ -343,7 +343,7 @@ def test_conditions_are_presets_texts_and_experts():
             "FILE",
             {"samples": "some"},
             SpecificationError,
-            "'national', 'non-national', 'region', 'group', 'all'",
+            "'national', 'non-national', 'region', 'all'",
         ),
         (
             "FILE",
