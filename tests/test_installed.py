@@ -1,7 +1,7 @@
 """The wheel in an empty environment outside the checkout: what a newcomer has.
 
-Minutes, most of them for the download; `make test-installed` runs it. BBALIGN_PYTHONS names other interpreters
-to try, with blanks between them.
+Minutes, most of them for the download; `make test-installed` runs it. BBALIGN_PYTHONS names other
+interpreters to try, with blanks between them.
 """
 
 from __future__ import annotations
