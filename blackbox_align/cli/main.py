@@ -14,6 +14,7 @@ import typer
 from ..errors import BlackboxAlignError, ExpertError, RunError
 from ..version import __version__
 from .cache import cache_command
+from .compare import compare_command
 from .doctor import doctor_command
 from .fit import fit_command
 from .lists import countries_command, models_command, optimizers_command
@@ -34,6 +35,10 @@ EXAMPLES = {
     "score": (
         "bbalign score world-opinions --country KEN --condition none --condition prompting",
         "bbalign score vsm2013 --country cultural-palette --baselines",
+    ),
+    "compare": (
+        "bbalign compare --country SAU,CHN --optimizer gauss-newton --optimizer de --optimizer random",
+        "bbalign compare plan.yaml --jobs 2 --csv searches.csv",
     ),
     "doctor": (
         "bbalign doctor",
@@ -64,6 +69,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "fit": fit_command,
     "show": show_command,
     "score": score_command,
+    "compare": compare_command,
     "doctor": doctor_command,
     "cache": cache_command,
     "runs": runs_command,

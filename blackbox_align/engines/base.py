@@ -1,47 +1,219 @@
-"""The seam between the search and the model: whatever answers a survey under soft prompts."""
+"""The seam between everything else and a language model: whoever answers sheets under adapters."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..errors import SpecificationError
+from ..adapters.adapter import PLACEMENTS, Adapter, check_placement
 from ..surveys import Survey
+from ..surveys.sheet import Sheet
 
-# Where a soft prompt stands: ``first`` is before everything, the BOS token included, exactly where
-# PEFT puts it; ``last`` is right before the answer, so that the questions are computed once for all
-# candidates, which PEFT cannot load.
-PLACEMENTS = ("first", "last")
+Array = NDArray[np.floating]
+Message = Mapping[str, str]
+
 # The largest difference in a label's probability between two ways of computing the same: in half
 # precision the order of the computation alone makes about this much.
 PARITY = {"float32": 1e-4, "bfloat16": 5e-2, "float16": 1e-2}
 
+VERBS = ("answer", "submit", "hidden", "embed", "pullback")
+KINDS = ("text", "first", "message", "last", "lora", "gate")
 
-def check_placement(placement: str) -> None:
-    """Raise :class:`SpecificationError` unless it is one of :data:`PLACEMENTS`."""
-    if placement not in PLACEMENTS:
-        known = " or ".join(repr(name) for name in PLACEMENTS)
-        raise SpecificationError(f"The placement must be {known}; not {placement!r}.")
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What came back from a :class:`..surveys.sheet.Sheet`; a failed candidate is NaN and says why.
+
+    Attributes
+    ----------
+    probabilities : (P, questions, options) float32 over the labels alone; rows sum to 1, zeros behind a
+        question's labels
+    mass : (P, questions) share of the next token that is any label; NaN where it is not known
+    divergence : (P, texts) KL divergence of the next tokens from those under ``Adapter()``, nats a token
+    surprise : (P, texts) nats a token; exp of the mean is the perplexity
+    failures : a sentence for every candidate that failed, else None
+    """
+
+    probabilities: Array
+    mass: Array
+    divergence: Array
+    surprise: Array
+    failures: tuple[str | None, ...]
+
+    @classmethod
+    def of(cls, probabilities: Array, texts: int = 0) -> Answers:
+        """Answers of which nothing but the ``probabilities`` is known; NaN candidates are failures."""
+        rows, questions = probabilities.shape[:2]
+        why = "the model's answer is not a finite number"
+        unknown = np.full((rows, texts), np.nan, np.float32)
+        return cls(
+            np.asarray(probabilities, np.float32),
+            np.full((rows, questions), np.nan, np.float32),
+            unknown,
+            unknown,
+            tuple(None if np.isfinite(answer).all() else why for answer in probabilities),
+        )
+
+    @classmethod
+    def none(cls, sheet: Sheet) -> Answers:
+        """The answers of no candidate at all."""
+        shape = (0, len(sheet.questions), sheet.width)
+        return cls.of(np.zeros(shape, np.float32), len(sheet.texts))
+
+    def __len__(self) -> int:
+        return len(self.probabilities)
+
+    def __getitem__(self, rows: slice) -> Answers:
+        """Some candidates' answers."""
+        return Answers(
+            self.probabilities[rows],
+            self.mass[rows],
+            self.divergence[rows],
+            self.surprise[rows],
+            self.failures[rows],
+        )
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Answers]) -> Answers:
+        """The answers of one sheet's candidates, one part behind another."""
+        names = ("probabilities", "mass", "divergence", "surprise")
+        arrays = {n: np.concatenate([getattr(part, n) for part in parts]) for n in names}
+        return cls(**arrays, failures=tuple(why for part in parts for why in part.failures))
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a text is drawn; ``temperature`` 0 is greedy."""
+
+    max_tokens: int = 128
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+    logprobs: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """A text to write.
+
+    Several voices write one text: each token is drawn once, from their mixture.
+    """
+
+    prompt: Sequence[Message] | str | tuple[int, ...]
+    sampling: Sampling = field(default_factory=Sampling)
+    voices: tuple[tuple[Adapter, float], ...] = ((Adapter(), 1.0),)
+    pool: Literal["linear", "log"] = "linear"
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text that was written: its tokens with their log-probabilities, and why it ended."""
+
+    text: str
+    tokens: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    reason: Literal["stop", "length", "cancelled"]
+
+
+class Reply(Protocol):
+    """A request under way in the running batch; iterating gives pieces as they come."""
+
+    def __iter__(self) -> Iterator[str]: ...
+
+    def result(self) -> Text:
+        """Waits for the end."""
+        ...
+
+    def cancel(self) -> None:
+        """Frees the rows within one step."""
+        ...
+
+
+@dataclass(frozen=True)
+class EngineInfo:
+    """What is known of an engine's model.
+
+    ``revision`` identifies weights, configuration, tokenizer and template by content; ``width`` is D;
+    ``vocabulary`` the number of tokens that have an embedding; ``positions`` how many tokens it takes,
+    None without a limit; ``opening`` what it reads around a question, and ``date`` the day that stands
+    in it, if any: with ``revision`` they are all that an answer follows from; ``noise`` index points of
+    its precision where that was measured; ``can`` the :data:`VERBS` and :data:`KINDS` that it has.
+    """
+
+    name: str
+    revision: str = ""
+    dtype: str = "float32"
+    width: int = 0
+    vocabulary: int = 0
+    positions: int | None = None
+    opening: str = ""
+    date: str = ""
+    disclaimer: str = ""
+    noise: float | None = None
+    can: frozenset[str] = frozenset({"answer"})
+
+
+class Engine(Protocol):
+    """A model in process, Ray workers, a function, or one of these with its answers kept.
+
+    It is the only owner of its model, and any thread may call. It knows no population and no objective.
+    """
+
+    @property
+    def info(self) -> EngineInfo: ...
+
+    def answer(
+        self, adapters: Sequence[Adapter], sheet: Sheet, *, plainly: bool = False
+    ) -> Answers:
+        """All questions of ``sheet`` under every adapter; ``plainly``: one by one, nothing shared.
+
+        Adapters of several lengths, kinds and placements may come together. Raises
+        :class:`..errors.ModelError` where the model cannot be asked, :class:`..errors.OutOfMemoryError`
+        where memory runs out for a single candidate.
+        """
+        ...
+
+    def submit(self, request: Request) -> Reply:
+        """Joins the running batch at the next step."""
+        ...
+
+    def hidden(self, texts: Sequence[str], source: Literal["layer-input", "feed-forward"]) -> Array:
+        """(texts, layers, D) float32 hidden states of the last token."""
+        ...
+
+    def tokenize(self, text: str) -> tuple[int, ...]:
+        """The tokens of a text, without special ones."""
+        ...
+
+    def embed(self, tokens: Sequence[int]) -> Array:
+        """(n, D) float32, as the embedding module puts them out, which some models scale inside."""
+        ...
+
+    def pullback(
+        self, adapters: Sequence[Adapter], sheet: Sheet
+    ) -> tuple[Answers, Callable[[Answers], Array]]:
+        """Answers, and a function from the derivatives by answers to those by prompts (P, tokens, D)."""
+        ...
+
+    def askable(self, sheet: Sheet) -> tuple[str | None, ...]:
+        """For every question None, or a sentence why this model cannot be asked it."""
+        ...
+
+    def close(self) -> None:
+        """Ends its thread and lets go of its model; closing twice is fine."""
+        ...
 
 
 class Evaluator(Protocol):
-    """Asks a survey under soft prompts; knows no country and no objective.
+    """The seam as it was; goes when its last caller speaks to an :class:`Engine`."""
 
-    In-process models, worker pools and plain functions all have this one method and give the same
-    numbers for the same model.
-    """
+    def answer(self, soft_prompts: np.ndarray, survey: Survey) -> np.ndarray: ...
 
-    def answer(self, soft_prompts: np.ndarray, survey: Survey) -> np.ndarray:
-        """Probabilities of the answer options.
 
-        Parameters
-        ----------
-        soft_prompts : (candidates, tokens, D) float32; ``tokens`` may be 0, which is un-prompted
-
-        Returns
-        -------
-        (candidates, items, survey.width) float32; each row sums to 1 over the item's options, zeros
-        behind them. A candidate for which the model gave no finite number is NaN throughout.
-        """
-        ...
+__all__ = ["PARITY", "PLACEMENTS", "Answers", "Engine", "EngineInfo", "Evaluator", "Message", "Reply",
+           "Request", "Sampling", "Text", "check_placement"]  # fmt: skip

@@ -15,7 +15,8 @@ import numpy as np
 
 from ..adapters import Parameterization
 from ..engines import Workers
-from ..engines.ray.pool import OnTrouble, RayEvaluator
+from ..engines.ray.engine import RayEvaluator
+from ..engines.ray.pool import OnTrouble
 from ..errors import BlackboxAlignError, RunError, SpecificationError
 from ..experts import write_expert
 from ..files.atomic import write_json

@@ -15,7 +15,6 @@ from ..errors import ModelError, SpecificationError
 from ..objectives import Constants, IndexObjective, Objective, SplitOpinions, WeightedSum
 from ..objectives.constants import settle_constants
 from ..optimizers import Evaluation, Optimizer, create
-from ..optimizers.gauss_newton_many import GaussNewtonMany
 from ..populations import Country, TargetSet, load_targets
 from ..surveys import Survey, item_means, load_survey
 from ..surveys.opinion_files import load_opinions
@@ -25,7 +24,7 @@ from .tables import index_table, opinion_table
 
 if TYPE_CHECKING:
     from ..engines.checkpoint import LanguageModel
-    from ..engines.ray.pool import RayEvaluator
+    from ..engines.ray.engine import RayEvaluator
 
 # The generators of a run are children of its seed, one per use: none disturbs another.
 _PROMPT, _OPTIMIZER, _READOUT, _SPLIT = range(4)
@@ -52,7 +51,8 @@ class Study:
         """
         data = _load_data(specification)
         # A rehearsal, so that a slip in the optimizer's name or options is told at once.
-        create(specification.optimizer, 100, np.random.default_rng(0), **specification.options)
+        rehearsed = np.random.default_rng(0)
+        create(specification.optimizer, 100, rehearsed, budget=1000, **specification.options)
 
         from ..engines.checkpoint import load_model
         from ..engines.local.in_process import InProcessEvaluator
@@ -195,17 +195,16 @@ class Study:
         """The search; ``enough`` is the loss at which a country is done, where there are several."""
         rng = _generator(self.specification, _OPTIMIZER)
         settings = self.specification
-        if len(self.countries) > 1:
-            return GaussNewtonMany(
-                dimension,
-                rng,
-                budget=budget,
-                targets=self.objective.targets,
-                # Only of indices is the loss the mean of the residuals.
-                enough=0.0 if settings.fits_opinions else enough,
-                **settings.options,
-            )
-        return create(settings.optimizer, dimension, rng, budget=budget, **settings.options)
+        return create(
+            settings.optimizer,
+            dimension,
+            rng,
+            budget=budget,
+            targets=self.objective.targets if len(self.countries) > 1 else None,
+            # Only of indices is the loss the mean of the residuals.
+            enough=0.0 if settings.fits_opinions else enough,
+            **settings.options,
+        )
 
     def score(self, answers: np.ndarray, ids: Sequence[int]) -> tuple[list[Evaluation], np.ndarray]:
         """Evaluations for the search, and every country's losses, from the answers of candidates.
@@ -314,7 +313,8 @@ def _load_data(settings: Specification) -> dict[str, Any]:
     everyone = load_opinions(settings.opinions) if settings.fits_opinions else None
     data: dict[str, Collection[str]] = {}  # the countries that each source has all figures of
     if settings.fits_indices:
-        data[f"the target set {target_set.name}"] = target_set.complete()
+        indices = [index.name for index in survey.indices]
+        data[f"the target set {target_set.name}"] = target_set.complete(indices)
     if everyone is not None:
         data[everyone.survey.title] = everyone.countries
     first, *others = data.values()

@@ -184,9 +184,9 @@ def test_ray_is_imported_only_to_connect():
     """Nothing that a fit in one process imports loads Ray."""
     script = (
         "import sys\n"
-        "from blackbox_align.evaluators import ray_pool, worker_model\n"
+        "from blackbox_align.engines.ray import pool, worker_model\n"
         "from blackbox_align.fitting import fit\n"
-        "ray_pool.RayEvaluator(ray_pool.Workers(2)).close()\n"
+        "pool.Pool(pool.Workers(2)).close()\n"
         "assert 'ray' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
