@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from ..errors import RunError
 from .options import AsJson
-from .output import print_country, print_json, print_result, print_table, stderr
+from .output import print_country, print_json, print_note, print_result, print_table, stderr
 
 
 def runs_command(
@@ -20,7 +21,15 @@ def runs_command(
 
     rows = []
     for run in find_runs(folder):
-        result = run.result if (run.path / "result.json").is_file() else {}
+        if run.trouble:
+            print_note(run.trouble)
+            continue
+        result: dict[str, Any] = {}
+        if (run.path / "result.json").is_file():
+            try:
+                result = run.result
+            except RunError as error:
+                print_note(str(error))
         rows.append(
             {
                 "run": str(run.path),

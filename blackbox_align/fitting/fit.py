@@ -6,29 +6,44 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..adapters import Parameterization
 from ..engines import Workers
-from ..engines.ray.pool import OnTrouble, RayEvaluator
 from ..errors import BlackboxAlignError, RunError, SpecificationError
-from ..experts import write_expert
-from ..files.atomic import write_json
-from ..optimizers import Candidate, Evaluation, Optimizer
-from ..statistics.pareto import pareto_front
-from .journal import Entry, digest
-from .run import Run, versions
-from .specification import Specification
+from ..files.atomic import write_sealed_json
+from ..optimizers import Optimizer, create
+from ..optimizers.gauss_newton_many import GaussNewtonMany
+from .asking import Asked, known_from, opened, search_space
+from .conditions import conditions
+from .entry import Entry, digest, refuse_what_is_no_share
+from .format_1 import vectors_by_asking
+from .outcome import Outcome
+from .problem import (
+    OPTIMIZER,
+    PROMPT,
+    Data,
+    Problem,
+    answers_side_by_side,
+    generator,
+    load_data,
+    pose,
+)
+from .record import Record, Writer, folder
+from .run import Run
+from .search import Batch, Standing, search
+from .specification import Specification, option, refuse_facts, refuse_settings
 from .stopping import Stopping
-from .study import Study
 
-_HOPELESS = 3  # batches in a row of which not one candidate could be evaluated
-_CHECKPOINT_SECONDS = 60.0
+if TYPE_CHECKING:
+    from ..engines.ray.pool import OnTrouble
+
+CHECKPOINT_SECONDS = 60.0
+CHECKPOINT_SHARE = 0.1  # of the time of a search that checkpoints may take
 
 
 @dataclass(frozen=True)
@@ -58,7 +73,7 @@ def fit(
     target_loss: float | None = None,
     patience: int | None = None,
     seconds: float | None = None,
-    workers: Workers | None = None,
+    workers: Workers | int | None = None,
     on_progress: OnProgress | None = None,
     on_trouble: OnTrouble = lambda sentence: None,
     **settings: Any,
@@ -75,14 +90,16 @@ def fit(
     workers : processes on a Ray cluster that ask the model; None asks it in this one. The result
         is the same
     on_progress : called after every tell
-    on_trouble : told, in a sentence, when a worker is lost, and why
+    on_trouble : told, in a sentence, what went wrong and was mended: a worker that was lost, a damaged
+        end of a journal, other conditions than those under which the run began
     settings : the fields of :class:`.specification.Specification`
 
     Returns
     -------
     Run
-        Done. With the same settings and seed it holds the same bits, however often it was killed
-        and continued on the way.
+        Done. With the same settings and seed, under the same conditions, it holds the same bits,
+        however often it was killed and continued on the way. Under others (threads, CPU, workers,
+        versions) its past stays what it was, and the search goes on from there.
 
     Raises
     ------
@@ -98,41 +115,328 @@ def fit(
         patience=patience,
         seconds=seconds,
     )
-    run = Run(Path(runs) / (name or specification.name))
-    with run.locked(), _pool(workers, specification.device, on_trouble) as pool:
-        run.refuse_other_settings(specification)
-        if run.status == "done" and run.record["stopping"] == asdict(stopping):
-            return run
-        study = Study.prepare(specification, pool)
-        search = _Search(run, study, stopping, on_progress or (lambda progress: None))
-        run.begin(specification, stopping, search.facts(), workers)
+    where = Workers(workers) if isinstance(workers, int) else workers
+    record = Record(folder(runs, specification.name if name is None else name))
+    # Everything that can be wrong without a model is told before anything is made.
+    recorded = None
+    if record.exists():
+        refuse_settings(record.specification, specification, record.path)
+        recorded = record.facts
+    data = load_data(specification, recorded)
+    _rehearse(specification, stopping, len(data.countries))
+    earlier = _earlier(specification)
+    with record.writing(on_trouble) as writer:
+        if _is_done(record, stopping):
+            return Run(record.path)
+        job = _Job(writer, data, stopping, on_progress or (lambda progress: None), on_trouble)
+        job.run(where, earlier)
+    return Run(record.path)
+
+
+def _rehearse(settings: Specification, stopping: Stopping, countries: int) -> None:
+    """Make the optimizer once, so that a slip in its name or options is told at once."""
+    rng = np.random.default_rng(0)
+    create(settings.optimizer, 100, rng, budget=stopping.budget, **settings.options)
+    if countries > 1:
+        targets = np.zeros((countries, 1))
+        GaussNewtonMany(
+            100, rng, budget=stopping.budget, targets=targets, enough=0.0, **settings.options
+        )
+
+
+def _earlier(settings: Specification) -> Record | None:
+    if settings.warm_start is None:
+        return None
+    earlier = Record(settings.warm_start)
+    _ = earlier.specification  # that there is one is told at once
+    return earlier
+
+
+def _is_done(record: Record, stopping: Stopping) -> bool:
+    """Whether there is nothing to do: the same call again, or a budget below what is spent."""
+    if not record.exists() or record.head["status"] != "done":
+        return False
+    with suppress(RunError):
+        past = record.past(vectors=True)
+        record.refuse_damage(past)
+        run = Run(record.path)
+        whole = all(run.expert_of(one["country"]).is_dir() for one in run.results)
+        return whole and (record.stopping == stopping or past.told >= stopping.budget)
+    return False
+
+
+class _Job:
+    """One call's work on a run, under its lock."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        data: Data,
+        stopping: Stopping,
+        on_progress: OnProgress,
+        on_trouble: OnTrouble,
+    ) -> None:
+        self.writer, self.record, self.data, self.stopping = writer, writer.record, data, stopping
+        self.on_progress, self.on_trouble = on_progress, on_trouble
+        self.started = self.checkpoint = time.monotonic()
+        self.pause = CHECKPOINT_SECONDS
+        self.replayed = 0
+
+    def run(self, workers: Workers | None, earlier: Record | None) -> None:
+        """Ask, search, and write down what came of it."""
+        settings, new = self.data.specification, not self.record.exists()
+        recorded = {} if new else self.record.facts
+        finished = (
+            not new
+            and self.record.head["status"] == "done"
+            and (self.record.stopping == self.stopping)
+        )
+        why = self.record.reason if finished else None
+        if settings.dtype == "auto" and "dtype" in recorded:
+            settings = replace(settings, dtype=recorded["dtype"])
+        with opened(settings, workers, self.on_trouble) as (model, evaluator):
+            known = {} if new else known_from(self.record.head.get("asked") or {})
+            asked = Asked(model, evaluator, known)
+            problem = pose(self.data, asked, recorded)
+            space = search_space(settings, model, generator(settings, PROMPT))
+            facts = {
+                **problem.facts(),
+                "model_revision": model.revision,
+                "dtype": str(model.dtype).removeprefix("torch."),
+                "dimension": space.dimension,
+            }
+            optimizer = make_optimizer(problem, space.dimension, self.stopping)
+            if optimizer.capabilities.uses_budget:  # then it is no mere end of the search
+                facts["budget"] = self.stopping.budget
+            if len(problem.countries) > 1:  # a country that is done gets no more steps
+                facts["target_loss"] = self.stopping.target_loss
+            standing = Standing(len(problem.countries), space.dimension, self.stopping)
+            if earlier is not None:
+                facts |= _observe(earlier, problem, facts, optimizer, standing)
+            if not new:
+                then = self.record.specification
+                refuse_facts(then, self.data.specification, (recorded, facts), self.record.path)
+            self.writer.begin(
+                self.data.specification,
+                self.stopping,
+                facts,
+                {
+                    **conditions(str(model.device), asdict(workers) if workers else None),
+                },
+            )
+            facts = {**facts, **self.record.facts}
+            outcome = Outcome(problem, standing, optimizer, space, model, evaluator, asked, facts)
+            self._guarded(outcome, why, new)
+
+    def _guarded(self, outcome: Outcome, why: str | None, new: bool) -> None:
+        """Search to the end; whatever end it is, the record says which."""
         try:
             with _patient_interrupt() as interrupted:
-                search.replay()
-                reason = search.go_on(interrupted)
-            search.finish("done", reason)
+                self._replay(outcome)
+                reason = why or search(
+                    lambda vectors, first: self._evaluate(outcome, vectors, first),
+                    outcome.optimizer,
+                    outcome.standing,
+                    on_batch=self._append,
+                    on_told=lambda: self._told(outcome),
+                    interrupted=interrupted,
+                )
+            self._finish(outcome, "done", reason)
         except KeyboardInterrupt:
-            search.finish("interrupted", "it was interrupted")
+            self._finish(outcome, "interrupted", "it was interrupted")
             raise
         except BlackboxAlignError as error:
-            search.give_up(str(error))
+            if new and not outcome.standing.told:  # a slip in what was asked, very likely
+                with suppress(RunError):
+                    self.writer.remove()
+            self._give_up(outcome, str(error))
             raise
-    return run
+        except Exception as error:
+            self._give_up(outcome, f"{type(error).__name__}: {error}")
+            raise
+
+    def _evaluate(self, outcome: Outcome, vectors: np.ndarray, first: int) -> Batch:
+        prompts = outcome.space.soft_prompts(vectors)
+        blocks = [
+            outcome.evaluator.answer(prompts, survey)
+            for survey in outcome.problem.objective.surveys
+        ]
+        answers = answers_side_by_side(blocks)
+        try:
+            refuse_what_is_no_share(answers)
+        except ValueError as error:
+            raise RunError(f"The answer of the model is none: {error}.") from None
+        evaluations, losses = outcome.problem.score(answers, first)
+        return Batch(vectors, losses, evaluations, answers)
+
+    def _append(self, batch: Batch) -> None:
+        assert batch.answers is not None
+        first = self.told
+        ids = tuple(range(first, first + len(batch.vectors)))
+        shown = tuple(evaluation.loss for evaluation in batch.evaluations)
+        self.writer.append(Entry(ids, batch.answers, shown, digest(batch.vectors)), batch.vectors)
+        self.told += len(ids)
+
+    def _told(self, outcome: Outcome) -> None:
+        self._report(outcome)
+        if time.monotonic() - self.checkpoint < self.pause:
+            return
+        start = time.monotonic()
+        try:
+            outcome.experts(self._places(outcome), "the search goes on", only_better=True)
+        except BlackboxAlignError as error:  # it is not worth the end of a search
+            self.on_trouble(f"An expert could not be written on the way: {error}")
+        self.checkpoint = time.monotonic()
+        self.pause = max(CHECKPOINT_SECONDS, (self.checkpoint - start) / CHECKPOINT_SHARE)
+
+    def _report(self, outcome: Outcome) -> None:
+        spent, standing = time.monotonic() - self.started, outcome.standing
+        self.on_progress(
+            Progress(standing.told, self.stopping.budget, standing.worst, self.replayed, spent)
+        )
+
+    # -- what was evaluated before ---------------------------------------------------------------
+
+    def _replay(self, outcome: Outcome) -> None:
+        """Tell the optimizer what the record holds."""
+        past = self.record.past(vectors=True)
+        self.told = past.told
+        if past.vectors is None and self.record.head["format"] == 1:
+            self._rewrite(outcome)
+            past = self.record.past(vectors=True)
+
+        def told() -> Iterator[tuple[np.ndarray, Any]]:
+            for entry in past.entries:
+                evaluations, losses = outcome.problem.score(entry.answers, entry.ids[0])
+                vectors = past.vectors_of(entry)
+                yield vectors, evaluations
+                outcome.standing.keep(vectors, losses)
+                self.replayed = entry.rows
+                self._report(outcome)
+
+        outcome.optimizer.replay(told())
+
+    def _rewrite(self, outcome: Outcome) -> None:
+        """Bring a record of format 1 to the present one."""
+        problem, entries = outcome.problem, self.record.past().entries
+        again = make_optimizer(problem, outcome.space.dimension, self.stopping)
+        vectors, exact = vectors_by_asking(
+            self.record.path / "journal.jsonl",
+            entries,
+            again,
+            lambda answers, first: problem.score(answers, first)[0],
+        )
+        if not exact:
+            self.on_trouble(
+                "This run was begun by an earlier version under other conditions: its vectors were "
+                "found again to within rounding."
+            )
+        renewed = [replace(e, digest=digest(v)) for e, v in zip(entries, vectors, strict=True)]
+        self.writer.rewrite(renewed, vectors)
+
+    # -- what is written down ----------------------------------------------------------------------
+
+    def _places(self, outcome: Outcome) -> Mapping[str, Path]:
+        run = Run(self.record.path)
+        return {c.code: run.expert_of(c.code) for c in outcome.problem.countries}
+
+    def _finish(self, outcome: Outcome, status: str, reason: str) -> None:
+        """Write experts, result and status; without a single success there is only a status."""
+        if outcome.standing.worst is not None:
+            results = outcome.experts(self._places(outcome), reason)
+            summary = outcome.summary(results, self.record.entries(), reason)
+            write_sealed_json(self.record.path / "result.json", summary)
+            self.writer.update(asked=outcome.asked.to_facts())
+        self._close(outcome, status, reason)
+
+    def _give_up(self, outcome: Outcome, reason: str) -> None:
+        """Note the failure, if even that can still be written."""
+        if self.record.exists():
+            with suppress(
+                RunError
+            ):  # the disk is full, perhaps: the first error is the one to show
+                self._close(outcome, "failed", reason)
+
+    def _close(self, outcome: Outcome, status: str, reason: str) -> None:
+        spent = time.monotonic() - self.started
+        self.writer.close(status, reason, spent, outcome.standing.told)
 
 
-def _pool(
-    workers: Workers | None, device: str, on_trouble: OnTrouble
-) -> AbstractContextManager[RayEvaluator | None]:
-    if workers is None:
-        return nullcontext()
-    if device == "cpu" and workers.gpus is None:
-        workers = replace(workers, gpus=0.0)  # none is kept from others for nothing
-    return RayEvaluator(workers, on_trouble=on_trouble)
+def make_optimizer(problem: Problem, dimension: int, stopping: Stopping) -> Optimizer:
+    """The search of a problem, from its own generator."""
+    settings = problem.specification
+    rng, budget = generator(settings, OPTIMIZER), stopping.budget
+    if len(problem.countries) == 1:
+        return create(settings.optimizer, dimension, rng, budget=budget, **settings.options)
+    return GaussNewtonMany(
+        dimension,
+        rng,
+        budget=budget,
+        targets=problem.objective.targets,
+        # Only of indices is the loss the mean of the residuals.
+        enough=0.0 if settings.fits_opinions else stopping.target_loss,
+        **settings.options,
+    )
+
+
+def _observe(
+    earlier: Record,
+    problem: Problem,
+    facts: Mapping[str, Any],
+    optimizer: Optimizer,
+    standing: Standing,
+) -> dict[str, Any]:
+    """Start from the evaluations of an earlier run, which was searching the same prompts."""
+    _refuse_other_space(earlier, problem.specification, facts)
+    past = earlier.past(vectors=True)
+    earlier.refuse_damage(past)
+    vectors: list[np.ndarray] = []
+    if past.vectors is None:
+        settings = earlier.specification
+        its_own = pose(load_data(settings, earlier.facts), Asked(), earlier.facts)
+        vectors, _ = vectors_by_asking(
+            earlier.path / "journal.jsonl",
+            past.entries,
+            make_optimizer(its_own, optimizer.dimension, earlier.stopping),
+            lambda answers, first: its_own.score(answers, first)[0],
+        )
+    else:
+        vectors = [past.vectors_of(entry) for entry in past.entries]
+    for before, entry in zip(vectors, past.entries, strict=True):
+        evaluations, losses = problem.score(entry.answers, entry.ids[0])
+        optimizer.observe(before, evaluations)
+        standing.keep(before, losses, told=False)
+    return {
+        "warm_start_evaluations": past.told,
+        "warm_start_digest": past.entries[-1].digest if past.entries else "",
+    }
+
+
+def _refuse_other_space(earlier: Record, now: Specification, facts: Mapping[str, Any]) -> None:
+    """Vectors mean the same prompts only if everything that makes prompts of them is the same."""
+    then, recorded = earlier.specification, earlier.facts
+    keys = ["objective", "tokens", "placement", "subspace", "alpha", "init"]
+    if now.fits_opinions:
+        keys.append("held_out")
+    if now.subspace or now.init == "vocabulary" or now.fits_opinions:
+        keys.append("seed")  # it draws the subspace, the words, or the questions to fit
+    other = [option(key) for key in keys if getattr(then, key) != getattr(now, key)]
+    same = {"survey_sha256": "survey", "model_revision": "model", "dtype": "dtype",
+            "fit_questions": "opinions"}  # fmt: skip
+    other += [
+        option(setting) for key, setting in same.items() if facts.get(key) != recorded.get(key)
+    ]
+    if other:
+        raise SpecificationError(
+            f"The run {earlier.path} searched other prompts (other {', '.join(other)}), so its "
+            "evaluations say nothing here; ask for the same, or leave out --from."
+        )
 
 
 @contextmanager
 def _patient_interrupt() -> Iterator[Callable[[], bool]]:
-    """Let a first Ctrl-C wait for the end of the batch; a second one interrupts at once.
+    """Let a first Ctrl-C, or a SIGTERM, wait for the end of the batch; a second one interrupts at
+    once.
 
     Yields a function that says whether there was one. Outside the main thread, where signals
     cannot be caught, a Ctrl-C is what it always is.
@@ -148,262 +452,9 @@ def _patient_interrupt() -> Iterator[Callable[[], bool]]:
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    before = signal.signal(signal.SIGINT, note)
+    before = {one: signal.signal(one, note) for one in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield lambda: pressed
     finally:
-        signal.signal(signal.SIGINT, before)
-
-
-class _Search:
-    """The loop between optimizer and model, with the journal in between."""
-
-    def __init__(self, run: Run, study: Study, stopping: Stopping, report: OnProgress) -> None:
-        self.run, self.study, self.stopping, self.report = run, study, stopping, report
-        self.parameterization: Parameterization = study.parameterization()
-        self.optimizer: Optimizer = study.optimizer(
-            self.parameterization.dimension, stopping.budget, stopping.target_loss
-        )
-        countries = len(study.countries)
-        self.best = np.full(countries, np.inf)
-        self.best_vectors: list[np.ndarray] = [
-            np.zeros(self.parameterization.dimension)
-        ] * countries
-        self.reached = np.zeros(countries, dtype=int)  # evaluations until the target loss
-        self.written = np.full(countries, np.inf)  # the loss of the expert on disk
-        self.marked = np.full(countries, np.inf)  # the loss that has to be bettered, for patience
-        self.better_at = 0
-        self.replayed = 0
-        self.started = self.checkpoint = time.monotonic()
-        self.observed: dict[str, Any] = {}
-        if study.specification.warm_start is not None:
-            self._observe(Run.load(study.specification.warm_start))
-
-    def facts(self) -> dict[str, Any]:
-        facts = {**self.study.facts(), **self.observed}
-        if self.optimizer.capabilities.uses_budget:  # then it is no mere end of the search
-            facts["budget"] = self.stopping.budget
-        if len(self.best) > 1:  # a country that is done gets no more steps
-            facts["target_loss"] = self.stopping.target_loss
-        return facts
-
-    # -- what was evaluated before -----------------------------------------------------------------
-
-    def replay(self) -> list[np.ndarray]:
-        """Tell the optimizer what the journal holds; returns the vectors, line by line."""
-        vectors = []
-        for line, entry in enumerate(self.run.journal.read(), start=1):
-            candidates = self.optimizer.ask(len(entry.ids))
-            if digest(candidates) != entry.digest:
-                raise RunError(
-                    f"{self.run.journal.path}, line {line}: this search proposes other vectors "
-                    "than the one that wrote the journal, so it cannot be continued exactly "
-                    f"(written by {self.run.record['versions']}). Start another with --name."
-                )
-            self._tell(candidates, *self.study.score(entry.answers, entry.ids))
-            self.replayed = self.optimizer.told
-            vectors.append(_vectors(candidates))
-        return vectors
-
-    def _observe(self, earlier: Run) -> None:
-        """Start from the evaluations of an earlier run, which was searching the same prompts."""
-        self._refuse_other_space(earlier)
-        study = self.study.like(earlier.specification)
-        stopping = Stopping(**earlier.record["stopping"])
-        search = _Search(earlier, study, stopping, lambda progress: None)
-        vectors = search.replay()
-        entries = earlier.journal.read()
-        self.observed = {
-            "warm_start_evaluations": search.optimizer.told,
-            "warm_start_digest": entries[-1].digest if entries else "",
-        }
-        for before, entry in zip(vectors, entries, strict=True):
-            evaluations, losses = self.study.score(entry.answers, entry.ids)
-            self.optimizer.observe(before, evaluations)
-            self._keep(before, losses, 0)
-
-    def _refuse_other_space(self, earlier: Run) -> None:
-        """Vectors mean the same prompts only if everything that makes prompts of them is the same."""
-        then, now = earlier.specification, self.study.specification
-        keys = ["objective", "survey", "model", "dtype", "tokens", "placement"]
-        keys += ["subspace", "alpha", "init"]
-        if now.fits_opinions:
-            keys += ["opinions", "held_out"]
-        if now.subspace or now.init == "vocabulary" or now.fits_opinions:
-            keys.append("seed")  # it draws the subspace, the words, or the questions to fit
-        other = [key for key in keys if getattr(then, key) != getattr(now, key)]
-        facts, recorded = self.study.facts(), earlier.record["facts"]
-        same = ("survey_sha256", "model_revision", "fit_questions")
-        other += [key for key in same if facts.get(key) != recorded.get(key)]
-        if other:
-            raise SpecificationError(
-                f"The run {earlier.path} searched other prompts ({', '.join(other)} differ), so its "
-                "evaluations say nothing here; ask for the same, or leave out --from."
-            )
-
-    # -- searching ---------------------------------------------------------------------------------
-
-    def go_on(self, interrupted: Callable[[], bool]) -> str:
-        """Evaluate until there is a reason to stop; returns it, or raises KeyboardInterrupt."""
-        hopeless = 0
-        while True:
-            if interrupted():
-                raise KeyboardInterrupt
-            reason = self._reason()
-            if reason and self.optimizer.told:  # one batch at least, so that there is a result
-                return reason
-            left = self.stopping.budget - self.optimizer.told
-            candidates = self.optimizer.ask(min(self.optimizer.batch, left))
-            prompts = self.parameterization.soft_prompts(_vectors(candidates))
-            answers = self.study.answer(prompts)
-            ids = tuple(candidate.id for candidate in candidates)
-            evaluations, losses = self.study.score(answers, ids)
-            shown = tuple(evaluation.loss for evaluation in evaluations)
-            self.run.journal.append(Entry(ids, digest(candidates), answers, shown))
-            self._tell(candidates, evaluations, losses)
-            hopeless = 0 if any(loss is not None for loss in shown) else hopeless + 1
-            if hopeless == _HOPELESS:
-                raise RunError(
-                    f"The last {_HOPELESS} batches all failed: {evaluations[-1].failure}. "
-                    "Nothing is lost; mend the cause and run the same command again."
-                )
-            if time.monotonic() - self.checkpoint > _CHECKPOINT_SECONDS:
-                self._write_experts("the search goes on", only_better=True)
-                self.checkpoint = time.monotonic()
-
-    def _tell(
-        self, candidates: Sequence[Candidate], evaluations: Sequence[Evaluation], losses: np.ndarray
-    ) -> None:
-        self._keep(_vectors(candidates), losses, self.optimizer.told)
-        self.optimizer.tell(candidates, evaluations)
-        spent = time.monotonic() - self.started
-        told, budget = self.optimizer.told, self.stopping.budget
-        self.report(Progress(told, budget, self._worst(), self.replayed, spent))
-
-    def _keep(self, vectors: np.ndarray, losses: np.ndarray, told: int) -> None:
-        """Keep the best vector of every country."""
-        for column, vector in enumerate(vectors):
-            for country in np.flatnonzero(losses[:, column] < self.best):
-                self.best[country] = losses[country, column]
-                self.best_vectors[country] = vector
-                if self.best[country] < (1 - self.stopping.gain) * self.marked[country]:
-                    self.marked[country], self.better_at = self.best[country], told + column + 1
-                if self.best[country] <= self.stopping.target_loss and not self.reached[country]:
-                    self.reached[country] = told + column + 1
-
-    def _worst(self) -> float | None:
-        """The best loss of the country that is farthest from its target."""
-        worst = float(self.best.max())
-        return worst if np.isfinite(worst) else None
-
-    def _reason(self) -> str | None:
-        told = self.optimizer.told
-        spent = time.monotonic() - self.started
-        reason = self.stopping.reason(told, self._worst(), told - self.better_at, spent)
-        wish = self.optimizer.stop()
-        if reason is None and wish:
-            reason = "the optimizer stopped: " + ", ".join(f"{k} = {v}" for k, v in wish.items())
-        return reason
-
-    # -- what is written down ----------------------------------------------------------------------
-
-    def finish(self, status: str, reason: str) -> None:
-        """Write experts, result and status; without a single success there is only a status."""
-        if self._worst() is not None:
-            results = self._write_experts(reason)
-            if len(self.study.objective.parts) > 1:
-                for result, front in zip(results, self._fronts(), strict=True):
-                    result["pareto_front"] = front
-            write_json(self.run.path / "result.json", self._summary(results, reason))
-        self._close(status, reason)
-
-    def give_up(self, reason: str) -> None:
-        """Note the failure, if even that can still be written."""
-        with suppress(RunError):  # the disk is full, perhaps: the first error is the one to show
-            self._close("failed", reason)
-
-    def _close(self, status: str, reason: str) -> None:
-        spent = self.run.record["seconds"] + time.monotonic() - self.started
-        self.run.update(status=status, reason=reason, seconds=round(spent, 3))
-
-    def _fronts(self) -> list[list[dict[str, Any]]]:
-        """For every country, the evaluations that no other one betters in all parts at once."""
-        entries = self.run.journal.read()
-        tried = [self.study.losses_by_part(entry.answers, entry.ids) for entry in entries]
-        losses = {
-            name: np.concatenate([one[name] for one in tried], axis=1)
-            for name in self.study.objective.parts
-        }
-        return [
-            [
-                {"evaluation": n + 1, **{name: float(rows[k, n]) for name, rows in losses.items()}}
-                for n in pareto_front(np.stack([rows[k] for rows in losses.values()], axis=1))
-            ]
-            for k in range(len(self.best))
-        ]
-
-    def _prompt(self, country: int) -> np.ndarray:
-        """(tokens, D) float32: the prompt to keep, the best one or, where a loss is partly luck, the
-        optimizer's own choice."""
-        vector = self.best_vectors[country]
-        if len(self.best) == 1 and self.study.specification.readout == "sampled":
-            vector = self.optimizer.recommend().vector
-        return self.parameterization.soft_prompts(vector[None])[0]
-
-    def _result(
-        self, country: int, answers: Mapping[str, np.ndarray], reason: str
-    ) -> dict[str, Any]:
-        return {
-            **self.study.result(country, answers),
-            "evaluations": self.optimizer.told,
-            "reached_after": int(self.reached[country]) or None,
-            "reason": reason,
-            "optimizer": self.study.specification.optimizer,
-            "seed": self.study.specification.seed,
-        }
-
-    def _summary(self, results: list[dict[str, Any]], reason: str) -> dict[str, Any]:
-        """What ``result.json`` holds: one country's result, or those of all and their mean."""
-        if len(results) == 1:
-            return results[0]
-        return {
-            "countries": results,
-            "loss": float(np.mean([result["loss"] for result in results])),
-            "reached": int(sum(self.best <= self.stopping.target_loss)),
-            "target_loss": self.stopping.target_loss,
-            "evaluations": self.optimizer.told,
-            "reason": reason,
-        }
-
-    def _write_experts(self, reason: str, only_better: bool = False) -> list[dict[str, Any]]:
-        """Write all experts, or those that are better than on disk; returns their results."""
-        results = []
-        for number, loss in enumerate(self.best):
-            if only_better and not loss < self.written[number]:
-                continue
-            prompt = self._prompt(number)
-            surveys = self.study.surveys
-            answers = {
-                name: self.study.evaluator.answer(prompt[None], survey)[0]
-                for name, survey in surveys.items()
-            }
-            result = self._result(number, answers, reason)
-            write_expert(
-                self.run.expert_of(result["country"]),
-                prompt,
-                self.study.model,
-                [(surveys[name], rows) for name, rows in answers.items()],
-                {
-                    **{key: value for key, value in result.items() if key != "reason"},
-                    "facts": self.facts(),
-                    "specification": self.study.specification.to_dict(),
-                    "versions": versions(),
-                },
-            )
-            self.written[number] = loss
-            results.append(result)
-        return results
-
-
-def _vectors(candidates: Sequence[Candidate]) -> np.ndarray:
-    return np.array([candidate.vector for candidate in candidates])
+        for one, handler in before.items():
+            signal.signal(one, handler)

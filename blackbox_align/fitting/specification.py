@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import math
+import os
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..adapters import INITIALIZATIONS
 from ..engines.base import check_placement
@@ -71,8 +78,10 @@ class Specification:
     warm_start: str | None = None
 
     def __post_init__(self) -> None:
+        for one in fields(self):
+            object.__setattr__(self, one.name, _plain(one.name, getattr(self, one.name)))
         object.__setattr__(self, "country", _canonical(self.country))
-        object.__setattr__(self, "options", dict(self.options))
+        _refuse_what_is_no_number(self)
         if self.tokens < 1:
             raise SpecificationError(f"A soft prompt has 1 token or more; not {self.tokens}.")
         if self.seed < 0:
@@ -134,7 +143,25 @@ class Specification:
         parts = ["+".join(names), model, self.optimizer, str(self.seed)]
         if self.fits_opinions:
             parts.insert(1, self.objective.replace("*", "x").replace(" ", ""))
-        return "-".join(parts).replace(":", "-")
+        return "-".join([*parts, *self._distinction(len(names) < len(self.wanted))]).replace(
+            ":", "-"
+        )
+
+    def _distinction(self, shortened: bool) -> list[str]:
+        """What tells this run from the one with default settings: in words or, where those would be
+        long, by a short hash."""
+        other = {
+            one.name: getattr(self, one.name)
+            for one in fields(self)
+            if one.name not in _IN_NAME and getattr(self, one.name) != _default(one)
+        }
+        if shortened:
+            other["country"] = self.country
+        words = [f"{option(key)[2:]}-{value}" for key, value in other.items()]
+        if len(words) <= 2 and all(re.fullmatch(r"[\w.-]{1,24}", word) for word in words):
+            return words
+        text = json.dumps(other, sort_keys=True, default=str)
+        return [hashlib.sha256(text.encode()).hexdigest()[:6]]
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -154,15 +181,118 @@ def _canonical(country: str | Sequence[str]) -> str:
     return "+".join(groups.get(n.casefold()) or find_country(n).code for n in folded)
 
 
-def refuse_changes(then: Mapping[str, Any], now: Mapping[str, Any], where: Path) -> None:
-    """Raise :class:`ChangedSpecificationError`, with the differences, unless both are the same."""
+def option(name: str) -> str:
+    """How a setting is called on the command line."""
+    return {"warm_start": "--from", "options": "--option"}.get(name, f"--{name.replace('_', '-')}")
+
+
+def spoken(value: Any) -> str:
+    """A setting's value as one would say it."""
+    if value is None:
+        return "not given"
+    if isinstance(value, Mapping):
+        return " ".join(f"{k}={v}" for k, v in value.items()) or "none"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value)
+
+
+def refuse_settings(then: Specification, now: Specification, where: Path) -> None:
+    """Raise :class:`ChangedSpecificationError`, with the differences, unless both search the same.
+
+    Names of files, models and runs are not compared: what they hold is, by :func:`refuse_facts`.
+    """
     changed = [
-        f"{key}: {then.get(key)!r} then, {now.get(key)!r} now"
-        for key in [*now, *(key for key in then if key not in now)]
-        if then.get(key) != now.get(key)
+        f"{option(one.name)}: {spoken(before)} then, {spoken(after)} now"
+        for one in fields(then)
+        if one.name not in _BY_CONTENT
+        for before, after in [(getattr(then, one.name), getattr(now, one.name))]
+        if before != after
     ]
+    if then.dtype != now.dtype and "auto" not in (then.dtype, now.dtype):
+        changed.append(f"--dtype: {then.dtype} then, {now.dtype} now")
+    _refuse(changed, where)
+
+
+def refuse_facts(
+    then: Specification,
+    now: Specification,
+    facts: tuple[Mapping[str, Any], Mapping[str, Any]],
+    where: Path,
+) -> None:
+    """Raise :class:`ChangedSpecificationError` unless the settings' names stand for the same things.
+
+    ``facts`` are those recorded and those of today; one that was not recorded is not compared.
+    """
+    recorded, today = facts
+    changed = []
+    for key, setting in _FACTS.items():
+        if key not in recorded or recorded[key] == today.get(key):
+            continue
+        if not hasattr(now, setting):
+            after = spoken(today.get(key))
+            changed.append(f"{option(setting)}: {spoken(recorded[key])} then, {after} now")
+            continue
+        before, after = (spoken(getattr(one, setting)) for one in (then, now))
+        changed.append(
+            f"{option(setting)}: {before} then, {after} now"
+            if before != after
+            else f"{option(setting)}: what {after} holds has changed since"
+        )
+    _refuse(changed, where)
+
+
+def _refuse(changed: Sequence[str], where: Path) -> None:
     if changed:
         raise ChangedSpecificationError(
             f"The run {where} was made with other settings ({'; '.join(changed)}). "
             "Ask for the same settings to continue it, or start another with --name."
         )
+
+
+# What is found by name or place: a run that goes on compares what is found there.
+_BY_CONTENT = (
+    "survey", "targets", "opinions", "model", "revision", "warm_start", "device", "dtype",
+    "trust_remote_code",
+)  # fmt: skip
+_FACTS = {
+    "survey_sha256": "survey",
+    "targets_sha256": "targets",
+    "opinions_sha256": "opinions",
+    "model_revision": "model",
+    "warm_start_digest": "warm_start",
+    "budget": "budget",
+    "target_loss": "target_loss",
+}
+# Named in a run's name in any case, or nothing that another run should be made for.
+_IN_NAME = ("country", "objective", "model", "optimizer", "seed", "device", "trust_remote_code")
+
+
+def _default(one: Any) -> Any:
+    return one.default_factory() if one.default is MISSING else one.default
+
+
+def _plain(name: str, value: Any) -> Any:
+    """A setting as Python and JSON have it: no paths, no numbers of numpy."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(name, part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)) and name == "options":
+        return [_plain(name, part) for part in value]
+    return value
+
+
+def _refuse_what_is_no_number(settings: Specification) -> None:
+    for name, kind in (("tokens", int), ("subspace", int), ("respondents", int), ("seed", int),
+                       ("alpha", float), ("held_out", float), ("temperature", float)):  # fmt: skip
+        value = getattr(settings, name)
+        wanted = (int, float) if kind is float else int
+        if isinstance(value, bool) or not isinstance(value, wanted) or not math.isfinite(value):
+            what = "a whole number" if kind is int else "a finite number"
+            raise SpecificationError(f"{option(name)} must be {what}; not {value!r}.")
+    for name, value in settings.options.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise SpecificationError(f"--option {name} must be a finite number; not {value!r}.")

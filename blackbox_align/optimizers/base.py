@@ -214,6 +214,16 @@ class Optimizer(ABC):
                 self._best = (candidate.id, loss, np.array(candidate.vector))
         self._observe(known, list(evaluations))
 
+    def replay(self, past: Iterable[tuple[np.ndarray, Sequence[Evaluation]]]) -> None:
+        """Take over what a search like this one did: ask again, put the recorded vectors in the books,
+        tell.
+        """
+        for vectors, evaluations in past:
+            candidates = self.ask(len(vectors))
+            for candidate, vector in zip(candidates, vectors, strict=True):
+                self._pending[candidate.id] = np.array(vector, dtype=np.float64)
+            self.tell(candidates, evaluations)
+
     def stop(self) -> dict[str, object]:
         """Why the search wants to end, ``{reason: value}``; empty while it wants to go on."""
         reasons = self._stop()

@@ -89,10 +89,14 @@ def test_two_workers_one_of_them_killed_end_on_the_bits_of_one_process(
         **QUICK,
     )
     assert_same(run.path, undisturbed)
-    ids = [i for entry in run.journal.read() for i in entry.ids]
+    ids = [i for entry in run.entries() for i in entry.ids]
     assert ids == list(range(36)), "every evaluation once"
     assert len(complaints) == 1 and "its process died" in complaints[0], complaints
-    assert run.record["workers"] == {"count": 2, "address": cluster.address, "gpus": None}
+    assert run.record["conditions"][-1]["workers"] == {
+        "count": 2,
+        "address": cluster.address,
+        "gpus": None,
+    }
 
 
 @pytest.mark.slow
@@ -184,9 +188,9 @@ def test_ray_is_imported_only_to_connect():
     """Nothing that a fit in one process imports loads Ray."""
     script = (
         "import sys\n"
-        "from blackbox_align.evaluators import ray_pool, worker_model\n"
+        "from blackbox_align.engines.ray import pool, worker_model\n"
         "from blackbox_align.fitting import fit\n"
-        "ray_pool.RayEvaluator(ray_pool.Workers(2)).close()\n"
+        "pool.RayEvaluator(pool.Workers(2)).close()\n"
         "assert 'ray' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)

@@ -1,0 +1,167 @@
+"""What a search leaves: experts, and the tables of its result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..adapters import Parameterization
+from ..engines import Evaluator
+from ..experts import write_expert
+from ..optimizers import Optimizer
+from ..populations import Country
+from ..statistics.pareto import pareto_front
+from .asking import Asked
+from .conditions import versions
+from .entry import Entry
+from .problem import Problem
+from .search import Standing
+from .tables import index_table, opinion_table
+
+if TYPE_CHECKING:
+    from ..engines.checkpoint import LanguageModel
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """A search with all that its result and its experts are made from."""
+
+    problem: Problem
+    standing: Standing
+    optimizer: Optimizer
+    space: Parameterization
+    model: LanguageModel
+    evaluator: Evaluator
+    asked: Asked
+    facts: Mapping[str, Any]
+    written: dict[str, float] = field(default_factory=dict)
+    """The loss of each expert on disk, by country."""
+
+    def experts(
+        self, place: Mapping[str, Path], reason: str, *, only_better: bool = False
+    ) -> list[dict[str, Any]]:
+        """Write all experts, or those that are better than on disk; returns their results."""
+        results = []
+        for number, country in enumerate(self.problem.countries):
+            loss = float(self.standing.best[number])
+            if only_better and not loss < self.written.get(country.code, np.inf):
+                continue
+            prompt = self._prompt(number)
+            surveys = self.problem.surveys
+            answers = {
+                name: self.evaluator.answer(prompt[None], survey)[0]
+                for name, survey in surveys.items()
+            }
+            result = self._result(number, country, answers, reason)
+            write_expert(
+                place[country.code],
+                prompt,
+                self.model,
+                [(surveys[name], rows) for name, rows in answers.items()],
+                {
+                    **{key: value for key, value in result.items() if key != "reason"},
+                    "facts": dict(self.facts),
+                    "specification": self.problem.specification.to_dict(),
+                    "versions": versions(),
+                },
+            )
+            self.written[country.code] = loss
+            results.append(result)
+        return results
+
+    def summary(
+        self, results: list[dict[str, Any]], entries: tuple[Entry, ...], reason: str
+    ) -> dict[str, Any]:
+        """What ``result.json`` holds: one country's result, or those of all and their mean."""
+        if len(self.problem.objective.parts) > 1:
+            for result, front in zip(results, self._fronts(entries), strict=True):
+                result["pareto_front"] = front
+        if len(results) == 1:
+            return results[0]
+        enough = self.standing.stopping.target_loss
+        return {
+            "countries": results,
+            "loss": float(np.mean([result["loss"] for result in results])),
+            "reached": int(sum(self.standing.best <= enough)),
+            "target_loss": enough,
+            "evaluations": self.standing.told,
+            "reason": reason,
+        }
+
+    def _prompt(self, number: int) -> np.ndarray:
+        """(tokens, D) float32: the prompt to keep, the best one or, where a loss is partly luck, the
+        optimizer's own choice."""
+        vector = self.standing.vectors[number]
+        sampled = self.problem.specification.readout == "sampled"
+        if sampled and len(self.problem.countries) == 1:
+            vector = self.optimizer.recommend().vector
+        return self.space.soft_prompts(vector[None])[0]
+
+    def _result(
+        self, number: int, country: Country, answers: Mapping[str, np.ndarray], reason: str
+    ) -> dict[str, Any]:
+        settings = self.problem.specification
+        return {
+            **self._tables(number, country, answers),
+            "readout": settings.readout,
+            "placement": settings.placement,
+            "model": self.model.name,
+            "disclaimer": self.model.disclaimer,
+            "evaluations": self.standing.told,
+            "reached_after": int(self.standing.reached_after[number]) or None,
+            "reason": reason,
+            "optimizer": settings.optimizer,
+            "seed": settings.seed,
+        }
+
+    def _tables(
+        self, number: int, country: Country, fitted: Mapping[str, np.ndarray]
+    ) -> dict[str, Any]:
+        """The final tables of one country; ``fitted`` are the answers under its prompt."""
+        problem, data = self.problem, self.problem.data
+        conditions = {
+            "unprompted": {n: self.asked.answers(s, None) for n, s in problem.surveys.items()},
+            "country_in_text": {
+                n: self.asked.answers(s, country) for n, s in problem.surveys.items()
+            },
+            "fitted": fitted,
+        }
+        result: dict[str, Any] = {"country": country.code, "country_name": country.name}
+        if problem.index_objective is not None:
+            answers = {name: part["vsm13"] for name, part in conditions.items()}
+            result |= index_table(
+                problem.index_objective, number, country.code, data.target_set, answers
+            )
+        if data.opinions is not None:
+            answers = {name: part["opinions"] for name, part in conditions.items()}
+            table = opinion_table(data.opinions, number, answers, problem.specification.seed)
+            reached = {
+                "vsm13": result.get("loss"),
+                "opinions": table["fit"]["distances"]["fitted"]["value"],
+            }
+            result |= {
+                "objective": problem.specification.objective,
+                # On the questions to fit: what was searched for.
+                "loss": problem.objective.weigh(reached),
+                "opinions": table,
+            }
+        return result
+
+    def _fronts(self, entries: tuple[Entry, ...]) -> list[list[dict[str, Any]]]:
+        """For every country, the evaluations that no other one betters in all parts at once."""
+        tried = [self.problem.losses_by_part(one.answers, one.ids[0]) for one in entries]
+        losses = {
+            name: np.concatenate([one[name] for one in tried], axis=1)
+            for name in self.problem.objective.parts
+        }
+        return [
+            [
+                {"evaluation": n + 1, **{name: float(rows[k, n]) for name, rows in losses.items()}}
+                for n in pareto_front(np.stack([rows[k] for rows in losses.values()], axis=1))
+            ]
+            for k in range(len(self.problem.countries))
+        ]
