@@ -7,7 +7,7 @@ residuals, for these countries or for others.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -53,8 +53,7 @@ class Data:
         facts: dict[str, Any] = {"countries": [country.code for country in self.countries]}
         if self.specification.fits_indices:
             facts |= {
-                # Wherever the file lies: a folder may be moved.
-                "survey_sha256": replace(self.survey, source="").sha256,
+                "survey_sha256": self.survey.sha256,
                 "targets": self.target_set.name,
                 "targets_sha256": self.target_set.sha256,
             }

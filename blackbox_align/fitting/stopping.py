@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ..errors import SpecificationError
 
 # Opinions that are fitted for longer are only fitted more closely: on the embedded model the distance on
@@ -47,6 +49,8 @@ class Stopping:
     def __post_init__(self) -> None:
         for name in ("budget", "target_loss", "patience", "seconds"):
             value = getattr(self, name)
+            if isinstance(value, np.generic):  # plain numbers alone are JSON
+                object.__setattr__(self, name, value := value.item())
             if value is not None and not math.isfinite(value):
                 raise SpecificationError(
                     f"--{name.replace('_', '-')} must be a finite number; not {value!r}."
