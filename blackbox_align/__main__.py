@@ -1,6 +1,44 @@
-"""``python -m blackbox_align`` is ``bbalign``."""
+"""``bbalign`` and ``python -m blackbox_align``: the way in, from where a Ctrl-C is no traceback."""
 
-from .cli.main import main
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+from typing import Any
+
+_INTERRUPTED = 130
+_pressed = False
+
+
+def _note_interrupt(signum: int, frame: FrameType | None) -> None:
+    global _pressed
+    _pressed = True
+    raise KeyboardInterrupt
+
+
+def _hide_what_it_broke(broken: Any) -> None:
+    if not _pressed:
+        sys.__unraisablehook__(broken)
+
+
+def main() -> None:
+    """Run the command line; whatever a Ctrl-C breaks on its way out ends with 130 and no traceback."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _note_interrupt)
+        sys.unraisablehook = _hide_what_it_broke
+    try:
+        from .cli.main import main as run
+
+        run()
+    except SystemExit:
+        raise
+    except BaseException:
+        # An import that was cut in two can raise anything: ImportError, or worse.
+        if not _pressed:
+            raise
+        sys.exit(_INTERRUPTED)
+
 
 if __name__ == "__main__":
     main()

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .engines.base import PARITY, PLACEMENTS
+from .adapters.adapter import PLACEMENTS, Adapter, SoftPrompt
+from .engines.base import PARITY
 from .surveys import Survey
+from .surveys.sheet import sheet
 
 if TYPE_CHECKING:
     from .engines.checkpoint import LanguageModel
@@ -41,10 +43,11 @@ def examine(model: LanguageModel, survey: Survey, rng: np.random.Generator) -> I
     ModelError
         The model cannot be asked this survey at all; the message says why.
     """
+    from .engines.local.engine import LocalEngine
     from .engines.local.in_process import InProcessEvaluator
-    from .engines.local.questions import tokenize_survey
+    from .engines.local.questions import tokenize
     from .experts.expert import write_adapter
-    from .experts.parity import answer_plainly, answer_through_peft
+    from .experts.parity import answer_through_peft
 
     yield Finding("versions", ", ".join(f"{name} {found}" for name, found in _versions()))
     yield Finding("device", _device(model))
@@ -55,49 +58,54 @@ def examine(model: LanguageModel, survey: Survey, rng: np.random.Generator) -> I
         f"{model.model.num_parameters():,} parameters, {config.num_hidden_layers} layers, "
         f"{model.embedding_width} wide, {dtype}",
     )
-    questions = tokenize_survey(survey, model.tokenizer)
-    lengths = [len(question.context) for question in questions]
-    style = "its chat template" if model.tokenizer.chat_template else "plain text"
+    engine, asked = LocalEngine(model), sheet(survey)
+    lengths = [len(tokenize(question, engine.reader).context) for question in asked.questions]
+    style = "its chat template" if engine.reader.template else "plain text"
     yield Finding(
         "questions",
-        f"{len(questions)} items of {survey.name} in {style}, {min(lengths)} to {max(lengths)} tokens",
+        f"{len(lengths)} items of {survey.name} in {style}, {min(lengths)} to {max(lengths)} tokens",
     )
     yield Finding("answer labels", "each is a single token of its own")
+    yield Finding("read around a question", repr(engine.info.opening))
 
-    first, last = (InProcessEvaluator(model, placement=placement) for placement in PLACEMENTS)
-    shape = (_CANDIDATES, _TOKENS, model.embedding_width)
-    prompts = rng.normal(0, model.embedding_std(), shape).astype(np.float32)
-    answers, behind = first.answer(prompts, survey), last.answer(prompts, survey)
-    yield Finding("attention", "all questions in one row, along the tree of what they share")
-    per_pass = [e.candidates_per_pass(_TOKENS, survey) for e in (first, last)]
-    yield Finding("batch", f"{per_pass[0]} candidates a pass, {per_pass[1]} with the prompt last")
+    vectors = rng.normal(0, model.embedding_std(), (_CANDIDATES, _TOKENS, model.embedding_width))
+    adapters = {p: [Adapter(prompt=SoftPrompt(v, p)) for v in vectors] for p in PLACEMENTS}
+    answers = {p: engine.answer(adapters[p], asked).probabilities for p in PLACEMENTS}
+    way = " ".join(engine.notes) or "all questions in one row, along the tree of what they share"
+    yield Finding("attention", way, fine=not engine.notes)
+    sizes = [f"{engine.candidates_per_pass(_TOKENS, p, asked)} {p}" for p in PLACEMENTS]
+    yield Finding("batch", f"candidates a pass, by the place of the prompt: {', '.join(sizes)}")
 
     def gap(name: str, one: np.ndarray, other: np.ndarray) -> Finding:
         difference = float(np.abs(one - other).max())
         told = f"a label's probability differs by {difference:.1e} at most (allowed: {PARITY[dtype]:g})"
         return Finding(name, told, fine=difference <= PARITY[dtype])
 
-    alone = np.concatenate([first.answer(prompt[None], survey) for prompt in prompts[:4]])
-    yield gap("noise floor", answers[:4], alone)
-    yield gap("one by one", answers[0], answer_plainly(prompts[0], model, survey)[0])
-    yield gap("one by one, last", behind[0], answer_plainly(prompts[0], model, survey, "last")[0])
+    few = adapters["first"][:4]
+    alone = np.concatenate([engine.answer([adapter], asked).probabilities for adapter in few])
+    yield gap("noise floor", answers["first"][:4], alone)
+    for place in PLACEMENTS:
+        plain = engine.answer(adapters[place][:1], asked, plainly=True).probabilities
+        yield gap(f"one by one, {place}", answers[place][:1], plain)
     with tempfile.TemporaryDirectory() as folder:
-        write_adapter(Path(folder), prompts[0], model)
-        yield gap("PEFT", answers[0], answer_through_peft(Path(folder), model, survey))
-    _, mass = answer_plainly(prompts[0, :0], model, survey)
+        write_adapter(Path(folder), vectors[0].astype(np.float32), model)
+        through = answer_through_peft(Path(folder), model, survey)
+        yield gap("PEFT", InProcessEvaluator(model).answer(vectors[:1], survey)[0], through)
+    mass = engine.answer([Adapter()], asked).mass
     yield Finding(
         "label mass",
         f"{mass.min():.4f} at least: the share of the next token that is a label, un-prompted",
         fine=bool(mass.min() > _LEAST_MASS),
     )
-    for evaluator in (first, last):
+    for place in PLACEMENTS:
         begin = time.perf_counter()
-        evaluator.answer(prompts, survey)
+        engine.answer(adapters[place], asked)
         spent = time.perf_counter() - begin
         yield Finding(
-            f"speed, prompt {evaluator.placement}",
+            f"speed, prompt {place}",
             f"{_CANDIDATES / spent:,.1f} candidates a second, {_CANDIDATES} at once",
         )
+    engine.close()
 
 
 def _versions() -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@
     ├── OptimizerError (ValueError)           an optimizer used against its contract
     ├── RunError (RuntimeError)               a run directory that cannot be read, written or continued
     ├── ExpertError (RuntimeError)            an expert that cannot be written, or does not do what it should
-    └── MissingDependencyError (ImportError)  an optional package that is needed and not installed
+    └── MissingDependencyError (ImportError)  a package that is needed and not installed
 
 Each is also the built-in exception that it specialises, so that ``except ValueError`` does what it
 says. The message is always one sentence or a few: what was seen, what was expected, how to mend it.
@@ -88,11 +88,16 @@ class ExpertError(BlackboxAlignError, RuntimeError):
 
 
 class MissingDependencyError(BlackboxAlignError, ImportError):
-    """An optional package is needed for what was asked; the message holds the pip line."""
+    """A package is needed for what was asked and is not there; the message holds the pip line.
 
-    def __init__(self, package: str, purpose: str, extra: str | None = None) -> None:
-        line = f'pip install "blackbox-align[{extra}]"' if extra else f"pip install {package}"
-        super().__init__(f"{purpose} needs the package {package!r}, which is missing: {line}")
+    The line names the package and no extra of ours, so that it works wherever ours was installed from.
+    """
+
+    def __init__(self, package: str, purpose: str) -> None:
+        self.package = package
+        super().__init__(
+            f"{purpose} needs the package {package!r}, which is missing: pip install {package}"
+        )
 
 
 def nearest_names(name: str, known: Iterable[str], count: int = 3) -> list[str]:

@@ -1,14 +1,30 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-# Threads that wait for one another crawl on a busy machine, and small models gain little from them.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+# The number of threads is left as people have it. But threads that spin while they wait for one another
+# are ten times slower where several tests share the cores, so here they sleep; no bit depends on it.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# Tests that speak of equal bits, of parity or of going on are those that `make test-portable` runs under
+# other numbers of threads and other instructions, and with them all tests of the engine in this process;
+# one whose name does not say it carries the marker itself.
+_PORTABLE = re.compile(
+    r"_(bits?|parity|peft|kill(ed|s)?|continue[ds]?|continuation|resum\w*|replay\w*|offloaded|ctrl_c|goes_on"
+    r"|go_on)(_|\b)"
+)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if _PORTABLE.search(item.originalname) or "/engines/local/" in item.path.as_posix():
+            item.add_marker("portable")
 
 
 @pytest.fixture(autouse=True)

@@ -15,10 +15,10 @@ from tests.small_models import save_small_model
 
 
 def test_the_embedded_model_is_found_healthy():
-    """Every way of asking agrees, labels are single tokens, and speed is told for both placements."""
+    """Every way of asking agrees, labels are single tokens, and speed is told for all placements."""
     findings = {f.name: f for f in examine(load_model(), load_survey("vsm2013"), rng())}
     assert all(finding.fine for finding in findings.values())
-    for name in ("device", "batch", "noise floor", "one by one", "PEFT", "label mass"):
+    for name in ("device", "batch", "noise floor", "one by one, message", "PEFT", "label mass"):
         assert name in findings
     assert "candidates a second" in findings["speed, prompt last"].value
 

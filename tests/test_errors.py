@@ -34,7 +34,7 @@ BUILTINS = {
 ARGUMENTS = {
     "UnknownNameError": ("country", "Chda", ["Chad", "Mali"], "See the list."),
     "DataFileError": ("a.csv", 3, "PDI is 'x'."),
-    "MissingDependencyError": ("ray", "A pool of workers", "ray"),
+    "MissingDependencyError": ("ray", "A pool of workers"),
 }
 
 
@@ -103,8 +103,8 @@ def test_a_data_file_error_names_the_place():
 
 
 def test_a_missing_dependency_holds_the_pip_line():
-    """The message can be pasted: with the extra where there is one, else with the package."""
-    assert 'pip install "blackbox-align[ray]"' in str(make("MissingDependencyError"))
+    """The message can be pasted, from wherever our package was installed."""
+    assert str(make("MissingDependencyError")).endswith(": pip install ray")
     assert str(MissingDependencyError("cma", "CMA-ES")).endswith(": pip install cma")
 
 

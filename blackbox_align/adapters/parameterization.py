@@ -1,5 +1,4 @@
-"""Parameterizations: from the vectors that an optimizer sees to the soft prompts that a model
-reads.
+"""Parameterizations: from the vectors that an optimizer sees to the adapters that an engine applies.
 
 An optimizer works in standardised coordinates: it starts at z = 0, the initial prompt, and a step
 of 1 per coordinate is a natural one. The scale is that of black-box tuning (BBT; Sun et al. 2022,
@@ -15,23 +14,48 @@ from typing import Protocol
 import numpy as np
 
 from ..errors import SpecificationError
+from .adapter import Adapter, Placement, SoftPrompt
 
 
 class Parameterization(Protocol):
-    """Maps (candidates, dimension) vectors to (candidates, tokens, D) float32 soft prompts."""
+    """Vectors of a search to adapters, p = p0 + A z, and the transpose for gradients."""
 
     @property
     def dimension(self) -> int: ...
 
-    def soft_prompts(self, vectors: np.ndarray) -> np.ndarray: ...
+    def adapters(self, vectors: np.ndarray) -> list[Adapter]:
+        """(P, d) vectors to P adapters."""
+        ...
+
+    def soft_prompts(self, vectors: np.ndarray) -> np.ndarray:
+        """(P, d) vectors to (P, tokens, D) float32 soft prompts."""
+        ...
+
+    def pull(self, gradients: np.ndarray) -> np.ndarray:
+        """(P, tokens, D) derivatives by the prompts to (P, d) by the vectors."""
+        ...
+
+
+class _Placed:
+    """What parameterizations of soft prompts share: where the prompts stand."""
+
+    placement: Placement
+
+    def soft_prompts(self, vectors: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+    def adapters(self, vectors: np.ndarray) -> list[Adapter]:
+        prompts = self.soft_prompts(np.asarray(vectors))
+        return [Adapter(prompt=SoftPrompt(prompt, self.placement)) for prompt in prompts]
 
 
 @dataclass(frozen=True)
-class FullSpace:
+class FullSpace(_Placed):
     """Every entry of the prompt is a coordinate: p = p0 + s z."""
 
     initial: np.ndarray  # (tokens, D)
     scale: float
+    placement: Placement = "first"
 
     @property
     def dimension(self) -> int:
@@ -40,11 +64,14 @@ class FullSpace:
     def soft_prompts(self, vectors: np.ndarray) -> np.ndarray:
         moved = self.initial + self.scale * vectors.reshape(-1, *self.initial.shape)
         with np.errstate(over="ignore"):  # a prompt that overflows is a failed evaluation, no more
-            return moved.astype(np.float32)
+            return np.asarray(moved.astype(np.float32))
+
+    def pull(self, gradients: np.ndarray) -> np.ndarray:
+        return self.scale * gradients.reshape(len(gradients), -1)
 
 
 @dataclass(frozen=True)
-class RandomSubspace:
+class RandomSubspace(_Placed):
     """A random linear subspace: p = p0 + A z, with A_ij ~ N(0, s^2) and s = scale / sqrt(d).
 
     BBT (Sun et al. 2022), equations 3 and 5; ``matrix`` is A, (tokens * D, d) float32.
@@ -52,14 +79,20 @@ class RandomSubspace:
 
     initial: np.ndarray  # (tokens, D)
     matrix: np.ndarray
+    placement: Placement = "first"
 
     @classmethod
     def draw(
-        cls, initial: np.ndarray, scale: float, dimension: int, rng: np.random.Generator
+        cls,
+        initial: np.ndarray,
+        scale: float,
+        dimension: int,
+        rng: np.random.Generator,
+        placement: Placement = "first",
     ) -> RandomSubspace:
         matrix = rng.standard_normal((initial.size, dimension), dtype=np.float32)
         matrix *= np.float32(scale / np.sqrt(dimension))
-        return cls(initial, matrix)
+        return cls(initial, matrix, placement)
 
     @property
     def dimension(self) -> int:
@@ -73,6 +106,9 @@ class RandomSubspace:
             row[:] = self.matrix @ vector.astype(np.float32)
         return self.initial.astype(np.float32) + moved.reshape(-1, *self.initial.shape)
 
+    def pull(self, gradients: np.ndarray) -> np.ndarray:
+        return gradients.reshape(len(gradients), -1) @ self.matrix
+
 
 def parameterize(
     initial: np.ndarray,
@@ -81,6 +117,7 @@ def parameterize(
     subspace: int,
     rng: np.random.Generator,
     alpha: float = 1.0,
+    placement: Placement = "first",
 ) -> Parameterization:
     """The parameterization of a run.
 
@@ -91,6 +128,7 @@ def parameterize(
     subspace : dimension of the random subspace; 0, or as many as the prompt has entries, is full
         space
     alpha : BBT's factor on the scale
+    placement : where the prompts stand; see :data:`.adapter.PLACEMENTS`
     """
     if subspace < 0:
         raise SpecificationError(
@@ -100,5 +138,5 @@ def parameterize(
         raise SpecificationError(f"The scale alpha must be above 0; not {alpha:g}.")
     scale = alpha * embedding_std
     if subspace == 0 or subspace >= initial.size:
-        return FullSpace(initial, scale)
-    return RandomSubspace.draw(initial, scale, subspace, rng)
+        return FullSpace(initial, scale, placement)
+    return RandomSubspace.draw(initial, scale, subspace, rng, placement)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -12,17 +12,31 @@ INITIALIZATIONS = ("zeros", "vocabulary", "text")
 
 
 class Embedding(Protocol):
-    """What is needed of a model: its vocabulary, embedded."""
+    """What is needed of an engine: its vocabulary, embedded."""
 
     @property
-    def embedding_width(self) -> int: ...
+    def info(self) -> Any: ...
 
-    def embed(self, token_ids: object) -> np.ndarray: ...
+    def embed(self, tokens: Any) -> np.ndarray: ...
+
+
+def embedding_std(model: Embedding) -> float:
+    """The standard deviation of all entries of the embedded vocabulary (BBT's scale, sec. 3.2)."""
+    size = model.info.vocabulary
+    count, total, squares = 0, 0.0, 0.0
+    for start in range(0, size, 4096):
+        block = model.embed(range(start, min(start + 4096, size))).astype(np.float64)
+        count, total, squares = (
+            count + block.size,
+            total + block.sum(),
+            squares + (block**2).sum(),
+        )
+    return float(np.sqrt(squares / count - (total / count) ** 2))
 
 
 def zeros(model: Embedding, tokens: int) -> np.ndarray:
     """(tokens, D) zeros: no direction is preferred."""
-    return np.zeros((tokens, model.embedding_width), np.float32)
+    return np.zeros((tokens, model.info.width), np.float32)
 
 
 def from_vocabulary(

@@ -1,8 +1,8 @@
 """Assessment: what a model's answers are worth, beside what can be had without one."""
 
+from ..populations import read_indices
 from .baselines import mean_of_others, uniform
 from .conditions import Condition, parse_condition
-from .published_indices import read_indices
 from .results import Score, ScoreTable
 from .score import load_instrument, score
 

@@ -64,6 +64,8 @@ def mean_of_others(opinions: OpinionSurvey, everyone: OpinionSurvey) -> np.ndarr
     """
     by_item: dict[str, dict[str, list[np.ndarray]]] = {}
     for distribution, row in zip(everyone.distributions, everyone.shares(), strict=True):
+        if distribution.sample.kind == "region":  # it holds countries that are there themselves
+            continue
         countries = by_item.setdefault(distribution.item, {})
         countries.setdefault(distribution.sample.country, []).append(row)
     width = opinions.survey.width

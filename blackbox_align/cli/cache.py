@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .options import AsJson
-from .output import print_json, stdout
+from .screen import print_hint, print_json
 
 
 def cache_command(
@@ -26,8 +26,6 @@ def cache_command(
             {"path": str(cache.path), "answers": answers, "bytes": size, "limit": cache.limit}
         )
         return
-    stdout().print(
-        f"{answers:,} answers in {size / 1e6:.1f} MB of at most {cache.limit / 1e6:.0f}: {cache.path}",
-        markup=False,
-        soft_wrap=True,
+    print_hint(
+        f"{answers:,} answers in {size / 1e6:.1f} MB of at most {cache.limit / 1e6:.0f}: {cache.path}"
     )

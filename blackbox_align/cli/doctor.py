@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .options import AsJson, Device, Dtype, ModelName, Revision, TrustRemoteCode
-from .output import print_json, stdout
+from .screen import print_json, stdout
 
 
 def doctor_command(
@@ -36,8 +36,11 @@ def doctor_command(
     for finding in examine(loaded, asked, np.random.default_rng(0)):
         findings.append(finding)
         if not as_json:
-            mark = "[green]ok[/]  " if finding.fine else "[bold red]look[/]"
-            stdout().print(f"{mark} [bold]{finding.name}[/]: {finding.value}", soft_wrap=True)
+            screen = stdout()
+            mark, style = ("ok  ", "green") if finding.fine else ("look", "bold red")
+            screen.print(mark, style=style, end=" ")
+            screen.print(f"{finding.name}:", style="bold", end=" ")
+            screen.print(finding.value, soft_wrap=True)
     if as_json:
         print_json([{"name": f.name, "value": f.value, "fine": f.fine} for f in findings])
     if not all(finding.fine for finding in findings):

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,12 +11,13 @@ import typer
 
 from ..errors import SpecificationError
 from .options import AsJson, Device, Dtype, ModelName, Revision, TrustRemoteCode
-from .output import print_json, print_note, print_result, stderr
+from .output import print_result
+from .progress import fit_progress
+from .screen import command, print_json, print_note
 
 if TYPE_CHECKING:
     from ..engines import Workers
     from ..fitting import Progress
-    from ..fitting.fit import OnProgress
 
 _SEARCH, _SURVEY, _END, _RUN, _WHERE = (
     "How it is searched", "What is compared", "When it ends", "Where it is kept", "Where it runs"
@@ -186,7 +184,7 @@ def fit_command(
         from ..fitting import fit
 
         last: Progress | None = None
-        with _progress_bar(", ".join(country)) as draw:
+        with fit_progress(country) as draw:
 
             def on_progress(progress: Progress) -> None:
                 nonlocal last
@@ -229,13 +227,12 @@ def fit_command(
                 warm_start=warm_start,
             )
     except KeyboardInterrupt:
-        again = shlex.join(["bbalign", *sys.argv[1:]])
-        stderr().print(f"Interrupted; nothing is lost. To continue: {again}", markup=False)
+        print_note(f"Interrupted; nothing is lost. To continue: {command(*sys.argv[1:])}")
         raise typer.Exit(130) from None
     if last is None:
-        stderr().print(f"The run {run.path} was done already; nothing was evaluated.", markup=False)
+        print_note(f"The run {run.path} was done already; nothing was evaluated.")
     elif last.replayed:
-        stderr().print(f"Continued after {last.replayed:,} evaluations.", markup=False)
+        print_note(f"Continued after {last.replayed:,} evaluations.")
     if as_json:
         print_json({**run.result, "run": str(run.path)})
     else:
@@ -267,41 +264,3 @@ def _parse_options(pairs: list[str]) -> dict[str, Any]:
         except json.JSONDecodeError:
             options[name] = value
     return options
-
-
-@contextmanager
-def _progress_bar(country: str) -> Iterator[OnProgress]:
-    """A live line on a terminal; nothing at all elsewhere."""
-    console = stderr()
-    if not console.is_terminal:
-        yield lambda progress: None
-        return
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (
-        TextColumn("[bold]{task.description}"),
-        BarColumn(bar_width=28),
-        TextColumn("{task.fields[spent]}"),
-        TextColumn("best {task.fields[best]}"),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    with Bar(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(f"{country}: loading", total=None, best="-", rate="", spent="")
-
-        def on_progress(progress: Progress) -> None:
-            fresh = progress.evaluations - progress.replayed
-            rate = fresh / progress.seconds if progress.seconds > 0 else 0.0
-            bar.update(
-                task,
-                description=country,
-                completed=progress.evaluations,
-                total=progress.budget,
-                # The budget is not known while the model loads, so it is no column of its own.
-                spent=f"{progress.evaluations:,}/{progress.budget:,} evaluations",
-                best="-" if progress.best is None else f"{progress.best:.3g}",
-                rate=f"{rate:.0f}/s",
-            )
-
-        yield on_progress

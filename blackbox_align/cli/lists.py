@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .options import AsJson
-from .output import print_json, print_table, stdout
+from .screen import print_json, print_table, say
 
 
 def countries_command(
@@ -56,9 +56,7 @@ def countries_command(
         for r in records
     ]
     print_table([*head, *target_set.indices], cells, right=range(2, 8))
-    stdout().print(
-        f"\n{target_set.title if name is None else 'Editions disagree'}; * is an estimate."
-    )
+    say(f"\n{target_set.title if name is None else 'Editions disagree'}; * is an estimate.")
 
 
 def models_command(as_json: AsJson = False) -> None:
@@ -83,7 +81,7 @@ def models_command(as_json: AsJson = False) -> None:
         print_json(rows)
         return
     print_table(list(rows[0]), [[str(v) for v in row.values()] for row in rows], right=(2, 3))
-    stdout().print("\nAny causal model of the Hugging Face hub, by name or folder: --model NAME")
+    say("\nAny causal model of the Hugging Face hub, by name or folder: --model NAME")
 
 
 def optimizers_command(

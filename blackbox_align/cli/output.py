@@ -1,58 +1,14 @@
-"""How results look: the tables and notes that several commands print."""
+"""How the results of a fit look: the tables of `bbalign fit` and `bbalign show`."""
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .screen import command, print_hint, print_table, say
+
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from ..fitting import Run
-
-
-def stdout() -> Console:
-    """For results: what a pipe should get."""
-    return _console(stderr=False)
-
-
-def stderr() -> Console:
-    """For progress, notes and errors."""
-    return _console(stderr=True)
-
-
-def _console(stderr: bool) -> Console:
-    from rich.console import Console
-
-    stream = sys.stderr if stderr else sys.stdout
-    # A pipe has no width: a table must not be folded for a screen that is not there.
-    return Console(stderr=stderr, width=None if stream.isatty() else 160, highlight=False)
-
-
-def print_note(sentence: str) -> None:
-    """Something that happened on the way, beside the results."""
-    stderr().print(sentence, markup=False, soft_wrap=True)
-
-
-def print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
-
-
-def print_table(
-    columns: Sequence[str], rows: Iterable[Sequence[str]], right: Container[int] = ()
-) -> None:
-    """A plain table; ``right`` holds the positions of the columns that are set flush right."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number in right else "left")
-    for row in rows:
-        table.add_row(*row)
-    stdout().print(table)
 
 
 def print_result(run: Run) -> None:
@@ -66,29 +22,25 @@ def print_result(run: Run) -> None:
 
 def _print_countries(result: Mapping[str, Any], path: str) -> None:
     """A table per part of the objective, opinions first, with one row per country."""
-    from rich.markup import escape
-
-    results, screen = result["countries"], stdout()
+    results = result["countries"]
     if "opinions" in results[0]:
         _print_opinions_of_countries(results)
     if "errors" in results[0]:
         _print_errors_of_countries(results, result["target_loss"], result["reached"])
-    screen.print(
+    say(
         f"{result['evaluations']:,} evaluations in all by {results[0]['optimizer']}, "
         f"seed {results[0]['seed']}; stopped because {result['reason']}."
     )
     _print_notes(results[0])
-    screen.print(
-        f"Experts: {escape(path)}/experts; a country's table: bbalign show {path} --country"
-    )
+    first = results[0]["country"]
+    print_hint(f"Experts: {path}/experts")
+    print_hint(f"A country's table: {command('show', path, '--country', first)}")
 
 
 def _print_errors_of_countries(
     results: Sequence[Mapping[str, Any]], enough: float, reached_by: int
 ) -> None:
     """One row per country; one that was not reached says which index is farthest off."""
-    from rich.markup import escape
-
     rows = []
     for one in results:
         errors = one["errors"]
@@ -106,9 +58,8 @@ def _print_errors_of_countries(
         points(sum(one["errors"][c] for one in results) / len(results))
         for c in ("unprompted", "country_in_text", "fitted")
     )
-    rows.append(("[bold]mean[/]", *means, f"{reached_by} of {len(results)}", ""))
-    screen = stdout()
-    screen.print(f"[bold]Mean absolute error[/] in {escape(results[0]['targets']['title'])}\n")
+    rows.append(("mean", *means, f"{reached_by} of {len(results)}", ""))
+    say(f"Mean absolute error in {results[0]['targets']['title']}\n", style="bold")
     columns = (
         "country",
         "un-\nprompted",
@@ -116,20 +67,17 @@ def _print_errors_of_countries(
         "fitted",
         f"{enough:g} reached\nafter",
     )
-    print_table((*columns, "farthest\nindex"), rows, right=range(1, 5))
-    screen.print()
+    print_table((*columns, "farthest\nindex"), rows, right=range(1, 5), last_is_total=True)
+    say()
 
 
 def _print_opinions_of_countries(results: Sequence[Mapping[str, Any]]) -> None:
     """One row per country: held-out distances, and what fitting changed in them."""
-    from rich.markup import escape
-
     from ..experts.card import interval
 
-    screen = stdout()
-    screen.print(
-        f"[bold]JS distance (nats) on held-out questions[/] of "
-        f"{escape(results[0]['opinions']['survey']['title'])}\n"
+    say(
+        f"JS distance (nats) on held-out questions of {results[0]['opinions']['survey']['title']}\n",
+        style="bold",
     )
     rows = []
     for one in results:
@@ -149,45 +97,38 @@ def _print_opinions_of_countries(results: Sequence[Mapping[str, Any]]) -> None:
     columns = ("country", "n", "un-\nprompted", "country\nin text", "fitted")
     minus_columns = ("fitted minus\nun-prompted", "fitted minus\ncountry in text")
     print_table((*columns, *minus_columns), rows, right=range(1, 7))
-    screen.print(
-        "\nBrackets: 95 % interval over questions; where it holds 0, no difference is shown.\n"
-    )
+    say("\nBrackets: 95 % interval over questions; where it holds 0, no difference is shown.\n")
 
 
 def print_country(result: Mapping[str, Any], expert: str) -> None:
     """The tables of one country, opinions first."""
-    from rich.markup import escape
-
-    screen = stdout()
     if "opinions" in result:
         _print_opinions(result)
     if "table" in result:
         _print_indices(result)
-    screen.print(
+    say(
         f"{result['evaluations']:,} evaluations by {result['optimizer']}, seed {result['seed']}; "
         f"stopped because {result['reason']}."
     )
     if "pareto_front" in result:
-        screen.print(_front(result["pareto_front"]))
+        say(_front(result["pareto_front"]))
     if result.get("missing"):
-        screen.print(
+        say(
             f"{result['targets']['name']} has no figure for {', '.join(result['missing'])}: "
             "left out of the error."
         )
     if result.get("estimate"):
-        screen.print(f"The source calls its figures for {result['country_name']} an estimate.")
+        say(f"The source calls its figures for {result['country_name']} an estimate.")
     _print_notes(result)
-    screen.print(f"Expert: {escape(expert)}")
+    print_hint(f"Expert: {expert}")
 
 
 def _print_opinions(result: Mapping[str, Any]) -> None:
     """Held-out distances first, then those on the questions that the fit worked on."""
-    from rich.markup import escape
-
     from ..experts.card import opinion_rows, verdicts
 
-    opinions, screen = result["opinions"], stdout()
-    screen.print(f"[bold]{result['country_name']}[/] in {escape(opinions['survey']['title'])}\n")
+    opinions = result["opinions"]
+    say(f"{result['country_name']} in {opinions['survey']['title']}\n", style="bold")
     columns = (
         "JS distance (nats)",
         f"{opinions['held_out']['questions']} questions\nheld out",
@@ -195,18 +136,15 @@ def _print_opinions(result: Mapping[str, Any]) -> None:
         f"{opinions['fit']['questions']} questions\nto fit",
     )
     print_table(columns, opinion_rows(opinions), right=range(1, 4))
-    screen.print()
+    say()
     for sentence in verdicts(opinions):
-        screen.print(sentence)
-    screen.print()
+        say(sentence)
+    say()
 
 
 def _print_indices(result: Mapping[str, Any]) -> None:
     """Index by index."""
-    from rich.markup import escape
-
-    screen = stdout()
-    screen.print(f"[bold]{result['country_name']}[/] in {escape(result['targets']['title'])}\n")
+    say(f"{result['country_name']} in {result['targets']['title']}\n", style="bold")
     rows = [
         (
             f"{row['index']}  {row['title']}",
@@ -217,10 +155,10 @@ def _print_indices(result: Mapping[str, Any]) -> None:
     ]
     errors = result["errors"]
     means = (points(errors[c]) for c in ("unprompted", "country_in_text", "fitted"))
-    rows.append(("[bold]mean absolute error[/]", "", *means, ""))
+    rows.append(("mean absolute error", "", *means, ""))
     columns = ("index", "target", "un-\nprompted", "country\nin text", "fitted", "error")
-    print_table(columns, rows, right=range(1, 6))
-    screen.print()
+    print_table(columns, rows, right=range(1, 6), last_is_total=True)
+    say()
 
 
 def _front(front: Sequence[Mapping[str, Any]]) -> str:
@@ -234,14 +172,12 @@ def _front(front: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _print_notes(result: Mapping[str, Any]) -> None:
-    from rich.markup import escape
-
     if "constants" in result:
         constants = result["constants"]
         values = ", ".join(f"{name} {value:+.1f}" for name, value in constants["values"].items())
-        stdout().print(f"Constants: {escape(constants['policy'])} ({values}).")
+        say(f"Constants: {constants['policy']} ({values}).")
     if result["disclaimer"]:
-        stdout().print(f"[yellow]{escape(result['disclaimer'])}[/]")
+        say(result["disclaimer"], style="yellow")
 
 
 def points(value: float | None, sign: bool = False) -> str:

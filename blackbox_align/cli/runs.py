@@ -9,7 +9,8 @@ import typer
 
 from ..errors import RunError
 from .options import AsJson
-from .output import print_country, print_json, print_note, print_result, print_table, stderr
+from .output import print_country, print_result
+from .screen import command, print_json, print_note, print_table
 
 
 def runs_command(
@@ -54,7 +55,7 @@ def runs_command(
         ]
         print_table(list(rows[0]), cells, right=(4, 6, 7))
     else:
-        stderr().print(f"No runs in {folder} yet; `bbalign fit --country SAU` makes one.")
+        print_note(f"No runs in {folder} yet; this makes one: {command('fit', '--country', 'SAU')}")
 
 
 def show_command(
@@ -81,4 +82,4 @@ def show_command(
     else:
         print_country(result, str(shown.expert_of(result["country"])))
     if shown.status != "done":
-        stderr().print(f"This run is {shown.status}: the same fit command continues it.")
+        print_note(f"This run is {shown.status}: the same fit command continues it.")

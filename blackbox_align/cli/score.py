@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,7 +16,8 @@ from .options import (
     Revision,
     TrustRemoteCode,
 )
-from .output import print_json, print_table, stderr, stdout
+from .progress import score_progress
+from .screen import print_json, print_table, say
 
 if TYPE_CHECKING:
     from ..assessment import Score, ScoreTable
@@ -125,7 +124,7 @@ def score_command(
     """Score a model on a survey, beside the baselines that need no model."""
     from ..assessment import score
 
-    with _progress() as on_batch:
+    with score_progress() as on_batch:
         table = score(
             instrument,
             country=country,
@@ -156,10 +155,7 @@ def score_command(
 
 def print_scores(table: ScoreTable, metrics: list[str]) -> None:
     """The scores, the differences of the first metric, the ranks, and what has to stand beside."""
-    from rich.markup import escape
-
-    screen = stdout()
-    screen.print(f"[bold]{escape(table.instrument)}[/]\n")
+    say(f"{table.instrument}\n", style="bold")
     known = [m for m in metrics if any(s.n for s in table.scores if s.metric == m)] or metrics[:1]
     rows: dict[tuple[str, str], dict[str, Score]] = {}
     for score in table.scores:
@@ -169,7 +165,7 @@ def print_scores(table: ScoreTable, metrics: list[str]) -> None:
     heads = [part for column in columns for part in (column, "n")]
     places = {m: 1 if "points" in m else 3 for m in known}
     cells = [
-        [country, escape(_mark(condition, by_metric[known[0]].kind))]
+        [country, _mark(condition, by_metric[known[0]].kind)]
         + [
             part
             for m in known
@@ -177,21 +173,21 @@ def print_scores(table: ScoreTable, metrics: list[str]) -> None:
         ]
         for (country, condition), by_metric in rows.items()
     ]
-    print_table(["", "condition", *heads], cells, right=range(2, 2 + len(heads)))
+    print_table(["", "condition", *heads], cells, right=range(2, 2 + len(heads)), whole=(0, 1))
     first = known[0]
     pairs = [s for s in table.differences if s.metric == first]
     last = table.scores[-1].country
     kinds = {s.condition: s.kind for s in table.scores}
     if pairs:
-        screen.print(f"\nDifferences in {table.column(first).title}, on the same questions:")
+        say(f"\nDifferences in {table.column(first).title}, on the same questions:")
         crowded = len({s.country for s in pairs}) > 3
         print_table(
             ["", "condition", "minus", "difference", "n"],
             [
                 [
                     s.country,
-                    escape(s.condition),
-                    escape(_mark(s.minus, kinds[s.minus])),
+                    s.condition,
+                    _mark(s.minus, kinds[s.minus]),
                     _figure(s, places[first], sign=True),
                     f"{s.n:,}",
                 ]
@@ -199,9 +195,10 @@ def print_scores(table: ScoreTable, metrics: list[str]) -> None:
                 if not crowded or s.country == last
             ],
             right=(3, 4),
+            whole=(0, 1, 2),
         )
     if table.ranks:
-        screen.print("\nKendall's tau over countries:")
+        say("\nKendall's tau over countries:")
         by_condition: dict[str, dict[str, float]] = {}
         for row in table.ranks:
             by_condition.setdefault(row["condition"], {})[row["index"]] = row["kendall_tau"]
@@ -209,14 +206,14 @@ def print_scores(table: ScoreTable, metrics: list[str]) -> None:
         print_table(
             ["condition", *names],
             [
-                [escape(name), *("-" if n not in taus else f"{taus[n]:+.2f}" for n in names)]
+                [name, *("-" if n not in taus else f"{taus[n]:+.2f}" for n in names)]
                 for name, taus in by_condition.items()
             ],
             right=range(1, 1 + len(names)),
         )
-    screen.print()
+    say()
     for note in table.notes:
-        screen.print(escape(note))
+        say(note)
 
 
 def _mark(condition: str, kind: str) -> str:
@@ -231,21 +228,3 @@ def _figure(score: Score, places: int, sign: bool = False) -> str:
         f"{round(x, places) + 0.0:{plus}.{places}f}" for x in (score.value, score.low, score.high)
     )
     return f"{value} [{low}, {high}]"
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int], None] | None]:
-    """A live count of the questions on a terminal; nothing at all elsewhere."""
-    console = stderr()
-    if not console.is_terminal:
-        yield None
-        return
-    asked = 0
-    with console.status("Loading") as status:
-
-        def on_batch(questions: int) -> None:
-            nonlocal asked
-            asked += questions
-            status.update(f"{asked:,} questions asked")
-
-        yield on_batch

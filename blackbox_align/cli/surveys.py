@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import BlackboxAlignError
+from ..errors import ModelError
 from .options import AsJson
-from .output import print_json, print_table, stderr, stdout
+from .screen import print_hint, print_json, print_note, print_table, say
 
 if TYPE_CHECKING:
     from ..assessment.score import Instrument
+    from ..populations import TargetSet
+    from ..surveys.checking import Check
 
 surveys_app = typer.Typer(help="List the surveys and target sets, show one, or check a file.")
 
@@ -58,7 +63,7 @@ def list_command(context: typer.Context, as_json: AsJson = False) -> None:
         ],
         right=(1,),
     )
-    stdout().print()
+    say()
     print_table(
         ("targets", "rows", "complete", "note"),
         [(t.name, str(len(t)), str(len(t.complete())), t.note) for t in sets],
@@ -103,56 +108,160 @@ def check_command(
     file: Annotated[
         str,
         typer.Argument(
-            help="A survey in YAML, people's answers or a test of knowledge in any form that is read.",
+            help="A survey in YAML, people's answers, a test of knowledge, or targets, in any form "
+            "that is read.",
             show_default=False,
         ),
     ],
+    model: Annotated[
+        str | None, typer.Option(help="Also say which items this model cannot be asked.")
+    ] = None,
+    missing: Annotated[
+        str, typer.Option(help="Options that are no answers: drop or keep.")
+    ] = "drop",
     as_json: AsJson = False,
 ) -> None:
-    """Read a file as a fit or a score would, and say what is in it; exit 1 for a mistake."""
-    from ..assessment import load_instrument
+    """Read a file as a fit or a score would, and show what is asked, of whom, and what is left out.
 
-    try:
-        found = _summary(load_instrument(file))
-    except BlackboxAlignError as error:
-        stderr().print(f"{error}", markup=False, soft_wrap=True)
-        raise typer.Exit(1) from None
+    It ends with 2 for a mistake in the file.
+    """
+    from ..surveys.checking import check
+
+    content = _load(file, missing)
+    found = check(content)
+    unaskable = _cannot_be_asked(content, model) if model else {}
     if as_json:
-        print_json(found)
-        return
-    screen = stdout()
-    screen.print(f"{found['title']}: {found['kind']}", markup=False)
-    counts = {name: value for name, value in found.items() if isinstance(value, int)}
-    screen.print(", ".join(f"{value:,} {name}" for name, value in counts.items()), markup=False)
-    for reason, places in found["left_out"].items():
-        screen.print(f"\n{len(places):,} left out: {reason}", markup=False)
-        screen.print("  " + ", ".join(places), markup=False, soft_wrap=True)
+        print_json(_as_json(found, unaskable))
+    else:
+        _print(found, unaskable, model)
 
 
-def _summary(instrument: Instrument) -> dict[str, Any]:
-    """What a file holds: numbers under the names of what is counted, and what was left out of it."""
+@surveys_app.command("tabulate")
+def tabulate_command(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="Respondents' rows: CSV, Excel, SPSS, Stata or parquet.", show_default=False
+        ),
+    ],
+    country: Annotated[
+        str, typer.Option(help="The column that says where, or of which group, somebody is.")
+    ],
+    weight: Annotated[str | None, typer.Option(help="The column of weights.")] = None,
+    item: Annotated[
+        list[str] | None,
+        typer.Option(help="A column to tabulate; repeat it. Default: all answers."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="The file to write. Default: FILE-shares.csv.")
+    ] = None,
+) -> None:
+    """Make the shares of the answers per country from the rows of respondents."""
+    import csv
+    import io
+
+    from ..files.atomic import write_text
+    from ..surveys.respondents import HEADER, read_respondents, tabulate
+
+    table = tabulate(read_respondents(file), country, weight, item or ())
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(HEADER if country.casefold() == "country" else _header_for(HEADER, country))
+    rows.writerows(table.rows)
+    path = output or Path(f"{file.name.partition('.')[0]}-shares.csv")
+    write_text(path, text.getvalue())
+    for note in table.notes:
+        print_note(note)
+    items = len({row[0] for row in table.rows})
+    say(f"{path}: {items:,} items.")
+    print_hint(f"Read it through with: {shlex.join(['bbalign', 'surveys', 'check', str(path)])}")
+
+
+def _header_for(header: Sequence[str], column: str) -> list[str]:
+    """The header with the column of groups under its own name, where it holds no countries."""
+    from ..populations.columns import country_columns
+
+    groups = not country_columns([column])
+    return [column if cell == "country" and groups else cell for cell in header]
+
+
+def _load(file: str, missing: str) -> Instrument | TargetSet:
+    from ..assessment import load_instrument
+    from ..populations import load_targets, target_sets
+    from ..populations.targets import is_target_file, read_targets
+
+    path = Path(file)
+    if file in {targets.name for targets in target_sets()}:
+        return load_targets(file)
+    if path.suffix.casefold() not in (".yaml", ".yml") and path.is_file() and is_target_file(path):
+        return read_targets(path)
+    return load_instrument(file, missing=missing)
+
+
+def _cannot_be_asked(content: Instrument | TargetSet, model: str) -> dict[str, str]:
+    """The items whose labels a model cannot answer with, and why."""
+    from dataclasses import replace
+
+    from ..engines.checkpoint import load_model
+    from ..engines.local.questions import tokenize_survey
+    from ..populations import TargetSet
     from ..surveys import Survey
-    from ..surveys.opinions import OpinionSurvey
 
-    if isinstance(instrument, Survey):
-        return {
-            "title": instrument.title,
-            "kind": "a survey that is read through indices",
-            "items": len(instrument.items),
-            "scales": len({item.scale for item in instrument.items}),
-            "indices": len(instrument.indices),
-            "left_out": {},
-        }
-    report = instrument.report
-    head = {"title": instrument.survey.title, "kind": "a test of knowledge"}
-    if isinstance(instrument, OpinionSurvey):
-        head["kind"] = "an opinion survey"
+    if isinstance(content, TargetSet):
+        return {}
+    survey = content if isinstance(content, Survey) else content.survey
+    tokenizer = load_model(model, device="cpu").tokenizer
+    reasons = {}
+    for item in survey.items:
+        try:
+            tokenize_survey(replace(survey, items=(item,), indices=()), tokenizer)
+        except ModelError as error:
+            reasons[item.id] = str(error)
+    return reasons
+
+
+def _as_json(found: Check, unaskable: Mapping[str, str]) -> dict[str, Any]:
     return {
-        **head,
-        "items": len(instrument.survey.items),
-        "countries": len(instrument.countries),
-        f"{report.unit} read": report.read,
-        f"{report.unit} kept": report.kept,
-        'options for "don\'t know" and the like left out': report.options_left_out,
-        "left_out": {reason: list(places) for reason, places in report.dropped.items()},
+        "title": found.title,
+        "kind": found.kind,
+        **found.counts,
+        "left_out": {reason: list(places) for reason, places in found.left_out.items()},
+        "options_left_out": dict(found.options),
+        "look_alikes_kept": dict(found.look_alikes),
+        "notes": list(found.notes),
+        "cannot_be_asked": dict(unaskable),
+        "tables": {
+            name: [dict(zip(heads, row, strict=True)) for row in rows]
+            for name, (heads, rows) in found.tables.items()
+        },
     }
+
+
+def _print(found: Check, unaskable: Mapping[str, str], model: str | None) -> None:
+    say(f"{found.title}: {found.kind}")
+    counts = ", ".join(f"{value:,} {name}" for name, value in found.counts.items())
+    say(counts)
+    for name, (heads, rows) in found.tables.items():
+        say(f"\n{name.capitalize()}:")
+        print_table(heads, rows)
+    for reason, places in found.left_out.items():
+        say(f"\n{len(places):,} left out: {reason}")
+        say("  " + ", ".join(places))
+    for head, options in (
+        ("Options left out, because they are no answers", found.options),
+        ("Kept as answers, though they resemble what is none", found.look_alikes),
+    ):
+        if options:
+            listed = "; ".join(f"{option} ({number})" for option, number in options.items())
+            say(f"\n{head} (number of items): {listed}")
+    if found.options or found.look_alikes:
+        say(
+            "A column 'missing' (yes or no) in CSV, a list 'missing' in YAML, or --missing keep says "
+            "otherwise."
+        )
+    for note in found.notes:
+        say(f"\n{note}")
+    if model and not unaskable:
+        say(f"\n{model} can be asked every item.")
+    for item, reason in unaskable.items():
+        say(f"\n{model} cannot be asked {item}: {reason}")

@@ -1,11 +1,23 @@
-"""Evaluators: whatever answers a survey under soft prompts.
+"""Engines: whatever answers sheets of questions under adapters.
 
-The in-process evaluator and model loading import torch, so they are modules of their own:
-``blackbox_align.engines.local.in_process`` and ``blackbox_align.engines.checkpoint``.
+What needs torch is imported when it is used, by :func:`.opening.open` and in ``engines.local``.
 """
 
-from .base import Evaluator
-from .function import FunctionEvaluator
+from .base import Answers, Engine, EngineInfo, Evaluator, Request, Sampling, Text
+from .function import FunctionEngine, FunctionEvaluator
+from .opening import open
 from .ray.cluster import Workers
 
-__all__ = ["Evaluator", "FunctionEvaluator", "Workers"]
+__all__ = [
+    "Answers",
+    "Engine",
+    "EngineInfo",
+    "Evaluator",
+    "FunctionEngine",
+    "FunctionEvaluator",
+    "Request",
+    "Sampling",
+    "Text",
+    "Workers",
+    "open",
+]

@@ -134,8 +134,9 @@ class EngineInfo:
 
     ``revision`` identifies weights, configuration, tokenizer and template by content; ``width`` is D;
     ``vocabulary`` the number of tokens that have an embedding; ``positions`` how many tokens it takes,
-    None without a limit; ``opening`` what it reads around a question; ``noise`` index points of its
-    precision where that was measured; ``can`` the :data:`VERBS` and :data:`KINDS` that it has.
+    None without a limit; ``opening`` what it reads around a question, and ``date`` the day that stands
+    in it, if any: with ``revision`` they are all that an answer follows from; ``noise`` index points of
+    its precision where that was measured; ``can`` the :data:`VERBS` and :data:`KINDS` that it has.
     """
 
     name: str
@@ -145,6 +146,7 @@ class EngineInfo:
     vocabulary: int = 0
     positions: int | None = None
     opening: str = ""
+    date: str = ""
     disclaimer: str = ""
     noise: float | None = None
     can: frozenset[str] = frozenset({"answer"})

@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..adapters.starts import embedding_std
 from ..errors import ModelError, SpecificationError, UnknownNameError
 from ..files.hub import commit_on_hub
 from ..files.yaml import YamlDocument
 from ..models import packaged_models
+from .base import EngineInfo
 
 DEFAULT_MODEL = "respondent-tiny"
 _SPREAD = "spread"
@@ -50,6 +52,23 @@ class LanguageModel:
         """D: the width of one virtual token."""
         return int(self.model.get_input_embeddings().weight.shape[1])
 
+    @property
+    def info(self) -> EngineInfo:
+        """What is known without an engine."""
+        return self.described()
+
+    def described(self, **more: Any) -> EngineInfo:
+        """What is known, with what an engine adds."""
+        return EngineInfo(
+            self.name,
+            self.revision,
+            str(self.dtype).removeprefix("torch."),
+            self.embedding_width,
+            int(self.model.get_input_embeddings().weight.shape[0]),
+            disclaimer=self.disclaimer,
+            **more,
+        )
+
     @torch.inference_mode()
     def embed(self, token_ids: Any) -> np.ndarray:
         """(tokens, D) float32: the *output* of the embedding module, which some models scale inside."""
@@ -57,17 +76,8 @@ class LanguageModel:
         return self.model.get_input_embeddings()(ids).float().cpu().numpy()
 
     def embedding_std(self) -> float:
-        """The standard deviation of all entries of the embedded vocabulary (BBT's scale, sec. 3.2)."""
-        size = int(self.model.get_input_embeddings().weight.shape[0])
-        count, total, squares = 0, 0.0, 0.0
-        for start in range(0, size, 4096):
-            block = self.embed(range(start, min(start + 4096, size))).astype(np.float64)
-            count, total, squares = (
-                count + block.size,
-                total + block.sum(),
-                squares + (block**2).sum(),
-            )
-        return float(np.sqrt(squares / count - (total / count) ** 2))
+        """See :func:`..adapters.starts.embedding_std`."""
+        return embedding_std(self)
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DataFileError
+from .formats import is_spreadsheet, refuse_foreign, sheet_rows
 
 _LARGEST = 1 << 30  # bytes: a file that grows beyond this when it is unpacked is no survey
 _LONGEST_CELL = 1 << 24
@@ -18,17 +22,13 @@ Row = tuple[int, list[str]]
 """The cells of a table's row, with the line that it begins on."""
 
 
-def read_text(path: Path) -> str:
-    """The UTF-8 text of a file, gzipped or not; :class:`DataFileError` where there is none."""
+def read_bytes(path: Path) -> bytes:
+    """The content of a file, unpacked where it is gzipped; :class:`DataFileError` without one."""
     try:
         content = path.read_bytes()
         if content[:2] == b"\x1f\x8b":
             with gzip.open(io.BytesIO(content)) as file:
                 content = file.read(_LARGEST + 1)
-        if len(content) > _LARGEST:
-            raise DataFileError(path, None, "it holds more than 1 GiB; give a part of it.")
-        # Lines end in a line feed from here on, whatever system the file is from.
-        return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig").read()
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         message = f"the gzip archive is damaged ({error}); fetch it again."
         raise DataFileError(path, None, message) from None
@@ -36,21 +36,46 @@ def read_text(path: Path) -> str:
         raise DataFileError(path, None, "there is no such file.") from None
     except IsADirectoryError:
         raise DataFileError(path, None, "this is a folder; name the file in it.") from None
+    except OSError as error:
+        raise DataFileError(path, None, f"it cannot be read: {error.strerror}.") from None
+    except ValueError:  # a nought in the name
+        raise DataFileError(path, None, "this is no name that a file can have.") from None
+    if len(content) > _LARGEST:
+        raise DataFileError(path, None, "it holds more than 1 GiB; give a part of it.")
+    return content
+
+
+def read_text(path: Path) -> str:
+    """The UTF-8 text of a file, gzipped or not; :class:`DataFileError` where there is none."""
+    content = read_bytes(path)
+    refuse_foreign(path, content)
+    try:
+        # Lines end in a line feed from here on, whatever system the file is from.
+        return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig").read()
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         message = f"this is not UTF-8 text ({error.reason}); save the file as UTF-8."
         raise DataFileError(path, line, message) from None
-    except OSError as error:
-        raise DataFileError(path, None, f"it cannot be read: {error.strerror}.") from None
+
+
+def read_rows(path: Path, expected: str) -> list[Row]:
+    """The rows of a table that are not empty: of a CSV file, gzipped or not, or of an Excel sheet.
+
+    ``expected`` says what should be there, for a text that is no table at all.
+    """
+    content = read_bytes(path)
+    if is_spreadsheet(content):
+        return sheet_rows(path, content)
+    return split_table(path, read_text(path), expected)
 
 
 def split_table(path: Path, text: str, expected: str) -> list[Row]:
     """The rows of a CSV text that are not empty; comma, semicolon or tab separates the cells.
 
-    ``expected`` says what should be there, for a text that is no table at all.
+    Where it is not the comma, numbers may have a decimal comma (see :func:`points_for_commas`).
     """
     first = next((line for line in text.splitlines() if line.strip()), "")
-    separator = max(_SEPARATORS, key=first.count)
+    separator = separator_of(text)
     if separator not in first:
         raise DataFileError(path, 1, f"expected {expected}.")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
@@ -62,8 +87,75 @@ def split_table(path: Path, text: str, expected: str) -> list[Row]:
                 rows.append((line, row))
             line = reader.line_num + 1
     except csv.Error as error:
-        message = f"this is not a CSV table: {error}; is a quotation mark not closed?"
-        raise DataFileError(path, line, message) from None
+        raise DataFileError(path, line, _csv_fault(text, line, separator, error)) from None
     finally:
         csv.field_size_limit(limit)
-    return rows
+    return rows if separator == "," else points_for_commas(rows)
+
+
+def separator_of(text: str) -> str:
+    """What separates the cells of a CSV text: the commonest of comma, semicolon and tab."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    return max(_SEPARATORS, key=first.count)
+
+
+def _csv_fault(text: str, line: int, separator: str, error: csv.Error) -> str:
+    """What is wrong with a line of a CSV text, and how it is mended."""
+    if "expected after" in str(error):
+        here = "".join(text.split("\n")[line - 1 : line])
+        if re.search(rf'"[ \t]+({re.escape(separator)}|$)', here):
+            return (
+                "this is not a CSV table here: a blank stands behind a closing quotation mark; "
+                "remove it."
+            )
+        return (
+            "this is not a CSV table here: text stands behind a closing quotation mark; is one not "
+            "closed? A quotation mark inside a cell is written twice."
+        )
+    return f"this is not a CSV table: {error}; is a quotation mark not closed?"
+
+
+@dataclass(frozen=True)
+class CsvTable:
+    """A table: its column names in lower case, and the rows with the lines they begin on."""
+
+    path: Path
+    columns: list[str]
+    rows: list[Row]
+
+    def records(self) -> Iterator[tuple[int, dict[str, str]]]:
+        for line, row in self.rows:
+            yield line, dict(zip(self.columns, row, strict=True))
+
+
+def as_table(path: Path, rows: list[Row]) -> CsvTable:
+    """A table of which the first row names the columns; :class:`DataFileError` where it is torn."""
+    (top, header), *body = rows
+    columns = [cell.strip().casefold() for cell in header]
+    for column in columns:
+        if columns.count(column) > 1:
+            raise DataFileError(path, top, f"the column {column!r} stands here twice; remove one.")
+    for number, row in body:
+        if len(row) != len(columns):
+            raise DataFileError(
+                path,
+                number,
+                f"{len(row)} cells where the first line has {len(columns)}; quote a cell that holds "
+                "a separator.",
+            )
+    return CsvTable(path, columns, body)
+
+
+def points_for_commas(rows: list[Row]) -> list[Row]:
+    """The rows with 72,5 as 72.5, where the table writes all of its numbers so.
+
+    Where some numbers have a point as well, nothing is changed: 1.234,5 and 1.5 cannot both be read.
+    """
+    cells = [cell.strip() for _, row in rows for cell in row]
+    if any(re.fullmatch(r"[-+]?\d*\.\d+ ?%?", cell) for cell in cells):
+        return rows
+    comma = re.compile(r"[-+]?\d+,\d+ ?%?")
+    return [
+        (line, [c.replace(",", ".") if comma.fullmatch(c.strip()) else c for c in row])
+        for line, row in rows
+    ]

@@ -75,7 +75,9 @@ def load_data(settings: Specification, recorded: Mapping[str, Any] | None = None
     everyone = load_opinions(settings.opinions) if settings.fits_opinions else None
     sources: dict[str, Collection[str]] = {}  # the countries that each source has all figures of
     if settings.fits_indices:
-        sources[f"the target set {target_set.name}"] = target_set.complete()
+        sources[f"the target set {target_set.name}"] = target_set.complete(
+            [index.name for index in survey.indices]
+        )
     if everyone is not None:
         sources[everyone.survey.title] = everyone.countries
     first, *others = sources.values()

@@ -6,7 +6,8 @@ countries. A constant per country would make every target reachable and mean not
 refused.
 
 =================  ==============================================================================
-``anchor``         the un-prompted model is placed on the mean over the target set's countries
+``anchor``         the un-prompted model is placed on the mean over the target set's countries (of
+                   the packaged set, where one's own set has one country alone)
 ``anchor:NAME``    the model told in text that it lives in that country is placed on its figures
 ``zero``           no shift: raw scores, the protocol of arXiv 2503.16094 as far as it can be told
 ``given:FILE``     from a YAML file, ``PDI: 12.5`` and so on
@@ -23,7 +24,7 @@ import numpy as np
 
 from ..errors import SpecificationError
 from ..files.yaml import read_yaml
-from ..populations import Country, TargetSet, find_country
+from ..populations import Country, TargetSet, find_country, load_targets
 from ..surveys import Survey
 
 POLICIES = ("anchor", "anchor:COUNTRY", "zero", "given:FILE")
@@ -79,10 +80,29 @@ def settle_constants(
     if kind == "zero":
         return Constants(policy, (0.0,) * len(names))
     country = find_country(argument) if argument else None
-    reference = targets.target(country, names) if country else targets.mean(names)
+    reference = targets.target(country, names) if country else _mean_of_targets(targets, names)
     raw = raw_indices(survey, means_of(country))[0]
     shift = np.where(np.isnan(reference), 0.0, reference - raw)
     return Constants(policy, tuple(float(value) for value in shift))
+
+
+def _mean_of_targets(targets: TargetSet, names: Sequence[str]) -> np.ndarray:
+    """(indices,) the reference of the anchor: the mean over the countries of the target set.
+
+    A set with one country would place the un-prompted model on that country itself, and leave
+    nothing to fit: the packaged set is taken then, where it has all of the indices.
+    """
+    if len(targets.known_countries(names)) > 1:
+        return targets.mean(names)
+    packaged = load_targets()
+    missing = [name for name in names if name not in packaged.indices]
+    if missing:
+        raise SpecificationError(
+            f"The target set {targets.name} has one country, so its mean cannot anchor the constants, "
+            f"and the packaged sets have no {', '.join(missing)}: add the figures of more countries, or "
+            "ask for the constants 'zero' or 'given:FILE'."
+        )
+    return packaged.mean(names)
 
 
 def _read_constants(policy: str, path: Path, indices: Sequence[str]) -> Constants:

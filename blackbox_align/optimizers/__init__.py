@@ -11,7 +11,6 @@ from blackbox_align.optimizers.base import (
     Capabilities,
     Evaluation,
     Optimizer,
-    ReplayedOptimizer,
 )
 from blackbox_align.optimizers.registry import Description, create, describe, names
 
@@ -21,7 +20,6 @@ __all__ = [
     "Description",
     "Evaluation",
     "Optimizer",
-    "ReplayedOptimizer",
     "create",
     "describe",
     "names",

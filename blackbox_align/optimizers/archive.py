@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 
@@ -76,13 +74,3 @@ class Archive:
     def clear(self) -> None:
         """Forget all evaluations."""
         self.n = 0
-
-    def save(self) -> dict[str, Any]:
-        return {"Z": self.Z.copy(), "R": self.R.copy(), "ids": self.ids.copy(),
-                "gram": self.gram.copy()}  # fmt: skip
-
-    def load(self, saved: dict[str, Any]) -> None:
-        self.n = len(saved["ids"])
-        self._R = np.empty((len(self._Z), saved["R"].shape[1]))
-        self._Z[: self.n], self._R[: self.n] = saved["Z"], saved["R"]
-        self._ids[: self.n], self._gram[: self.n, : self.n] = saved["ids"], saved["gram"]

@@ -1,8 +1,9 @@
-"""What every optimizer promises: ask, tell, stop, recommend, and a state that can be saved.
+"""What every optimizer promises: ask, tell, stop, recommend, and to go on from a recorded past.
 
 An optimizer proposes vectors in standardised coordinates: the search starts at ``z = 0`` and one
-unit per coordinate is a natural first step. It is a function of its seed and of what it was told:
-the same generator and the same tells give the same bits.
+unit per coordinate is a natural first step. It is a function of its generator and of what it was
+told: the same generator and the same tells give the same bits. So it needs no saved state: a search
+goes on when a fresh optimizer is told again what was recorded (:meth:`Optimizer.replay`).
 
 A new algorithm derives from :class:`Optimizer` and writes two hooks, ``_ask`` and ``_tell``. The
 public methods around them count, check, and keep the best, so that no algorithm has to.
@@ -10,19 +11,20 @@ public methods around them count, check, and keep the best, so that no algorithm
 
 from __future__ import annotations
 
-import math
-import operator
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from blackbox_align.errors import OptimizerError
-from blackbox_align.optimizers import state as states
+from blackbox_align.optimizers.options import positive
 
-STATE_FORMAT = 1
+Array = NDArray[np.float64]
+
+LARGEST = 1e100  # of a loss or a residual: the square of a larger one may not be a number
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,48 +32,45 @@ class Candidate:
     """A proposal: its number, counted up from 0, and its vector, ``(dimension,)`` float64."""
 
     id: int
-    vector: np.ndarray
+    vector: Array
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
     """What came back for one candidate: a loss, or the reason why there is none.
 
-    ``residuals`` is ``(m,)`` float64, and the loss a measure of their size: the mean of ``|residuals|``
-    for indices, about their root mean square for opinions. Searches that see only a number do
-    without. A failure carries no loss at all: how an algorithm treats one is its own
+    The loss is what a search minimises: by it the best candidate is chosen, whatever else is told.
+    ``residuals``, ``(m,)`` float64, are what the loss measures the size of, in whatever way (the
+    mean of ``|residuals|`` for indices, about their root mean square for opinions); searches that
+    need them model them, and step to where they are small. ``gradient``, ``(dimension,)`` float64,
+    is the slope of the loss. A failure carries none of them: how an algorithm treats one is its own
     decision, and stated in its docstring.
     """
 
     loss: float | None = None
-    residuals: np.ndarray | None = None
+    residuals: Array | None = None
+    gradient: Array | None = None
     failure: str | None = None
 
     def __post_init__(self) -> None:
         if self.failure is not None:
-            if self.loss is not None or self.residuals is not None:
+            if any(part is not None for part in (self.loss, self.residuals, self.gradient)):
                 raise OptimizerError(
-                    f"A failed evaluation ({self.failure!r}) has no loss and no residuals."
+                    f"A failed evaluation ({self.failure!r}) has no loss, residuals or gradient."
                 )
             return
         if self.loss is None:
             raise OptimizerError(
                 "An evaluation needs a loss; Evaluation.failed(reason) says that there is none."
             )
-        if not math.isfinite(self.loss):
+        if not abs(self.loss) <= LARGEST:
             raise OptimizerError(
                 f"A loss must be finite, not {self.loss}; report Evaluation.failed(reason) instead."
             )
         object.__setattr__(self, "loss", float(self.loss))
-        if self.residuals is not None:
-            residuals = np.array(self.residuals, dtype=np.float64)
-            if residuals.ndim != 1 or residuals.size == 0 or not np.isfinite(residuals).all():
-                raise OptimizerError(
-                    "Residuals must be a vector of at least one finite number; "
-                    "drop the missing ones, or report Evaluation.failed(reason)."
-                )
-            residuals.setflags(write=False)
-            object.__setattr__(self, "residuals", residuals)
+        for name in ("residuals", "gradient"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, _vector(name, getattr(self, name)))
 
     @classmethod
     def failed(cls, reason: str) -> Evaluation:
@@ -92,18 +91,18 @@ class Capabilities:
     partial_tell      it goes on when some candidates are never told
     out_of_order_tell candidates may be told in another order, and after later ones were asked
     uses_residuals    it needs the vector of residuals, not only the loss
-    bounds            it can be confined to a box
-    exact_resume      one seed always gives the same bits, and so does a search that was resumed
+    uses_gradient     it needs the gradient of the loss
+    exact_resume      one seed always gives the same bits, and so does a search that was replayed
     stochastic        it draws at random, so that another seed gives another search
     observes          it can start from evaluations made elsewhere
-    uses_budget       ``budget`` shapes the search, so that it must be the true one
+    uses_budget       ``budget`` shapes the search, so that another one gives other vectors
     """
 
     any_number: bool = True
     partial_tell: bool = True
     out_of_order_tell: bool = True
     uses_residuals: bool = False
-    bounds: bool = False
+    uses_gradient: bool = False
     exact_resume: bool = True
     observes: bool = False
     stochastic: bool = True
@@ -111,7 +110,7 @@ class Capabilities:
 
 
 class Optimizer(ABC):
-    """A gradient-free search over vectors of ``dimension`` numbers.
+    """A search over vectors of ``dimension`` numbers.
 
     ``rng`` is the only source of randomness and belongs to the optimizer from here on. ``budget``
     is the number of evaluations that the caller means to spend, where known. The options of an
@@ -123,14 +122,12 @@ class Optimizer(ABC):
     name: str
     """The registered name; the registry sets it on what it creates."""
     capabilities: ClassVar[Capabilities] = Capabilities()
-    _state: ClassVar[tuple[str, ...]] = ()
-    """The attributes that, with the generator, are the algorithm's whole state."""
 
     def __init__(
         self, dimension: int, rng: np.random.Generator, *, budget: int | None = None
     ) -> None:
-        self.dimension = positive("dimension", dimension)
-        self.budget = None if budget is None else positive("budget", budget)
+        self.dimension = positive("dimension", dimension, high=10**9)
+        self.budget = None if budget is None else positive("budget", budget, high=10**12)
         if not isinstance(rng, np.random.Generator):
             raise OptimizerError(
                 f"rng must be a numpy.random.Generator, not {type(rng).__name__}; "
@@ -139,8 +136,8 @@ class Optimizer(ABC):
         self.rng = rng
         self.asked = 0
         self.told = 0
-        self._pending: dict[int, np.ndarray] = {}
-        self._best: tuple[int, float, np.ndarray] | None = None
+        self._pending: dict[int, Array] = {}
+        self._best: tuple[int, float, Array] | None = None
 
     # -- what callers use ------------------------------------------------------------------------
 
@@ -176,27 +173,40 @@ class Optimizer(ABC):
         Nothing is taken where anything is wrong with one of them.
         """
         candidates, evaluations = list(candidates), list(evaluations)
-        if len(candidates) != len(evaluations):
-            raise OptimizerError(
-                f"tell needs one evaluation per candidate, not {len(evaluations)} "
-                f"for {len(candidates)}."
-            )
+        self._check_lengths(len(candidates), evaluations)
         seen: set[int] = set()
         for candidate, evaluation in zip(candidates, evaluations, strict=True):
-            self._check_told(candidate.id, evaluation, seen)
+            self._check_told(candidate.id, seen)
+            self._check_evaluation(f"candidate {candidate.id}", evaluation)
             seen.add(candidate.id)
         if not candidates:
             return
         # The vectors are taken from our own books: a caller may hold only the numbers.
         known = [Candidate(c.id, self._pending.pop(c.id)) for c in candidates]
         self.told += len(known)
-        for candidate, evaluation in zip(known, evaluations, strict=True):
-            loss = evaluation.loss
-            if loss is not None and (self._best is None or loss < self._best[1]):
-                self._best = (candidate.id, loss, np.array(candidate.vector))
+        self._keep_best(known, evaluations)
         self._tell(known, evaluations)
 
-    def observe(self, vectors: np.ndarray, evaluations: Sequence[Evaluation]) -> None:
+    def replay(self, past: Iterable[tuple[ArrayLike, Sequence[Evaluation]]]) -> None:
+        """Go on from a recorded search: ask again, put the recorded vectors in the books, tell.
+
+        ``past`` holds, for every ask that was told, the vectors ``(P, dimension)`` that were
+        evaluated and their P evaluations. On a fresh optimizer with the generator, the options and
+        the ``observe`` of the recorded one, what follows has the same bits as an undisturbed
+        search on the same machine. Anywhere else, or with another budget, the past is the same and
+        the search goes on from it: nothing of it is computed anew or compared.
+        """
+        for recorded, evaluations in past:
+            vectors = self._vectors(recorded)
+            self._check_lengths(len(vectors), evaluations)
+            candidates = [
+                Candidate(c.id, vector)
+                for c, vector in zip(self.ask(len(vectors)), vectors, strict=True)
+            ]
+            self._pending.update((c.id, c.vector) for c in candidates)
+            self.tell(candidates, evaluations)
+
+    def observe(self, vectors: ArrayLike, evaluations: Sequence[Evaluation]) -> None:
         """Learn from evaluations that were made elsewhere, before the first ask.
 
         ``vectors`` is ``(n, dimension)``. Raises OptimizerError where the algorithm cannot.
@@ -207,22 +217,13 @@ class Optimizer(ABC):
             )
         if self.asked:
             raise OptimizerError("Earlier evaluations are observed before the first ask.")
-        vectors = np.array(vectors, dtype=np.float64)
-        known = [Candidate(-1 - row, vector) for row, vector in enumerate(vectors)]
-        for candidate, loss in succeeded(known, list(evaluations)):
-            if self._best is None or loss < self._best[1]:
-                self._best = (candidate.id, loss, np.array(candidate.vector))
-        self._observe(known, list(evaluations))
-
-    def replay(self, past: Iterable[tuple[np.ndarray, Sequence[Evaluation]]]) -> None:
-        """Take over what a search like this one did: ask again, put the recorded vectors in the books,
-        tell.
-        """
-        for vectors, evaluations in past:
-            candidates = self.ask(len(vectors))
-            for candidate, vector in zip(candidates, vectors, strict=True):
-                self._pending[candidate.id] = np.array(vector, dtype=np.float64)
-            self.tell(candidates, evaluations)
+        rows, evaluations = self._vectors(vectors), list(evaluations)
+        self._check_lengths(len(rows), evaluations)
+        for row, evaluation in enumerate(evaluations):
+            self._check_evaluation(f"observation {row}", evaluation)
+        known = [Candidate(-1 - row, vector) for row, vector in enumerate(rows)]
+        self._keep_best(known, evaluations)
+        self._observe(known, evaluations)
 
     def stop(self) -> dict[str, object]:
         """Why the search wants to end, ``{reason: value}``; empty while it wants to go on."""
@@ -232,7 +233,8 @@ class Optimizer(ABC):
         return reasons
 
     def recommend(self) -> Candidate:
-        """The candidate to keep: the best one told so far, unless an algorithm knows better."""
+        """The candidate to keep: the one of the lowest loss told, unless an algorithm knows that
+        it was luck."""
         if self._best is None:
             raise OptimizerError(
                 f"{self.name} has nothing to recommend: no evaluation has succeeded "
@@ -240,60 +242,18 @@ class Optimizer(ABC):
             )
         return Candidate(self._best[0], self._best[2].copy())
 
-    def state_dict(self) -> dict[str, Any]:
-        """Everything the rest of the search depends on: JSON values and numpy arrays, copied.
-
-        :func:`blackbox_align.optimizers.state.dumps` turns it into text and ``loads`` back.
-        """
-        return {
-            "format": STATE_FORMAT,
-            "name": self.name,
-            "dimension": self.dimension,
-            "asked": self.asked,
-            "told": self.told,
-            "pending": states.plain(self._pending),
-            "best": states.plain(self._best),
-            "rng": states.plain(self.rng.bit_generator.state),
-            "algorithm": self._save(),
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where the optimizer that gave ``state`` stood; made with the same options."""
-        for key, mine in (
-            ("format", STATE_FORMAT),
-            ("name", self.name),
-            ("dimension", self.dimension),
-        ):
-            if state.get(key) != mine:
-                raise OptimizerError(
-                    f"This state has {key} {state.get(key)!r}, where the optimizer has {mine!r}."
-                )
-        try:
-            self.rng.bit_generator.state = states.unplain(state["rng"])
-        except (TypeError, ValueError) as error:
-            raise OptimizerError(
-                "This state was saved with another kind of random generator than "
-                f"{type(self.rng.bit_generator).__name__}."
-            ) from error
-        self.asked, self.told = state["asked"], state["told"]
-        self._pending = states.unplain(state["pending"])
-        best = states.unplain(state["best"])
-        self._best = None if best is None else tuple(best)
-        self._load(state["algorithm"])
-
-    def _natural(self) -> int:
-        left = self.batch if self.budget is None else self.budget - self.asked
-        return min(self.batch, left) if left > 0 else self.batch
-
     # -- what algorithms write -------------------------------------------------------------------
 
     @abstractmethod
-    def _ask(self, ids: range) -> np.ndarray | Sequence[np.ndarray]:
+    def _ask(self, ids: range) -> Array | Sequence[Array]:
         """Vectors for the candidates ``ids``, ``(len(ids), dimension)``."""
 
     @abstractmethod
     def _tell(self, candidates: list[Candidate], evaluations: list[Evaluation]) -> None:
-        """Learn from checked evaluations, in the order they were told."""
+        """Learn from checked evaluations, in the order they were told.
+
+        The vectors are those that were evaluated: in a replay, those recorded.
+        """
 
     def _observe(self, candidates: list[Candidate], evaluations: list[Evaluation]) -> None:
         """Take earlier evaluations; for algorithms that have the capability ``observes``."""
@@ -302,14 +262,37 @@ class Optimizer(ABC):
     def _stop(self) -> dict[str, object]:
         return {}
 
-    def _save(self) -> dict[str, Any]:
-        return {key: states.plain(getattr(self, key)) for key in self._state}
+    # -- books and checks ------------------------------------------------------------------------
 
-    def _load(self, state: dict[str, Any]) -> None:
-        for key in self._state:
-            setattr(self, key, states.unplain(state[key]))
+    def _natural(self) -> int:
+        left = self.batch if self.budget is None else self.budget - self.asked
+        return min(self.batch, left) if left > 0 else self.batch
 
-    def _check_told(self, id: int, evaluation: Evaluation, seen: Iterable[int]) -> None:
+    def _keep_best(self, candidates: list[Candidate], evaluations: list[Evaluation]) -> None:
+        for candidate, loss in succeeded(candidates, evaluations):
+            if self._best is None or loss < self._best[1]:
+                self._best = (candidate.id, loss, np.array(candidate.vector))
+
+    def _vectors(self, vectors: ArrayLike) -> Array:
+        """A copy of vectors that came from elsewhere, ``(n, dimension)``, read-only."""
+        rows = np.array(vectors, dtype=np.float64)
+        if rows.ndim != 2 or rows.shape[1] != self.dimension:
+            raise OptimizerError(
+                f"Vectors must be (n, {self.dimension}), one row per evaluation; not {rows.shape}."
+            )
+        if not np.isfinite(rows).all():
+            raise OptimizerError("Vectors must be finite numbers.")
+        rows.setflags(write=False)
+        return rows
+
+    def _check_lengths(self, candidates: int, evaluations: Sequence[Evaluation]) -> None:
+        if candidates != len(evaluations):
+            raise OptimizerError(
+                f"There must be one evaluation per candidate, not {len(evaluations)} "
+                f"for {candidates}."
+            )
+
+    def _check_told(self, id: int, seen: Container[int]) -> None:
         if id not in self._pending or id in seen:
             known = isinstance(id, int) and 0 <= id < self.asked
             raise OptimizerError(
@@ -317,73 +300,25 @@ class Optimizer(ABC):
                 if known
                 else f"Candidate {id!r} is unknown: {self.name} has asked {self.asked} so far."
             )
-        if (
-            self.capabilities.uses_residuals
-            and evaluation.failure is None
-            and evaluation.residuals is None
-        ):
+
+    def _check_evaluation(self, whose: str, evaluation: Evaluation) -> None:
+        if evaluation.failure is not None:
+            return
+        if self.capabilities.uses_residuals and evaluation.residuals is None:
             raise OptimizerError(
-                f"{self.name} learns from residuals and candidate {id} came without: "
+                f"{self.name} learns from residuals and {whose} came without: "
                 "choose an objective that gives them, or a search that needs only the loss."
             )
-
-
-class ReplayedOptimizer(Optimizer):
-    """An optimizer of a library whose state cannot be saved: its history is, and is replayed.
-
-    The history is what was asked and told, without vectors: a few bytes per evaluation. Loading
-    costs the optimizer's own time of the whole search so far.
-    """
-
-    def __init__(
-        self, dimension: int, rng: np.random.Generator, *, budget: int | None = None
-    ) -> None:
-        super().__init__(dimension, rng, budget=budget)
-        self._first_rng = states.plain(rng.bit_generator.state)
-        self._history: list[list[Any]] = []
-
-    @abstractmethod
-    def _start(self) -> None:
-        """Make the library's optimizer from ``self.rng``: at first, and before a replay."""
-
-    def ask(self, n: int | None = None) -> list[Candidate]:
-        candidates = super().ask(n)
-        self._history.append(["ask", len(candidates)])
-        return candidates
-
-    def tell(self, candidates: Sequence[Candidate], evaluations: Sequence[Evaluation]) -> None:
-        super().tell(candidates, evaluations)
-        if candidates:
-            self._history.append(
-                ["tell", [c.id for c in candidates], [e.loss for e in evaluations]]
+        if self.capabilities.uses_gradient and evaluation.gradient is None:
+            raise OptimizerError(
+                f"{self.name} follows gradients and {whose} came without: "
+                "choose an engine that gives them, or a search that needs only the loss."
             )
-
-    def state_dict(self) -> dict[str, Any]:
-        return {
-            "format": STATE_FORMAT,
-            "name": self.name,
-            "dimension": self.dimension,
-            "rng": states.plain(self._first_rng),
-            "history": states.plain(self._history),
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        empty = {"asked": 0, "told": 0, "pending": {}, "best": None, "algorithm": {}}
-        super().load_state_dict({**empty, **state})
-        self._first_rng, self._history = states.plain(state["rng"]), []
-        self._start()
-        pending: dict[int, Candidate] = {}
-        for action, what, *losses in state["history"]:
-            if action == "ask":
-                pending.update((c.id, c) for c in self.ask(what))
-            else:
-                self.tell(
-                    [pending.pop(i) for i in what],
-                    [
-                        Evaluation.failed("replayed") if loss is None else Evaluation(loss)
-                        for loss in losses[0]
-                    ],
-                )
+        if evaluation.gradient is not None and len(evaluation.gradient) != self.dimension:
+            raise OptimizerError(
+                f"The gradient of {whose} has {len(evaluation.gradient)} entries, "
+                f"where the search has {self.dimension} dimensions."
+            )
 
 
 def succeeded(
@@ -397,20 +332,13 @@ def succeeded(
     ]
 
 
-def positive(what: str, value: int) -> int:
-    """``value`` as an int of at least 1."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = 0
-    if number < 1:
-        raise OptimizerError(f"{what} must be a whole number of at least 1, not {value!r}.")
-    return number
-
-
-def between(what: str, value: float, low: float, high: float = math.inf) -> float:
-    """``value`` as a float with ``low < value <= high``."""
-    if not low < value <= high:
-        upper = "" if high == math.inf else f" and at most {high:g}"
-        raise OptimizerError(f"{what} must be above {low:g}{upper}, not {value!r}.")
-    return float(value)
+def _vector(name: str, values: ArrayLike) -> Array:
+    """A read-only copy of ``values``, which must be a vector of finite numbers."""
+    vector = np.array(values, dtype=np.float64)
+    if vector.ndim != 1 or vector.size == 0 or not np.all(np.abs(vector) <= LARGEST):
+        raise OptimizerError(
+            f"The {name} must be a vector of at least one finite number; "
+            "drop the missing ones, or report Evaluation.failed(reason)."
+        )
+    vector.setflags(write=False)
+    return vector

@@ -1,21 +1,26 @@
 """Differential Evolution (Storn & Price 1997): rand/1/bin, best/1/bin and current-to-best/1/bin.
 
-rand/1/bin is the search of "soft prompt + Differential Evolution" (arXiv 2503.16094).
+>>> import numpy as np
+>>> from blackbox_align.optimizers import Evaluation, create
+>>> optimizer = create("de", dimension=4, rng=np.random.default_rng(0))
+>>> while optimizer.told < 2000:
+...     candidates = optimizer.ask()
+...     losses = [float(((c.vector - 1) ** 2).sum()) for c in candidates]
+...     optimizer.tell(candidates, [Evaluation(loss) for loss in losses])
+>>> bool(abs(optimizer.recommend().vector - 1).max() < 0.1)
+True
+
+rand/1/bin is the search of "soft prompt + Differential Evolution" (arXiv 2503.16094). Equation
+numbers are those of Storn & Price 1997, "Differential Evolution - A Simple and Efficient Heuristic
+for Global Optimization over Continuous Spaces".
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from blackbox_align.errors import OptimizerError
-from blackbox_align.optimizers.base import (
-    Candidate,
-    Evaluation,
-    Optimizer,
-    between,
-    positive,
-    succeeded,
-)
+from blackbox_align.optimizers.base import Array, Candidate, Evaluation, Optimizer, succeeded
+from blackbox_align.optimizers.options import between, one_of, positive, step
 
 STRATEGIES = ("rand/1/bin", "best/1/bin", "current-to-best/1/bin")
 
@@ -37,7 +42,6 @@ class DifferentialEvolution(Optimizer):
     """
 
     name = "de"
-    _state = ("X", "f", "parent", "turn")
 
     def __init__(
         self,
@@ -52,19 +56,11 @@ class DifferentialEvolution(Optimizer):
         sigma: float = 1.0,
     ) -> None:
         super().__init__(dimension, rng, budget=budget)
-        if strategy not in STRATEGIES:
-            raise OptimizerError(
-                f"strategy must be one of {', '.join(map(repr, STRATEGIES))}; not {strategy!r}."
-            )
-        self.strategy = strategy
-        self.NP = positive("population", population)
-        if self.NP < 4:
-            raise OptimizerError(
-                f"population must be at least 4, a parent and three others, not {self.NP}."
-            )
+        self.strategy = one_of("strategy", strategy, STRATEGIES)
+        self.NP = positive("population", population, low=4)  # a parent and three others
         self.F = between("F", F, 0.0, 2.0)
         self.CR = between("CR", CR, 0.0, 1.0)
-        self.X = between("sigma", sigma, 0.0) * rng.standard_normal((self.NP, self.dimension))
+        self.X = step("sigma", sigma) * rng.standard_normal((self.NP, self.dimension))
         self.f = np.full(self.NP, np.inf)
         self.parent: dict[int, int] = {}  # the line that a pending candidate belongs to
         self.turn = 0
@@ -73,7 +69,7 @@ class DifferentialEvolution(Optimizer):
     def batch(self) -> int:
         return self.NP
 
-    def _ask(self, ids: range) -> np.ndarray:
+    def _ask(self, ids: range) -> Array:
         vectors = np.empty((len(ids), self.dimension))
         for row, id in enumerate(ids):
             i = self.turn % self.NP
@@ -82,17 +78,17 @@ class DifferentialEvolution(Optimizer):
             self.turn += 1
         return vectors
 
-    def _trial(self, i: int) -> np.ndarray:
+    def _trial(self, i: int) -> Array:
         others = self.rng.permutation(self.NP - 1)[:3]
         r1, r2, r3 = others + (others >= i)  # distinct, and none is i
         X, F, best = self.X, self.F, int(np.argmin(self.f))
         if self.strategy == "rand/1/bin":
-            v = X[r1] + F * (X[r2] - X[r3])
+            v = X[r1] + F * (X[r2] - X[r3])  # Eq. 2
         elif self.strategy == "best/1/bin":
             v = X[best] + F * (X[r1] - X[r2])
         else:
             v = X[i] + F * (X[best] - X[i]) + F * (X[r1] - X[r2])
-        crossed = self.rng.random(self.dimension) < self.CR
+        crossed = self.rng.random(self.dimension) < self.CR  # Eq. 4
         crossed[self.rng.integers(self.dimension)] = True  # at least one coordinate is new
         return np.where(crossed, v, X[i])
 

@@ -10,26 +10,21 @@ into a ball.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from blackbox_align.errors import OptimizerError
 from blackbox_align.optimizers.archive import Archive
-from blackbox_align.optimizers.base import (
-    Candidate,
-    Capabilities,
-    Evaluation,
-    Optimizer,
-    between,
-    positive,
-)
+from blackbox_align.optimizers.base import Array, Candidate, Capabilities, Evaluation, Optimizer
 from blackbox_align.optimizers.gaussian_process import GaussianProcess, fit
+from blackbox_align.optimizers.options import between, positive, step
 
 SCALES = 2.0 ** np.arange(5)  # length scales on trial, in units of the first spread
 NOISES = np.array([1e-6, 1e-4, 1e-2, 1e-1, 1.0])  # noise on trial, as a share of the variance
 SMALL = 100  # an archive in which trying all of NOISES costs little
 STEPS = (1.0, 1.0, 0.5, 2.0)  # lengths of the steps of a batch, in trust radii
+WIDEST = 20_000  # the largest window: a model of N evaluations costs N^2 numbers
 PATIENCE = 15  # batches without a gain of one percent, until the search starts afresh
 LEAST = 0.1  # the least trust radius, as a share of the length scale: see `_set_radius`
 
@@ -69,18 +64,6 @@ class GaussNewton(Optimizer):
 
     name = "gauss-newton"
     capabilities = Capabilities(uses_residuals=True, observes=True)
-    _state: ClassVar[tuple[str, ...]] = (
-        "centre",
-        "delta",
-        "spread",
-        "scale",
-        "noise",
-        "round_told",
-        "round_loss",
-        "waited",
-        "lowest",
-        "kept",
-    )
 
     def __init__(
         self,
@@ -96,12 +79,13 @@ class GaussNewton(Optimizer):
     ) -> None:
         super().__init__(dimension, rng, budget=budget)
         self._batch = positive("batch", batch)
-        self.archive = Archive(positive("window", window), self.dimension)
-        self.spread = between("spread", spread, 0.0)
-        self.radius = between("radius", radius, 0.0) * float(np.sqrt(self.dimension))
-        self.explore = between("explore", explore, 0.0)
+        window = positive("window", window, low=2, high=WIDEST)
+        self.archive = Archive(window, self.dimension)
+        self.spread = step("spread", spread)
+        self.radius = step("radius", radius) * float(np.sqrt(self.dimension))
+        self.explore = between("explore", explore, 0.0, 1e3)
         self._shortest = self.spread * float(np.sqrt(self.dimension))
-        self.kept: tuple[float, int, np.ndarray] | None = None  # of the searches that were given up
+        self.kept: tuple[float, int, Array] | None = None  # of the searches that were given up
         self._start()
 
     def _start(self) -> None:
@@ -120,7 +104,7 @@ class GaussNewton(Optimizer):
 
     # -- asking ----------------------------------------------------------------------------------
 
-    def _ask(self, ids: range) -> np.ndarray:
+    def _ask(self, ids: range) -> Array:
         noise = self.rng.standard_normal((len(ids), self.dimension))
         if self._fitted is None and len(self.archive) >= 2:
             self._fitted = self._fit(tune=True)
@@ -190,7 +174,7 @@ class GaussNewton(Optimizer):
         if loss < 0.99 * self.lowest:
             self.waited, self.lowest = 0, loss
 
-    def _better(self, centre: int, loss: float) -> tuple[float, int, np.ndarray]:
+    def _better(self, centre: int, loss: float) -> tuple[float, int, Array]:
         """The centre of a model, or what was kept of earlier searches, whichever has the lower loss."""
         if self.kept is not None and self.kept[0] <= loss:
             return self.kept
@@ -206,7 +190,7 @@ class GaussNewton(Optimizer):
         scale = self._shortest * SCALES[self.scale]
         return float(0.5 * scale * min(np.sqrt(NOISES[self.noise]), 1.0))
 
-    def _solve(self, model: GaussianProcess, radius: float) -> np.ndarray:
+    def _solve(self, model: GaussianProcess, radius: float) -> Array:
         """Levenberg-Marquardt on the model within ``radius`` of the centre; (N,) coefficients."""
         beta = np.zeros(len(model.gram))
         damping = 1e-3
@@ -253,7 +237,7 @@ class GaussNewton(Optimizer):
             self.spread /= 2
             self.round_told = 0
 
-    def _archive(self, candidates: list[Candidate], residuals: np.ndarray) -> None:
+    def _archive(self, candidates: list[Candidate], residuals: Array) -> None:
         archive = self.archive
         if len(archive) and residuals.shape[1] != archive.R.shape[1]:
             raise OptimizerError(
@@ -272,12 +256,3 @@ class GaussNewton(Optimizer):
             return best
         fitted = self._fit(tune=False)
         return Candidate(*self._better(fitted.centre, fitted.loss)[1:])
-
-    def _save(self) -> dict[str, Any]:
-        fitted = self._fitted is not None
-        return {**super()._save(), "archive": self.archive.save(), "fitted": fitted}
-
-    def _load(self, state: dict[str, Any]) -> None:
-        super()._load(state)
-        self.archive.load(state["archive"])
-        self._fitted = self._fit(tune=False) if state["fitted"] else None

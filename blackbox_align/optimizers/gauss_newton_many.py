@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import cycle
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from blackbox_align.optimizers.base import between
 from blackbox_align.optimizers.gauss_newton import GaussNewton
 from blackbox_align.optimizers.gaussian_process import GaussianProcess
+from blackbox_align.optimizers.options import between
 
 
 class Plan(NamedTuple):
@@ -40,7 +40,6 @@ class GaussNewtonMany(GaussNewton):
 
     name = "gauss-newton-many"
     capabilities = GaussNewton.capabilities
-    _state: ClassVar[tuple[str, ...]] = (*GaussNewton._state, "deltas", "errors", "steps", "served")
 
     def __init__(
         self,
@@ -55,7 +54,7 @@ class GaussNewtonMany(GaussNewton):
     ) -> None:
         super().__init__(dimension, rng, budget=budget, window=window, **options)
         self.targets = np.array(targets, dtype=np.float64)
-        self.enough = between("enough", enough, -1.0)
+        self.enough = between("enough", enough, -1.0, 1e9)
         self.deltas = np.full(len(self.targets), self.delta)
         self.errors = np.full(len(self.targets), np.inf)
         self.steps = np.zeros(len(self.targets), dtype=np.int64)  # tried for each target so far

@@ -8,18 +8,25 @@ from collections.abc import Sequence
 import numpy as np
 
 from blackbox_align.errors import OptimizerError
-from blackbox_align.optimizers.base import Candidate, Evaluation, ReplayedOptimizer, succeeded
+from blackbox_align.optimizers.base import Array, Candidate, Evaluation, Optimizer, succeeded
+
+Told = tuple[Candidate, float]
 
 
-class GenerationalOptimizer(ReplayedOptimizer):
+class GenerationalOptimizer(Optimizer):
     """Collects successful evaluations until they make a generation, then updates the library.
 
     Candidates are sampled from the distribution of the moment, any number of them; one that is
-    told a generation late counts in the generation in which it arrives.
+    told a generation late counts in the generation in which it arrives, unless its run has ended.
     """
 
-    _told_losses: list[tuple[np.ndarray, float]]
-    _failed_in_a_row: int
+    def __init__(
+        self, dimension: int, rng: np.random.Generator, *, budget: int | None = None
+    ) -> None:
+        super().__init__(dimension, rng, budget=budget)
+        self._collected: list[Told] = []
+        self._failed_in_a_row = 0
+        self._run_began = 0  # the first candidate of the present run
 
     @property
     @abstractmethod
@@ -27,27 +34,20 @@ class GenerationalOptimizer(ReplayedOptimizer):
         """lambda: how many successful evaluations make a generation."""
 
     @abstractmethod
-    def _sample(self, n: int) -> Sequence[np.ndarray]:
-        """``n`` vectors from the present distribution."""
+    def _ask(self, ids: range) -> Sequence[Array]:
+        """Vectors from the present distribution, one for each of ``ids``."""
 
     @abstractmethod
-    def _update(self, generation: list[tuple[np.ndarray, float]]) -> None:
-        """Learn from ``generation_size`` pairs of vector and loss."""
+    def _update(self, generation: list[Told]) -> None:
+        """Learn from ``generation_size`` pairs of candidate and loss."""
 
     @abstractmethod
     def _shrink(self) -> None:
         """Halve the step: a whole generation has failed."""
 
-    def _start(self) -> None:
-        self._told_losses = []
-        self._failed_in_a_row = 0
-
     @property
     def batch(self) -> int:
-        return self.generation_size - len(self._told_losses)
-
-    def _ask(self, ids: range) -> Sequence[np.ndarray]:
-        return self._sample(len(ids))
+        return self.generation_size - len(self._collected)
 
     def _tell(self, candidates: list[Candidate], evaluations: list[Evaluation]) -> None:
         good = succeeded(candidates, evaluations)
@@ -55,11 +55,15 @@ class GenerationalOptimizer(ReplayedOptimizer):
         if self._failed_in_a_row >= self.generation_size:
             self._failed_in_a_row = 0
             self._shrink()
-        self._told_losses += [(candidate.vector, loss) for candidate, loss in good]
-        while len(self._told_losses) >= self.generation_size:
+        self._collected += [(c, loss) for c, loss in good if c.id >= self._run_began]
+        while len(self._collected) >= self.generation_size:
             size = self.generation_size
-            generation, self._told_losses = self._told_losses[:size], self._told_losses[size:]
+            generation, self._collected = self._collected[:size], self._collected[size:]
             self._update(generation)
+
+    def _forget(self) -> None:
+        """A new run begins: what is told of earlier candidates says nothing of its distribution."""
+        self._run_began, self._collected = self.asked, []
 
 
 FULL_COVARIANCE_LIMIT = 3000

@@ -1,5 +1,15 @@
 """SHADE and L-SHADE: Differential Evolution that learns F and CR from its successes.
 
+>>> import numpy as np
+>>> from blackbox_align.optimizers import Evaluation, create
+>>> optimizer = create("lshade", dimension=4, rng=np.random.default_rng(0), budget=2000)
+>>> while not optimizer.stop():
+...     candidates = optimizer.ask()
+...     losses = [float(((c.vector - 1) ** 2).sum()) for c in candidates]
+...     optimizer.tell(candidates, [Evaluation(loss) for loss in losses])
+>>> bool(abs(optimizer.recommend().vector - 1).max() < 0.1)
+True
+
 Tanabe & Fukunaga 2013, "Success-History Based Parameter Adaptation for Differential Evolution";
 Tanabe & Fukunaga 2014, "Improving the Search Performance of SHADE Using Linear Population Size
 Reduction". Equation numbers are those of the latter.
@@ -11,13 +21,13 @@ import numpy as np
 
 from blackbox_align.errors import OptimizerError
 from blackbox_align.optimizers.base import (
+    Array,
     Candidate,
     Evaluation,
     Optimizer,
-    between,
-    positive,
     succeeded,
 )
+from blackbox_align.optimizers.options import flag, positive, step
 
 H = 6  # entries of the success history
 ARCHIVE_RATE = 2.6  # size of the archive of replaced parents, in populations
@@ -39,7 +49,6 @@ class SHADE(Optimizer):
     """
 
     name = "shade"
-    _state = ("X", "f", "A", "M_F", "M_CR", "k", "S", "turn", "generation_told", "trials")
 
     def __init__(
         self,
@@ -52,15 +61,13 @@ class SHADE(Optimizer):
         sigma: float = 1.0,
     ) -> None:
         super().__init__(dimension, rng, budget=budget)
-        self.N_init = positive("population", population)
-        if self.N_init < N_MIN:
-            raise OptimizerError(f"population must be at least {N_MIN}, not {self.N_init}.")
-        if reduction and budget is None:
+        self.N_init = positive("population", population, low=N_MIN)
+        self.reduction = flag("reduction", reduction)
+        if self.reduction and budget is None:
             raise OptimizerError(
                 "L-SHADE shrinks its population over the budget: give a budget, or take 'shade'."
             )
-        self.reduction = reduction
-        self.X = between("sigma", sigma, 0.0) * rng.standard_normal((self.N_init, self.dimension))
+        self.X = step("sigma", sigma) * rng.standard_normal((self.N_init, self.dimension))
         self.f = np.full(self.N_init, np.inf)
         self.A = np.empty((0, self.dimension))
         self.M_F = np.full(H, 0.5)
@@ -75,7 +82,7 @@ class SHADE(Optimizer):
     def batch(self) -> int:
         return len(self.X)
 
-    def _ask(self, ids: range) -> np.ndarray:
+    def _ask(self, ids: range) -> Array:
         vectors = np.empty((len(ids), self.dimension))
         for row, id in enumerate(ids):
             i = self.turn % len(self.X)
@@ -100,7 +107,7 @@ class SHADE(Optimizer):
             F = min(self.M_F[r] + 0.1 * self.rng.standard_cauchy(), 1.0)
         return float(F), CR
 
-    def _trial(self, i: int, F: float, CR: float) -> np.ndarray:
+    def _trial(self, i: int, F: float, CR: float) -> Array:
         X, N = self.X, len(self.X)
         p = max(2, round(P_BEST * N))
         pbest = self.rng.choice(np.argsort(self.f, kind="stable")[:p])
@@ -131,7 +138,7 @@ class SHADE(Optimizer):
             if self.reduction:
                 self._reduce()
 
-    def _archive(self, x: np.ndarray) -> None:
+    def _archive(self, x: Array) -> None:
         if len(self.A) < self._archive_size():
             self.A = np.vstack([self.A, x])
         else:

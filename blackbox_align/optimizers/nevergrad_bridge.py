@@ -3,10 +3,21 @@
 nevergrad's own randomness is seeded from our generator. Some of its optimizers, and even its
 import, also draw from numpy's global generator: they do so from a private copy of that state, so
 that they repeat with the seed and disturb nobody.
+
+>>> import numpy as np
+>>> from blackbox_align.optimizers import Evaluation, create
+>>> optimizer = create("ng:TwoPointsDE", dimension=4, rng=np.random.default_rng(0), budget=2000)
+>>> while not optimizer.stop():
+...     candidates = optimizer.ask()
+...     losses = [float(((c.vector - 1) ** 2).sum()) for c in candidates]
+...     optimizer.tell(candidates, [Evaluation(loss) for loss in losses])
+>>> bool(abs(optimizer.recommend().vector - 1).max() < 0.1)
+True
 """
 
 from __future__ import annotations
 
+import math
 import random
 import re
 import warnings
@@ -18,16 +29,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from blackbox_align.errors import MissingDependencyError, OptimizerError, UnknownNameError
-from blackbox_align.optimizers.base import (
-    Candidate,
-    Capabilities,
-    Evaluation,
-    ReplayedOptimizer,
-    positive,
-)
+from blackbox_align.optimizers.base import Array, Candidate, Capabilities, Evaluation, Optimizer
+from blackbox_align.optimizers.options import positive
 
 
-class NevergradOptimizer(ReplayedOptimizer):
+class NevergradOptimizer(Optimizer):
     """An optimizer of nevergrad, in its standardised space: start at 0, unit steps.
 
     workers  how many candidates are evaluated at a time; some algorithms size themselves by it.
@@ -56,9 +62,6 @@ class NevergradOptimizer(ReplayedOptimizer):
         )
         if self.sequential and self.workers > 1:
             raise OptimizerError(f"ng:{self.library_name} evaluates one candidate at a time.")
-        self._start()
-
-    def _start(self) -> None:
         ng = _nevergrad()
         self._legacy = np.random.RandomState(int(self.rng.integers(2**32)))
         self._python = random.Random(int(self.rng.integers(2**32))).getstate()
@@ -77,7 +80,7 @@ class NevergradOptimizer(ReplayedOptimizer):
     def batch(self) -> int:
         return self.workers
 
-    def _ask(self, ids: range) -> np.ndarray:
+    def _ask(self, ids: range) -> Array:
         if self.sequential and (len(ids) > 1 or self._proposed):
             raise OptimizerError(
                 f"ng:{self.library_name} evaluates one candidate at a time: tell it before the next "
@@ -97,6 +100,8 @@ class NevergradOptimizer(ReplayedOptimizer):
         with self._private_state():
             for candidate, evaluation in zip(candidates, evaluations, strict=True):
                 proposed, loss = self._proposed.pop(candidate.id), evaluation.loss
+                if not np.array_equal(proposed.value, candidate.vector):
+                    self._put(proposed, candidate.vector)
                 if loss is not None:
                     self._worst = loss if self._worst is None else max(loss, self._worst)
                 elif not self.sequential:
@@ -106,10 +111,26 @@ class NevergradOptimizer(ReplayedOptimizer):
                     continue
                 self._optimizer.tell(proposed, self._worst if loss is None else loss)
 
+    def _put(self, proposed: Any, recorded: Array) -> None:
+        """Let nevergrad see the recorded vector in the place of the one that it proposed.
+
+        It stays the same proposal, with its parents and what the algorithm has noted of it: a vector
+        told from outside is refused by most algorithms. One that runs in a thread keeps its own.
+        """
+        del proposed.value  # what is derived from the vector
+        origin = self._optimizer.parametrization
+        proposed._internal_set_standardized_data(recorded, reference=origin)
+
     @contextmanager
     def _private_state(self) -> Iterator[None]:
-        """numpy's and Python's global generators as this optimizer left them last time."""
+        """numpy's and Python's global generators as this optimizer left them last time.
+
+        Nor may a CMA-ES of nevergrad's take pycma's two-point step sizes, its choice from 300
+        dimensions on: they want a generation asked once, and nevergrad asks anew before it has told.
+        """
         numpy_state, python_state = np.random.get_state(), random.getstate()
+        two_point_from = _pycma().TPA_dimension
+        _pycma().TPA_dimension = math.inf
         np.random.set_state(self._legacy.get_state())
         random.setstate(self._python)
         try:
@@ -134,6 +155,16 @@ class NevergradOptimizer(ReplayedOptimizer):
             self._python = random.getstate()
             np.random.set_state(numpy_state)
             random.setstate(python_state)
+            _pycma().TPA_dimension = two_point_from
+
+
+@cache
+def _pycma() -> Any:
+    """The module of pycma that nevergrad's CMA-ES comes from."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns when matplotlib is missing
+        from cma import evolution_strategy
+    return evolution_strategy
 
 
 def nevergrad_names() -> list[str]:
@@ -193,7 +224,7 @@ def _nevergrad() -> Any:
         # Up to 1.0.12 it takes float() of arrays with one element, which numpy 2.4 refuses.
         metamodel.float = lambda x: np.asarray(x, dtype=np.float64).item()
     except ImportError as error:
-        raise MissingDependencyError("nevergrad", "An optimizer 'ng:...'", "nevergrad") from error
+        raise MissingDependencyError("nevergrad", "An optimizer 'ng:...'") from error
     finally:
         np.random.set_state(numpy_state)
     return nevergrad

@@ -2,18 +2,20 @@
 
 Kosovo has the user-assigned code XKX. Regions and parts of countries have no ISO code; theirs begin
 with ``X-``, because some codes in the source of the 2015 matrix (BEN, CAF) are other countries'
-ISO codes.
+ISO codes. What a source adds to a name without changing the country ("Arab Rep.", "The") may be
+there or not; a name that several countries could be meant by is asked about.
 """
 
 from __future__ import annotations
 
 import csv
+import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ..errors import UnknownNameError
-from ..surveys.loading import data_folder
+from ..errors import UnknownNameError, nearest_names
+from ..files.data import data_folder
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,37 @@ class Country:
     @property
     def is_region(self) -> bool:
         return self.kind == "region"
+
+
+# Names that several countries, or none, could be meant by: asked about, never guessed.
+_TRAPS = {
+    "korea": ("South Korea", "North Korea"),
+    "congo": ("Republic of the Congo", "Democratic Republic of the Congo"),
+    "eu": (), "european union": (), "europe": (), "world": (), "northern ireland": (), "scotland": (),
+    "wales": (), "east germany": ("Germany (East)",), "west germany": (), "gdr": (),
+    "ddr": (),    "germany west": (), "yugoslavia": (), "ussr": (),
+    "soviet union": (), "czechoslovakia": (), "serbia and montenegro": (), "virgin islands": (),
+    "netherlands antilles": (), "kurdistan": (), "tibet": (), "somaliland": (), "crimea": (),
+    "northern cyprus": (), "turkish republic of northern cyprus": (), "channel islands": (),
+    "new guinea": (), "kashmir": (), "transnistria": (), "germany dem rep": (), "georgia us": (),
+    "german democratic republic": (), "germany democratic republic": (), "yemen dem rep": (),
+}  # fmt: skip
+# What the World Bank, the United Nations and others add to a name without changing the country:
+# nouns, and words that stand beside one of them only (Israel's Arabs are no country).
+_FORM = frozenset(
+    {
+        "and", "the", "of", "republic", "rep", "federation", "state", "states", "sts", "kingdom",
+        "union", "region", "pdr", "rb", "fs", "province", "darussalam", "principality",
+        "commonwealth", "sar", "grand", "duchy", "china",
+    }
+)  # fmt: skip
+_FORM_BESIDE = frozenset(
+    {
+        "democratic", "dem", "people's", "peoples", "islamic", "arab", "federal", "federated",
+        "fed", "plurinational", "bolivarian", "socialist", "united", "special", "administrative",
+        "cooperative",
+    }
+)  # fmt: skip
 
 
 @lru_cache
@@ -51,16 +84,35 @@ def countries() -> dict[str, Country]:
 
 
 def find_country(name: str) -> Country:
-    """The country of a code, a name or an alias, whatever the case and accents.
+    """The country of a code, a name or an alias, whatever the case, accents and hyphens.
 
-    Raises :class:`UnknownNameError`, with the nearest names, where there is none.
+    Raises :class:`UnknownNameError`, with the nearest names, where there is none, and where a name
+    could be several countries' ("Korea").
     """
-    found = _by_spelling().get(_fold(name))
+    asked = fold(name)
+    found = _by_spelling().get(asked)
+    if found is None and asked not in _TRAPS:
+        found = _by_words().get(_without_form(asked))
     if found is None:
-        spellings = [c.code for c in countries().values()]
-        spellings += [s for c in countries().values() for s in (c.name, *c.aliases)]
-        raise UnknownNameError("country", name, spellings, "`bbalign countries` lists them all.")
+        hint = "`bbalign countries` lists them all."
+        raise UnknownNameError("country", name, suggestions(name), hint)
     return found
+
+
+def suggestions(name: str) -> list[str]:
+    """Names of countries that may be meant by an unknown one, the likeliest first."""
+    asked = fold(name)
+    if asked in _TRAPS:
+        return list(_TRAPS[asked])
+    if len(asked) == 3:  # a code with two letters exchanged: SUA is SAU
+        letters = sorted(asked)
+        codes = [code for code in countries() if sorted(code.casefold()) == letters]
+        codes.sort(key=lambda code: (code[0].casefold() != asked[0], code))
+        if codes:
+            return codes[:1] if codes[0][0].casefold() == asked[0] else codes
+    spellings = [c.code for c in countries().values()]
+    spellings += [s for c in countries().values() for s in (c.name, *c.aliases)]
+    return nearest_names(name, spellings)
 
 
 @lru_cache
@@ -68,14 +120,35 @@ def _by_spelling() -> dict[str, Country]:
     spellings: dict[str, Country] = {}
     # Codes last: where an alias of one country were another one's code, the code wins.
     for country in countries().values():
-        spellings.update({_fold(s): country for s in (country.name, *country.aliases)})
+        spellings.update({fold(s): country for s in (country.name, *country.aliases)})
+    for trap in _TRAPS:
+        spellings.pop(trap, None)
     for country in countries().values():
-        spellings.update({_fold(s): country for s in (country.alpha2, country.code) if s})
+        spellings.update({fold(s): country for s in (country.alpha2, country.code) if s})
     return spellings
 
 
-def _fold(name: str) -> str:
-    """Spelling without case, accents, dots and doubled blanks: 'U.S.A.' and 'usa' are one."""
+@lru_cache
+def _by_words() -> dict[frozenset[str], Country]:
+    """Countries by the words of a name that are no form, where these are one country's alone."""
+    found: dict[frozenset[str], Country | None] = {}
+    for spelling, country in _by_spelling().items():
+        words = _without_form(spelling)
+        if words and len(spelling) > 3 and not country.is_region:
+            found[words] = country if found.get(words, country) is country else None
+    return {words: country for words, country in found.items() if country is not None}
+
+
+def _without_form(folded: str) -> frozenset[str]:
+    words = frozenset(folded.split())
+    return words - _FORM - _FORM_BESIDE if words & _FORM else words
+
+
+def fold(name: str) -> str:
+    """Spelling without case, accents, marks and doubled blanks: 'U.S.A.' and 'usa' are one."""
     bare = unicodedata.normalize("NFKD", name)
-    bare = "".join(c for c in bare if not unicodedata.combining(c) and c != ".")
-    return " ".join(bare.casefold().replace("’", "'").split())
+    bare = "".join(c for c in bare if not unicodedata.combining(c))
+    bare = bare.casefold().replace("’", "'").replace("&", " and ")
+    bare = re.sub(r"\b(\w)\.(?=\w\b)", r"\1", bare)  # u.s.a. is one word, south.africa two
+    words = re.sub(r"[-_.,()/\[\]‐‑–—]+", " ", bare).split()
+    return " ".join("saint" if word == "st" and len(words) > 1 else word for word in words)

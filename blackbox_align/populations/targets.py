@@ -11,20 +11,17 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import DataFileError, SpecificationError, UnknownNameError
-from ..files.tables import read_text, split_table
+from ..files.data import data_folder
 from ..files.yaml import read_yaml
-from ..surveys.loading import data_folder
 from .countries import Country, countries, find_country
-
-_MISSING = {"", "na", "n/a", "nan", "null", "#null!", "none", "-", "."}
-_TABLE = "a header such as 'country,PDI,IDV,MAS,UAI,LTO,IVR'"
+from .target_files import looks_like_targets, read_target_table
 
 
 @dataclass(frozen=True)
@@ -32,7 +29,9 @@ class TargetSet:
     """Figures per country for the indices named in ``indices``, in index points.
 
     ``figures[code]`` holds one float per index, NaN where nothing was published; ``estimates`` are
-    the countries whose figures the source itself calls an estimate.
+    the countries whose figures the source itself calls an estimate. ``labels`` are the spellings of
+    the source with the code that each was read as, ``notes`` what was left out or read in one of
+    several ways.
     """
 
     name: str
@@ -42,6 +41,8 @@ class TargetSet:
     indices: tuple[str, ...]
     figures: Mapping[str, tuple[float, ...]]
     estimates: frozenset[str] = frozenset()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.figures)
@@ -50,9 +51,27 @@ class TargetSet:
     def codes(self) -> tuple[str, ...]:
         return tuple(self.figures)
 
-    def complete(self) -> list[str]:
-        """The codes that have a figure for every index."""
-        return [code for code, row in self.figures.items() if not any(map(math.isnan, row))]
+    def complete(self, indices: Sequence[str] | None = None) -> list[str]:
+        """The codes that have a figure for every index that the set has of ``indices``.
+
+        Without an argument it is every index of the set; a survey gives its own, because further
+        columns of a file say nothing of who can be fitted.
+        """
+        columns = [n for n, name in enumerate(self.indices) if indices is None or name in indices]
+        return [
+            code
+            for code, row in self.figures.items()
+            if columns and not any(math.isnan(row[n]) for n in columns)
+        ]
+
+    def known_countries(self, indices: Sequence[str]) -> list[str]:
+        """The codes of the countries (not the regions) with a figure for any of ``indices``."""
+        columns = [n for n, name in enumerate(self.indices) if name in indices]
+        return [
+            code
+            for code, row in self.figures.items()
+            if not countries()[code].is_region and not all(math.isnan(row[n]) for n in columns)
+        ]
 
     def target(self, country: Country | str, indices: Sequence[str]) -> np.ndarray:
         """(indices,) float64: one country's figures in the order asked for, NaN where missing.
@@ -85,9 +104,12 @@ class TargetSet:
     def mean(self, indices: Sequence[str]) -> np.ndarray:
         """(indices,) float64: the mean over the countries (not the regions) with a figure."""
         codes = [code for code in self.figures if not countries()[code].is_region]
-        rows = np.array([self.figures[code] for code in codes or self.codes])
-        known = dict(zip(self.indices, np.nanmean(rows, axis=0), strict=True))
-        return np.array([known.get(index, math.nan) for index in indices])
+        rows = [dict(zip(self.indices, self.figures[c], strict=True)) for c in codes or self.codes]
+        means = []
+        for index in indices:
+            known = [row[index] for row in rows if not math.isnan(row.get(index, math.nan))]
+            means.append(np.mean(known) if known else math.nan)
+        return np.array(means)
 
     @cached_property
     def sha256(self) -> str:
@@ -102,11 +124,12 @@ def target_sets() -> list[TargetSet]:
 
 
 def load_targets(name_or_file: str | Path | None = None) -> TargetSet:
-    """A target set by name, or from a CSV file; the package's default without an argument.
+    """A target set by name, or from a file; the package's default without an argument.
 
-    A file has a column ``country`` (or ``code``) and one per index (PDI, IDV, ...); any of comma,
-    semicolon and tab separates; an empty cell, ``NA`` or ``#NULL!`` is a missing figure. It also
-    reads the public 2015 matrix as downloaded, and the comparison tool's JSON.
+    A file (CSV, Excel or JSON) has a column ``country`` (or ``code``) and one per index (PDI, IDV,
+    "Power distance", ...); any of comma, semicolon and tab separates; an empty cell, ``NA`` or
+    ``#NULL!`` is a missing figure. It also reads the public 2015 matrix as downloaded, and the
+    comparison tool's JSON.
 
     Raises
     ------
@@ -118,9 +141,21 @@ def load_targets(name_or_file: str | Path | None = None) -> TargetSet:
     if name_or_file is None:
         return load_targets(_catalogue()[0]["name"])
     text = str(name_or_file)
-    if text.endswith((".csv", ".tsv", ".json")) or "/" in text:
+    suffix = Path(text).suffix.casefold()
+    if suffix in (".csv", ".tsv", ".txt", ".json", ".xlsx", ".xlsm", ".gz") or "/" in text:
         return read_targets(Path(name_or_file))
     return _packaged(text)
+
+
+def is_target_file(path: Path) -> bool:
+    """Whether a file is a table of figures per country, as far as its columns tell.
+
+    A table with questions or options is none, nor is one in which countries repeat (respondents).
+    """
+    try:
+        return looks_like_targets(path)
+    except DataFileError:
+        return False
 
 
 @lru_cache
@@ -140,121 +175,15 @@ def read_targets(
     path: Path, *, name: str = "", title: str = "", source: str = "", note: str = ""
 ) -> TargetSet:
     """Read a target file (see :func:`load_targets`) and say where it is from."""
-    rows = (
-        _json_rows(path) if path.suffix == ".json" else split_table(path, read_text(path), _TABLE)
-    )
-    header, *body = rows
-    columns = [_column(cell) for cell in header[1]]
-    country_column = _country_column(path, header, columns)
-    index_columns = [
-        n for n, c in enumerate(columns) if c not in ("country", "code", "estimate", "skip")
-    ]
-    if not index_columns:
-        raise DataFileError(path, header[0], "there is no index column; add PDI, IDV or your own.")
-    for n in index_columns:
-        if columns.index(columns[n]) < n:
-            message = f"the column {columns[n]} stands here twice; remove one of them."
-            raise DataFileError(path, header[0], message)
-    figures: dict[str, tuple[float, ...]] = {}
-    estimates = set()
-    for line, cells in body:
-        if len(cells) != len(columns):
-            raise DataFileError(
-                path,
-                line,
-                f"{len(cells)} cells where the first line has {len(columns)}; "
-                "leave a cell empty where there is no figure, and quote one that holds a separator.",
-            )
-        spelling = cells[country_column].strip()
-        try:
-            country = find_country(spelling.rstrip("* "))
-        except UnknownNameError as error:
-            raise DataFileError(path, line, str(error)) from None
-        if country.code in figures:
-            raise DataFileError(path, line, f"{country.name} stands here twice; remove one row.")
-        figures[country.code] = tuple(
-            _figure(path, line, columns[n], cells[n]) for n in index_columns
-        )
-        flags = [cells[n] for n, c in enumerate(columns) if c == "estimate"]
-        if spelling.endswith("*") or any(
-            f.strip().casefold() in ("yes", "1", "true") for f in flags
-        ):
-            estimates.add(country.code)
-    if not figures:
-        raise DataFileError(path, None, "there is no row of figures in it.")
+    table = read_target_table(path)
     return TargetSet(
         name or path.stem,
         title or f"own targets from {path.name}",
         source or str(path),
         note,
-        tuple(columns[n] for n in index_columns),
-        figures,
-        frozenset(estimates),
+        table.indices,
+        table.figures,
+        table.estimates,
+        table.labels,
+        table.notes,
     )
-
-
-def _column(cell: str) -> str:
-    """Our name of a column: indices in capitals, and the source's own spellings of them."""
-    bare = cell.strip()
-    own = {
-        "ltowvs": "LTO",
-        "ctr": "skip",  # the matrix's own codes are not ISO: its names are used instead
-        "country": "country",
-        "title": "country",
-        "code": "code",
-        "estimate": "estimate",
-    }
-    return own.get(bare.casefold(), bare.upper())
-
-
-def _country_column(path: Path, header: tuple[int, list[str]], columns: list[str]) -> int:
-    for name in ("country", "code"):
-        if columns.count(name) == 1:
-            return columns.index(name)
-    seen = ", ".join(repr(cell) for cell in header[1])
-    raise DataFileError(
-        path, header[0], f"expected one column named 'country' (or 'code'), found {seen}."
-    )
-
-
-def _figure(path: Path, line: int, column: str, cell: str) -> float:
-    if cell.strip().casefold() in _MISSING:
-        return math.nan
-    try:
-        value = float(cell)
-    except ValueError:
-        value = math.inf
-    if not math.isfinite(value):
-        raise DataFileError(
-            path,
-            line,
-            f"{column} is {cell.strip()!r}, not a number; write one such as 64.5, leave the cell "
-            "empty if it is missing, or remove the column if it is no index.",
-        )
-    return value
-
-
-def _json_rows(path: Path) -> list[tuple[int, list[str]]]:
-    """The comparison tool's JSON as rows: its IVR is under ``ind``.
-
-    The edition of 2022 prints 0 for a missing figure. Later ones print -1 or nothing, and there a 0
-    is a figure (Pakistan's IVR).
-    """
-    indices = {"PDI": "pdi", "IDV": "idv", "MAS": "mas", "UAI": "uai", "LTO": "lto", "IVR": "ind"}
-    text = read_text(path)
-    try:
-        entries = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DataFileError(path, error.lineno, f"this is not valid JSON: {error.msg}.") from None
-    needed = {"title", *indices.values()}
-    rows, place = [(1, ["country", *indices])], 0
-    for number, entry in enumerate(entries if isinstance(entries, list) else [entries], start=1):
-        if not isinstance(entry, dict) or not needed <= entry.keys():
-            keys = ", ".join(sorted(needed))
-            raise DataFileError(path, None, f"entry {number} needs the keys {keys}.")
-        place = max(place, text.find(str(entry["title"]), place))
-        line = text.count("\n", 0, place) + 1
-        rows.append((line, [str(entry[key]) for key in ("title", *indices.values())]))
-    later = any(cell in ("-1", "", "None") for _, cells in rows for cell in cells)
-    missing = {"-1", "None"} if later else {"0"}
-    return [(line, ["" if cell in missing else cell for cell in cells]) for line, cells in rows]

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataFileError, UnknownNameError
-from ..files.tables import read_text
+from ..files.formats import is_spreadsheet
+from ..files.report import Report
+from ..files.tables import CsvTable, read_bytes, read_text
 from ..populations.countries import find_country
 from .opinion_files import read_content
-from .opinion_forms import CsvTable
-from .opinions import Report
 from .survey import Item, Scale, Survey
 
 _EASY = {f"prompt_option_{letter}" for letter in "abcd"}
@@ -78,6 +78,8 @@ class KnowledgeTest:
 
 def is_knowledge_test(path: Path | str) -> bool:
     """Whether a file has the columns of CulturalBench."""
+    if is_spreadsheet(read_bytes(Path(path))):
+        return False
     return "prompt_question" in read_text(Path(path)).lstrip().partition("\n")[0]
 
 

@@ -9,22 +9,19 @@ import math
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from ..errors import UnknownNameError
+from ..files.data import data_folder
 from ..files.yaml import Key, YamlDocument, read_yaml
+from .non_response import non_responses
+from .signs import with_single_signs
 from .survey import Index, Item, Scale, Survey
 
 _SURVEY_KEYS = {
-    "name", "title", "version", "source", "instruction", "scales", "items", "indices"
+    "name", "title", "version", "source", "instruction", "missing", "scales", "items", "indices"
 }  # fmt: skip
-
-
-def data_folder() -> Path:
-    """The folder of surveys, target sets and the country table that ships with the package."""
-    return Path(str(files("blackbox_align.surveys.data")))
 
 
 def survey_names() -> list[str]:
@@ -61,11 +58,13 @@ def _parse(document: YamlDocument) -> Survey:
     top = document.value
     name = document.require(top, (), "name", str, "a short name without blanks")
     document.only(top, (), _SURVEY_KEYS)
-    scales = _scales(document, document.require(top, (), "scales", dict, "name: {label: option}"))
+    table = document.require(top, (), "scales", dict, "name: {label: option}")
+    scales = _scales(document, table)
+    scales, left_out = _without_non_response(document, scales, top.get("missing", "drop"))
     items = _items(
         document, document.require(top, (), "items", list, "- {id, scale, text}"), scales
     )
-    return Survey(
+    survey = Survey(
         name=name,
         title=document.require({"title": name} | top, (), "title", str, "what it is called"),
         version=document.require({"version": 1} | top, (), "version", int, "the wording's edition"),
@@ -73,7 +72,9 @@ def _parse(document: YamlDocument) -> Survey:
         items=items,
         indices=_indices(document, top.get("indices", {}), {item.id for item in items}),
         source=str(top.get("source", "")),
+        left_out=left_out,
     )
+    return with_single_signs(survey)
 
 
 def _scales(document: YamlDocument, table: Mapping[Key, Any]) -> dict[str, Scale]:
@@ -101,6 +102,39 @@ def _scales(document: YamlDocument, table: Mapping[Key, Any]) -> dict[str, Scale
         codes = tuple(float(c) for c in (labels if all(numbered) else range(1, len(labels) + 1)))
         scales[str(name)] = Scale(str(name), labels, tuple(options.values()), codes)
     return scales
+
+
+def _without_non_response(
+    document: YamlDocument, scales: dict[str, Scale], missing: Any
+) -> tuple[dict[str, Scale], tuple[str, ...]]:
+    """The scales without the options that are no answers, which would enter item means by their codes.
+
+    ``missing`` is ``drop``, ``keep``, or a list of the options that are no answers.
+    """
+    if missing == "keep":
+        return scales, ()
+    if missing != "drop" and not isinstance(missing, list):
+        document.fail(
+            ("missing",), f"'missing' must be drop, keep or a list of options; not {missing!r}."
+        )
+    kept, notes = {}, []
+    for name, scale in scales.items():
+        none = non_responses(scale.options) if missing == "drop" else set(map(str, missing))
+        places = [n for n, option in enumerate(scale.options) if option not in none]
+        if len(places) < 2 or len(places) == len(scale):
+            kept[name] = scale
+            continue
+        kept[name] = Scale(
+            name,
+            tuple(scale.labels[n] for n in places),
+            tuple(scale.options[n] for n in places),
+            tuple(scale.codes[n] for n in places),
+        )
+        out = [f"{scale.labels[n]} = {o}" for n, o in enumerate(scale.options) if n not in places]
+        notes.append(
+            f"Left out of the scale {name}, because they are no answers: {', '.join(out)}."
+        )
+    return kept, tuple(notes)
 
 
 def _items(

@@ -19,32 +19,28 @@ options_dist                            and refused where it is
 
 from __future__ import annotations
 
-import ast
-import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
 from ..errors import DataFileError
-from .opinions import RawAnswers, Unreadable
-
-Rows = Iterator[RawAnswers | Unreadable]
-
-
-@dataclass(frozen=True)
-class CsvTable:
-    """A CSV file: its column names in lower case, and the rows with the lines they begin on."""
-
-    path: Path
-    columns: list[str]
-    rows: list[tuple[int, list[str]]]
-
-    def records(self) -> Iterator[tuple[int, dict[str, str]]]:
-        for line, row in self.rows:
-            yield line, dict(zip(self.columns, row, strict=True))
+from ..files.tables import CsvTable
+from .assembly import RawAnswers, Unreadable
+from .code_books import coded_answers
+from .entries import (
+    MalformedError,
+    Rows,
+    each,
+    field_of,
+    literal,
+    options_of,
+    shares_of,
+    text_of,
+)
+from .looks_like import columns_look_like, content_looks_like
 
 
 @dataclass(frozen=True)
@@ -66,11 +62,8 @@ def find_form(path: Path, content: Any) -> Form:
     if isinstance(content, CsvTable):
         if {"question", "selections", "options"} <= set(content.columns):
             return Form(goqa, "goqa", _selections_csv)
-        if {"prompt_question", "answer"} <= set(content.columns):
-            _refuse(
-                path, "this is a test with right answers (CulturalBench), not an opinion survey."
-            )
-        _refuse(path, f"no opinion survey has the columns {', '.join(content.columns[:8])}.")
+        _refuse(path, columns_look_like(content))
+    content = unwrapped(content)
     if isinstance(content, list) and content and isinstance(content[0], dict):
         keys = content[0].keys()
         if {"question", "options", "selections"} <= keys:
@@ -84,102 +77,36 @@ def find_form(path: Path, content: Any) -> Form:
         if {"instruction", "input", "options", "options_dist"} <= keys:
             _refuse_corrupted(path, content)
             return Form(goqa, "goqa", _instructions)
-        if {"question", "option_lst"} <= keys or {"question", "choices"} <= keys:
-            _refuse(path, "it holds questions without anybody's answers; give the file of shares.")
-        _refuse(path, f"no opinion survey has entries with the keys {', '.join(list(keys)[:8])}.")
+        _refuse(path, content_looks_like(content))
     if isinstance(content, dict) and content:
         first = next(iter(content.values()))
         inner = next(iter(first.values()), None) if isinstance(first, dict) else None
         if isinstance(first, dict) and "MC_options" in first:
             return Form(goqa, "goqa", _by_question)
-        if isinstance(inner, (int, float)):
-            _refuse(path, "it holds one number per pair of countries, not answers to questions.")
         if isinstance(inner, dict):
             innermost = next(iter(inner.values()), None)
             if isinstance(innermost, list):
                 return Form(goqa, "goqa", _similar_questions)
             if isinstance(innermost, (int, float)) or not inner:
-                return Form("World Values Survey", "wvs", _world_values, whole=False)
-    _refuse(
-        path,
-        "this is no form of an opinion survey that is known; write it as a CSV table with the "
-        "columns item, question, option, country and share.",
-    )
+                return Form("World Values Survey", "wvs", coded_answers, whole=False)
+    _refuse(path, content_looks_like(content))
+
+
+def unwrapped(content: Any) -> Any:
+    """The entries of a page of the Hugging Face viewer (``rows``, each with a ``row``), or a split."""
+    if isinstance(content, dict) and isinstance(content.get("rows"), list):
+        rows = content["rows"]
+        if rows and all(isinstance(r, dict) and isinstance(r.get("row"), dict) for r in rows):
+            return [row["row"] for row in rows]
+    if isinstance(content, dict) and len(content) < 4:
+        for key in ("data", "train", "test"):
+            if isinstance(content.get(key), list):
+                return content[key]
+    return content
 
 
 def _refuse(path: Path, message: str) -> NoReturn:
     raise DataFileError(path, None, message)
-
-
-# -- one entry at a time, whatever it holds ------------------------------------------------------
-
-
-class _MalformedError(Exception):
-    """An entry that does not have the form of its neighbours."""
-
-
-def _each(entries: Any, parse: Callable[[str, Any], Rows], place: str = "entry") -> Rows:
-    """The rows of all entries; one that is malformed becomes :class:`Unreadable`."""
-    pairs = entries.items() if isinstance(entries, Mapping) else enumerate(entries, start=1)
-    for number, entry in pairs:
-        where = f"{place} {str(number)[:60]}"
-        try:
-            yield from parse(where, entry)
-        except _MalformedError as error:
-            yield Unreadable(where, str(error))
-
-
-def _field(entry: Any, key: str) -> Any:
-    if not isinstance(entry, Mapping) or key not in entry:
-        raise _MalformedError(f"there is no {key!r}")
-    return entry[key]
-
-
-def _text(value: Any, what: str) -> str:
-    if not isinstance(value, str):
-        raise _MalformedError(f"{what} is not text")
-    return value
-
-
-def _options(value: Any) -> tuple[str, ...]:
-    """Options as text; some files hold numbers among them (``1.0``)."""
-    if not isinstance(value, (list, tuple)):
-        raise _MalformedError("the options are not a list")
-    options = []
-    for option in value:
-        if isinstance(option, float) and option.is_integer():
-            option = int(option)
-        if isinstance(option, bool) or not isinstance(option, (str, int, float)):
-            raise _MalformedError("an option is neither text nor a number")
-        options.append(str(option))
-    return tuple(options)
-
-
-def _shares(value: Any) -> tuple[float, ...]:
-    if not isinstance(value, (list, tuple)):
-        raise _MalformedError("the shares are not a list")
-    for share in value:
-        if isinstance(share, bool) or not isinstance(share, (int, float)):
-            raise _MalformedError("a share is negative or no number")
-    try:
-        return tuple(float(share) for share in value)
-    except OverflowError:
-        raise _MalformedError("a share is negative or no number") from None
-
-
-def _literal(text: str, what: str) -> Any:
-    """A Python literal; never run, and refused where a key of a dict stands twice."""
-    try:
-        tree = ast.parse(text.strip(), mode="eval")
-        value = ast.literal_eval(tree)
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Dict):
-                keys = [ast.dump(key) for key in node.keys if key is not None]
-                if len(set(keys)) < len(node.keys):
-                    raise _MalformedError(f"a key stands twice in the {what}")
-        return value
-    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
-        raise _MalformedError(f"the {what} cannot be read as Python literals") from None
 
 
 # -- GlobalOpinionQA -----------------------------------------------------------------------------
@@ -187,63 +114,70 @@ def _literal(text: str, what: str) -> Any:
 
 def _selections_csv(path: Path, table: CsvTable) -> Rows:
     def parse(place: str, row: Any) -> Rows:
-        text = row["selections"]
-        if "{" not in text or "}" not in text:
-            raise _MalformedError("there are no selections")
-        braces = text[text.index("{") : text.rindex("}") + 1]
-        options = _literal(row["options"], "options")
-        yield from _selected(place, row["question"], options, _literal(braces, "selections"))
+        yield from _selected(place, row["question"], row["options"], row["selections"])
 
-    yield from _each(dict(table.records()), parse, "line")
+    yield from each(dict(table.records()), parse, "line")
 
 
 def _selections_json(path: Path, entries: list[Any]) -> Rows:
     def parse(place: str, entry: Any) -> Rows:
-        question = _text(_field(entry, "question"), "the question")
-        options = _field(entry, "options")
-        yield from _selected(place, question, options, _field(entry, "selections"))
+        question = text_of(field_of(entry, "question"), "the question")
+        options = field_of(entry, "options")
+        yield from _selected(place, question, options, field_of(entry, "selections"))
 
-    yield from _each(entries, parse, "line")
+    yield from each(entries, parse, "line")
 
 
 def _selected(place: str, question: str, options: Any, selections: Any) -> Rows:
-    """One question in all of its samples; each of them stands or falls alone."""
+    """One question in all of its samples; each of them stands or falls alone.
+
+    Options and selections may be the text of a Python literal, as the public file has them.
+    """
+    if isinstance(selections, str):
+        if "{" not in selections or "}" not in selections:
+            raise MalformedError("there are no selections")
+        braces = selections[selections.index("{") : selections.rindex("}") + 1]
+        selections = literal(braces, "selections")
+    if isinstance(options, str):
+        options = literal(options, "options")
     if not isinstance(selections, dict):
-        raise _MalformedError("the selections are no table of labels")
+        raise MalformedError("the selections are no table of labels")
     if not selections:
-        raise _MalformedError("the selections are empty")
-    texts = _options(options)
+        raise MalformedError("the selections are empty")
+    texts = options_of(options)
     for label, shares in selections.items():
         where = f"{place}: {str(label)[:60]}"
         try:
-            label = _text(label, "a label")
-            yield RawAnswers(where, question, texts, label, _shares(shares))
-        except _MalformedError as error:
+            label = text_of(label, "a label")
+            yield RawAnswers(where, question, texts, label, shares_of(shares))
+        except MalformedError as error:
             yield Unreadable(where, str(error))
 
 
 def _gold_distributions(path: Path, entries: list[Any]) -> Rows:
     def parse(place: str, entry: Any) -> Rows:
-        options = _options(_field(entry, "options"))
-        asked = _text(_field(entry, "question"), "the question")
+        options = options_of(field_of(entry, "options"))
+        asked = text_of(field_of(entry, "question"), "the question")
         found = re.fullmatch(r"Question: (.*)\nOptions: .*\nAnswer:\s*", asked, re.DOTALL)
         if not found:
-            raise _MalformedError("it is not of the form 'Question: ... Options: ... Answer:'")
-        label = _text(_field(entry, "attribute"), "the label")
-        shares = _shares(_field(entry, "gold_distribution"))
+            raise MalformedError("it is not of the form 'Question: ... Options: ... Answer:'")
+        label = text_of(field_of(entry, "attribute"), "the label")
+        shares = shares_of(field_of(entry, "gold_distribution"))
         yield RawAnswers(place, found[1], options, label, shares)
 
-    yield from _each(entries, parse)
+    yield from each(entries, parse)
 
 
 def _plain(path: Path, entries: list[Any]) -> Rows:
     def parse(place: str, entry: Any) -> Rows:
-        question = _text(_field(entry, "question"), "the question")
-        label = _text(_field(entry, "country"), "the label")
-        options = _options(_field(entry, "options"))
-        yield RawAnswers(place, question, options, label, _shares(_field(entry, "distribution")))
+        question = text_of(field_of(entry, "question"), "the question")
+        label = text_of(field_of(entry, "country"), "the label")
+        options = options_of(field_of(entry, "options"))
+        yield RawAnswers(
+            place, question, options, label, shares_of(field_of(entry, "distribution"))
+        )
 
-    yield from _each(entries, parse)
+    yield from each(entries, parse)
 
 
 _PROMPT = re.compile(
@@ -255,32 +189,50 @@ _PROMPT = re.compile(
 
 def _prompts(path: Path, entries: list[Any]) -> Rows:
     def parse(place: str, entry: Any) -> Rows:
-        found = _PROMPT.fullmatch(_text(_field(entry, "input_text"), "the prompt"))
+        found = _PROMPT.fullmatch(text_of(field_of(entry, "input_text"), "the prompt"))
         if not found:
-            raise _MalformedError("its prompt is not of the form of the others")
-        label = _text(_field(entry, "country"), "the label")
+            raise MalformedError("its prompt is not of the form of the others")
+        label = text_of(field_of(entry, "country"), "the label")
         if found["label"] != label:
-            raise _MalformedError("the prompt names another country than the entry")
+            raise MalformedError("the prompt names another country than the entry")
         options = tuple(re.split(r"(?:^|\n)\([A-Z]\) ", found["options"])[1:])
-        yield RawAnswers(place, found["question"], options, label, _shares(_field(entry, "label")))
+        yield RawAnswers(
+            place, found["question"], options, label, shares_of(field_of(entry, "label"))
+        )
 
-    yield from _each(entries, parse, "line")
+    yield from each(entries, parse, "line")
 
 
 def _by_question(path: Path, content: dict[str, Any]) -> Rows:
+    """Shares, or numbers of people, per country; by the options' order or by their labels."""
+
     def parse(place: str, question: Any) -> Rows:
         entry = content[question]
-        options = _literal(_text(_field(entry, "MC_options"), "the options"), "options")
-        selections = {k: v for k, v in entry.items() if k not in ("MC_options", "countries")}
-        yield from _selected(place, question, options, selections)
+        options = field_of(entry, "MC_options")
+        if isinstance(options, str):
+            options = literal(options, "options")
+        texts = options_of(options)
+        asked = text_of(entry.get("question_text", question), "the question")
+        about = ("MC_options", "countries", "question_text", "source", "topic")
+        selections = {k: v for k, v in entry.items() if k not in about}
+        yield from _selected(
+            place, asked, list(texts), {k: _by_label(v, texts) for k, v in selections.items()}
+        )
 
-    yield from _each(list(content), parse)
+    yield from each(list(content), parse)
+
+
+def _by_label(shares: Any, options: tuple[str, ...]) -> Any:
+    """A table of shares by option as a list in the options' order; anything else as it is."""
+    if not isinstance(shares, dict) or not set(shares) <= set(options):
+        return shares
+    return [shares.get(option, 0.0) for option in options]
 
 
 def _similar_questions(path: Path, content: dict[str, Any]) -> Rows:
     def parse(place: str, by_label: Any) -> Rows:
         if not isinstance(by_label, dict):
-            raise _MalformedError("it is no table of countries")
+            raise MalformedError("it is no table of countries")
         for label, questions in by_label.items():
             where = f"{place}: {label}"
             if not isinstance(questions, dict):
@@ -290,14 +242,14 @@ def _similar_questions(path: Path, content: dict[str, Any]) -> Rows:
                 if isinstance(answers, list) and len(answers) == 1 and isinstance(answers[0], dict):
                     (table,) = answers
                     try:
-                        shares = _shares(list(table.values()))
+                        shares = shares_of(list(table.values()))
                         yield RawAnswers(where, question, tuple(table), label, shares)
-                    except _MalformedError as error:
+                    except MalformedError as error:
                         yield Unreadable(where, str(error))
                 else:
                     yield Unreadable(where, "the answers are no table of options")
 
-    yield from _each(content, parse)
+    yield from each(content, parse)
 
 
 def _refuse_corrupted(path: Path, entries: list[Any]) -> None:
@@ -330,85 +282,19 @@ def _refuse_corrupted(path: Path, entries: list[Any]) -> None:
 
 def _instructions(path: Path, entries: list[Any]) -> Rows:
     def parse(place: str, entry: Any) -> Rows:
-        instruction = _text(_field(entry, "instruction"), "the instruction")
+        instruction = text_of(field_of(entry, "instruction"), "the instruction")
         found = re.fullmatch(r"How would someone from (.*) answer the .*", instruction.strip())
         if not found:
-            raise _MalformedError("its instruction names no country")
-        question = _text(_field(entry, "input"), "the question")
+            raise MalformedError("its instruction names no country")
+        question = text_of(field_of(entry, "input"), "the question")
         question = re.sub(r"\s*Here are the options:\s*$", "", question)
         options = tuple(
-            re.sub(r"^\([A-Z]\)\s*", "", option) for option in _options(_field(entry, "options"))
+            re.sub(r"^\([A-Z]\)\s*", "", option)
+            for option in options_of(field_of(entry, "options"))
         )
-        table = _field(entry, "options_dist")
+        table = field_of(entry, "options_dist")
         if not isinstance(table, dict):
-            raise _MalformedError("the shares are no table")
-        yield RawAnswers(place, question, options, found[1], _shares(list(table.values())))
+            raise MalformedError("the shares are no table")
+        yield RawAnswers(place, question, options, found[1], shares_of(list(table.values())))
 
-    yield from _each(entries, parse)
-
-
-# -- World Values Survey -------------------------------------------------------------------------
-
-
-def _world_values(path: Path, content: dict[str, Any]) -> Rows:
-    """Shares by country, question and code; an option's place is its code less the first code."""
-    questions = _questions_beside(path)
-    for code, cells in content.items():
-        if not isinstance(cells, dict):
-            yield Unreadable(code, "it is no table of questions")
-            continue
-        for item, table in cells.items():
-            where = f"{code} {item}"
-            if not isinstance(table, dict):
-                yield Unreadable(where, "it is no table of codes")
-            elif item not in questions:
-                yield Unreadable(where, "the question's wording is not in the file beside it")
-            elif not table:
-                yield Unreadable(where, "it was not asked")
-            else:
-                yield _coded(where, code, item, table, questions[item], content)
-
-
-def _coded(
-    where: str,
-    country: str,
-    item: str,
-    table: dict[str, Any],
-    asked: tuple[str, tuple[str, ...]],
-    content: dict[str, Any],
-) -> RawAnswers | Unreadable:
-    question, options = asked
-    try:
-        others = (cells.get(item) or {} for cells in content.values() if isinstance(cells, dict))
-        first = min(int(code) for other in others for code in other)
-        positions = [int(code) - first for code in table]
-        values = _shares(list(table.values()))
-    except (ValueError, TypeError, AttributeError):
-        return Unreadable(where, "its codes are no whole numbers")
-    except _MalformedError as error:
-        return Unreadable(where, str(error))
-    if not positions or max(positions) >= len(options):
-        return Unreadable(where, "it has codes that no option stands for")
-    shares = [0.0] * len(options)
-    for position, value in zip(positions, values, strict=True):
-        shares[position] = value
-    return RawAnswers(where, question, options, country, tuple(shares), item)
-
-
-def _questions_beside(path: Path) -> dict[str, tuple[str, tuple[str, ...]]]:
-    """The wording of the items: a list of Q_id, question, option_lst in a file of the same folder."""
-    for file in sorted(path.parent.glob("*questions*.json")):
-        try:
-            entries = json.loads(file.read_text(encoding="utf-8"))
-            return {
-                entry["Q_id"]: (entry["question"], _options(entry["option_lst"]))
-                for entry in entries
-            }
-        except (ValueError, KeyError, TypeError, OSError, RecursionError, _MalformedError):
-            continue
-    raise DataFileError(
-        path,
-        None,
-        "it holds shares by question number only; put the questions beside it, in a file named "
-        "...questions.json: a list of {Q_id, question, option_lst}.",
-    )
+    yield from each(entries, parse)

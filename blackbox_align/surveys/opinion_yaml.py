@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..files.yaml import YamlDocument
-from .opinions import RawAnswers
+from ..populations.population import GROUP_WORDING, Population
+from .assembly import RawAnswers
 
-_KEYS = {"name", "title", "source", "items"}
-_ITEM_KEYS = {"id", "question", "options", "ordered", "source", "shares"}
+_KEYS = {"name", "title", "source", "groups", "items"}
+_ITEM_KEYS = {"id", "question", "options", "ordered", "missing", "source", "shares"}
 
 
 def is_opinion_yaml(document: YamlDocument) -> bool:
@@ -35,6 +36,21 @@ def read_head(document: YamlDocument) -> tuple[str, str, str]:
     title = document.require({"title": name} | top, (), "title", str, "what it is called")
     source = document.require({"source": "none"} | top, (), "source", str, "where it is from")
     return name, title, source if "source" in top else ""
+
+
+def read_groups(document: YamlDocument) -> dict[str, Population]:
+    """The groups of people that a file declares, by the code under which their shares stand."""
+    table = document.require({"groups": {}} | document.value, (), "groups", dict, "code: {name}")
+    groups = {}
+    for code, entry in table.items():
+        place = ("groups", code)
+        entry = {"name": entry} if isinstance(entry, str) else entry
+        name = document.require(entry, place, "name", str, "what the group is called")
+        document.only(entry, place, {"name", "wording"})
+        told = {"wording": GROUP_WORDING} | entry
+        wording = document.require(told, place, "wording", str, "the sentence that names the group")
+        groups[str(code)] = Population(str(code), name.strip(), wording.strip())
+    return groups
 
 
 def read_sources(document: YamlDocument) -> dict[str, str]:
@@ -62,7 +78,7 @@ def read_answers(document: YamlDocument) -> Iterator[RawAnswers]:
         100.0 if any(v > 1 for *_, table in parsed for row in table.values() for v in row) else 1.0
     )
     seen: set[str] = set()
-    for number, (item_id, question, options, ordered, table) in enumerate(parsed):
+    for number, (item_id, question, options, ordered, missing, table) in enumerate(parsed):
         if item_id in seen:
             document.fail(
                 ("items", number, "id"), f"item {item_id!r} stands here twice; rename one of them."
@@ -86,10 +102,13 @@ def read_answers(document: YamlDocument) -> Iterator[RawAnswers]:
                 scaled,
                 item_id,
                 ordered,
+                missing,
             )
 
 
-_Item = tuple[str, str, tuple[str, ...], bool | None, dict[Any, tuple[float, ...]]]
+_Item = tuple[
+    str, str, tuple[str, ...], bool | None, frozenset[str] | None, dict[Any, tuple[float, ...]]
+]
 
 
 def _item(document: YamlDocument, place: tuple[str | int, ...], entry: Any) -> _Item:
@@ -129,4 +148,20 @@ def _item(document: YamlDocument, place: tuple[str | int, ...], entry: Any) -> _
                     f"the share is {share!r}; write a number from 0 to 1, or percents.",
                 )
         shares[country] = tuple(float(share) for share in row)
-    return item_id, question.strip(), tuple(options), ordered, shares
+    missing = _missing(document, place, entry, options)
+    return item_id, question.strip(), tuple(options), ordered, missing, shares
+
+
+def _missing(
+    document: YamlDocument, place: tuple[str | int, ...], entry: Any, options: list[str]
+) -> frozenset[str] | None:
+    """The options that the file itself calls no answer: a list of them, which may be empty."""
+    if "missing" not in entry:
+        return None
+    listed = document.require(entry, place, "missing", list, "the options that are no answers")
+    for number, option in enumerate(listed):
+        if str(option) not in options:
+            document.fail(
+                (*place, "missing", number), f"{option!r} is none of the options of this item."
+            )
+    return frozenset(map(str, listed))

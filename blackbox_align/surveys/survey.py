@@ -64,7 +64,8 @@ class Survey:
     """A questionnaire as it is put to a model, with the indices that are scored from it.
 
     ``preamble`` is text in front of everything, empty unless a condition such as "you live in
-    Kenya" is asked under (see :meth:`with_preamble`).
+    Kenya" is asked under (see :meth:`with_preamble`). ``left_out`` are sentences on what the file
+    holds and is not asked; they are no part of the survey's hash.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Survey:
     indices: tuple[Index, ...] = ()
     source: str = ""
     preamble: str = ""
+    left_out: tuple[str, ...] = ()
 
     def with_preamble(self, text: str) -> Survey:
         """The same survey asked after a text, for example one that names a country."""
@@ -124,5 +126,6 @@ class Survey:
     @cached_property
     def sha256(self) -> str:
         """A hash of everything that is asked and scored; two surveys with one hash are the same."""
-        content = json.dumps(asdict(self), sort_keys=True, ensure_ascii=False)
+        asked = {key: value for key, value in asdict(self).items() if key != "left_out"}
+        content = json.dumps(asked, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(content.encode()).hexdigest()

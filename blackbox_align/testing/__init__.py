@@ -1,1 +1,5 @@
-"""Test classes that ship with the package, for plug-ins; they need pytest."""
+"""What ships for tests of plug-ins: contract tests, which need pytest, and an engine made of a function."""
+
+from ..engines.function import FunctionEngine
+
+__all__ = ["FunctionEngine"]

@@ -22,7 +22,6 @@ import pytest
 
 from blackbox_align.errors import MissingDependencyError, OptimizerError
 from blackbox_align.optimizers import Candidate, Evaluation, Optimizer, create
-from blackbox_align.optimizers.state import dumps, loads
 
 
 class Quadratic:
@@ -51,10 +50,10 @@ class OptimizerContract:
     improvement: ClassVar[float] = 0.7
     """What share of the first losses' median a search must get below on the quadratic."""
 
-    def create(self, seed: int = 1) -> Optimizer:
-        rng = np.random.default_rng(seed)
+    def create(self, seed: int = 1, budget: int | None = None) -> Optimizer:
+        rng, budget = np.random.default_rng(seed), budget or self.budget
         try:
-            return create(self.name, self.dimension, rng, budget=self.budget, **self.options)
+            return create(self.name, self.dimension, rng, budget=budget, **self.options)
         except MissingDependencyError as error:
             pytest.skip(str(error))
 
@@ -229,52 +228,47 @@ class OptimizerContract:
         if self.create(1).capabilities.exact_resume:
             _same(quiet, again)
 
-    def test_a_killed_run_is_resumed_by_replaying_its_tells(self) -> None:
-        """A new optimizer that is told the same again goes on with the same bits."""
+    def test_a_killed_search_goes_on_from_its_record(self) -> None:
+        """A fresh optimizer to which the record is replayed asks the same vectors from there."""
         problem = Quadratic(self.dimension)
-        one = self.create_exact()
-        history = [_step(one, problem) for _ in range(5)]
-        two = self.create_exact()
-        for told in history:
-            candidates = two.ask(len(told))
-            two.tell(candidates, [evaluation for _, evaluation in told])
-        _same(self._trace(one, problem), self._trace(two, problem))
-
-    def test_a_saved_state_goes_on_with_the_same_bits(self) -> None:
-        """State, as text and back, into a fresh optimizer: the same from there, pending told."""
         one, two = self.create_exact(), self.create_exact()
-        problem = Quadratic(self.dimension)
-        for _ in range(5):
-            _step(one, problem)
-        pending = one.ask(4 if one.capabilities.any_number else 1)
-        one.tell(pending[:1], [Evaluation.failed("timeout")])
-        two.load_state_dict(loads(dumps(one.state_dict())))
-        if one.capabilities.out_of_order_tell:
-            _same([c.vector for c in one.ask(3)], [c.vector for c in two.ask(3)])
-            for optimizer in (one, two):
-                optimizer.tell(pending[3:], problem.of(pending[3:]))
+        past = _record(one, problem, 5)
+        two.replay(past)
         assert (two.asked, two.told) == (one.asked, one.told)
-        _same(self._trace(one, problem), self._trace(two, problem))
         assert one.recommend().id == two.recommend().id
         assert np.array_equal(one.recommend().vector, two.recommend().vector)
+        _same(self._trace(one, problem), self._trace(two, problem))
 
-    def test_a_saved_state_is_a_copy(self) -> None:
-        """What happens after state_dict() does not change the state that was taken."""
-        optimizer = self.create(1)
+    def test_what_counts_in_a_replay_is_what_was_recorded(self) -> None:
+        """Vectors that differ in the last digits from those asked are taken, and those of the record
+        are kept and recommended; the search goes on near where the recorded one would."""
         problem = Quadratic(self.dimension)
-        _step(optimizer, problem)
-        state = optimizer.state_dict()
-        text = dumps(state)
-        for _ in range(4):
-            _step(optimizer, problem)
-        assert dumps(state) == text
+        one, two = self.create_exact(), self.create_exact()
+        past = [(vectors * (1 + 1e-12), told) for vectors, told in _record(one, problem, 5)]
+        two.replay(past)
+        recorded = np.concatenate([vectors for vectors, _ in past])
+        assert any(np.array_equal(two.recommend().vector, row) for row in recorded)
+        for ours, theirs in zip(two.ask(), one.ask(), strict=True):
+            assert ours.vector == pytest.approx(theirs.vector, abs=1e-4)
 
-    def test_a_state_of_another_dimension_is_refused(self) -> None:
-        """A state does not load into an optimizer of another dimension."""
-        optimizer = self.create(1)
-        state = {**optimizer.state_dict(), "dimension": self.dimension + 1}
-        with pytest.raises(OptimizerError, match="dimension"):
-            self.create(1).load_state_dict(state)
+    def test_a_record_of_other_vectors_is_the_past_all_the_same(self) -> None:
+        """Vectors of another seed's search count as this one's past: the best of them is
+        recommended, and the search goes on from there, and may have another budget."""
+        problem = Quadratic(self.dimension)
+        one, two = self.create(1), self.create(2, budget=2 * self.budget)
+        past = _record(one, problem, 5)
+        two.replay(past)
+        assert two.told == one.told
+        assert problem(two.recommend().vector).loss == problem(one.recommend().vector).loss
+        self._trace(two, problem)
+
+    def test_a_record_of_another_space_is_refused(self) -> None:
+        """Recorded vectors of another dimension, or not finite, are refused with a sentence."""
+        evaluation = Quadratic(self.dimension)(np.zeros(self.dimension))
+        with pytest.raises(OptimizerError, match=str(self.dimension)):
+            self.create().replay([(np.zeros((1, self.dimension + 1)), [evaluation])])
+        with pytest.raises(OptimizerError, match="finite"):
+            self.create().replay([(np.full((1, self.dimension), np.nan), [evaluation])])
 
     # -- ending ----------------------------------------------------------------------------------
 
@@ -301,11 +295,19 @@ class OptimizerContract:
         return vectors
 
 
-def _step(optimizer: Optimizer, problem: Quadratic) -> list[tuple[Candidate, Evaluation]]:
-    candidates = optimizer.ask()
-    evaluations = problem.of(candidates)
-    optimizer.tell(candidates, evaluations)
-    return list(zip(candidates, evaluations, strict=True))
+def _record(
+    optimizer: Optimizer, problem: Quadratic, tells: int
+) -> list[tuple[np.ndarray, list[Evaluation]]]:
+    """What a run directory holds of a search of so many tells, a failure in the second."""
+    past = []
+    for number in range(tells):
+        candidates = optimizer.ask()
+        evaluations = problem.of(candidates)
+        if number == 1:
+            evaluations[0] = Evaluation.failed("timeout")
+        optimizer.tell(candidates, evaluations)
+        past.append((np.array([c.vector for c in candidates]), evaluations))
+    return past
 
 
 def _run(

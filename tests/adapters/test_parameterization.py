@@ -132,3 +132,25 @@ def test_impossible_settings_are_refused(settings_, sentence):
     """A negative subspace or a scale that is no positive number is a SpecificationError."""
     with pytest.raises(SpecificationError, match=sentence):
         make(**settings_)
+
+
+@pytest.mark.parametrize("subspace", SUBSPACES)
+def test_gradients_are_pulled_back_by_the_transpose(subspace):
+    """<A z, g> = <z, A' g> for the map p = p0 + A z, whatever z and g are."""
+    initial, space = make(subspace)
+    rng = np.random.default_rng(3)
+    vectors, gradients = rng.normal(size=(3, space.dimension)), rng.normal(size=(3, *initial.shape))
+    moved = space.soft_prompts(vectors) - initial
+    forwards = (moved * gradients).sum(axis=(1, 2))
+    np.testing.assert_allclose((space.pull(gradients) * vectors).sum(1), forwards, rtol=1e-4)
+
+
+def test_vectors_become_adapters_at_the_place_that_was_asked_for():
+    """One adapter a vector, with the prompt that the vector stands for."""
+    rng = np.random.default_rng(0)
+    space = parameterize(np.zeros((2, 3)), STD, subspace=4, rng=rng, placement="message")
+    vectors = rng.normal(size=(5, 4))
+    adapters = space.adapters(vectors)
+    assert [adapter.prompt.placement for adapter in adapters] == ["message"] * 5
+    prompts = np.stack([adapter.prompt.vectors for adapter in adapters])
+    np.testing.assert_array_equal(prompts, space.soft_prompts(vectors))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -16,7 +18,7 @@ from blackbox_align.assessment.baselines import (
 )
 from blackbox_align.statistics.distances import js_distance
 from blackbox_align.surveys import load_survey
-from blackbox_align.surveys.opinions import RawAnswers, assemble
+from blackbox_align.surveys.assembly import RawAnswers, Source, assemble
 from tests.reference_data import reference
 
 PLURALISM = "goqa/raw/modular_pluralism_small.json.gz"
@@ -27,7 +29,7 @@ def opinions_of(*rows, options=("yes", "no")):
         RawAnswers(f"row {n}", q, options, label, shares)
         for n, (q, label, shares) in enumerate(rows)
     ]
-    return assemble(raw, "hand", title="Hand", name="hand")
+    return assemble(raw, Source(Path("hand"), "Hand", "hand"))
 
 
 @pytest.fixture(scope="module")

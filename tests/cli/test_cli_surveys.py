@@ -56,11 +56,11 @@ def test_check_reads_every_kind_of_file(bbalign, tmp_path):
     assert "a test of knowledge" in bbalign("surveys", "check", str(test)).stdout
 
 
-def test_check_ends_with_1_and_the_line_of_a_mistake(bbalign, tmp_path):
-    """A file with a mistake is one sentence with its line, and exit code 1."""
+def test_check_ends_with_2_and_the_line_of_a_mistake(bbalign, tmp_path):
+    """A file with a mistake is one sentence with its line, and exit code 2, as in a fit or a score."""
     file = tmp_path / "tea.yaml"
     file.write_text(OPINIONS.replace("[60, 30, 10]", "[60, 30]"), encoding="utf-8")
     done = bbalign("surveys", "check", str(file))
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (2, "")
     assert "tea.yaml, line 7: KEN needs a list of 3 shares" in done.stderr
-    assert bbalign("surveys", "check", "nowhere.csv").returncode == 1
+    assert bbalign("surveys", "check", "nowhere.csv").returncode == 2

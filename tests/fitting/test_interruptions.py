@@ -73,7 +73,9 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(undisturbed, start_bbalign, b
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
-    assert "To continue: bbalign fit --country SAU" in errors and "Traceback" not in errors
+    assert (
+        "To continue: " in errors and " fit --country SAU" in errors and "Traceback" not in errors
+    )
     assert (run / "expert" / "adapter_model.safetensors").exists()
     shown = bbalign("show", run)
     assert shown.returncode == 0 and "This run is interrupted" in shown.stderr

@@ -1,4 +1,4 @@
-"""The contract's own parts: evaluations, counting, and a state that survives as text."""
+"""The contract's own parts: evaluations, counting, checks, and replay."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import pytest
 
 from blackbox_align.errors import OptimizerError
 from blackbox_align.optimizers import Candidate, Evaluation, create
-from blackbox_align.optimizers.state import dumps, loads, plain, unplain
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -96,50 +95,3 @@ def test_a_search_on_residuals_refuses_a_bare_loss() -> None:
     with pytest.raises(OptimizerError, match="residuals"):
         optimizer.tell(optimizer.ask(1), [Evaluation(1.0)])
     assert optimizer.told == 0
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        {"a": [1, 2.5, None, "x", True]},
-        {"ids": {3: [1.0, 2.0], 10: []}},
-        {"tiny": 5e-324, "third": 1 / 3, "infinite": float("inf"), "big": 2**127 + 1},
-    ],
-)
-def test_plain_values_survive_as_text(value: dict) -> None:
-    """What plain() makes of a value is the value again after dumps, loads and unplain."""
-    assert unplain(loads(dumps(plain(value)))) == value
-
-
-@pytest.mark.parametrize(
-    "array",
-    [
-        np.array([[1 / 3, np.inf], [np.nan, -0.0]]),
-        np.arange(3),
-        np.empty((0, 4)),
-        np.array([True, False]),
-        np.asfortranarray(np.arange(6.0).reshape(2, 3)),
-    ],
-)
-def test_arrays_survive_as_text_to_the_last_bit(array: np.ndarray) -> None:
-    """Type, shape and every bit of an array come back."""
-    back = loads(dumps(plain({"array": array})))["array"]
-    assert back.dtype == array.dtype and back.shape == array.shape
-    assert back.tobytes() == array.tobytes()
-    back[...] = 0  # and it can be written to
-
-
-def test_a_state_holds_no_foreign_objects() -> None:
-    """What JSON and numpy do not know is refused when the state is taken."""
-    with pytest.raises(TypeError, match="Generator"):
-        plain({"rng": rng()})
-
-
-def test_a_state_of_another_optimizer_or_generator_is_refused() -> None:
-    """A state loads only where its algorithm and its kind of generator are."""
-    state = create("random", 3, rng()).state_dict()
-    with pytest.raises(OptimizerError, match="name 'random'"):
-        create("de", 3, rng()).load_state_dict(state)
-    other = np.random.Generator(np.random.MT19937(0))
-    with pytest.raises(OptimizerError, match="MT19937"):
-        create("random", 3, other).load_state_dict(state)

@@ -40,6 +40,106 @@ def test_it_is_pycmas_search_to_the_last_bit(diagonal: bool) -> None:
         optimizer.tell(candidates, [Evaluation(loss) for loss in losses])
 
 
+@pytest.mark.parametrize("dimension, seed", [(6, 0), (6, 1), (320, 0), (320, 1)])
+def test_asks_may_split_a_generation_in_any_way(dimension: int, seed: int) -> None:
+    """Asks of any size, tells of any part of what is outstanding, in any order: the search goes on,
+    draws from no global generator, and gets better, also where pycma compares two candidates of a
+    generation to set its step."""
+    optimizer = create("cma-diagonal", dimension, np.random.default_rng(seed))
+    order, outstanding, losses = np.random.default_rng(seed + 1), [], []
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    while optimizer.told < 2000:
+        outstanding += optimizer.ask(int(order.integers(1, optimizer.batch + 4)))
+        order.shuffle(outstanding)
+        few = int(order.integers(0, len(outstanding) + 1))
+        now, outstanding = outstanding[:few], outstanding[few:]
+        losses += [float((c.vector - 1) @ (c.vector - 1)) for c in now]
+        optimizer.tell(now, [Evaluation(loss) for loss in losses[len(losses) - few :]])
+    assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+    assert min(losses) < 0.7 * float(np.median(losses[:50]))
+
+
+def test_single_asks_are_the_search_of_whole_generations() -> None:
+    """Asked and told one by one, a generation holds the same vectors as asked at once, from the
+    two-point step size of 320 dimensions too."""
+    whole, single = (create("cma-diagonal", 320, np.random.default_rng(4)) for _ in range(2))
+    for _ in range(5):
+        candidates = whole.ask()
+        ones = [single.ask(1)[0] for _ in candidates]
+        assert all(
+            np.array_equal(a.vector, b.vector) for a, b in zip(candidates, ones, strict=True)
+        )
+        evaluations = [Evaluation(ellipsoid(c.vector)) for c in candidates]
+        whole.tell(candidates, evaluations)
+        for candidate, evaluation in reversed(list(zip(ones, evaluations, strict=True))):
+            single.tell([candidate], [evaluation])
+        assert single.es.sigma == pytest.approx(whole.es.sigma, rel=1e-12)
+        single.es.sigma = whole.es.sigma  # the order of a sum of losses is all that differs
+
+
+def test_half_a_comparison_leaves_the_step_size() -> None:
+    """Where one of the two candidates that the step size is set by has failed, it stays."""
+    optimizer = create("cma-diagonal", 320, np.random.default_rng(0))
+    for generation in range(3):
+        candidates = optimizer.ask()
+        evaluations = [Evaluation(ellipsoid(c.vector)) for c in candidates]
+        before = optimizer.es.sigma
+        if generation == 2:
+            evaluations[1] = Evaluation.failed("timeout")
+        optimizer.tell(candidates, evaluations)
+        if generation == 2:
+            optimizer.tell(more := optimizer.ask(1), [Evaluation(ellipsoid(more[0].vector))])
+            assert optimizer.es.countiter == 3 and optimizer.es.sigma == before
+        elif generation == 1:
+            assert optimizer.es.sigma != before
+
+
+def test_a_finished_run_does_not_teach_the_next_one() -> None:
+    """After a restart candidates of the run before are counted, and not taken for its own."""
+    optimizer = create("cma-ipop", 4, np.random.default_rng(0))
+    late = optimizer.ask(3)
+    while optimizer.regime == "first":
+        candidates = optimizer.ask()
+        optimizer.tell(candidates, [Evaluation(rastrigin(c.vector)) for c in candidates])
+    told, due = optimizer.told, optimizer.batch
+    optimizer.tell(late, [Evaluation(rastrigin(c.vector)) for c in late])
+    assert (optimizer.told, optimizer.batch) == (told + 3, due)
+
+
+@pytest.mark.parametrize("name", ["cma", "cma-diagonal", "cma-lra"])
+@pytest.mark.parametrize("dimension", [3, 320])
+def test_the_smallest_population_searches(name: str, dimension: int) -> None:
+    """Four candidates are a generation; fewer are refused."""
+    optimizer = create(name, dimension, np.random.default_rng(0), population=4)
+    for _ in range(12):
+        candidates = optimizer.ask()
+        optimizer.tell(candidates, [Evaluation(ellipsoid(c.vector)) for c in candidates])
+    with pytest.raises(OptimizerError, match="population must be a whole number of at least 4"):
+        create(name, dimension, np.random.default_rng(0), population=3)
+
+
+def test_bipop_spends_about_as_much_on_small_runs_as_on_large_ones() -> None:
+    """The first restart is large, with twice the population; while small runs have spent less, the
+    next is small, with a population from the default one up to half of the large one."""
+    optimizer = create("cma-bipop", 4, np.random.default_rng(0), sigma=2.0)
+    regimes, sizes = ["first"], [optimizer.generation_size]
+    while optimizer.told < 12_000:
+        candidates = optimizer.ask()
+        spent, es = dict(optimizer.spent), optimizer.es
+        optimizer.tell(candidates, [Evaluation(rastrigin(c.vector)) for c in candidates])
+        if optimizer.es is not es:
+            spent[regimes[-1]] += len(candidates)
+            due = "small" if spent["small"] < spent["large"] else "large"
+            assert optimizer.regime == due
+            regimes.append(optimizer.regime)
+            sizes.append(optimizer.generation_size)
+    assert regimes[:3] == ["first", "large", "small"] and regimes.count("large") >= 2
+    large = [size for size, regime in zip(sizes, regimes, strict=True) if regime == "large"]
+    small = [size for size, regime in zip(sizes, regimes, strict=True) if regime == "small"]
+    assert large == [8 * 2 ** (n + 1) for n in range(len(large))]
+    assert min(small) >= 8 and max(small) <= large[-1] // 2
+
+
 def test_failed_candidates_are_resampled() -> None:
     """A generation is complete when enough have succeeded; ask() gives as many as are missing."""
     optimizer = create("cma", 6, np.random.default_rng(0))

@@ -11,7 +11,6 @@ import pytest
 from blackbox_align.errors import OptimizerError
 from blackbox_align.optimizers import Evaluation, Optimizer, create
 from blackbox_align.optimizers.archive import Archive
-from blackbox_align.optimizers.state import dumps, loads
 
 Residuals = Callable[[np.ndarray], np.ndarray]
 
@@ -181,9 +180,6 @@ def test_a_full_archive_keeps_what_is_near() -> None:
     assert sorted(archive.ids) == [0, 1, 2, 5, 6]
     assert archive.gram == pytest.approx(archive.Z @ archive.Z.T)
     assert archive.R[:, 0].tolist() == archive.ids.tolist()
-    again = Archive(5, 3)
-    again.load(archive.save())
-    assert np.array_equal(again.Z, archive.Z) and np.array_equal(again.gram, archive.gram)
 
 
 @pytest.mark.slow
@@ -207,25 +203,28 @@ def test_twenty_thousand_dimensions_cost_little(name: str) -> None:
 
 def test_a_search_that_gains_nothing_starts_afresh() -> None:
     """On a plain without a way down the archive is emptied after 15 batches, the best is kept, and
-    a search that goes on from its state asks the same vectors."""
+    a search that was replayed asks the same vectors."""
 
     def plain(vector: np.ndarray) -> np.ndarray:
         return 10.0 + 0.01 * np.sin(vector[:6])
 
     optimizer = create("gauss-newton", 20, np.random.default_rng(0))
     losses: list[float] = []
+    past = []
     most = 0
     while optimizer.kept is None and optimizer.told < 400:
         most = max(most, len(optimizer.archive))
         candidates = optimizer.ask()
         told = [plain(c.vector) for c in candidates]
-        optimizer.tell(candidates, [Evaluation(float(np.abs(r).mean()), r) for r in told])
+        evaluations = [Evaluation(float(np.abs(r).mean()), r) for r in told]
+        optimizer.tell(candidates, evaluations)
+        past.append((np.array([c.vector for c in candidates]), evaluations))
         losses += [float(np.abs(r).mean()) for r in told]
     assert len(optimizer.archive) < most
     kept = float(np.abs(plain(optimizer.recommend().vector)).mean())
     assert kept == pytest.approx(min(losses), abs=0.01)
-    again = create("gauss-newton", 20, np.random.default_rng(1))
-    again.load_state_dict(loads(dumps(optimizer.state_dict())))
+    again = create("gauss-newton", 20, np.random.default_rng(0))
+    again.replay(past)
     for one, two in zip(optimizer.ask(), again.ask(), strict=True):
         assert np.array_equal(one.vector, two.vector)
 

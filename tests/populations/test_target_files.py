@@ -314,13 +314,16 @@ def test_the_hash_is_of_the_figures_alone(load):
 @given(
     st.dictionaries(
         st.sampled_from(["SAU", "USA", "CHN", "IND", "KEN", "X-ARA"]),
-        st.lists(st.one_of(st.none(), st.floats(-300, 300)), min_size=2, max_size=2),
+        # Half points within what was ever published: others are asked about (see below).
+        st.lists(
+            st.one_of(st.none(), st.integers(4, 240).map(lambda n: n / 2)), min_size=2, max_size=2
+        ),
         min_size=1,
     ),
     st.sampled_from([",", ";", "\t"]),
 )
 def test_what_is_written_is_read(tmp_path_factory, figures, separator):
-    """Any table of finite figures and gaps is read back to the last bit."""
+    """Any table of plausible figures and gaps is read back to the last bit."""
     lines = [["country", "PDI", "IVR"]]
     lines += [[c, *("" if v is None else repr(v) for v in row)] for c, row in figures.items()]
     path = tmp_path_factory.mktemp("targets") / "own.csv"

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from blackbox_align.errors import DataFileError, SpecificationError
+from blackbox_align.surveys.non_response import is_missing
 from blackbox_align.surveys.opinion_files import load_opinions
-from blackbox_align.surveys.opinions import is_missing
 
 HEADER = "item,question,option,country,share"
 ROWS = """

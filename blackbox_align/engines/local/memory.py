@@ -10,7 +10,7 @@ from functools import cache
 import psutil
 import torch
 
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of malloc.h
+_M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8  # of malloc.h
 _MOST = 2**31 - 1
 
 
@@ -27,6 +27,9 @@ def keep_freed_memory() -> None:
             library = ctypes.CDLL(None)
             library.mallopt(_M_MMAP_MAX, 0)
             library.mallopt(_M_TRIM_THRESHOLD, _MOST)
+            # Threads that begin from now on share the one arena that grows without bounds: in an arena
+            # of its own, a thread's blocks of more than 64 MB would be mapped and freed each time.
+            library.mallopt(_M_ARENA_MAX, 1)
 
 
 def free_memory(device: torch.device) -> int:

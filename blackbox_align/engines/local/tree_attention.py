@@ -10,8 +10,7 @@ Transformers hands queries, keys and values over through its attention interface
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from typing import Any
@@ -21,13 +20,19 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
+from ...errors import ModelError
 from .prefix_tree import Node
+from .shadow import shadow
 
 _NAME = "blackbox_align_tree"
 # Neighbouring spans are taken together up to so many tokens: larger products, more masked scores.
 _BLOCK = 64
 
 KeysAndValues = tuple[Tensor, Tensor]
+
+
+class OtherAttentionError(ModelError):
+    """A model attends in a way that questions in one row do not allow; the message ends a sentence."""
 
 
 @dataclass(frozen=True)
@@ -57,17 +62,27 @@ class PackedRow:
     """What stands where in a row of spans, and what sees what.
 
     ``positions`` holds the position of every place, counted from the root; ``paths`` the way from
-    the root to the end of each question; ``layers`` which layers of a model did attend along it.
+    the root to the end of each question; ``layers`` which layers of a model did attend along it, and
+    ``kept``, where it is a dictionary, takes their keys and values.
     """
 
     positions: list[int] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
     paths: dict[int, tuple[slice, ...]] = field(default_factory=dict)
     layers: set[int] = field(default_factory=set)
+    kept: dict[int, KeysAndValues] | None = None
     _masks: dict[Any, Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.positions)
+
+    def meet(self, layer: int, key: Tensor, value: Tensor) -> None:
+        """A layer attends: as it sees keys and values, whatever it caches."""
+        self.layers.add(layer)
+        if self.kept is not None:
+            if layer in self.kept:
+                raise OtherAttentionError("attends more than once in a layer")
+            self.kept[layer] = key, value
 
     def add(self, path: tuple[slice, ...], spans: Sequence[int]) -> list[slice]:
         """Append a block of spans that follow on ``path``; returns where each of them stands."""
@@ -137,7 +152,7 @@ class Continuations:
     sees nothing of the others.
     """
 
-    past: list[KeysAndValues]
+    past: dict[int, KeysAndValues]
     lengths: Tensor
     width: int
     candidates: int
@@ -146,7 +161,11 @@ class Continuations:
 
     @property
     def longest(self) -> int:
-        return self.past[0][0].shape[2]
+        return next(iter(self.past.values()))[0].shape[2]
+
+    def meet(self, layer: int, key: Tensor, value: Tensor) -> None:
+        """A layer attends."""
+        self.layers.add(layer)
 
     @property
     def positions(self) -> Tensor:
@@ -172,8 +191,9 @@ class Continuations:
         return self._masks[key]
 
 
-def gather(row: PackedRow, keys_and_values: Sequence[KeysAndValues]) -> list[KeysAndValues]:
-    """Keys and values (1, heads, T, d) of a row, question by question, padded behind their ends."""
+def gather(row: PackedRow) -> dict[int, KeysAndValues]:
+    """The ``kept`` keys and values of a row, by layer: (questions, heads, longest, d), padded behind
+    their ends."""
     longest = max(_length(path) for path in row.paths.values())
 
     def by_question(part: Tensor) -> Tensor:
@@ -184,7 +204,7 @@ def gather(row: PackedRow, keys_and_values: Sequence[KeysAndValues]) -> list[Key
             rows.append(torch.nn.functional.pad(whole, (0, 0, 0, longest - whole.shape[1])))
         return torch.stack(rows)
 
-    return [(by_question(keys), by_question(values)) for keys, values in keys_and_values]
+    return {layer: (by_question(k), by_question(v)) for layer, (k, v) in (row.kept or {}).items()}
 
 
 def question_lengths(row: PackedRow) -> list[int]:
@@ -207,17 +227,18 @@ def _length(path: Sequence[slice]) -> int:
     return sum(piece.stop - piece.start for piece in path)
 
 
-@contextmanager
-def tree_attention(model: Any) -> Iterator[None]:
-    """Let a transformers model attend along the ``row`` that its forward call is given."""
+def tree_shadow(module: Any) -> Any:
+    """A :func:`.shadow.shadow` that attends along the ``row`` that its forward call is given."""
     AttentionInterface.register(_NAME, _attend_along)
-    config = model.config.get_text_config()
-    usual = config._attn_implementation
-    config._attn_implementation = _NAME
-    try:
-        yield
-    finally:
-        config._attn_implementation = usual
+    return shadow(module, _NAME)
+
+
+# What layers hand over that changes nothing here: there is no cache, no dropout and no training.
+_HARMLESS = frozenset(
+    ("dropout", "position_ids", "cache_position", "is_causal", "use_cache", "output_attentions",
+     "output_hidden_states", "return_dict", "past_key_values", "logits_to_keep", "output_router_logits",
+     "inputs_embeds")
+)  # fmt: skip
 
 
 def _attend_along(
@@ -231,16 +252,26 @@ def _attend_along(
     scaling: float | None = None,
     sliding_window: int | None = None,
     softcap: float | None = None,
+    s_aux: Tensor | None = None,
     **kwargs: Any,
 ) -> tuple[Tensor, None]:
-    """Attention of (rows, heads, T, d) queries: what transformers calls instead of its own."""
+    """Attention of (rows, heads, T, d) queries: what transformers calls instead of its own.
+
+    ``s_aux`` are attention sinks, a logit per head that takes its share and gives nothing.
+    """
+    unknown = [
+        name for name, given in kwargs.items() if given is not None and name not in _HARMLESS
+    ]
+    if unknown:
+        raise OtherAttentionError(f"attends with {', '.join(sorted(unknown))}")
     layer = int(module.layer_idx)  # type: ignore[arg-type]
-    row.layers.add(layer)
+    row.meet(layer, key, value)
     scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
+    sinks = None if s_aux is None else s_aux.to(query.dtype)
     if isinstance(row, Continuations):
         past = row.past[layer]
         return _attend_behind(
-            query, (key, value), past, row, scaling, sliding_window, softcap
+            query, (key, value), past, row, scaling, sliding_window, softcap, sinks
         ), None
     rows, heads, length, width = query.shape
     shared = heads // key.shape[1]  # queries per key: grouped-query attention
@@ -256,10 +287,13 @@ def _attend_along(
         if shared > 1:  # queries that share a key stand behind each other: no key is copied
             q = q.reshape(rows, heads // shared, -1, width)
             mask = torch.cat([mask] * shared, dim=-2)
-        if softcap is None:
+        if softcap is None and sinks is None:
             answer = scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scaling)
         else:
-            answer = _weights(q @ k.transpose(2, 3) * scaling, mask, softcap) @ v
+            sink = (
+                None if sinks is None else _by_place(sinks.view(-1, shared), q.shape[2] // shared)
+            )
+            answer = _weights(q @ k.transpose(2, 3) * scaling, mask, softcap, sink) @ v
         if shared > 1:
             answer = answer.reshape(rows, heads, -1, value.shape[-1])
         out[:, block.here] = answer.transpose(1, 2)
@@ -274,6 +308,7 @@ def _attend_behind(
     scaling: float,
     sliding_window: int | None,
     softcap: float | None,
+    sinks: Tensor | None,
 ) -> Tensor:
     """(questions, T, heads, d): every span attends to its question and to itself.
 
@@ -290,13 +325,25 @@ def _attend_behind(
     there = (q @ past[0].transpose(2, 3)).view(*q_own.shape[:-1], longest)
     scores = torch.cat([there, q_own @ k_own.transpose(-1, -2)], dim=-1) * scaling
     mask = row.mask(window, query)[:, None, None, None]
-    weights = _weights(scores, mask, softcap)
+    sink = None if sinks is None else sinks.view(groups, -1, 1, 1, 1)
+    weights = _weights(scores, mask, softcap, sink)
     there, here = weights[..., :longest], weights[..., longest:]
     answer = (here @ v_own).flatten(2, 4) + there.flatten(2, 4) @ past[1]
     return answer.reshape(questions, heads, length, -1).transpose(1, 2)
 
 
-def _weights(scores: Tensor, mask: Tensor, softcap: float | None) -> Tensor:
+def _by_place(sinks: Tensor, length: int) -> Tensor:
+    """(groups, queries of a key times ``length``, 1) of (groups, queries of a key) sinks."""
+    return sinks[..., None].expand(-1, -1, length).reshape(len(sinks), -1, 1)
+
+
+def _weights(
+    scores: Tensor, mask: Tensor, softcap: float | None, sink: Tensor | None = None
+) -> Tensor:
     if softcap is not None:
         scores = softcap * torch.tanh(scores / softcap)
-    return (scores + mask).softmax(-1, dtype=torch.float32).to(scores.dtype)
+    scores = scores + mask
+    if sink is not None:
+        scores = torch.cat([scores, sink.expand(*scores.shape[:-1], 1)], dim=-1)
+    weights = scores.softmax(-1, dtype=torch.float32).to(scores.dtype)
+    return weights if sink is None else weights[..., :-1]

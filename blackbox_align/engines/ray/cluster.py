@@ -56,7 +56,7 @@ def connected(workers: Workers) -> Iterator[Any]:
     try:
         import ray
     except ImportError:
-        raise MissingDependencyError("ray", "Asking on several workers", "ray") from None
+        raise MissingDependencyError("ray", "Asking on several workers") from None
     if ray.is_initialized():
         yield ray
         return

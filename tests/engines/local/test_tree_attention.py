@@ -63,7 +63,7 @@ def test_a_candidate_behind_the_questions_sees_one_question_and_itself(
 ):
     """A token of a span sees its own question, whole, and the tokens of its span up to itself."""
     longest = max(lengths)
-    past = [(torch.zeros(len(lengths), 1, longest, 2),) * 2]
+    past = {0: (torch.zeros(len(lengths), 1, longest, 2),) * 2}
     row = Continuations(past, torch.tensor(lengths), width, candidates)
     mask = row.mask(window, torch.empty(0)) == 0
     for question, length in enumerate(lengths):
@@ -86,7 +86,7 @@ def test_a_window_is_one_of_distance_in_the_text(contexts, window):
 def test_masks_lie_on_the_device_of_the_layer_that_asks():
     """The layers of one model may be on several devices; what was made for one is not for another."""
     row = pack(prefix_tree([(1, 2), (1, 3, 4)]))
-    behind = Continuations([(torch.empty(2, 1, 3, 4),) * 2], torch.tensor([2, 3]), 2, 5)
+    behind = Continuations({0: (torch.empty(2, 1, 3, 4),) * 2}, torch.tensor([2, 3]), 2, 5)
     for device in ("cpu", "meta", "cpu"):
         like = torch.empty(0, device=device)
         masks = [row.mask(block, None, like) for block in row.blocks] + [behind.mask(None, like)]

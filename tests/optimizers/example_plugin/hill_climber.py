@@ -14,7 +14,6 @@ class HillClimber(Optimizer):
     """
 
     name = "hill-climber"
-    _state = ("x", "f", "step")
 
     def __init__(
         self,

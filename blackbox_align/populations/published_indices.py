@@ -17,10 +17,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..errors import DataFileError, UnknownNameError
-from ..populations import TargetSet, countries, find_country
-from ..surveys.opinion_files import read_content
-from ..surveys.opinion_forms import CsvTable
-from ..surveys.opinions import Report
+from ..files.missing import is_mark
+from ..files.report import Report
+from ..files.tables import CsvTable, as_table, read_rows
+from .countries import countries, find_country
+from .targets import TargetSet
 
 _NOT_INDICES = {
     "geo", "year", "country", "country name", "country cluster", "country_short", "country_long", "comment"
@@ -50,8 +51,8 @@ def read_indices(path: Path | str) -> tuple[TargetSet, Report]:
         The file has another form, a cell that is no number, or no row that can be used.
     """
     path = Path(path)
-    table = read_content(path)
-    columns = table.columns if isinstance(table, CsvTable) else []
+    table = as_table(path, read_rows(path, "a table with one row per country"))
+    columns = table.columns
     spell: Callable[[str], str] = str.strip
     if {"geo", "year"} <= set(columns):
         title, column = "Inglehart and Welzel", "geo"
@@ -137,7 +138,7 @@ def _run_together() -> Mapping[str, str]:
 
 def _number(table: CsvTable, line: int, column: str, row: Mapping[str, str]) -> float:
     cell = row[column].strip()
-    if cell.casefold() in ("", "na", "nan", "null", "-"):
+    if is_mark(cell):
         return math.nan
     try:
         value = float(cell)

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from blackbox_align.assessment import read_indices
 from blackbox_align.errors import DataFileError
-from blackbox_align.populations import load_targets
+from blackbox_align.populations import load_targets, read_indices
 from tests.reference_data import reference
 
 

@@ -1,0 +1,323 @@
+"""A transformers model in this process, asked from a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...adapters.adapter import Adapter
+from ...errors import ModelError, OutOfMemoryError, SpecificationError
+from ...surveys.sheet import Sheet
+from ..base import Answers, EngineInfo, Reply, Request
+from ..checkpoint import LanguageModel
+from . import guard
+from .chat import ChatFormat, Reader
+from .memory import free_memory, keep_freed_memory
+from .passes import Passes, Scores
+from .plan import Plan
+from .questions import tokenize
+from .shadow import bytes_per_token, check_causal
+from .thread import JobThread
+
+# Tokens of one pass: enough to keep any device busy. Half of them, and half again, until they take
+# no more than this share of the memory that is free: batches then are not of a new size in each run.
+_TOKENS_PER_PASS = 16_384
+_SHARE_OF_MEMORY = 0.8
+_PLANS = 4
+_LONGER = 1.5  # than the questions that a way was compared on: it is compared again
+
+_log = logging.getLogger("blackbox_align")
+Pause = Callable[[], None]
+
+
+class LocalEngine:
+    """A model in this process; see :class:`..base.Engine`.
+
+    Parameters
+    ----------
+    model : which stays as it is, whatever is asked
+    batch_size : candidates per pass; by default as many as keep a device busy and fit into the
+        memory that is free when the engine is made. It is halved, for good, should memory run out
+        all the same. Answers depend on it by float noise only
+    form : what is put around a question
+
+    Raises
+    ------
+    ModelError
+        The model is no causal one, or its chat template does not work.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        batch_size: int | None = None,
+        form: ChatFormat = ChatFormat(),  # noqa: B008
+    ) -> None:
+        check_causal(model)
+        self.model, self.batch_size = model, batch_size
+        self.reader = Reader(model.tokenizer, form)
+        self.limits = guard.limits(model.model)
+        devices = {parameter.device for parameter in model.model.parameters()}
+        self._room = _SHARE_OF_MEMORY * min(map(free_memory, devices))
+        if model.device.type == "cpu":
+            keep_freed_memory()
+        self._passes = Passes(model)
+        self._plans: dict[tuple[str, str], Plan] = {}
+        self._trusted: dict[str, tuple[int, str | None]] = {}
+        self._embeddable: tuple[str | None] | None = None
+        self._thread = JobThread()
+
+    @property
+    def info(self) -> EngineInfo:
+        kinds = {"text", "first", "message", "last"}
+        positions = self.limits.positions
+        return self.model.described(
+            opening=self.reader.opening,
+            date=self.reader.dated,
+            positions=positions,
+            can=frozenset({"answer", "embed", *kinds}),
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what was found out while it was asked, such as that it is asked slowly."""
+        return tuple(
+            f"{self.model.name!r} is asked question by question, which is slower: {why}."
+            for why in dict.fromkeys(why for _, why in self._trusted.values() if why)
+        )
+
+    def answer(
+        self, adapters: Sequence[Adapter], sheet: Sheet, *, plainly: bool = False
+    ) -> Answers:
+        return self._thread.run(lambda pause: self._answer(list(adapters), sheet, plainly, pause))
+
+    def embed(self, tokens: Sequence[int]) -> np.ndarray:
+        return self._thread.run(lambda pause: self.model.embed(tokens))
+
+    def tokenize(self, text: str) -> tuple[int, ...]:
+        return tuple(self.model.tokenizer(text, add_special_tokens=False).input_ids)
+
+    def askable(self, sheet: Sheet) -> tuple[str | None, ...]:
+        """For every question None, or a sentence why this model cannot be asked it."""
+
+        def why_not(number: int) -> str | None:
+            try:
+                tokenize(sheet.questions[number], self.reader)
+            except ModelError as error:
+                return str(error)
+            return None
+
+        return tuple(map(why_not, range(len(sheet.questions))))
+
+    def submit(self, request: Request) -> Reply:
+        raise ModelError(f"{self.model.name!r} cannot be asked to write texts yet.")
+
+    def hidden(self, texts: Sequence[str], source: str) -> np.ndarray:
+        raise ModelError(f"{self.model.name!r} cannot be asked for hidden states yet.")
+
+    def pullback(
+        self, adapters: Sequence[Adapter], sheet: Sheet
+    ) -> tuple[Answers, Callable[[Answers], np.ndarray]]:
+        raise ModelError(f"{self.model.name!r} cannot be asked for gradients yet.")
+
+    def close(self) -> None:
+        self._thread.close()
+        self._plans.clear()
+
+    def __enter__(self) -> LocalEngine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- in the thread ---------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def _answer(
+        self, adapters: list[Adapter], sheet: Sheet, plainly: bool, pause: Pause
+    ) -> Answers:
+        shape = (len(adapters), len(sheet.questions), sheet.width)
+        probabilities = np.zeros(shape, np.float32)
+        mass = np.full(shape[:2], np.nan, np.float32)
+        for (text, placement, _), members in self._groups(adapters).items():
+            if not sheet.questions:
+                break
+            # Without a soft prompt all of them are one and the same.
+            some = members if placement else members[:1]
+            prompts_of = [adapters[number].prompt for number in some]
+            vectors = [p.vectors if p is not None else self._nothing for p in prompts_of]
+            plan = self._plan(sheet, text)
+            prompts = torch.as_tensor(np.stack(vectors)).to(self.model.device, self.model.dtype)
+            given = self._rows(plan, prompts, placement, plainly, pause)
+            probabilities[members], mass[members] = given
+        answers = Answers.of(probabilities, len(sheet.texts))
+        return Answers(
+            answers.probabilities, mass, answers.divergence, answers.surprise, answers.failures
+        )
+
+    @property
+    def _nothing(self) -> np.ndarray:
+        return np.zeros((0, self.model.embedding_width), np.float32)
+
+    def _groups(self, adapters: Sequence[Adapter]) -> dict[tuple[str, str, int], list[int]]:
+        """Adapters by what can share a pass: the text, the place and the length of the prompt."""
+        groups: dict[tuple[str, str, int], list[int]] = {}
+        for number, adapter in enumerate(adapters):
+            if adapter.loras or adapter.gate is not None:
+                raise SpecificationError("This engine applies texts and soft prompts, and no LoRA.")
+            prompt = adapter.prompt
+            if prompt is not None and prompt.vectors.shape[1] != self.model.embedding_width:
+                raise SpecificationError(
+                    f"A soft prompt for {self.model.name!r} is {self.model.embedding_width} wide; not "
+                    f"{prompt.vectors.shape[1]}."
+                )
+            placed = (prompt.placement, len(prompt)) if prompt is not None else ("", 0)
+            groups.setdefault((adapter.text, *placed), []).append(number)
+        return groups
+
+    def _rows(
+        self, plan: Plan, prompts: Tensor, placement: str, plainly: bool, pause: Pause
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(rows, questions, labels) probabilities and (rows, questions) mass."""
+        self._check_positions(plan, prompts.shape[1])
+        parts: list[tuple[np.ndarray, np.ndarray]] = []
+        done = 0
+        while done < len(prompts):
+            pause()
+            # In equal passes: one candidate left over would round differently, as a matrix of one
+            # row takes another path, and workers that cut elsewhere would not give the same bits.
+            left = len(prompts) - done
+            at_once = self._candidates_per_pass(plan, prompts.shape[1], placement)
+            passes = math.ceil(left / at_once)
+            batch = prompts[done : done + math.ceil(left / passes)]
+            try:
+                parts.append(self._pass(plan, batch, placement, plainly))
+            except (RuntimeError, MemoryError) as error:
+                if not _is_out_of_memory(error):
+                    raise
+                if len(batch) == 1:
+                    raise OutOfMemoryError(
+                        f"Memory ran out on {self.model.device} for a single candidate of "
+                        f"{self.model.name!r}; use a smaller dtype, a smaller model or a larger device."
+                    ) from error
+                self.batch_size = len(batch) // 2
+                continue
+            done += len(batch)
+        return np.concatenate([p for p, _ in parts]), np.concatenate([m for _, m in parts])
+
+    def _pass(
+        self, plan: Plan, prompts: Tensor, placement: str, plainly: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        if plainly or self._alone(plan, placement, prompts.shape[1]):
+            if placement:
+                self._refuse_other_embeddings(plan)
+            rows = 1 if plainly else self._rows_per_pass(plan.longest + prompts.shape[1])
+            scores = self._passes.plainly(plan, prompts, placement, rows)
+        elif placement == "last":
+            scores = self._passes.behind(plan, prompts)
+        else:
+            scores = self._passes.in_a_row(plan, prompts, placement == "message", not placement)
+        return _finished(scores, plan)
+
+    def _alone(self, plan: Plan, placement: str, width: int) -> str | None:
+        """Why questions cannot share a pass; None where they can."""
+        limits, longest = self.limits, plan.longest + width
+        if limits.alone:
+            self._trust("", 0, limits.alone)
+            return limits.alone
+        if limits.shared and longest > limits.shared:
+            longer = f"beyond {limits.shared} tokens it attends by the length of each text"
+            self._trust("long", 0, longer)
+            return longer
+        way = placement or "first"
+        compared, known = self._trusted.get(way, (0, None))
+        if known or longest <= _LONGER * compared:
+            return known
+        ask = self._passes.behind if way == "last" else (
+            lambda part, given: self._passes.in_a_row(part, given, way == "message")
+        )  # fmt: skip
+        layers = int(self.model.model.config.get_text_config().num_hidden_layers)
+        why = guard.differs(self._passes, plan, ask, way, layers)
+        if placement or why:
+            self._refuse_other_embeddings(plan)
+        self._trust(way, longest, why)
+        return why
+
+    def _trust(self, way: str, longest: int, why: str | None) -> None:
+        if why and self._trusted.get(way, (0, None))[1] != why:
+            self._trusted[way] = longest, why
+            _log.warning(self.notes[-1])
+        self._trusted[way] = longest, why
+
+    def _refuse_other_embeddings(self, plan: Plan) -> None:
+        if self._embeddable is None:
+            self._embeddable = (guard.takes_embeddings(self._passes, plan),)
+        if self._embeddable[0]:
+            raise ModelError(
+                f"{self.model.name!r} ({self.model.model.config.model_type}) cannot be given a soft "
+                f"prompt: {self._embeddable[0]}. Choose a model of another architecture, such as Llama, "
+                "Qwen, Mistral, Gemma or Phi."
+            )
+
+    def _check_positions(self, plan: Plan, width: int) -> None:
+        most = self.limits.positions
+        if most is not None and plan.longest + width > most:
+            raise ModelError(
+                f"The longest question has {plan.longest:,} tokens, {plan.longest + width:,} with the "
+                f"soft prompt, and {self.model.name!r} has learned {most:,} positions; ask shorter "
+                "questions, or use fewer virtual tokens."
+            )
+
+    def _plan(self, sheet: Sheet, text: str) -> Plan:
+        key = (sheet.digest, text)
+        if key not in self._plans:
+            if len(self._plans) == _PLANS:  # the sheet of a search is asked first, and stays
+                self._plans.popitem()
+            model, device = self._passes.along, self.model.device
+            self._plans[key] = Plan.of(sheet, text, self.reader, model, device)
+        return self._plans[key]
+
+    def candidates_per_pass(self, tokens: int, placement: str, sheet: Sheet) -> int:
+        """How many soft prompts of ``tokens`` go into one pass."""
+        return self._candidates_per_pass(self._plan(sheet, ""), tokens, placement)
+
+    def _candidates_per_pass(self, plan: Plan, tokens: int, placement: str) -> int:
+        if self.batch_size is not None:
+            return self.batch_size
+        last = placement == "last" and tokens > 0
+        each = tokens * len(plan.questions) if last else tokens + len(plan.tree(False).tokens)
+        return max(1, self._tokens_per_pass(each, plan.longest + tokens if last else 0) // each)
+
+    def _rows_per_pass(self, length: int) -> int:
+        return max(1, self._tokens_per_pass(length, length) // length)
+
+    def _tokens_per_pass(self, each: int, beside: int) -> int:
+        at_once = _TOKENS_PER_PASS
+        while at_once > each and at_once * bytes_per_token(self.model, beside) > self._room:
+            at_once //= 2
+        return at_once
+
+
+def _finished(scores: Scores, plan: Plan) -> tuple[np.ndarray, np.ndarray]:
+    offered = scores.labels.masked_fill(~plan.offered, -torch.inf)
+    probabilities = offered.softmax(-1)
+    # One question without a finite number makes the whole candidate's scores meaningless.
+    broken = ~probabilities.isfinite().all(-1).all(-1)
+    probabilities[broken] = torch.nan
+    mass = probabilities.new_full(probabilities.shape[:2], torch.nan)
+    if scores.total is not None:
+        mass = (offered.logsumexp(-1) - scores.total).exp()
+    return probabilities.cpu().numpy(), mass.cpu().numpy()
+
+
+def _is_out_of_memory(error: Any) -> bool:
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    signs = ("out of memory", "can't allocate memory", "not enough memory")
+    return any(sign in str(error).casefold() for sign in signs)

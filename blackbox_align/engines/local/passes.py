@@ -1,0 +1,159 @@
+"""The three ways of asking a transformers model: in a row, behind the questions, and plainly.
+
+With the soft prompt in front, all questions of a sheet stand behind it in one row, as a tree in which
+shared openings occur once. With the soft prompt last, the questions are computed once for all
+candidates, and a candidate costs its own virtual tokens behind each of them. Of the output layer only
+the rows of the answer labels are computed, and only where a question ends. The plain way shares
+nothing: sequences of one length side by side, under the model's own attention.
+"""
+
+from __future__ import annotations
+
+import inspect
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..checkpoint import LanguageModel
+from .plan import Plan
+from .shadow import shadow
+from .tree_attention import Continuations, PackedRow, gather, question_lengths, tree_shadow
+
+_LOGITS_PER_PASS = 2**27
+
+
+class Scores(NamedTuple):
+    """(rows, questions, labels of a question) logits, and (rows, questions) the log of the sum over
+    all words, where that was computed."""
+
+    labels: Tensor
+    total: Tensor | None
+
+
+class Passes:
+    """The ways through one model, each over modules of its own; one thread at a time may use them."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        self.device, self.dtype = model.device, model.dtype
+        self.plain, self.along = shadow(model.model), tree_shadow(model.model)
+        self._embed = self.plain.get_input_embeddings()
+        self._keeps = "logits_to_keep" in inspect.signature(self.plain.forward).parameters
+
+    def embed(self, tokens: Any) -> Tensor:
+        """(tokens, D): the output of the embedding module."""
+        return self._embed(torch.tensor(tokens, dtype=torch.long, device=self.device))
+
+    def in_a_row(self, plan: Plan, prompts: Tensor, inside: bool, whole: bool = False) -> Scores:
+        """The prompt before everything, or ``inside`` the message; ``whole``: over all words."""
+        candidates, width, _ = prompts.shape
+        tree = plan.tree(inside)
+        row = tree.row(width)
+        opening, text = (
+            self.embed(part).expand(candidates, -1, -1) for part in (tree.opening, tree.tokens)
+        )
+        ends = [row.paths[item][-1].stop - 1 for item in range(len(plan.questions))]
+        embeds = torch.cat([opening, prompts, text], dim=1)
+        return self._scores(self._logits(embeds, row, ends, plan, whole), plan, whole)
+
+    def behind(self, plan: Plan, prompts: Tensor) -> Scores:
+        """The prompt right before the answer."""
+        candidates, width, _ = prompts.shape
+        row = self._continuations(plan, width, candidates)
+        embeds = prompts.flatten(0, 1).expand(len(plan.questions), -1, -1)
+        ends = range(width - 1, candidates * width, width)
+        logits = self._logits(embeds, row, ends, plan, whole=False).transpose(0, 1)
+        return self._scores(logits, plan, whole=False)
+
+    def plainly(self, plan: Plan, prompts: Tensor, placement: str, rows: int) -> Scores:
+        """The model's own attention over whole sequences, ``rows`` of one length at once."""
+        count, width = prompts.shape[:2]
+        everything = range(len(plan.questions))
+        by_length = sorted(everything, key=lambda n: len(plan.questions[n].context))
+        labels = prompts.new_zeros((count, *plan.columns.shape), dtype=torch.float32)
+        total = prompts.new_zeros((count, len(everything)), dtype=torch.float32)
+        for length, group in groupby(by_length, key=lambda n: len(plan.questions[n].context)):
+            pairs = [(row, number) for number in group for row in range(count)]
+            at_once = min(rows, self._rows_of_logits(length + width))
+            for start in range(0, len(pairs), at_once):
+                some = pairs[start : start + at_once]
+                last = self._last_logits(plan, prompts, placement, some)
+                ids = plan.label_ids[plan.columns]
+                for logits, (row, number) in zip(last, some, strict=True):
+                    labels[row, number] = logits[ids[number]]
+                    total[row, number] = logits.logsumexp(-1)
+        return Scores(labels, total)
+
+    def _rows_of_logits(self, length: int) -> int:
+        words = int(self.plain.get_input_embeddings().weight.shape[0])
+        return max(1, _LOGITS_PER_PASS // (words * (1 if self._keeps else length)))
+
+    def _last_logits(
+        self, plan: Plan, prompts: Tensor, placement: str, pairs: list[tuple[int, int]]
+    ) -> Tensor:
+        """(pairs, words) float32 logits behind whole sequences of one length."""
+        keep = {"logits_to_keep": 1} if self._keeps else {}
+        if not prompts.shape[1]:
+            ids = torch.tensor([plan.questions[number].context for _, number in pairs])
+            given = {"input_ids": ids.to(self.device)}
+        else:
+            given = {"inputs_embeds": torch.stack([
+                self._sequence(plan, prompts[row], placement, number) for row, number in pairs
+            ])}  # fmt: skip
+        return self.plain(**given, use_cache=False, **keep).logits[:, -1].float().to(self.device)
+
+    def _sequence(self, plan: Plan, prompt: Tensor, placement: str, number: int) -> Tensor:
+        """(tokens, D): one question with the prompt in its place."""
+        question = plan.questions[number]
+        at = {"first": 0, "message": question.opening}.get(placement, len(question.context))
+        text = self.embed(question.context)
+        return torch.cat([text[:at], prompt, text[at:]])
+
+    def _continuations(self, plan: Plan, width: int, candidates: int) -> Continuations:
+        """Room for candidates behind the questions, whose keys and values are computed once."""
+        known = plan.continuations
+        if known is None:
+            tree = plan.tree(inside=False)
+            row = tree.row(0)
+            row.kept = {}
+            try:
+                self._forward(self.along, self.embed(tree.tokens)[None], row, [len(row) - 1])
+                past = gather(row)
+            finally:
+                row.kept = None
+            lengths = torch.tensor(question_lengths(row), device=self.device)
+            known = Continuations(past, lengths, width, candidates)
+        elif (known.width, known.candidates) != (width, candidates):
+            known = Continuations(known.past, known.lengths, width, candidates)
+        plan.continuations = known
+        return known
+
+    def _logits(
+        self, embeds: Tensor, row: PackedRow | Continuations, ends: Any, plan: Plan, whole: bool
+    ) -> Tensor:
+        """(rows, ends, labels of the sheet or words) float32 logits of the token after each end."""
+        short = None if whole else plan.short
+        logits = self._forward(short or self.along, embeds, row, ends)
+        if short is None and not whole:
+            logits = logits[..., plan.label_ids.to(logits.device)]
+        return logits.float().to(self.device)
+
+    def _forward(
+        self, model: Any, embeds: Tensor, row: PackedRow | Continuations, ends: Any
+    ) -> Tensor:
+        places = torch.as_tensor(ends, device=embeds.device)
+        positions = torch.as_tensor(row.positions, device=self.device)
+        logits: Tensor = model(
+            inputs_embeds=embeds,
+            position_ids=positions if positions.ndim == 2 else positions[None],
+            use_cache=False,
+            row=row,
+            **({"logits_to_keep": places} if self._keeps else {}),
+        ).logits
+        return logits if logits.shape[1] == len(places) else logits[:, places]
+
+    def _scores(self, logits: Tensor, plan: Plan, whole: bool) -> Scores:
+        columns = plan.label_ids[plan.columns] if whole else plan.columns
+        labels = logits.gather(-1, columns.expand(len(logits), -1, -1))
+        return Scores(labels, logits.logsumexp(-1) if whole else None)

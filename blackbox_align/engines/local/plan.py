@@ -1,0 +1,110 @@
+"""A sheet made ready for one model: its questions in tokens, and what of them is computed once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...errors import ModelError
+from ...surveys.sheet import Sheet
+from .chat import Reader
+from .prefix_tree import Node, flat_tokens, prefix_tree
+from .questions import Tokenized, tokenize
+from .shadow import ending_in
+from .tree_attention import Continuations, PackedRow, pack
+
+
+@dataclass
+class Tree:
+    """Questions in one row behind an ``opening`` that all of them share and a soft prompt."""
+
+    opening: tuple[int, ...]
+    root: Node
+    tokens: tuple[int, ...]
+    rows: dict[int, PackedRow] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, questions: list[Tokenized], inside: bool) -> Tree:
+        """``inside``: with the user's own words alone behind the soft prompt."""
+        openings = {q.context[: q.opening] if inside else () for q in questions}
+        if len(openings) > 1:
+            raise ModelError(
+                "The chat template of this model opens differently for each question, so a soft prompt "
+                "cannot stand inside the message; place it first or last."
+            )
+        opening = next(iter(openings), ())
+        root = prefix_tree([question.context[len(opening) :] for question in questions])
+        return cls(opening, root, tuple(flat_tokens(root)))
+
+    def row(self, width: int) -> PackedRow:
+        """The questions in a row behind a soft prompt of ``width`` tokens."""
+        if width not in self.rows:
+            self.rows[width] = pack(self.root, len(self.opening) + width)
+        return self.rows[width]
+
+
+@dataclass
+class Plan:
+    """A sheet behind one text, made ready for one model; what was needed once is kept.
+
+    ``short`` is the model ending in the rows of the labels, where that can be; ``columns``
+    (questions, labels of a question) is where a question's labels are in ``label_ids``, and
+    ``offered`` which of them there are.
+    """
+
+    questions: list[Tokenized]
+    label_ids: Tensor
+    columns: Tensor
+    offered: Tensor
+    short: Any | None
+    trees: dict[bool, Tree] = field(default_factory=dict)
+    continuations: Continuations | None = None
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest question."""
+        return max(len(question.context) for question in self.questions)
+
+    def tree(self, inside: bool) -> Tree:
+        if inside not in self.trees:
+            self.trees[inside] = Tree.of(self.questions, inside)
+        return self.trees[inside]
+
+    @classmethod
+    def of(cls, sheet: Sheet, text: str, reader: Reader, model: Any, device: torch.device) -> Plan:
+        """``model`` is the one that attends along a row."""
+        questions = [tokenize(question, reader, text) for question in sheet.questions]
+        _refuse_unknown_tokens(questions, model, reader)
+        label_ids = sorted({label for question in questions for label in question.labels})
+        column = {label: n for n, label in enumerate(label_ids)}
+        columns = torch.zeros((len(questions), sheet.width), dtype=torch.long)
+        offered = torch.zeros((len(questions), sheet.width), dtype=torch.bool)
+        for row, question in enumerate(questions):
+            places = torch.tensor([column[label] for label in question.labels])
+            columns[row, : len(question.labels)] = places
+            offered[row, : len(question.labels)] = True
+        ids = torch.tensor(label_ids, device=device)
+        short = ending_in(model, ids)
+        return cls(questions, ids, columns.to(device), offered.to(device), short)
+
+    def part(self, numbers: list[int]) -> Plan:
+        """Some of the questions, for a check."""
+        some = [self.questions[number] for number in numbers]
+        columns, offered = self.columns[numbers], self.offered[numbers]
+        return Plan(some, self.label_ids, columns, offered, self.short)
+
+
+def _refuse_unknown_tokens(questions: list[Tokenized], model: Any, reader: Reader) -> None:
+    size = int(model.get_input_embeddings().weight.shape[0])
+    used = {token for q in questions for token in (*q.context, *q.labels)}
+    beyond = sorted(token for token in used if token >= size)
+    if beyond:
+        names = ", ".join(map(repr, reader.tokenizer.convert_ids_to_tokens(beyond[:3])))
+        raise ModelError(
+            f"The tokenizer of this model writes tokens that the model has no embedding for ({names}: "
+            f"number {beyond[0]}, and it has {size}). Use the tokenizer that it was trained with, or "
+            "another --chat-template."
+        )

@@ -1,0 +1,66 @@
+"""A thread that runs the jobs of an engine whole, one behind another, in the order of their arrival."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+import torch
+
+from ...errors import ModelError
+
+T = TypeVar("T")
+
+
+class InterruptedJobError(Exception):
+    """Whoever waited for a job waits no longer; it never leaves the engine."""
+
+
+class JobThread:
+    """One thread; :meth:`run` may be called from any.
+
+    A job runs with as many threads of torch as its caller has set, so that an answer does not depend on
+    when the engine was made.
+    """
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(1, "blackbox_align")
+        self._here: int | None = None
+        self._closed = False
+
+    def run(self, job: Callable[[Callable[[], None]], T]) -> T:
+        """What ``job(pause)`` gives; it calls ``pause()`` between passes, where it may be left."""
+        if threading.get_ident() == self._here:
+            return job(lambda: None)
+        left, threads = threading.Event(), torch.get_num_threads()
+
+        def pause() -> None:
+            if left.is_set():
+                raise InterruptedJobError
+
+        def whole() -> T:
+            self._here = threading.get_ident()
+            pause()
+            if torch.get_num_threads() != threads:
+                torch.set_num_threads(threads)
+            return job(pause)
+
+        future = self.submit(whole)
+        try:
+            return future.result()
+        except BaseException:
+            left.set()  # Ctrl-C, or the job's own error
+            raise
+
+    def submit(self, job: Callable[[], T]) -> Future[T]:
+        """``job()`` behind all that were there before."""
+        if self._closed:
+            raise ModelError("The engine was closed, so its model cannot be asked any more.")
+        return self._executor.submit(job)
+
+    def close(self) -> None:
+        """Ends after the job that runs now; what waits behind it is given up."""
+        self._closed = True
+        self._executor.shutdown(wait=threading.get_ident() != self._here, cancel_futures=True)

@@ -1,0 +1,69 @@
+"""From settings to an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ..errors import SpecificationError
+from .base import Engine
+from .ray.cluster import Workers
+
+
+def open(
+    model: str = "respondent-tiny",
+    *,
+    revision: str | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    trust_remote_code: bool = False,
+    chat_template: str = "auto",
+    system: str = "",
+    date: str = "",
+    workers: Workers | None = None,
+    on_trouble: Callable[[str], None] = lambda sentence: None,
+) -> Engine:
+    """Open an engine; close it when it is no longer needed.
+
+    Parameters
+    ----------
+    model, revision, device, dtype, trust_remote_code : as of :func:`.checkpoint.find_model`
+    chat_template : ``auto`` for the model's own where it has one, ``none``, or a Jinja file
+    system : a text in front, as a system message where there is a template
+    date : the day that a template may write, as ``2026-11-26``; by default today
+    workers : ask on a Ray cluster instead of in this process
+    on_trouble : is told, in a sentence, of every worker lost and its cause
+
+    Raises
+    ------
+    ModelError
+        There is no such model, it cannot be loaded, or it cannot be asked here.
+    SpecificationError
+        There is no such device, dtype or chat template.
+    """
+    from .checkpoint import find_model
+    from .local.chat import ChatFormat
+    from .local.engine import LocalEngine
+
+    form = ChatFormat(_template(chat_template), system, date)
+    found = find_model(
+        model,
+        revision=revision,
+        device=device,
+        dtype=dtype,
+        trust_remote_code=trust_remote_code,
+    )
+    if workers is not None:
+        raise SpecificationError("Workers cannot be asked through an engine yet.")
+    return LocalEngine(found.model, form=form)
+
+
+def _template(name: str) -> str:
+    if name in ("auto", "none"):
+        return name
+    path = Path(name).expanduser()
+    if not path.is_file():
+        raise SpecificationError(
+            f"The chat template must be 'auto', 'none' or a file; there is no file {name!r}."
+        )
+    return path.read_text(encoding="utf-8")

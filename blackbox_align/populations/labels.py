@@ -1,0 +1,167 @@
+"""The labels of a column of countries, read as a whole: which scheme they are of, and whom they mean.
+
+One label alone can be right in several schemes: ``AR`` is Argentina, and Arabic in a column of
+languages; ``NA`` is Namibia among codes of two letters, and a missing value among names; ``CHI`` is
+China in Hofstede's matrix. So a label is read only where the whole column is of one scheme.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ..errors import UnknownNameError
+from ..files.missing import is_mark
+from .countries import Country, find_country, suggestions
+
+# Languages of ISO 639-1 whose code is another country's of ISO 3166, with the language's name.
+_LANGUAGES = {
+    "ar": "Arabic", "be": "Belarusian", "bn": "Bengali", "bs": "Bosnian", "ca": "Catalan",
+    "cy": "Welsh", "et": "Estonian", "ga": "Irish", "gl": "Galician", "gu": "Gujarati",
+    "ka": "Georgian", "kn": "Kannada", "ky": "Kyrgyz", "la": "Latin", "ml": "Malayalam",
+    "mr": "Marathi", "ms": "Malay", "my": "Burmese", "ne": "Nepali", "pa": "Punjabi", "sl": "Slovenian",
+    "sq": "Albanian", "sr": "Serbian", "sv": "Swedish", "ta": "Tamil", "tg": "Tajik", "tk": "Turkmen",
+    "tl": "Tagalog", "uk": "Ukrainian", "am": "Amharic", "az": "Azerbaijani", "br": "Breton",
+    "ba": "Bashkir", "cv": "Chuvash", "sd": "Sindhi", "si": "Sinhala", "so": "Somali", "to": "Tongan",
+    "lb": "Luxembourgish", "mn": "Mongolian", "af": "Afrikaans", "as": "Assamese", "ht": "Haitian",
+    "id": "Indonesian", "is": "Icelandic", "it": "Italian", "fr": "French", "de": "German",
+    "es": "Spanish", "pt": "Portuguese", "nl": "Dutch", "pl": "Polish", "ru": "Russian",
+    "ro": "Romanian", "tr": "Turkish", "th": "Thai", "hu": "Hungarian", "hr": "Croatian",
+    "bg": "Bulgarian", "fi": "Finnish", "no": "Norwegian", "lt": "Lithuanian", "lv": "Latvian",
+    "mk": "Macedonian", "mt": "Maltese", "sk": "Slovak", "km": "Khmer", "ug": "Uyghur", "ps": "Pashto",
+}  # fmt: skip
+# Those where language and country mean the same people.
+_SAME = frozenset(
+    {
+        "az", "it", "fr", "de", "es", "pt", "nl", "pl", "ru", "ro", "tr", "th", "hu", "hr", "bg",
+        "fi", "no", "lt", "lv", "mk", "mt", "sk", "is", "id", "so", "mn", "to", "ht",
+    }
+)  # fmt: skip
+# Languages whose code is no country's: they give a column of languages away.
+_ONLY_LANGUAGES = frozenset(
+    {
+        "en", "zh", "ja", "ko", "hi", "cs", "da", "el", "fa", "he", "ur", "te", "vi", "sw", "kk",
+        "uz", "hy", "eu", "ha", "yo", "zu", "ig", "xh", "or", "ti", "jv", "su", "yi",
+    }
+)  # fmt: skip
+# Codes of other schemes (Hofstede's matrix, the Olympic committee, Correlates of War) that are none
+# of ISO's: they give a column away in which other codes would be taken for the wrong countries.
+_FOREIGN = frozenset(
+    {
+        "ger", "net", "ned", "spa", "sui", "swi", "nig", "zim", "aul", "chi", "den", "gre", "por",
+        "cro", "slo", "bul", "lat", "rsa", "phi", "ina", "vie", "ngr", "uru", "par", "chl",
+        "mal", "ice", "sin", "sri", "gmy", "ukg", "frn", "spn", "ite", "roc", "drv",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a column's labels mean: ``found`` by label, and why the others are no country.
+
+    ``doubt`` is a question to be answered before any of them is read, or nothing.
+    """
+
+    found: Mapping[str, Country]
+    unknown: Mapping[str, str]
+    doubt: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def read_labels(labels: Iterable[str]) -> Labels:
+    """The countries of a column's labels (see :class:`Labels`)."""
+    distinct = list(dict.fromkeys(label.strip() for label in labels))
+    found: dict[str, Country] = {}
+    unknown: dict[str, str] = {}
+    notes: list[str] = []
+    for label in distinct:
+        try:
+            found[label] = find_country(label)
+        except UnknownNameError as error:
+            near = error.nearest or suggestions(label)
+            unknown[label] = " or ".join(near)
+    doubt = _languages(distinct) or _foreign_codes(distinct, found)
+    _missing_or_namibia(distinct, found, unknown, notes)
+    for label, country in found.items():
+        others = [other for other, c in found.items() if c is country and other != label]
+        if others and label < min(others):
+            same = ", ".join(repr(other) for other in (label, *others))
+            notes.append(f"{same} are all read as {country.name}.")
+    return Labels(found, unknown, doubt, tuple(notes))
+
+
+def _languages(labels: list[str]) -> str:
+    """A question where codes of two letters may be those of languages."""
+    short = [label for label in labels if len(label) == 2 and label.isalpha() and label != "NA"]
+    if not short or len(short) < len([label for label in labels if not is_mark(label)]):
+        return ""
+    given_away = [s for s in short if s.casefold() in _ONLY_LANGUAGES]
+    lower = all(s.islower() for s in short) and all(s in _LANGUAGES for s in short)
+    differing = [s for s in short if s.casefold() in _LANGUAGES and s.casefold() not in _SAME]
+    if not given_away and not (lower and differing):
+        return ""
+    examples = ", ".join(
+        f"{s} is {_LANGUAGES[s.casefold()]}, or {_country_name(s)}" for s in differing[:3]
+    ) or ", ".join(given_away[:3])
+    return (
+        f"the codes {', '.join(short[:6])} look like languages and not like countries ({examples}); "
+        "write countries by name or by code of three letters."
+    )
+
+
+def _country_name(code: str) -> str:
+    try:
+        return find_country(code).name
+    except UnknownNameError:
+        return "no country"
+
+
+def _foreign_codes(labels: list[str], found: Mapping[str, Country]) -> str:
+    """A question where codes of three letters are not those of ISO 3166."""
+    codes = [label for label in labels if len(label) == 3 and label.isalpha()]
+    strange = [c for c in codes if c not in found and c.casefold() in _FOREIGN]
+    known = [c for c in codes if c in found]
+    if not strange or len(strange) + len(known) < 2:
+        return ""
+    return (
+        f"{', '.join(strange[:5])} are no country codes of ISO 3166 but another scheme's (Hofstede's "
+        f"matrix and the Olympic committee have their own), in which {', '.join(known[:3]) or 'others'} "
+        "may be other countries than ISO's; write names, or ISO codes."
+    )
+
+
+def _missing_or_namibia(
+    labels: list[str], found: dict[str, Country], unknown: dict[str, str], notes: list[str]
+) -> None:
+    """NA is Namibia among codes of two capital letters, and a missing value anywhere else."""
+    if "NA" not in labels:
+        return
+    others = [label for label in labels if label != "NA" and not is_mark(label)]
+    codes = [label for label in others if len(label) == 2 and label.isupper()]
+    if others and len(codes) == len(others):
+        notes.append("'NA' is read as Namibia, because the other labels are codes of two letters.")
+        return
+    found.pop("NA", None)
+    unknown["NA"] = "it is a missing value among names; write Namibia or NAM if that is meant"
+
+
+def unknown_sentence(unknown: Mapping[str, str], lines: Mapping[str, int]) -> str:
+    """All unknown labels of a column in one sentence, each with its line and what may be meant."""
+    if len(unknown) == 1:
+        ((label, near),) = unknown.items()
+        if label == "NA":
+            return f"'NA' is no country here: {near}."
+        hint = f" Did you mean {_quoted(near)}?" if near else ""
+        return f"Unknown country {label!r}.{hint} `bbalign countries` lists them all."
+    parts = [
+        f"{label!r} (line {lines[label]}{', perhaps ' + near if near else ''})"
+        for label, near in unknown.items()
+    ]
+    return (
+        f"{len(unknown)} labels are no country that is known: {'; '.join(parts)}. "
+        "`bbalign countries` lists them all."
+    )
+
+
+def _quoted(near: str) -> str:
+    return " or ".join(repr(name) for name in near.split(" or "))

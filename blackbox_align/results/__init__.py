@@ -1,0 +1,1 @@
+"""Results: what was done, read without a model."""

@@ -1,0 +1,160 @@
+"""A comparison: many finished or failed searches side by side, and what can be said of them.
+
+A *method* is every combination of the settings that were varied, other than country and seed: those are
+the problems that all methods are tried on, in pairs. An unreached target is never part of a mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import SpecificationError
+from ..statistics.rankings import Pair, Ranking, compare_pairs, rank
+from ..statistics.runtimes import Runtime, estimate_running_time, evaluations_to
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PROBLEM = ("country", "seed")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One search: the settings that were varied, and its best loss so far after every evaluation.
+
+    ``best`` is (evaluations,) float64, empty where ``failure`` says why there is nothing.
+    """
+
+    settings: Mapping[str, Any]
+    best: np.ndarray
+    failure: str = ""
+    run: str = ""
+
+    @property
+    def problem(self) -> tuple[Any, ...]:
+        return tuple(self.settings.get(name) for name in PROBLEM)
+
+    @property
+    def method(self) -> str:
+        """The settings that were varied beside country and seed, in words."""
+        parts = [
+            str(value) if name == "optimizer" else f"{name} {value}"
+            for name, value in self.settings.items()
+            if name not in PROBLEM
+        ]
+        return ", ".join(parts) or "all"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Cells, the target whose running times are compared, and the evaluations that each might spend."""
+
+    cells: tuple[Cell, ...]
+    target: float
+    budget: int
+    notes: tuple[str, ...] = field(default=())
+
+    @cached_property
+    def methods(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(cell.method for cell in self.cells))
+
+    @property
+    def finished(self) -> list[Cell]:
+        """The cells that have evaluations; the others are in no figure."""
+        return [cell for cell in self.cells if not cell.failure and len(cell.best)]
+
+    def runtimes(self, seed: int = 0) -> dict[str, Runtime]:
+        """The expected running time of every method; its bootstrap is over seeds, within countries."""
+        found = {}
+        for method in self.methods:
+            cells = [cell for cell in self.finished if cell.method == method]
+            if not cells:
+                continue
+            needed = [evaluations_to(cell.best, self.target) for cell in cells]
+            spent = [
+                len(cell.best) if hit is None else hit
+                for cell, hit in zip(cells, needed, strict=True)
+            ]
+            found[method] = estimate_running_time(
+                np.array(spent, float),
+                np.array([hit is not None for hit in needed]),
+                [cell.settings.get("country") for cell in cells],
+                np.random.default_rng(seed),
+            )
+        return found
+
+    def table(self, seed: int = 0) -> pd.DataFrame:
+        """A row per method, the fewest evaluations first: ERT with interval, searches that reached the
+        target, and the median of the best losses in the end.
+        """
+        import pandas as pd
+
+        rows = []
+        for method, runtime in self.runtimes(seed).items():
+            ends = [cell.best[-1] for cell in self.finished if cell.method == method]
+            rows.append(
+                {
+                    "method": method,
+                    "runs": runtime.runs,
+                    "reached": runtime.reached,
+                    "ert": runtime.value,
+                    "ert_low": runtime.low,
+                    "ert_high": runtime.high,
+                    "median_loss": float(np.median(ends)),
+                }
+            )
+        columns = ["method", "runs", "reached", "ert", "ert_low", "ert_high", "median_loss"]
+        frame = pd.DataFrame(rows, columns=columns)
+        return frame.sort_values(["ert", "median_loss", "method"]).set_index("method")
+
+    def searches(self) -> pd.DataFrame:
+        """A row per cell: what was varied, evaluations spent and needed (blank: not within them), loss."""
+        import pandas as pd
+
+        rows = []
+        for cell in self.cells:
+            hit = evaluations_to(cell.best, self.target)
+            rows.append(
+                {
+                    **cell.settings,
+                    "evaluations": len(cell.best),
+                    "needed": pd.NA if hit is None else hit,
+                    "loss": float(cell.best[-1]) if len(cell.best) else np.nan,
+                    "failure": cell.failure,
+                    "run": cell.run,
+                }
+            )
+        return pd.DataFrame(rows).astype({"needed": "Int64"})
+
+    @cached_property
+    def _paired(self) -> tuple[list[str], np.ndarray]:
+        """Methods, and (problems, methods) what they needed, inf for not within the budget.
+
+        Only problems that every method was tried on, of methods that were tried at all.
+        """
+        by_method: dict[str, dict[Any, float]] = {}
+        for cell in self.finished:
+            hit = evaluations_to(cell.best, self.target)
+            values = by_method.setdefault(cell.method, {})
+            values[cell.problem] = np.inf if hit is None else float(hit)
+        if not by_method:
+            raise SpecificationError("None of the searches has an evaluation yet.")
+        shared = set.intersection(*(set(values) for values in by_method.values()))
+        problems = sorted(shared, key=repr)
+        table = [[values[p] for values in by_method.values()] for p in problems]
+        return list(by_method), np.array(table).reshape(len(problems), len(by_method))
+
+    def ranking(self) -> tuple[Sequence[str], Ranking]:
+        """Mean ranks over the problems that all methods share; see :func:`..statistics.rankings.rank`."""
+        methods, needed = self._paired
+        return methods, rank(needed)
+
+    def pairs(self) -> tuple[Sequence[str], list[Pair]]:
+        """Every pair of methods; see :func:`..statistics.rankings.compare_pairs`."""
+        methods, needed = self._paired
+        return methods, compare_pairs(needed)

@@ -1,0 +1,299 @@
+"""Our own form of an opinion survey as a table: a row per item, option and country (or group).
+
+=========================  ================================================================================
+item, question, option     what was asked; the columns below say who answered how
+country, or another one    a country's name or code; a column of another name (party, age) declares groups
+share, or count            shares, percents, or numbers of people; or one column per country instead
+ordered, missing           yes or no, may be absent: the options form a scale; the option is no answer
+n, name, wording           may be absent: how many were asked; a group's name; its text baseline
+=========================  ================================================================================
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import DataFileError, UnknownNameError, nearest_names
+from ..files.tables import CsvTable
+from ..populations.columns import country_columns, plain
+from ..populations.countries import find_country
+from ..populations.population import GROUP_WORDING, Population
+from .assembly import RawAnswers
+
+COLUMNS = ("item", "question", "option", "country", "share")
+_SPELLINGS = {
+    "item": ("item", "id", "qid", "question_id", "item_id", "variable"),
+    "question": ("question", "question_text", "text", "wording_of_question"),
+    "option": ("option", "answer", "response", "answer_option", "category", "choice"),
+    "share": ("share", "percent", "percentage", "proportion", "pct", "prop"),
+    "count": ("count", "counts", "freq", "frequency"),
+    "n": ("n", "people", "respondents", "sample_size"),
+    "ordered": ("ordered",),
+    "missing": ("missing", "non_response"),
+    "group": ("group", "population"),
+    "name": ("name", "group_name"),
+    "wording": ("wording",),
+}
+_OF_PEOPLE = ("n", "ordered", "missing", "name", "wording")
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The distributions of a table, the groups that it declares, and what was made of its columns."""
+
+    rows: tuple[RawAnswers, ...]
+    groups: Mapping[str, Population]
+    notes: tuple[str, ...]
+
+
+@dataclass
+class _Pair:
+    """One item in one sample, as it grows row by row."""
+
+    line: int
+    shares: dict[str, float] = field(default_factory=dict)
+    people: float | None = None
+
+
+@dataclass
+class _Asked:
+    """One item: its question, whether it is ordered, and its options in the order of the file."""
+
+    question: str
+    ordered: bool | None
+    options: dict[str, None] = field(default_factory=dict)
+    missing: dict[str, bool] = field(default_factory=dict)
+
+
+def is_own_form(table: CsvTable) -> bool:
+    """Whether a table means to be in our own form, perhaps with a slip in it."""
+    columns = _columns(table)
+    if {"prompt_question", "selections"} & set(table.columns):
+        return False
+    return "option" in columns and (
+        "share" in table.columns or bool({"item", "question"} & set(columns))
+    )
+
+
+def read_own_form(table: CsvTable) -> Answers:
+    """The distributions of a table in our own form; a mistake in it is an error, not a dropped row.
+
+    Only a country that is not known is left to the report.
+    """
+    columns = _columns(table)
+    whom, notes = _whom(table, columns)
+    wide = whom == ""
+    value = "count" if "count" in columns and "share" not in columns else "share"
+    needed = ["item", "question", "option", *([] if wide else [value])]
+    for name in needed:
+        if name not in columns:
+            near = nearest_names(name, table.columns, 1)
+            hint = f" Is it {near[0]!r}?" if near else ""
+            raise DataFileError(table.path, 1, f"the column {name!r} is missing.{hint}")
+    asked: dict[str, _Asked] = {}
+    pairs: dict[tuple[str, str], _Pair] = {}
+    groups: dict[str, Population] = {}
+    places = _places(table, columns) if wide else []
+    for line, row in table.records():
+        cells = {name: row[column].strip() for name, column in columns.items()}
+        _check_filled(table.path, line, cells, ("item", "question", "option"))
+        item = _asked(table.path, line, cells, asked)
+        for label, cell in (
+            [(place, row[place]) for place in places]
+            if wide
+            else [(row[whom].strip(), cells[value])]
+        ):
+            if not label:
+                raise DataFileError(table.path, line, f"the cell {whom!r} is empty.")
+            if wide and not cell.strip():
+                continue
+            pair = pairs.setdefault((cells["item"], label), _Pair(line))
+            if cells["option"] in pair.shares:
+                extra = f" {notes[-1]}" if notes and "Not read" in notes[-1] else ""
+                raise DataFileError(
+                    table.path,
+                    line,
+                    f"the share of {cells['option']!r} for {cells['item']!r} in {label} stands here "
+                    f"twice. Remove one of them.{extra}",
+                )
+            item.options[cells["option"]] = None
+            pair.shares[cells["option"]] = _value(table.path, line, cell, value)
+            pair.people = _people(cells.get("n", "")) or pair.people
+            if whom and not country_columns([whom]):
+                _declare(table.path, line, whom, label, cells, groups)
+    if not pairs:
+        raise DataFileError(table.path, None, "there is no row of shares in it.")
+    rows = tuple(_distributions(table.path, asked, pairs, value == "count"))
+    return Answers(rows, groups, tuple(notes))
+
+
+def _columns(table: CsvTable) -> dict[str, str]:
+    """Our names of the columns that a table has, and how it spells them."""
+    found = {}
+    for name, spellings in _SPELLINGS.items():
+        matching = [c for spelling in spellings for c in table.columns if plain(c) == spelling]
+        if matching:
+            found[name] = matching[0]
+    return found
+
+
+def _whom(table: CsvTable, columns: Mapping[str, str]) -> tuple[str, list[str]]:
+    """The column of countries or groups, empty for a table with a column per country; and notes."""
+    used = {spelled for name, spelled in columns.items() if name not in ("group", "name")}
+    rest = [c for c in table.columns if c not in used]
+    countries = [rest[n] for n in country_columns(rest) if plain(rest[n]) not in ("name", "title")]
+    group = columns.get("group", "")
+    further = [c for c in rest if c not in countries and c not in (group, columns.get("name"))]
+    if group and countries:
+        distinct = {row[countries[0]].strip() for _, row in table.records()}
+        if len(distinct) > 1:
+            raise DataFileError(
+                table.path,
+                1,
+                f"it has both groups ({group!r}) and several countries ({countries[0]!r}); give one "
+                "country, or write country and group together in one column 'group'.",
+            )
+    if group or countries:
+        whom = group or countries[0]
+        dropped = [c for c in (*countries, *further) if c != whom]
+        return whom, [f"Not read: the columns {', '.join(dropped)}."] if dropped else []
+    places = [c for c in further if _is_country(c)]
+    if places and "share" not in columns and "count" not in columns:
+        others = [c for c in further if c not in places]
+        return "", [f"Not read: the columns {', '.join(others)}."] if others else []
+    if len(further) == 1 and {"share", "count"} & columns.keys():
+        return further[0], [f"The column {further[0]!r} names the groups of people."]
+    raise DataFileError(
+        table.path,
+        1,
+        "the column 'country' is missing; a column of another name, such as 'party', declares groups, "
+        f"if it is the only further one (here: {', '.join(further) or 'none'}).",
+    )
+
+
+def _is_country(column: str) -> bool:
+    try:
+        return bool(find_country(column))
+    except UnknownNameError:
+        return False
+
+
+def _places(table: CsvTable, columns: Mapping[str, str]) -> list[str]:
+    return [c for c in table.columns if c not in columns.values() and _is_country(c)]
+
+
+def _check_filled(path: Path, line: int, cells: Mapping[str, str], names: tuple[str, ...]) -> None:
+    for name in names:
+        if not cells[name]:
+            raise DataFileError(path, line, f"the cell {name!r} is empty.")
+
+
+def _asked(path: Path, line: int, cells: Mapping[str, str], asked: dict[str, _Asked]) -> _Asked:
+    """The item of a row, which asks the same in every row."""
+    ordered = _yes_or_no(path, line, "ordered", cells.get("ordered", ""))
+    name, question = cells["item"], cells["question"]
+    item = asked.setdefault(name, _Asked(question, ordered))
+    if (item.question, item.ordered) != (question, ordered):
+        raise DataFileError(
+            path,
+            line,
+            f"item {name!r} has another question (or 'ordered') than before: "
+            f"{item.question!r}, then {question!r}. Write the same one, or a new item.",
+        )
+    missing = _yes_or_no(path, line, "missing", cells.get("missing", ""))
+    if missing is not None and item.missing.setdefault(cells["option"], missing) != missing:
+        raise DataFileError(
+            path,
+            line,
+            f"the option {cells['option']!r} of {name!r} is 'missing' in some rows only.",
+        )
+    return item
+
+
+def _declare(
+    path: Path,
+    line: int,
+    column: str,
+    label: str,
+    cells: Mapping[str, str],
+    groups: dict[str, Population],
+) -> None:
+    """A group of people: its code is the label, its name and wording what the table says."""
+    about = column if plain(column) not in ("group", "population") else ""
+    default = GROUP_WORDING.replace("{name}", f"{about} {{name}}") if about else GROUP_WORDING
+    name, wording = cells.get("name") or label, cells.get("wording") or default
+    group = groups.setdefault(label, Population(label, name, wording))
+    if (group.name, group.wording) != (name, wording):
+        raise DataFileError(
+            path, line, f"the group {label!r} has another name or wording than before."
+        )
+
+
+def _distributions(
+    path: Path, asked: Mapping[str, _Asked], pairs: Mapping[tuple[str, str], _Pair], counts: bool
+) -> Iterator[RawAnswers]:
+    percent = not counts and any(v > 1 for pair in pairs.values() for v in pair.shares.values())
+    whole = 100.0 if percent else 1.0
+    for (name, label), pair in pairs.items():
+        item = asked[name]
+        total = math.fsum(pair.shares.values())
+        if not counts and abs(total - whole) > 0.02 * whole:
+            raise DataFileError(
+                path,
+                pair.line,
+                f"the shares of {name!r} in {label} sum to {total:g}, not to {whole:g}; an option "
+                "without a row counts as 0, and those who gave no opinion need a row too, such as "
+                "'No answer'.",
+            )
+        if not total:
+            raise DataFileError(path, pair.line, f"nobody answered {name!r} in {label}.")
+        options = (*pair.shares, *(o for o in item.options if o not in pair.shares))
+        yield RawAnswers(
+            f"line {pair.line}",
+            item.question,
+            options,
+            label,
+            tuple(pair.shares.get(option, 0.0) / total for option in options),
+            name,
+            item.ordered,
+            frozenset(o for o, none in item.missing.items() if none) if item.missing else None,
+            len(pair.shares),
+            total if counts else pair.people,
+        )
+
+
+def _value(path: Path, line: int, cell: str, kind: str) -> float:
+    bare = cell.strip().removesuffix("%").strip()
+    try:
+        value = float(bare) if "_" not in bare else math.nan
+    except ValueError:
+        value = math.nan
+    if kind == "count" and 0 <= value < math.inf:
+        return value
+    if kind == "count":
+        raise DataFileError(
+            path, line, f"the count is {cell.strip()!r}; write a number of people, 0 or more."
+        )
+    if not 0 <= value <= 100:  # NaN as well
+        raise DataFileError(
+            path,
+            line,
+            f"the share is {cell.strip()!r}; write a number from 0 to 1, or percents; numbers of people "
+            "go under 'count'.",
+        )
+    return value
+
+
+def _people(cell: str) -> float | None:
+    return float(cell) if re.fullmatch(r"\d{1,9}(\.\d+)?", cell.strip()) else None
+
+
+def _yes_or_no(path: Path, line: int, name: str, cell: str) -> bool | None:
+    answer = {"": None, "yes": True, "no": False, "true": True, "false": False}
+    if cell.strip().casefold() not in answer:
+        raise DataFileError(path, line, f"{name!r} must be yes, no or empty; not {cell.strip()!r}.")
+    return answer[cell.strip().casefold()]

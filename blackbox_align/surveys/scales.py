@@ -1,0 +1,48 @@
+"""The order of an item's options: ladders of numbers, and rows that contradict each other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+
+def _number(option: str) -> float | None:
+    """The number that an option is, or begins with: ``7``, ``-2``, ``1.5``, ``10 - completely``."""
+    found = re.fullmatch(r"([-+]?\d{1,4}(?:\.\d+)?)(?:\s*[-–:=.)(]\s*\D.*)?", option.strip())
+    return float(found[1]) if found else None
+
+
+def arranged(options: Sequence[str]) -> tuple[str, ...]:
+    """The options, numbers in rising order where all of them are numbers and in no order at all.
+
+    A scale that falls steadily keeps its order; so do words, of which nothing is known.
+    """
+    numbers = [_number(option) for option in options]
+    known = [number for number in numbers if number is not None]
+    if len(known) < len(numbers) or len(set(known)) < len(known):
+        return tuple(options)
+    if known in (sorted(known), sorted(known, reverse=True)):
+        return tuple(options)
+    return tuple(option for _, option in sorted(zip(known, options, strict=True)))
+
+
+def is_ladder(options: Sequence[str]) -> bool:
+    """Whether the options are plainly a scale of numbers, with words at the ends perhaps.
+
+    Numbers in front of words say nothing: "1. Yes", "2. No" are no scale.
+    """
+    bare = [option.strip() for option in options]
+    whole = [re.fullmatch(r"[-+]?\d{1,3}", option) is not None for option in bare]
+    if sum(whole) < max(2, len(options) - 2) or not all(whole[1:-1]):
+        return False
+    numbers = [int(option) for option, number in zip(bare, whole, strict=True) if number]
+    rising = all(a < b for a, b in pairwise(numbers))
+    return rising or all(a > b for a, b in pairwise(numbers))
+
+
+def contradicts(options: Sequence[str], first: Sequence[str]) -> bool:
+    """Whether options that both lists have stand in another order in them."""
+    place = {option: n for n, option in enumerate(first)}
+    places = [place[option] for option in options if option in place]
+    return places != sorted(places)

@@ -1,0 +1,83 @@
+import json
+import os
+import signal
+import time
+
+import pytest
+
+from blackbox_align.errors import BlackboxAlignError, SpecificationError, UnknownNameError
+from blackbox_align.fitting.plan import Plan, expand, read_plan, run_plan
+
+AXES = {"optimizer": ("gauss-newton", "random"), "country": ("SAU",), "seed": (0, 1)}
+
+
+def test_ranges_and_lists_are_varied_and_single_values_are_not():
+    """0..2 are three seeds; a word is one value."""
+    assert expand("0..2") == (0, 1, 2)
+    assert expand(["a", "b"]) == ("a", "b")
+    assert expand("SAU") is None
+
+
+def test_a_plan_from_a_file(tmp_path):
+    """A list or a range is an axis, a single value is shared."""
+    file = tmp_path / "plan.yaml"
+    file.write_text("country: [SAU, USA]\nseed: 0..1\noptimizer: de\nbudget: 50\n")
+    plan = read_plan(file)
+    assert plan.axes == {"country": ("SAU", "USA"), "seed": (0, 1)}
+    assert plan.shared == {"optimizer": "de", "budget": 50}
+    assert len(plan.cells()) == 4
+
+
+@pytest.mark.parametrize(
+    ("axes", "shared"),
+    [
+        ({**AXES, "country": ()}, {}),
+        ({**AXES, "seed": (0, 0)}, {}),
+        ({**AXES, "sead": (1, 2)}, {}),
+        ({**AXES, "optimizer": ("gess",)}, {}),
+        ({**AXES, "country": ("Atlantis",)}, {}),
+        (AXES, {"budget": 0}),
+    ],
+)
+def test_mistakes_are_told_before_anything_runs(axes, shared):
+    """Unknown settings, names and values, in any cell, are an error of the plan."""
+    with pytest.raises(BlackboxAlignError):
+        Plan(axes, shared)
+
+
+def test_the_nearest_setting_is_offered():
+    """A slip in a setting's name."""
+    with pytest.raises(UnknownNameError, match="'tokens'"):
+        Plan({**AXES, "token": (1, 2)}, {})
+    with pytest.raises(SpecificationError, match="country"):
+        Plan({"seed": (0,)}, {})
+
+
+def test_a_comparison_asked_for_more_runs_only_what_is_missing(tmp_path):
+    """Cells are runs: the second call adds a seed and leaves the finished journals as they are."""
+    shared = {"budget": 24, "target_loss": 3.0}
+    first = run_plan(Plan({**AXES, "seed": (0,)}, shared), tmp_path)
+    before = {p: p.stat().st_mtime_ns for p in tmp_path.glob("*/journal.jsonl")}
+    second = run_plan(Plan(AXES, shared), tmp_path)
+    assert len(before) == 2
+    assert {p: p.stat().st_mtime_ns for p in before} == before
+    assert len(second.cells) == 4
+    assert first.searches().equals(second.searches().iloc[[0, 1]].reset_index(drop=True))
+
+
+@pytest.mark.slow
+def test_a_comparison_killed_twice_ends_on_the_same_bytes(start_bbalign, bbalign, tmp_path):
+    """SIGKILL on the way, at two moments; the CSV is that of an undisturbed comparison."""
+    command = ["compare", "--country", "SAU", "--country", "USA", "--optimizer", "gauss-newton",
+               "--optimizer", "de", "--seeds", "0..2", "--budget", "200", "--csv", "table.csv"]  # fmt: skip
+    for moment in (6, 12):
+        process = start_bbalign(*command, "--name", "killed")
+        time.sleep(moment)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    assert bbalign(*command, "--name", "killed").returncode == 0
+    killed = (tmp_path / "table.csv").read_text().replace("killed", "whole")
+    done = bbalign(*command, "--name", "whole", "--json")
+    assert done.returncode == 0
+    assert (tmp_path / "table.csv").read_text() == killed
+    assert {row["method"] for row in json.loads(done.stdout)["methods"]} == {"gauss-newton", "de"}
