@@ -26,13 +26,20 @@ _SEARCH, _SURVEY, _END, _RUN, _WHERE = (
 
 def fit_command(
     country: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             help="Code, name or alias; repeat for several, which share one search. "
             "Also all, or a continent.",
             show_default=False,
         ),
-    ],
+    ] = None,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="People that the file of --opinions declares, in the place of a country.",
+            show_default=False,
+        ),
+    ] = None,
     model: ModelName = "respondent-tiny",
     revision: Revision = None,
     device: Device = "auto",
@@ -41,9 +48,10 @@ def fit_command(
     objective: Annotated[
         str,
         typer.Option(
-            help="vsm13, opinions, or a sum such as vsm13+0.5*opinions.", rich_help_panel=_SURVEY
+            help="indices, opinions, or a sum such as indices+0.5*opinions.",
+            rich_help_panel=_SURVEY,
         ),
-    ] = "vsm13",
+    ] = "indices",
     opinions: Annotated[
         str,
         typer.Option(help="An opinion survey's name, or a file of yours.", rich_help_panel=_SURVEY),
@@ -184,7 +192,7 @@ def fit_command(
         from ..fitting import fit
 
         last: Progress | None = None
-        with fit_progress(country) as draw:
+        with fit_progress([*(country or []), *(group or [])]) as draw:
 
             def on_progress(progress: Progress) -> None:
                 nonlocal last
@@ -192,7 +200,8 @@ def fit_command(
                 draw(progress)
 
             run = fit(
-                country,
+                country or "",
+                group=group or "",
                 runs=runs,
                 name=name,
                 budget=budget,

@@ -163,7 +163,8 @@ def _print_indices(result: Mapping[str, Any]) -> None:
 
 def _front(front: Sequence[Mapping[str, Any]]) -> str:
     ends = " to ".join(
-        f"({points(row['vsm13'])}, {row['opinions']:.3f})" for row in (front[0], front[-1])
+        f"({points(row.get('indices', row.get('vsm13')))}, {row['opinions']:.3f})"
+        for row in (front[0], front[-1])
     )
     return (
         f"{len(front)} evaluations on the Pareto front of index error and JS distance on the fitted "

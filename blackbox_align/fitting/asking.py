@@ -13,9 +13,8 @@ import numpy as np
 from ..adapters import Parameterization, from_text, from_vocabulary, parameterize, zeros
 from ..engines import Evaluator, Workers
 from ..errors import ModelError, RunError
-from ..populations import Country
+from ..populations import Population
 from ..surveys import Survey
-from ..surveys.survey import COUNTRY_PREAMBLE
 from .specification import Specification
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 class Asked:
     """What the model answers without a soft prompt, asked once and then known.
 
-    ``known`` holds answers by survey and country, as :meth:`to_facts` records them; ``model`` and
+    ``known`` holds answers by survey and population, as :meth:`to_facts` records them; ``model`` and
     ``evaluator`` are None where only what is known can be had.
     """
 
@@ -35,16 +34,16 @@ class Asked:
     evaluator: Evaluator | None = None
     known: dict[str, np.ndarray] = field(default_factory=dict)
 
-    def answers(self, survey: Survey, country: Country | None) -> np.ndarray:
-        """(items, width) float32 answers of the model as it is, or when a country is named to it.
+    def answers(self, survey: Survey, told: Population | None) -> np.ndarray:
+        """(items, width) float32 answers of the model as it is, or when it is told whom to answer like.
 
         Raises :class:`ModelError` where they are not finite.
         """
-        key = f"{survey.name} {country.code if country else ''}".strip()
+        key = f"{survey.name} {told.code if told else ''}".strip()
         if key not in self.known:
             if self.model is None or self.evaluator is None:
                 raise RunError(f"What the model answers ({key}) was not recorded.")
-            preamble = COUNTRY_PREAMBLE.format(country=country.name) if country else ""
+            preamble = told.preamble() if told else ""
             nothing = np.zeros((1, 0, self.model.embedding_width), np.float32)
             answers = self.evaluator.answer(nothing, survey.with_preamble(preamble))[0]
             if not np.isfinite(answers).all():

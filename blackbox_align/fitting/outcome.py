@@ -12,8 +12,9 @@ import numpy as np
 from ..adapters import Parameterization
 from ..engines import Evaluator
 from ..experts import write_expert
+from ..objectives import INDICES, OPINIONS
 from ..optimizers import Optimizer
-from ..populations import Country
+from ..populations import Population
 from ..statistics.pareto import pareto_front
 from .asking import Asked
 from .conditions import versions
@@ -46,9 +47,9 @@ class Outcome:
     ) -> list[dict[str, Any]]:
         """Write all experts, or those that are better than on disk; returns their results."""
         results = []
-        for number, country in enumerate(self.problem.countries):
+        for number, people in enumerate(self.problem.populations):
             loss = float(self.standing.best[number])
-            if only_better and not loss < self.written.get(country.code, np.inf):
+            if only_better and not loss < self.written.get(people.code, np.inf):
                 continue
             prompt = self._prompt(number)
             surveys = self.problem.surveys
@@ -56,9 +57,9 @@ class Outcome:
                 name: self.evaluator.answer(prompt[None], survey)[0]
                 for name, survey in surveys.items()
             }
-            result = self._result(number, country, answers, reason)
+            result = self._result(number, people, answers, reason)
             write_expert(
-                place[country.code],
+                place[people.code],
                 prompt,
                 self.model,
                 [(surveys[name], rows) for name, rows in answers.items()],
@@ -69,7 +70,7 @@ class Outcome:
                     "versions": versions(),
                 },
             )
-            self.written[country.code] = loss
+            self.written[people.code] = loss
             results.append(result)
         return results
 
@@ -97,16 +98,16 @@ class Outcome:
         optimizer's own choice."""
         vector = self.standing.vectors[number]
         sampled = self.problem.specification.readout == "sampled"
-        if sampled and len(self.problem.countries) == 1:
+        if sampled and len(self.problem.populations) == 1:
             vector = self.optimizer.recommend().vector
         return self.space.soft_prompts(vector[None])[0]
 
     def _result(
-        self, number: int, country: Country, answers: Mapping[str, np.ndarray], reason: str
+        self, number: int, people: Population, answers: Mapping[str, np.ndarray], reason: str
     ) -> dict[str, Any]:
         settings = self.problem.specification
         return {
-            **self._tables(number, country, answers),
+            **self._tables(number, people, answers),
             "readout": settings.readout,
             "placement": settings.placement,
             "model": self.model.name,
@@ -119,29 +120,29 @@ class Outcome:
         }
 
     def _tables(
-        self, number: int, country: Country, fitted: Mapping[str, np.ndarray]
+        self, number: int, people: Population, fitted: Mapping[str, np.ndarray]
     ) -> dict[str, Any]:
         """The final tables of one country; ``fitted`` are the answers under its prompt."""
         problem, data = self.problem, self.problem.data
         conditions = {
             "unprompted": {n: self.asked.answers(s, None) for n, s in problem.surveys.items()},
             "country_in_text": {
-                n: self.asked.answers(s, country) for n, s in problem.surveys.items()
+                n: self.asked.answers(s, people) for n, s in problem.surveys.items()
             },
             "fitted": fitted,
         }
-        result: dict[str, Any] = {"country": country.code, "country_name": country.name}
+        result: dict[str, Any] = {"country": people.code, "country_name": people.name}
         if problem.index_objective is not None:
-            answers = {name: part["vsm13"] for name, part in conditions.items()}
+            answers = {name: part[INDICES] for name, part in conditions.items()}
             result |= index_table(
-                problem.index_objective, number, country.code, data.target_set, answers
+                problem.index_objective, number, people.code, data.target_set, answers
             )
         if data.opinions is not None:
-            answers = {name: part["opinions"] for name, part in conditions.items()}
+            answers = {name: part[OPINIONS] for name, part in conditions.items()}
             table = opinion_table(data.opinions, number, answers, problem.specification.seed)
             reached = {
-                "vsm13": result.get("loss"),
-                "opinions": table["fit"]["distances"]["fitted"]["value"],
+                INDICES: result.get("loss"),
+                OPINIONS: table["fit"]["distances"]["fitted"]["value"],
             }
             result |= {
                 "objective": problem.specification.objective,
@@ -163,5 +164,5 @@ class Outcome:
                 {"evaluation": n + 1, **{name: float(rows[k, n]) for name, rows in losses.items()}}
                 for n in pareto_front(np.stack([rows[k] for rows in losses.values()], axis=1))
             ]
-            for k in range(len(self.problem.countries))
+            for k in range(len(self.problem.populations))
         ]

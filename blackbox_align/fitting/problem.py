@@ -13,14 +13,25 @@ from typing import Any
 import numpy as np
 
 from ..errors import SpecificationError
-from ..objectives import Constants, IndexObjective, Objective, SplitOpinions, WeightedSum
+from ..objectives import (
+    OPINIONS,
+    Constants,
+    IndexObjective,
+    Objective,
+    SplitOpinions,
+    WeightedSum,
+)
 from ..objectives.constants import settle_constants
-from ..optimizers import Evaluation
-from ..populations import Country, TargetSet, countries, load_targets
+from ..optimizers import Evaluation, Optimizer, create
+from ..optimizers.gauss_newton_many import GaussNewtonMany
+from ..populations import Population, TargetSet, find_population, load_targets
+from ..populations.population import country_population
 from ..surveys import Survey, item_means, load_survey
 from ..surveys.opinion_files import load_opinions
+from ..surveys.opinions import OpinionSurvey
 from .asking import Asked
 from .specification import Specification
+from .stopping import Stopping
 
 # The generators of a run are children of its seed, one per use: none disturbs another.
 PROMPT, OPTIMIZER, READOUT, SPLIT = range(4)
@@ -39,7 +50,7 @@ class Data:
     """
 
     specification: Specification
-    countries: tuple[Country, ...]
+    populations: tuple[Population, ...]
     survey: Survey
     target_set: TargetSet
     opinions: SplitOpinions | None
@@ -50,7 +61,7 @@ class Data:
 
     def facts(self) -> dict[str, Any]:
         """What the settings' names stood for: a run that goes on must find the same."""
-        facts: dict[str, Any] = {"countries": [country.code for country in self.countries]}
+        facts: dict[str, Any] = {"countries": [one.code for one in self.populations]}
         if self.specification.fits_indices:
             facts |= {
                 "survey_sha256": self.survey.sha256,
@@ -66,12 +77,17 @@ class Data:
         return facts
 
 
-def load_data(settings: Specification, recorded: Mapping[str, Any] | None = None) -> Data:
+def load_data(
+    settings: Specification,
+    recorded: Mapping[str, Any] | None = None,
+    targets: TargetSet | None = None,
+) -> Data:
     """Survey, targets and opinions for the countries; told at once where a country has none.
 
-    ``recorded`` are the facts of an earlier call, from which countries and held-out items are taken.
+    ``recorded`` are the facts of an earlier call, from which countries and held-out items are taken;
+    ``targets`` stand in the place of those that the specification names.
     """
-    survey, target_set = load_survey(settings.survey), load_targets(settings.targets)
+    survey, target_set = load_survey(settings.survey), targets or load_targets(settings.targets)
     everyone = load_opinions(settings.opinions) if settings.fits_opinions else None
     sources: dict[str, Collection[str]] = {}  # the countries that each source has all figures of
     if settings.fits_indices:
@@ -81,9 +97,9 @@ def load_data(settings: Specification, recorded: Mapping[str, Any] | None = None
     if everyone is not None:
         sources[everyone.survey.title] = everyone.countries
     first, *others = sources.values()
-    found = settings.countries([c for c in first if all(c in codes for codes in others)])
+    found = _populations(settings, everyone, [c for c in first if all(c in o for o in others)])
     if recorded is not None and "countries" in recorded:
-        found = tuple(countries()[code] for code in recorded["countries"])
+        found = tuple(find_population(code, everyone) for code in recorded["countries"])
     if len(found) > 1 and settings.optimizer != "gauss-newton":
         raise SpecificationError(
             f"Several countries at once are fitted by 'gauss-newton', which shares what it learns "
@@ -95,18 +111,44 @@ def load_data(settings: Specification, recorded: Mapping[str, Any] | None = None
             "`bbalign countries` lists what a target set has."
         )
     if settings.fits_indices:
-        for country in found:
-            target_set.target(country, [index.name for index in survey.indices])
+        for one in found:
+            target_set.target(one.code, [index.name for index in survey.indices])
     opinions = None
     if everyone is not None:
         opinions = SplitOpinions.draw(
             everyone,
-            [country.code for country in found],
+            [one.code for one in found],
             settings.held_out,
             generator(settings, SPLIT),
             recorded=(recorded or {}).get("held_out_questions"),
+            samples="group" if settings.group else "national",
         )
     return Data(settings, found, survey, target_set, opinions)
+
+
+def _populations(
+    settings: Specification, everyone: OpinionSurvey | None, complete: Sequence[str]
+) -> tuple[Population, ...]:
+    """Whom to fit: countries, ``complete`` ones where a group of countries is named; or people that the
+    file of opinions declares.
+    """
+    if not settings.group:
+        return tuple(map(country_population, settings.countries(complete)))
+    if everyone is None or settings.fits_indices:
+        raise SpecificationError(
+            "Groups of people are fitted to their answers, which a file declares: give --objective "
+            "opinions and --opinions FILE."
+        )
+    found = [find_population(name, everyone) for name in settings.group]
+    codes = {group.code for group in everyone.groups}
+    for one in found:
+        if one.code not in codes:
+            known = ", ".join(sorted(codes)) or "none"
+            raise SpecificationError(
+                f"{one.name} is a country and no group of {everyone.survey.title}: ask for it with "
+                f"--country. Its groups: {known}."
+            )
+    return tuple(dict.fromkeys(found))
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,8 +164,8 @@ class Problem:
         return self.data.specification
 
     @property
-    def countries(self) -> tuple[Country, ...]:
-        return self.data.countries
+    def populations(self) -> tuple[Population, ...]:
+        return self.data.populations
 
     def facts(self) -> dict[str, Any]:
         """What a run records of it."""
@@ -137,15 +179,15 @@ class Problem:
         """What is asked to report from, part by part; held-out questions included."""
         whole = {name: part.survey for name, part in self.objective.parts.items()}
         if self.data.opinions is not None:
-            whole["opinions"] = self.data.opinions.asked.survey
+            whole[OPINIONS] = self.data.opinions.asked.survey
         return whole
 
     def score(self, answers: np.ndarray, first: int) -> tuple[list[Evaluation], np.ndarray]:
-        """Evaluations for the search, and every country's losses, from the answers of candidates.
+        """Evaluations for the search, and every population's losses, from the answers of candidates.
 
-        For one country the residuals are outputs minus targets (see
+        For one population the residuals are outputs minus targets (see
         :class:`..objectives.Objective`); for several they are the plain outputs and the loss is the
-        mean over the countries.
+        mean over the populations.
 
         Parameters
         ----------
@@ -154,12 +196,12 @@ class Problem:
 
         Returns
         -------
-        evaluations, and (countries, P) losses, NaN where it failed
+        evaluations, and (G, P) losses, NaN where it failed
         """
         outputs = self._outputs(answers, first)
         losses = self.objective.losses(outputs)
         seen = self.objective.stacked(outputs)
-        if len(self.countries) == 1:
+        if len(self.populations) == 1:
             target = self.objective.targets[0]
             seen = (seen - target)[:, ~np.isnan(target)]
         evaluations = [
@@ -171,7 +213,7 @@ class Problem:
         return evaluations, losses
 
     def losses_by_part(self, answers: np.ndarray, first: int) -> dict[str, np.ndarray]:
-        """(countries, P) losses of every part of the objective, each in its own unit."""
+        """(G, P) losses of every part of the objective, each in its own unit."""
         return self.objective.each(self._outputs(answers, first))
 
     def _outputs(self, answers: np.ndarray, first: int) -> dict[str, np.ndarray]:
@@ -183,7 +225,7 @@ def pose(data: Data, asked: Asked, recorded: Mapping[str, Any] | None = None) ->
     settings, indices = data.specification, None
     parts: dict[str, Objective] = {}
     for name in settings.weights:
-        if name == "opinions":
+        if name == OPINIONS:
             assert data.opinions is not None
             parts[name] = data.opinions.objective
             continue
@@ -194,11 +236,13 @@ def pose(data: Data, asked: Asked, recorded: Mapping[str, Any] | None = None) ->
                 settings.constants,
                 data.survey,
                 data.target_set,
-                lambda country: _reference_means(data, asked, country),
+                lambda country: _reference_means(
+                    data, asked, country_population(country) if country else None
+                ),
             )
         parts[name] = indices = IndexObjective(
             data.survey,
-            np.array([data.target_set.target(c, data.index_names) for c in data.countries]),
+            np.array([data.target_set.target(p.code, data.index_names) for p in data.populations]),
             constants,
             settings.readout,
             settings.respondents,
@@ -207,10 +251,27 @@ def pose(data: Data, asked: Asked, recorded: Mapping[str, Any] | None = None) ->
     return Problem(data, WeightedSum(parts, settings.weights), indices)
 
 
-def _reference_means(data: Data, asked: Asked, country: Country | None) -> np.ndarray:
+def make_optimizer(problem: Problem, dimension: int, stopping: Stopping) -> Optimizer:
+    """The search of a problem, from its own generator."""
+    settings = problem.specification
+    rng, budget = generator(settings, OPTIMIZER), stopping.budget
+    if len(problem.populations) == 1:
+        return create(settings.optimizer, dimension, rng, budget=budget, **settings.options)
+    return GaussNewtonMany(
+        dimension,
+        rng,
+        budget=budget,
+        targets=problem.objective.targets,
+        # Only of indices is the loss the mean of the residuals.
+        enough=0.0 if settings.fits_opinions else stopping.target_loss,
+        **settings.options,
+    )
+
+
+def _reference_means(data: Data, asked: Asked, told: Population | None) -> np.ndarray:
     readout = data.specification.readout
     return item_means(
-        asked.answers(data.survey, country)[None],
+        asked.answers(data.survey, told)[None],
         data.survey,
         "expected" if readout == "sampled" else readout,
     )

@@ -368,7 +368,7 @@ class Writer:
     def remove(self) -> None:
         """Take back a run in which nothing was evaluated."""
         with plain_errors(self.record.path):
-            for name in ("run.json", "journal.jsonl", "vectors.f64"):
+            for name in ("run.json", "journal.jsonl", "vectors.f64", "targets.csv"):
                 (self.record.path / name).unlink(missing_ok=True)
         self.record.__dict__.pop("head", None)
 

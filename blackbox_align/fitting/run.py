@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..errors import RunError
 from ..files.atomic import read_sealed_json
 from .entry import Entry
+from .frames import kept_targets
 from .record import FORMAT, Record
 from .specification import Specification
 
@@ -105,13 +110,14 @@ class Run:
     @property
     def expert(self) -> Path:
         """The folder of the best prompt, which PEFT loads."""
-        return self.expert_of(str(self.specification.country))
+        return self.path / "expert"
 
     def expert_of(self, code: str) -> Path:
-        """The folder of one country's best prompt, where several were fitted at once."""
-        if self.specification.country == code:
+        """The folder of one population's best prompt, where several were fitted at once."""
+        settings = self.specification
+        if code in (settings.country, "+".join(settings.group)):
             return self.path / "expert"
-        return self.path / "experts" / code
+        return self.path / "experts" / re.sub(r"[^\w.+-]+", "-", code)
 
     def entries(self) -> Sequence[Entry]:
         """All that was evaluated, tell by tell: ids, answers and losses."""
@@ -174,17 +180,57 @@ class Run:
         frames = {name: pd.DataFrame(rows).T.astype(float) for name, rows in blocks.items()}
         return pd.concat(frames, axis=1)
 
-    def history(self) -> pd.DataFrame:
-        """One row per evaluation: its loss and the best one so far, in index points.
+    def history(self, population: str | None = None) -> pd.DataFrame:
+        """One row per evaluation: its loss and the best one so far, in the unit of the loss.
 
-        Of several countries it is the mean of their losses.
+        Of several populations it is the mean of their losses; of the one that is named, its own, be it
+        one that nobody fitted: what was answered is read again, and no model is asked.
         """
         import pandas as pd
 
-        losses = [loss for entry in self.entries() for loss in entry.losses]
+        if population is None:
+            losses = [loss for entry in self.entries() for loss in entry.losses]
+        else:
+            losses = [float(loss) for loss in self._losses_of(population)]
         frame = pd.DataFrame({"loss": pd.Series(losses, dtype=float)})
         frame.index = pd.RangeIndex(1, len(frame) + 1, name="evaluation")
         return frame.assign(best=frame["loss"].cummin())
+
+    def _losses_of(self, population: str) -> np.ndarray:
+        from .asking import Asked
+        from .problem import load_data, pose
+
+        facts, settings = self._record.facts, self.specification
+        asked = {"group": [population]} if settings.group else {"country": population}
+        elsewhere = {key: value for key, value in facts.items() if key != "countries"}
+        data = load_data(replace(settings, **asked), elsewhere, kept_targets(self.path))
+        fitted = data.facts().get("fit_questions")
+        if fitted != facts.get("fit_questions"):
+            raise RunError(
+                f"{self.path} asked other questions than those whose answers are known of {population}."
+            )
+        problem = pose(data, Asked(), facts)
+        losses = [problem.score(one.answers, one.ids[0])[1][0] for one in self.entries()]
+        return np.concatenate(losses) if losses else np.zeros(0)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the table of the run, or how it stands."""
+        from html import escape
+
+        head = f"<p><b>{escape(str(self.path))}</b>: {escape(self.status)}</p>"
+        try:
+            several = len(self.results) > 1
+            frames = (
+                [self.summary()]
+                if several
+                else [
+                    self.table() if "table" in self.result else None,
+                    self.opinions() if "opinions" in self.result else None,
+                ]
+            )
+        except (RunError, KeyError, TypeError) as error:
+            return f"{head}<p>{escape(str(error))}</p>"
+        return head + "".join(frame.round(3).to_html() for frame in frames if frame is not None)
 
 
 def _held_out(result: Mapping[str, Any]) -> Mapping[str, Any]:

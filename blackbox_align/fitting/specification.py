@@ -17,7 +17,7 @@ import numpy as np
 from ..adapters import INITIALIZATIONS
 from ..engines.base import check_placement
 from ..errors import ChangedSpecificationError, SpecificationError
-from ..objectives import parse_objective
+from ..objectives import INDICES, OPINIONS, describe_objective, parse_objective
 from ..objectives.constants import check_policy
 from ..populations import Country, countries, find_country
 from ..surveys import READOUTS
@@ -33,13 +33,15 @@ class Specification:
     ----------
     country : code, name or alias; several of them in a list or joined by ``+``; ``all``, which is every
         country with complete figures, or a continent. Kept as codes joined by ``+``
-    objective : ``vsm13`` (the indices of the survey), ``opinions``, or a weighted sum of both such as
-        ``vsm13+0.5*opinions``; see :mod:`..objectives.weighted`
+    objective : ``indices`` (those of the survey), ``opinions``, or a weighted sum of both such as
+        ``indices+0.5*opinions``; see :mod:`..objectives.weighted`
     opinions, held_out : an opinion survey's name or file, and the share of its questions that no
         search sees, drawn from the seed
     warm_start : an earlier run whose evaluations the search starts from
     survey, targets : names of what ships with the package, or files; targets None is the default
         set
+    group : code or name of people that the opinions file declares, in the place of a country; several
+        in a list
     model, revision, dtype, device, trust_remote_code : see
         :func:`..engines.checkpoint.load_model`
     optimizer, options : a registered name and that algorithm's own options
@@ -52,8 +54,9 @@ class Specification:
     readout, respondents, temperature : see :func:`..surveys.item_means`
     """
 
-    country: str | Sequence[str]
-    objective: str = "vsm13"
+    country: str | Sequence[str] = ""
+    group: str | Sequence[str] = ()
+    objective: str = INDICES
     opinions: str = "world-opinions"
     held_out: float = 0.5
     survey: str = "vsm2013"
@@ -80,7 +83,13 @@ class Specification:
     def __post_init__(self) -> None:
         for one in fields(self):
             object.__setattr__(self, one.name, _plain(one.name, getattr(self, one.name)))
-        object.__setattr__(self, "country", _canonical(self.country))
+        groups = [self.group] if isinstance(self.group, str) else list(self.group)
+        object.__setattr__(self, "group", [name for name in groups if name])
+        if self.group and self.country:
+            raise SpecificationError("A fit is to countries or to groups of people; not to both.")
+        if not self.group:
+            object.__setattr__(self, "country", _canonical(self.country))
+        object.__setattr__(self, "objective", describe_objective(parse_objective(self.objective)))
         _refuse_what_is_no_number(self)
         if self.tokens < 1:
             raise SpecificationError(f"A soft prompt has 1 token or more; not {self.tokens}.")
@@ -113,15 +122,17 @@ class Specification:
 
     @property
     def fits_indices(self) -> bool:
-        return "vsm13" in self.weights
+        return INDICES in self.weights
 
     @property
     def fits_opinions(self) -> bool:
-        return "opinions" in self.weights
+        return OPINIONS in self.weights
 
     @property
     def wanted(self) -> tuple[str, ...]:
-        """The codes of ``country``, or the one word for a group of countries."""
+        """The codes of ``country``, or the one word for a group of countries; or the groups of people."""
+        if self.group:
+            return tuple(self.group)
         return tuple(str(self.country).split("+"))
 
     def countries(self, complete: Sequence[str]) -> tuple[Country, ...]:
@@ -139,7 +150,9 @@ class Specification:
     def name(self) -> str:
         """The folder of the run under ``runs/``, unless another is named."""
         model = Path(self.model.rstrip("/")).name
-        names = self.wanted if len(self.wanted) < 5 else (f"{len(self.wanted)}-countries",)
+        names = tuple(re.sub(r"[^\w+.-]+", "-", name) for name in self.wanted)
+        if len(names) > 4:
+            names = (f"{len(names)}-{'groups' if self.group else 'countries'}",)
         parts = ["+".join(names), model, self.optimizer, str(self.seed)]
         if self.fits_opinions:
             parts.insert(1, self.objective.replace("*", "x").replace(" ", ""))
@@ -156,7 +169,7 @@ class Specification:
             if one.name not in _IN_NAME and getattr(self, one.name) != _default(one)
         }
         if shortened:
-            other["country"] = self.country
+            other["wanted"] = " ".join(self.wanted)
         words = [f"{option(key)[2:]}-{value}" for key, value in other.items()]
         if len(words) <= 2 and all(re.fullmatch(r"[\w.-]{1,24}", word) for word in words):
             return words
@@ -174,11 +187,14 @@ class Specification:
 
 def _canonical(country: str | Sequence[str]) -> str:
     names = country.split("+") if isinstance(country, str) else country
-    if not names:
-        raise SpecificationError("A fit needs a country; `bbalign countries` lists them.")
+    if not any(names):
+        raise SpecificationError(
+            "A fit needs a country, or a group of people; `bbalign countries` lists countries."
+        )
     groups = {group.casefold(): group for group in GROUPS}
     folded = [name.strip() for name in names]
-    return "+".join(groups.get(n.casefold()) or find_country(n).code for n in folded)
+    codes = [groups.get(name.casefold()) or find_country(name).code for name in folded]
+    return "+".join(dict.fromkeys(codes))
 
 
 def option(name: str) -> str:
@@ -265,7 +281,16 @@ _FACTS = {
     "target_loss": "target_loss",
 }
 # Named in a run's name in any case, or nothing that another run should be made for.
-_IN_NAME = ("country", "objective", "model", "optimizer", "seed", "device", "trust_remote_code")
+_IN_NAME = (
+    "country",
+    "group",
+    "objective",
+    "model",
+    "optimizer",
+    "seed",
+    "device",
+    "trust_remote_code",
+)
 
 
 def _default(one: Any) -> Any:
@@ -280,7 +305,7 @@ def _plain(name: str, value: Any) -> Any:
         return value.item()
     if isinstance(value, Mapping):
         return {str(key): _plain(name, part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)) and name == "options":
+    if isinstance(value, (list, tuple)) and name in ("options", "group"):
         return [_plain(name, part) for part in value]
     return value
 

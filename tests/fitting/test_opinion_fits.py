@@ -126,11 +126,11 @@ def test_two_objectives_are_summed_and_their_front_is_reported(both):
     assert result["loss"] == pytest.approx(result["errors"]["fitted"] + 50 * distance)
     assert both.loss == pytest.approx(both.history()["best"].iloc[-1], abs=1e-3)
     front = result["pareto_front"]
-    errors, distances = ([row[name] for row in front] for name in ("vsm13", "opinions"))
+    errors, distances = ([row[name] for row in front] for name in ("indices", "opinions"))
     assert errors == sorted(errors) and distances == sorted(distances, reverse=True)
     assert len({row["evaluation"] for row in front}) == len(front)
     assert all(1 <= row["evaluation"] <= 36 for row in front)
-    summed = [row["vsm13"] + 50 * row["opinions"] for row in front]
+    summed = [row["indices"] + 50 * row["opinions"] for row in front]
     assert min(summed) == pytest.approx(result["loss"], abs=1e-3)  # a best sum is never dominated
     assert list(both.table().index) == ["PDI", "IDV", "MAS", "UAI", "LTO", "IVR"]
     assert bba.read_expert(both.expert).metadata["survey"] == "vsm2013+likes"
