@@ -25,7 +25,7 @@ def observe(
     standing: Standing,
 ) -> dict[str, Any]:
     """Start from the evaluations of an earlier run, which was searching the same prompts."""
-    _refuse_other_space(earlier, problem.specification, facts)
+    refuse_other_space(earlier, problem.specification, facts)
     past = earlier.past(vectors=True)
     earlier.refuse_damage(past)
     vectors: list[np.ndarray] = []
@@ -50,7 +50,7 @@ def observe(
     }
 
 
-def _refuse_other_space(earlier: Record, now: Specification, facts: Mapping[str, Any]) -> None:
+def refuse_other_space(earlier: Record, now: Specification, facts: Mapping[str, Any]) -> None:
     """Vectors mean the same prompts only if everything that makes prompts of them is the same."""
     then, recorded = earlier.specification, earlier.facts
     keys = ["objective", "tokens", "placement", "subspace", "alpha", "init"]

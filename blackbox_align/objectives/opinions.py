@@ -56,8 +56,10 @@ class OpinionObjective:
         return self._scale * np.sqrt(self.shares[:, self._offered])
 
     def outputs(self, answers: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
-        """(candidates, options of all items); nothing is drawn."""
-        return self._scale * np.sqrt(np.asarray(answers, np.float64)[:, self._offered])
+        """(candidates, options of all items); nothing is drawn. One NaN spoils its candidate."""
+        outputs = self._scale * np.sqrt(np.asarray(answers, np.float64)[:, self._offered])
+        outputs[~np.isfinite(answers).all(axis=(1, 2))] = np.nan
+        return outputs
 
     def losses(self, outputs: np.ndarray) -> np.ndarray:
         """(countries, candidates): the mean JS distance in nats over the items asked in a country."""
