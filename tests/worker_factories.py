@@ -1,4 +1,4 @@
-"""Evaluators for the workers of a pool: quick to load, and in trouble on demand."""
+"""Engines for the workers of a pool: quick to load, and in trouble on demand."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from blackbox_align.engines import FunctionEvaluator
+from blackbox_align.engines import FunctionEngine
 from blackbox_align.errors import ModelError
 
 
-def answer(soft_prompts, survey):
-    """Some answer to every item, different for every prompt; NaN for a prompt with NaN in it."""
-    items = np.arange(len(survey.items))[:, None]
-    options = np.arange(survey.width)
-    sums = soft_prompts.sum(axis=(1, 2))[:, None, None]
+def answer(adapters, sheet):
+    """Some answer to every question, different for every prompt; NaN for a prompt with NaN in it."""
+    items = np.arange(len(sheet.questions))[:, None]
+    options = np.arange(sheet.width)
+    sums = np.array([adapter.prompt.vectors.sum() for adapter in adapters])[:, None, None]
     odds = np.exp(np.sin(sums + items + options))
     return (odds / odds.sum(axis=2, keepdims=True)).astype(np.float32)
 
@@ -39,23 +39,24 @@ class Simulated:
     folder: Path
     seconds: float = 0.0
 
-    def __call__(self) -> FunctionEvaluator:
+    def __call__(self) -> FunctionEngine:
         import ray
 
         node = ray.get_runtime_context().get_node_id()
         if self._takes("load") or (self.folder / f"node-{node}").exists():
             raise ModelError("the files of the model are not here")
-        return FunctionEvaluator(self._answer)
+        return FunctionEngine(self._answer)
 
-    def _answer(self, soft_prompts, survey):
+    def _answer(self, adapters, sheet):
         with (self.folder / f"asked-{os.getpid()}").open("a") as file:
-            file.writelines(f"{os.getpid()} {prompt[0, 0]}\n" for prompt in soft_prompts)
+            firsts = [adapter.prompt.vectors[0, 0] for adapter in adapters]
+            file.writelines(f"{os.getpid()} {first}\n" for first in firsts)
         if self._takes("hang"):
             time.sleep(1000)
         if self._takes("raise") or (self.folder / "always").exists():
             raise RuntimeError("CUDA error: an illegal memory access was encountered")
         time.sleep(self.seconds)
-        return answer(soft_prompts, survey)
+        return answer(adapters, sheet)
 
     def _takes(self, trouble: str) -> bool:
         try:

@@ -37,12 +37,10 @@ def load(model: str) -> Any:
     """The model is loaded once per process; it answers on one thread."""
     import torch
 
-    from blackbox_align.engines.checkpoint import load_model
-    from blackbox_align.engines.local.in_process import InProcessEvaluator
+    from blackbox_align import engines
 
     torch.set_num_threads(1)
-    loaded = load_model(model)
-    return loaded, InProcessEvaluator(loaded)
+    return engines.open(model)
 
 
 @lru_cache(maxsize=8)
@@ -52,15 +50,15 @@ def problem_of(model: str, tokens: int, country: str) -> tuple[Callable[..., np.
     from blackbox_align.fitting.problem import PROMPT, generator, load_data, pose
 
     settings = Specification(country, model=model, tokens=tokens)
-    loaded, evaluator = load(model)
-    problem = pose(load_data(settings), Asked(loaded, evaluator))
-    space = search_space(settings, loaded, generator(settings, PROMPT))
-    survey, target = problem.objective.surveys[0], problem.objective.targets[0]
+    engine = load(model)
+    problem = pose(load_data(settings), Asked(engine))
+    space = search_space(settings, engine, generator(settings, PROMPT))
+    asked, target = problem.sheet, problem.objective.targets[0]
 
     def residuals(vectors: np.ndarray) -> np.ndarray:
-        answers = evaluator.answer(space.soft_prompts(vectors), survey)
-        outputs = problem.objective.stacked(problem.objective.outputs(answers))
-        return (outputs - target)[:, ~np.isnan(target)]
+        answers = engine.answer(space.adapters(vectors), asked).probabilities
+        outputs = problem.objective.outputs(problem.arranged(answers))
+        return (problem.objective.stacked(outputs) - target)[:, ~np.isnan(target)]
 
     return residuals, space.dimension
 
@@ -92,10 +90,10 @@ def search(
     seconds = time.perf_counter() - started
     lowest = np.fmin.accumulate(np.where(np.isnan(found.losses), np.inf, found.losses))
     better = np.flatnonzero(np.diff(lowest, prepend=np.inf) < 0)
-    loaded, _ = load(model)
+    info = load(model).info
     return {
-        "model": Path(loaded.name).name,
-        "revision": loaded.revision[:12],
+        "model": Path(info.name).name,
+        "revision": info.revision[:12],
         "tokens": tokens,
         "country": country,
         "optimizer": optimizer,

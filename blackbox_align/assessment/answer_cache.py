@@ -44,10 +44,12 @@ class AnswerCache:
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, np.ndarray]:
         """The float32 arrays of those keys that are known; one that is damaged is not known."""
-        if self.trouble or not self.path.exists():
-            return {}
         found: dict[bytes, np.ndarray] = {}
+        if self.trouble:
+            return found
         try:
+            if not self.path.exists():
+                return found
             with self._open() as database:
                 for start in range(0, len(keys), _AT_ONCE):
                     some = keys[start : start + _AT_ONCE]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from ..errors import SpecificationError, UnknownNameError
 from ..files.hub import SCHEME, fetch_data_file
 from ..files.yaml import read_yaml
-from ..populations import find_country, load_targets
+from ..populations import load_targets
+from ..populations.groups import SETS, expand, parse_countries
 from ..surveys import Survey, load_survey, survey_names
 from ..surveys.knowledge import KnowledgeTest, is_knowledge_test, load_knowledge
 from ..surveys.opinion_files import load_opinions, opinion_names
@@ -29,14 +30,6 @@ from .results import ScoreTable
 
 if TYPE_CHECKING:
     from ..engines import Evaluator
-
-# Groups of countries that papers report on.
-GROUPS = {
-    "cultural-palette": (
-        "USA", "CAN", "BOL", "BRA", "GBR", "NLD", "DEU", "UKR", "CHN", "RUS", "IND", "THA",
-        "KEN", "NGA", "ETH", "ZWE", "AUS", "NZL",
-    ),
-}  # fmt: skip
 
 _STYLES = {"letters": ("letters",), "digits": ("digits",), "both": ("letters", "digits")}
 
@@ -103,7 +96,7 @@ def score(
     Parameters
     ----------
     instrument : what :func:`load_instrument` reads, or what it returned
-    country : one or several, or the name of one of :data:`GROUPS`; None is all that there are
+    country : one or several, or the name of one of :data:`.groups.GROUPS`; None is all that there are
         data for (a survey with indices needs a country)
     conditions : see :mod:`.conditions`; with none at all no model is loaded, and the baselines
         remain
@@ -137,7 +130,11 @@ def score(
         raise SpecificationError("A condition stands there twice; name each of them once.")
     if isinstance(instrument, (str, Path)):
         instrument = load_instrument(instrument, missing=missing)
-    chosen = _countries(country)
+    if isinstance(instrument, Survey):
+        target_set = load_targets(targets)
+    chosen = _countries(
+        country, target_set.codes if isinstance(instrument, Survey) else instrument.countries
+    )
     if isinstance(instrument, Survey):
         if chosen is None:
             raise SpecificationError(
@@ -148,7 +145,6 @@ def score(
                 f"{instrument.title} defines no indices, so it cannot be compared with figures; add "
                 "'indices:' to it, or bring people's answers to it as a CSV file (docs/assessment.md)."
             )
-        target_set = load_targets(targets)
         for name in chosen:
             target_set.target(name, [index.name for index in instrument.indices])
     elif isinstance(instrument, OpinionSurvey):
@@ -206,7 +202,7 @@ def score(
             resamples=resamples,
             seed=seed,
         )
-        note = published_note(model, table.instrument, chosen or (), GROUPS["cultural-palette"])
+        note = published_note(model, table.instrument, chosen or (), SETS["cultural-palette"])
         if note and parsed and evaluator is None:
             table = replace(table, notes=(*table.notes, note))
     else:
@@ -224,10 +220,8 @@ def score(
     return table
 
 
-def _countries(asked: str | Sequence[str] | None) -> list[str] | None:
-    """Codes without repetition, groups taken apart; None where no country was asked for."""
+def _countries(asked: str | Sequence[str] | None, available: Collection[str]) -> list[str] | None:
+    """Codes without repetition, groups as those of them that there are data for; None for no question."""
     if not asked:
         return None
-    names = [asked] if isinstance(asked, str) else list(asked)
-    apart = [code for name in names for code in GROUPS.get(name, (name,))]
-    return list(dict.fromkeys(find_country(name).code for name in apart))
+    return [country.code for country in expand(parse_countries(asked), available)]

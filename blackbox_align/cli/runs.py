@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ..errors import RunError
-from .options import AsJson
+from ..errors import RunError, SpecificationError
+from .options import AsJson, find_run
 from .output import print_country, print_result
 from .screen import command, print_json, print_note, print_table
 
@@ -59,7 +59,9 @@ def runs_command(
 
 
 def show_command(
-    run: Annotated[Path, typer.Argument(help="The run's folder.", show_default=False)],
+    run: Annotated[
+        str, typer.Argument(help="A run's name in runs/, or its folder.", show_default=False)
+    ],
     country: Annotated[
         str | None,
         typer.Option(help="One country of a run of several, index by index.", show_default=False),
@@ -68,12 +70,15 @@ def show_command(
 ) -> None:
     """Show the table of a run."""
     from ..fitting import Run
-    from ..populations import find_country
+    from ..populations.groups import expand, parse_countries
 
-    shown = Run.load(run)
+    shown = Run.load(find_run(run))
     result = shown.result
     if country is not None:
-        result = shown.result_of(find_country(country).code)
+        codes = [found.code for found in expand(parse_countries(country))]
+        if len(codes) != 1:
+            raise SpecificationError(f"--country names one country of the run; not {country!r}.")
+        result = shown.result_of(codes[0])
     if as_json:
         print_json({**result, "run": str(shown.path), "status": shown.status})
         return

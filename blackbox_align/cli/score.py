@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import SpecificationError
 from .options import (
     MODEL_PANEL,
     AsJson,
@@ -15,6 +17,7 @@ from .options import (
     ModelName,
     Revision,
     TrustRemoteCode,
+    check_most,
 )
 from .progress import score_progress
 from .screen import print_json, print_table, say
@@ -37,8 +40,8 @@ def score_command(
     country: Annotated[
         list[str] | None,
         typer.Option(
-            help="Code, name or alias, or cultural-palette for its 18; repeat for more.  "
-            "Default: all that there are data for.",
+            help="Code, name or alias; several repeated, or SAU,USA. Also a group: all, a "
+            "continent, or cultural-palette. Default: all that there are data for.",
             show_default=False,
         ),
     ] = None,
@@ -124,6 +127,15 @@ def score_command(
     """Score a model on a survey, beside the baselines that need no model."""
     from ..assessment import score
 
+    check_most(1_000_000, resamples=resamples, batch=batch)
+    check_most(2**63 - 1, seed=seed)
+    for one in condition or ():
+        folder = Path(one.removeprefix("expert:"))
+        if one.startswith("expert:") and not (folder / "expert.json").is_file():
+            raise SpecificationError(
+                f"There is no expert in '{folder}': it holds no expert.json. A fit prints where its "
+                "expert is."
+            )
     with score_progress() as on_batch:
         table = score(
             instrument,

@@ -189,12 +189,16 @@ def _load(file: str, missing: str) -> Instrument | TargetSet:
     from ..assessment import load_instrument
     from ..populations import load_targets, target_sets
     from ..populations.targets import is_target_file, read_targets
+    from ..surveys import load_survey
+    from ..surveys.qstn import is_questionnaire
 
     path = Path(file)
     if file in {targets.name for targets in target_sets()}:
         return load_targets(file)
     if path.suffix.casefold() not in (".yaml", ".yml") and path.is_file() and is_target_file(path):
         return read_targets(path)
+    if is_questionnaire(path):
+        return load_survey(path)
     return load_instrument(file, missing=missing)
 
 

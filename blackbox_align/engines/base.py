@@ -58,6 +58,12 @@ class Answers:
             tuple(None if np.isfinite(answer).all() else why for answer in probabilities),
         )
 
+    @classmethod
+    def none(cls, sheet: Sheet) -> Answers:
+        """The answers of no candidate at all."""
+        shape = (0, len(sheet.questions), sheet.width)
+        return cls.of(np.zeros(shape, np.float32), len(sheet.texts))
+
     def __len__(self) -> int:
         return len(self.probabilities)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ..errors import SpecificationError
 from .base import Engine
@@ -44,18 +45,19 @@ def open(
     from .checkpoint import find_model
     from .local.chat import ChatFormat
     from .local.engine import LocalEngine
+    from .ray.engine import open_on_workers
 
     form = ChatFormat(_template(chat_template), system, date)
-    found = find_model(
-        model,
-        revision=revision,
-        device=device,
-        dtype=dtype,
-        trust_remote_code=trust_remote_code,
-    )
+    settings: dict[str, Any] = {
+        "name": model,
+        "revision": revision,
+        "device": device,
+        "dtype": dtype,
+        "trust_remote_code": trust_remote_code,
+    }
     if workers is not None:
-        raise SpecificationError("Workers cannot be asked through an engine yet.")
-    return LocalEngine(found.model, form=form)
+        return open_on_workers(settings, form, workers, on_trouble)
+    return LocalEngine(find_model(**settings).model, form=form)
 
 
 def _template(name: str) -> str:

@@ -1,37 +1,60 @@
-"""Whom a fit asks: the model in this process or in workers, and what it answered without a prompt."""
+"""Whom a fit asks, and what is known of it: the space of its prompts, its answers without one."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from ..adapters import Parameterization, from_text, from_vocabulary, parameterize, zeros
-from ..engines import Evaluator, Workers
+from ..adapters import (
+    Adapter,
+    Parameterization,
+    check_placement,
+    embedding_std,
+    from_text,
+    from_vocabulary,
+    parameterize,
+    zeros,
+)
+from ..engines import Answers, Engine
 from ..errors import ModelError, RunError
 from ..populations import Population
 from ..surveys import Survey
+from ..surveys.sheet import asked, average, sheet
 from .specification import Specification
 
-if TYPE_CHECKING:
-    from ..engines.checkpoint import LanguageModel
-    from ..engines.ray.pool import OnTrouble
+ORDERS = "1"  # in which the options of a question are asked: that of the file alone
+
+
+def by_item(probabilities: np.ndarray, survey: Survey) -> np.ndarray:
+    """(P, items, width) from what was answered to :func:`..surveys.sheet.sheet` of a survey.
+
+    What was asked in one order is not averaged, so that it keeps every bit.
+    """
+    if ORDERS != "1":
+        return average(probabilities, survey, ORDERS)
+    answers = np.zeros((len(probabilities), len(survey.items), survey.width), np.float32)
+    answers[:, item_order(survey)] = probabilities[:, :, : survey.width]
+    return answers
+
+
+def item_order(survey: Survey) -> list[int]:
+    """The item of every question of its sheet."""
+    return [item for item, _ in asked(survey, ORDERS)]
 
 
 @dataclass(frozen=True, eq=False)
 class Asked:
     """What the model answers without a soft prompt, asked once and then known.
 
-    ``known`` holds answers by survey and population, as :meth:`to_facts` records them; ``model`` and
-    ``evaluator`` are None where only what is known can be had.
+    ``known`` holds answers by survey and population, as :meth:`to_facts` records them; without an
+    ``engine`` only what is known can be had.
     """
 
-    model: LanguageModel | None = None
-    evaluator: Evaluator | None = None
+    engine: Engine | None = None
     known: dict[str, np.ndarray] = field(default_factory=dict)
 
     def answers(self, survey: Survey, told: Population | None) -> np.ndarray:
@@ -41,15 +64,15 @@ class Asked:
         """
         key = f"{survey.name} {told.code if told else ''}".strip()
         if key not in self.known:
-            if self.model is None or self.evaluator is None:
+            if self.engine is None:
                 raise RunError(f"What the model answers ({key}) was not recorded.")
-            preamble = told.preamble() if told else ""
-            nothing = np.zeros((1, 0, self.model.embedding_width), np.float32)
-            answers = self.evaluator.answer(nothing, survey.with_preamble(preamble))[0]
+            adapter = Adapter(text=told.preamble()) if told else Adapter()
+            given = self.engine.answer([adapter], sheet(survey, ORDERS))
+            answers = by_item(given.probabilities, survey)[0]
             if not np.isfinite(answers).all():
                 raise ModelError(
-                    f"The model {self.model.name!r} answers the survey with numbers that are not "
-                    "finite. Try --dtype float32, and check its weights."
+                    f"The model {self.engine.info.name!r} answers the survey with numbers that are "
+                    "not finite. Try --dtype float32, and check its weights."
                 )
             self.known[key] = answers
         return self.known[key]
@@ -73,57 +96,30 @@ def known_from(facts: Mapping[str, Any]) -> dict[str, np.ndarray]:
     }
 
 
-@contextmanager
-def opened(
-    settings: Specification, workers: Workers | None, on_trouble: OnTrouble
-) -> Iterator[tuple[LanguageModel, Evaluator]]:
-    """The model of ``settings``, and whoever answers with it: this process, or workers.
-
-    With workers this process loads the model on the CPU, for its words and for the check of an expert.
-    """
-    from ..engines.checkpoint import load_model
-
-    loading: dict[str, Any] = {
-        key: getattr(settings, key) for key in ("revision", "device", "dtype", "trust_remote_code")
-    }
-    if workers is None:
-        from ..engines.local.in_process import InProcessEvaluator
-
-        model = load_model(settings.model, **loading)
-        yield model, InProcessEvaluator(model, placement=settings.placement)
-        return
-    from ..engines.ray.pool import RayEvaluator
-    from ..engines.ray.worker_model import LoadModel
-
-    if settings.device == "cpu" and workers.gpus is None:
-        workers = replace(workers, gpus=0.0)  # none is kept from others for nothing
-    with RayEvaluator(workers, on_trouble=on_trouble) as pool:
-        pool.connect()
-        if loading["dtype"] == "auto" and pool.gpus:
-            loading["dtype"] = "bfloat16"
-        model = load_model(settings.model, **{**loading, "device": "cpu"})
-        if loading["device"] == "auto" and pool.gpus > 1:
-            loading["device"] = "spread"
-        pool.load(
-            LoadModel(
-                settings.model, placement=settings.placement, expected=model.revision, **loading
-            )
-        )
-        yield model, pool
-
-
 def search_space(
-    settings: Specification, model: LanguageModel, rng: np.random.Generator
+    settings: Specification, engine: Engine, rng: np.random.Generator
 ) -> Parameterization:
-    """The vectors that are searched, and the soft prompts that they stand for."""
+    """The vectors that are searched, and the adapters that they stand for."""
     kind, _, text = settings.init.partition(":")
     if kind == "zeros":
-        initial = zeros(model, settings.tokens)
+        initial = zeros(engine, settings.tokens)
     elif kind == "vocabulary":
-        initial = from_vocabulary(model, settings.tokens, len(model.tokenizer), rng)
+        initial = from_vocabulary(engine, settings.tokens, engine.info.vocabulary, rng)
     else:
-        ids = model.tokenizer(text, add_special_tokens=False).input_ids
-        initial = from_text(model, settings.tokens, ids)
+        initial = from_text(engine, settings.tokens, list(engine.tokenize(text)))
     return parameterize(
-        initial, model.embedding_std(), subspace=settings.subspace, rng=rng, alpha=settings.alpha
+        initial,
+        embedding_std(engine),
+        subspace=settings.subspace,
+        rng=rng,
+        alpha=settings.alpha,
+        placement=check_placement(settings.placement),
+    )
+
+
+def failures_of(answers: Answers) -> tuple[str | None, ...]:
+    """Why candidates failed; one whose answers are not all finite did, whatever is said of it."""
+    return tuple(
+        why or (None if np.isfinite(rows).all() else "the model's answer is not a finite number")
+        for why, rows in zip(answers.failures, answers.probabilities, strict=True)
     )

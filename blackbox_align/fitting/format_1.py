@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from ..errors import RunError
 from ..optimizers import Evaluation, Optimizer
 from .entry import Entry, digest
+from .problem import Problem
 
 
 def vectors_by_asking(
@@ -42,3 +44,8 @@ def vectors_by_asking(
         optimizer.tell(candidates, score(entry.answers, entry.ids[0]))
         found.append(vectors)
     return found, exact
+
+
+def in_questions(entry: Entry, problem: Problem) -> Entry:
+    """The entry with its answers in the order of the questions: format 1 had them item by item."""
+    return replace(entry, answers=problem.as_asked(entry.answers))

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..engines import Workers
+from ..engines import Engine, Workers
+from ..engines import open as open_engine
 from ..errors import BlackboxAlignError, RunError
 from ..files.atomic import write_sealed_json, write_text
-from .asking import Asked, known_from, opened, search_space
+from ..optimizers import Evaluation
+from .asking import Asked, failures_of, known_from, search_space
 from .conditions import conditions
 from .entry import Entry, digest, refuse_what_is_no_share
-from .format_1 import vectors_by_asking
+from .format_1 import in_questions, vectors_by_asking
 from .frames import FILE, Frame
 from .interrupts import patient_interrupt
-from .outcome import Outcome
-from .problem import PROMPT, Data, answers_side_by_side, generator, make_optimizer, pose
+from .outcome import Outcome, model_of
+from .problem import PROMPT, Data, generator, make_optimizer, pose
 from .record import Record, Writer
 from .run import Run
 from .search import Batch, Standing, search
-from .specification import refuse_facts
+from .specification import Specification, refuse_facts
 from .stopping import Stopping
 from .warm_start import observe
 
@@ -40,8 +42,8 @@ CHECKPOINT_SHARE = 0.1  # of the time of a search that checkpoints may take
 class Progress:
     """Where a search stands after a tell.
 
-    ``best`` is the best loss, of several countries that of the one farthest from its target; None
-    until an evaluation has succeeded.
+    ``best`` is the best loss, of several countries the mean of each one's best, as the result has it;
+    None until an evaluation has succeeded.
     """
 
     evaluations: int
@@ -85,16 +87,19 @@ class Job:
         why = self.record.reason if finished else None
         if settings.dtype == "auto" and "dtype" in recorded:
             settings = replace(settings, dtype=recorded["dtype"])
-        with opened(settings, workers, self.on_trouble) as (model, evaluator):
-            known = {} if new else known_from(self.record.head.get("asked") or {})
-            asked = Asked(model, evaluator, known)
+        known = {} if new else known_from(self.record.head.get("asked") or {})
+        with closing(self._open(settings, workers, recorded)) as engine:
+            asked = Asked(engine, known)
             problem = pose(self.data, asked, recorded)
-            space = search_space(settings, model, generator(settings, PROMPT))
+            space = search_space(settings, engine, generator(settings, PROMPT))
+            info = engine.info
             facts = {
                 **problem.facts(),
-                "model_revision": model.revision,
-                "dtype": str(model.dtype).removeprefix("torch."),
+                "model_revision": info.revision,
+                "dtype": info.dtype,
                 "dimension": space.dimension,
+                "opening": info.opening,  # what was read around a question
+                "date": info.date,
             }
             optimizer = make_optimizer(problem, space.dimension, self.stopping)
             if optimizer.capabilities.uses_budget:  # then it is no mere end of the search
@@ -111,14 +116,12 @@ class Job:
                 self.data.specification,
                 self.stopping,
                 facts,
-                {
-                    **conditions(str(model.device), asdict(workers) if workers else None),
-                },
+                conditions(str(model_of(engine).device), asdict(workers) if workers else None),
             )
             if frame is not None:
                 write_text(self.record.path / FILE, frame.text)
             facts = {**facts, **self.record.facts}
-            outcome = Outcome(problem, standing, optimizer, space, model, evaluator, asked, facts)
+            outcome = Outcome(problem, standing, optimizer, space, engine, asked, facts)
             self._guarded(outcome, why, new)
 
     def _guarded(self, outcome: Outcome, why: str | None, new: bool) -> None:
@@ -148,19 +151,37 @@ class Job:
             self._give_up(outcome, f"{type(error).__name__}: {error}")
             raise
 
+    def _open(
+        self, settings: Specification, workers: Workers | None, recorded: Mapping[str, Any]
+    ) -> Engine:
+        """The engine; where a template writes the date, it is that of the first day of the run."""
+        return open_engine(
+            settings.model,
+            revision=settings.revision,
+            device=settings.device,
+            dtype=settings.dtype,
+            trust_remote_code=settings.trust_remote_code,
+            date=str(recorded.get("date") or ""),
+            workers=workers,
+            on_trouble=self.on_trouble,
+        )
+
     def _evaluate(self, outcome: Outcome, vectors: np.ndarray, first: int) -> Batch:
-        prompts = outcome.space.soft_prompts(vectors)
-        blocks = [
-            outcome.evaluator.answer(prompts, survey)
-            for survey in outcome.problem.objective.surveys
-        ]
-        answers = answers_side_by_side(blocks)
+        adapters = outcome.space.adapters(vectors)
+        answers = outcome.engine.answer(adapters, outcome.problem.sheet)
+        failures = failures_of(answers)
+        shares = answers.probabilities.copy()
+        shares[[why is not None for why in failures]] = np.nan
         try:
-            refuse_what_is_no_share(answers)
+            refuse_what_is_no_share(shares)
         except ValueError as error:
             raise RunError(f"The answer of the model is none: {error}.") from None
-        evaluations, losses = outcome.problem.score(answers, first)
-        return Batch(vectors, losses, evaluations, answers)
+        evaluations, losses = outcome.problem.score(shares, first)
+        evaluations = [
+            Evaluation.failed(why) if why else evaluation
+            for why, evaluation in zip(failures, evaluations, strict=True)
+        ]
+        return Batch(vectors, losses, evaluations, shares)
 
     def _append(self, batch: Batch) -> None:
         assert batch.answers is not None
@@ -184,9 +205,8 @@ class Job:
 
     def _report(self, outcome: Outcome) -> None:
         spent, standing = time.monotonic() - self.started, outcome.standing
-        self.on_progress(
-            Progress(standing.told, self.stopping.budget, standing.worst, self.replayed, spent)
-        )
+        best = None if standing.worst is None else float(standing.best.mean())
+        self.on_progress(Progress(standing.told, self.stopping.budget, best, self.replayed, spent))
 
     # -- what was evaluated before ---------------------------------------------------------------
 
@@ -211,7 +231,8 @@ class Job:
 
     def _rewrite(self, outcome: Outcome) -> None:
         """Bring a record of format 1 to the present one."""
-        problem, entries = outcome.problem, self.record.past().entries
+        problem = outcome.problem
+        entries = [in_questions(entry, problem) for entry in self.record.past().entries]
         again = make_optimizer(problem, outcome.space.dimension, self.stopping)
         vectors, exact = vectors_by_asking(
             self.record.path / "journal.jsonl",

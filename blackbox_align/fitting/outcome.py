@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..adapters import Parameterization
-from ..engines import Evaluator
+from ..adapters import Adapter, Parameterization
+from ..engines import Engine
 from ..experts import write_expert
 from ..objectives import INDICES, OPINIONS
 from ..optimizers import Optimizer
 from ..populations import Population
 from ..statistics.pareto import pareto_front
-from .asking import Asked
+from ..surveys.sheet import sheet
+from .asking import ORDERS, Asked, by_item
 from .conditions import versions
 from .entry import Entry
 from .problem import Problem
@@ -35,8 +36,7 @@ class Outcome:
     standing: Standing
     optimizer: Optimizer
     space: Parameterization
-    model: LanguageModel
-    evaluator: Evaluator
+    engine: Engine
     asked: Asked
     facts: Mapping[str, Any]
     written: dict[str, float] = field(default_factory=dict)
@@ -51,17 +51,19 @@ class Outcome:
             loss = float(self.standing.best[number])
             if only_better and not loss < self.written.get(people.code, np.inf):
                 continue
-            prompt = self._prompt(number)
+            adapter = self._adapter(number)
             surveys = self.problem.surveys
             answers = {
-                name: self.evaluator.answer(prompt[None], survey)[0]
+                name: by_item(
+                    self.engine.answer([adapter], sheet(survey, ORDERS)).probabilities, survey
+                )[0]
                 for name, survey in surveys.items()
             }
             result = self._result(number, people, answers, reason)
             write_expert(
                 place[people.code],
-                prompt,
-                self.model,
+                np.zeros((0, 0)) if adapter.prompt is None else adapter.prompt.vectors,
+                model_of(self.engine),
                 [(surveys[name], rows) for name, rows in answers.items()],
                 {
                     **{key: value for key, value in result.items() if key != "reason"},
@@ -93,14 +95,13 @@ class Outcome:
             "reason": reason,
         }
 
-    def _prompt(self, number: int) -> np.ndarray:
-        """(tokens, D) float32: the prompt to keep, the best one or, where a loss is partly luck, the
-        optimizer's own choice."""
+    def _adapter(self, number: int) -> Adapter:
+        """What to keep: the best one or, where a loss is partly luck, the optimizer's own choice."""
         vector = self.standing.vectors[number]
         sampled = self.problem.specification.readout == "sampled"
         if sampled and len(self.problem.populations) == 1:
             vector = self.optimizer.recommend().vector
-        return self.space.soft_prompts(vector[None])[0]
+        return self.space.adapters(vector[None])[0]
 
     def _result(
         self, number: int, people: Population, answers: Mapping[str, np.ndarray], reason: str
@@ -110,8 +111,8 @@ class Outcome:
             **self._tables(number, people, answers),
             "readout": settings.readout,
             "placement": settings.placement,
-            "model": self.model.name,
-            "disclaimer": self.model.disclaimer,
+            "model": self.engine.info.name,
+            "disclaimer": self.engine.info.disclaimer,
             "evaluations": self.standing.told,
             "reached_after": int(self.standing.reached_after[number]) or None,
             "reason": reason,
@@ -166,3 +167,9 @@ class Outcome:
             ]
             for k in range(len(self.problem.populations))
         ]
+
+
+def model_of(engine: Any) -> LanguageModel:
+    """The model that checks an expert: the engine's own, or that of this process beside workers."""
+    found: LanguageModel = engine.model if hasattr(engine, "model") else engine.words.model
+    return found

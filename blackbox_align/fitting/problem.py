@@ -29,7 +29,8 @@ from ..populations.population import country_population
 from ..surveys import Survey, item_means, load_survey
 from ..surveys.opinion_files import load_opinions
 from ..surveys.opinions import OpinionSurvey
-from .asking import Asked
+from ..surveys.sheet import Sheet, sheet
+from .asking import ORDERS, Asked, by_item, item_order
 from .specification import Specification
 from .stopping import Stopping
 
@@ -121,7 +122,6 @@ def load_data(
             settings.held_out,
             generator(settings, SPLIT),
             recorded=(recorded or {}).get("held_out_questions"),
-            samples="group" if settings.group else "national",
         )
     return Data(settings, found, survey, target_set, opinions)
 
@@ -182,6 +182,32 @@ class Problem:
             whole[OPINIONS] = self.data.opinions.asked.survey
         return whole
 
+    @property
+    def sheet(self) -> Sheet:
+        """What a candidate is asked: all parts, one behind another."""
+        parts = [sheet(survey, ORDERS).questions for survey in self.objective.surveys]
+        return Sheet(tuple(question for part in parts for question in part))
+
+    def arranged(self, answers: np.ndarray) -> np.ndarray:
+        """(P, items of all surveys, largest width) from (P, questions, labels)."""
+        blocks, start = [], 0
+        for survey in self.objective.surveys:
+            stop = start + len(sheet(survey, ORDERS).questions)
+            blocks.append(by_item(answers[:, start:stop], survey))
+            start = stop
+        width = max(block.shape[2] for block in blocks)
+        return np.concatenate(
+            [np.pad(b, ((0, 0), (0, 0), (0, width - b.shape[2]))) for b in blocks], axis=1
+        )
+
+    def as_asked(self, answers: np.ndarray) -> np.ndarray:
+        """The reverse for answers that were recorded item by item, in one order of options."""
+        columns, start = [], 0
+        for survey in self.objective.surveys:
+            columns += [start + item for item in item_order(survey)]
+            start += len(survey.items)
+        return answers[:, columns]
+
     def score(self, answers: np.ndarray, first: int) -> tuple[list[Evaluation], np.ndarray]:
         """Evaluations for the search, and every population's losses, from the answers of candidates.
 
@@ -191,7 +217,8 @@ class Problem:
 
         Parameters
         ----------
-        answers : (P, items, width) float32, NaN where the evaluation failed
+        answers : (P, questions, labels) float32 as they were given to :attr:`sheet`, NaN where the
+            evaluation failed
         first : the number of the first candidate, which a readout draws from
 
         Returns
@@ -217,7 +244,8 @@ class Problem:
         return self.objective.each(self._outputs(answers, first))
 
     def _outputs(self, answers: np.ndarray, first: int) -> dict[str, np.ndarray]:
-        return self.objective.outputs(answers, generator(self.specification, READOUT, first))
+        rng = generator(self.specification, READOUT, first)
+        return self.objective.outputs(self.arranged(answers), rng)
 
 
 def pose(data: Data, asked: Asked, recorded: Mapping[str, Any] | None = None) -> Problem:
@@ -274,12 +302,4 @@ def _reference_means(data: Data, asked: Asked, told: Population | None) -> np.nd
         asked.answers(data.survey, told)[None],
         data.survey,
         "expected" if readout == "sampled" else readout,
-    )
-
-
-def answers_side_by_side(blocks: Sequence[np.ndarray]) -> np.ndarray:
-    """(P, items of all surveys, largest width) from the answers to one survey after another."""
-    width = max(block.shape[2] for block in blocks)
-    return np.concatenate(
-        [np.pad(b, ((0, 0), (0, 0), (0, width - b.shape[2]))) for b in blocks], axis=1
     )

@@ -19,10 +19,9 @@ from ..engines.base import check_placement
 from ..errors import ChangedSpecificationError, SpecificationError
 from ..objectives import INDICES, OPINIONS, describe_objective, parse_objective
 from ..objectives.constants import check_policy
-from ..populations import Country, countries, find_country
+from ..populations import Country
+from ..populations.groups import expand, parse_countries
 from ..surveys import READOUTS
-
-GROUPS = ("all", "Africa", "Americas", "Asia", "Europe", "Oceania")
 
 
 @dataclass(frozen=True)
@@ -137,14 +136,7 @@ class Specification:
 
     def countries(self, complete: Sequence[str]) -> tuple[Country, ...]:
         """The countries to fit; a group is those of it among ``complete``, the codes with full data."""
-        found = []
-        for name in self.wanted:
-            if name in GROUPS:
-                there = [countries()[code] for code in complete]
-                found += [c for c in there if not c.is_region and name in ("all", c.continent)]
-            else:
-                found.append(find_country(name))
-        return tuple(dict.fromkeys(found))
+        return expand(self.wanted, complete)
 
     @property
     def name(self) -> str:
@@ -186,15 +178,11 @@ class Specification:
 
 
 def _canonical(country: str | Sequence[str]) -> str:
-    names = country.split("+") if isinstance(country, str) else country
-    if not any(names):
+    if not any([country] if isinstance(country, str) else country):
         raise SpecificationError(
             "A fit needs a country, or a group of people; `bbalign countries` lists countries."
         )
-    groups = {group.casefold(): group for group in GROUPS}
-    folded = [name.strip() for name in names]
-    codes = [groups.get(name.casefold()) or find_country(name).code for name in folded]
-    return "+".join(dict.fromkeys(codes))
+    return "+".join(parse_countries(country))
 
 
 def option(name: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import SpecificationError
 from ..optimizers import Optimizer
 from .asking import Asked
-from .format_1 import vectors_by_asking
+from .format_1 import in_questions, vectors_by_asking
 from .problem import Problem, load_data, make_optimizer, pose
 from .record import Record
 from .search import Standing
@@ -29,18 +29,20 @@ def observe(
     past = earlier.past(vectors=True)
     earlier.refuse_damage(past)
     vectors: list[np.ndarray] = []
+    entries = past.entries
     if past.vectors is None:
         settings = earlier.specification
         its_own = pose(load_data(settings, earlier.facts), Asked(), earlier.facts)
+        entries = tuple(in_questions(entry, its_own) for entry in entries)
         vectors, _ = vectors_by_asking(
             earlier.path / "journal.jsonl",
-            past.entries,
+            entries,
             make_optimizer(its_own, optimizer.dimension, earlier.stopping),
             lambda answers, first: its_own.score(answers, first)[0],
         )
     else:
-        vectors = [past.vectors_of(entry) for entry in past.entries]
-    for before, entry in zip(vectors, past.entries, strict=True):
+        vectors = [past.vectors_of(entry) for entry in entries]
+    for before, entry in zip(vectors, entries, strict=True):
         evaluations, losses = problem.score(entry.answers, entry.ids[0])
         optimizer.observe(before, evaluations)
         standing.keep(before, losses, told=False)

@@ -106,12 +106,10 @@ class SplitOpinions:
         share: float,
         rng: np.random.Generator,
         recorded: Collection[str] | None = None,
-        samples: str = "national",
     ) -> SplitOpinions:
         """Hold out about ``share`` of the items, the same ones whatever the countries.
 
-        Only ``samples`` of one kind count, by default those that stand for a whole country; see
-        :data:`..surveys.opinions.SAMPLES`. ``recorded`` are items that were held out
+        Only samples that stand for a whole country, or groups, count. ``recorded`` are items that were held out
         before, by whichever version: then nothing is drawn.
 
         Raises
@@ -120,8 +118,8 @@ class SplitOpinions:
             A country has no such sample (the message says which near ones have), or all of its
             items came to lie on one side.
         """
-        everyone = opinions.select(samples=samples)
-        asked = opinions.select(samples=samples, countries=list(codes))
+        everyone = opinions.select(samples="national")
+        asked = opinions.select(samples="national", countries=list(codes))
         names = sorted(item.id for item in everyone.survey.items)
         drawn = rng.permutation(len(names))[: round(share * len(names))]
         held_out = frozenset(names[n] for n in drawn)

@@ -20,6 +20,9 @@ from .countries import Country, find_country
 from .figures import Cell, check_figures
 from .labels import read_labels, unknown_sentence
 
+# Columns of a table with a row per country and index: what is measured, and the figure.
+_LONG = frozenset({"dimension", "index", "indicator", "measure", "variable", "scale"})
+_VALUES = frozenset({"value", "score", "figure", "points"})
 _TABLE = "a header such as 'country,PDI,IDV,MAS,UAI,LTO,IVR'"
 
 
@@ -38,8 +41,8 @@ def read_target_table(path: Path) -> TargetTable:
     """The figures of a file; :class:`DataFileError` with the line and the mend for a mistake."""
     json_file = path.suffix.casefold() == ".json"
     rows = _json_rows(path) if json_file else read_rows(path, _TABLE)
-    (top, header), *body = rows
-    _whole_rows(path, header, body)
+    _whole_rows(path, *rows)
+    (top, header), *body = _one_row_per_country(path, rows)
     named = _country_column(path, top, header)
     indices, others = _index_columns(path, top, header, body)
     countries, notes = _countries(path, header, body, named)
@@ -89,7 +92,32 @@ def looks_like_targets(path: Path) -> bool:
     return bool(known or numbers) and 2 * len(set(labels)) > len(labels)
 
 
-def _whole_rows(path: Path, header: Sequence[str], body: Sequence[Row]) -> None:
+def _one_row_per_country(path: Path, rows: list[Row]) -> list[Row]:
+    """A table with a row per country and index, turned into one with a column per index."""
+    (top, header), *body = rows
+    names = [plain(cell) for cell in header]
+    kinds = [n for n, name in enumerate(names) if name in _LONG]
+    values = [n for n, name in enumerate(names) if name in _VALUES]
+    countries = country_columns(list(header))
+    if not (countries and len(kinds) == len(values) == 1):
+        return rows
+    indices = list(dict.fromkeys(row[kinds[0]].strip() for _, row in body))
+    found: dict[str, tuple[int, dict[str, str]]] = {}
+    for line, row in body:
+        _, figures = found.setdefault(row[countries[0]].strip(), (line, {}))
+        if row[kinds[0]].strip() in figures:
+            name = f"{row[kinds[0]].strip()} of {row[countries[0]].strip()}"
+            raise DataFileError(path, line, f"{name} stands here twice; keep one row of them.")
+        figures[row[kinds[0]].strip()] = row[values[0]]
+    turned = [
+        (line, [name, *(figures.get(index, "") for index in indices)])
+        for name, (line, figures) in found.items()
+    ]
+    return [(top, ["country", *indices]), *turned]
+
+
+def _whole_rows(path: Path, first: Row, *body: Row) -> None:
+    _, header = first
     for line, cells in body:
         if len(cells) != len(header):
             raise DataFileError(
@@ -105,6 +133,10 @@ def _country_column(path: Path, line: int, header: Sequence[str]) -> int:
     spelled = [plain(header[n]) for n in found]
     if not found or spelled.count(spelled[0]) > 1:
         seen = ", ".join(repr(cell) for cell in header)
+        if sum(not read_labels([cell]).unknown for cell in header[1:]) > 1:
+            raise DataFileError(
+                path, line, "its columns are countries; turn the table, so that each has a row."
+            )
         raise DataFileError(
             path, line, f"expected one column named 'country' (or 'code'), found {seen}."
         )

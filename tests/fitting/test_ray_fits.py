@@ -190,7 +190,7 @@ def test_ray_is_imported_only_to_connect():
         "import sys\n"
         "from blackbox_align.engines.ray import pool, worker_model\n"
         "from blackbox_align.fitting import fit\n"
-        "pool.RayEvaluator(pool.Workers(2)).close()\n"
+        "pool.Pool(pool.Workers(2)).close()\n"
         "assert 'ray' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)

@@ -20,6 +20,14 @@ from ...errors import ModelError, SpecificationError
 _SECONDS = 5.0  # for a template; a usual one takes less than a thousandth of one
 PLACEHOLDER = "{question}"
 _ANSWER = "\nAnswer: "
+# In the place of the function that reads the clock. Transformers hands over data alone, no functions.
+_DAY = (
+    "{%- macro strftime_now(form) -%}{%- set here = namespace(text=form) -%}"
+    "{%- for code, value in blackbox_align_day -%}"
+    "{%- set here.text = here.text.replace(code, value) -%}{%- endfor -%}{{ here.text }}"
+    "{%- endmacro %}\n"
+)
+_CODES = [f"%{sign}{letter}" for sign in ("-", "") for letter in "aAbBcdDeFgGHIjmMpSTuUVwWxXyYzZ"]
 _LIKE_CONTROL = re.compile(r"<.+>|\[.+\]|｜.+｜", re.DOTALL)
 
 
@@ -128,15 +136,16 @@ class Reader:
         return Rendered(text, slice(start, start + len(asked)), False)
 
     def _apply(self, messages: Sequence[Any]) -> str:
+        assert self.template is not None
         given: str = self.tokenizer.apply_chat_template(
             list(messages),
-            chat_template=self.template,
+            chat_template=(_DAY if "strftime_now" in self.template else "") + self.template,
             tokenize=False,
             add_generation_prompt=True,
             # The answer is read at once: a template that would open a block of thoughts leaves it out.
             enable_thinking=False,
             thinking=False,
-            strftime_now=lambda form: self.date.strftime(form),
+            blackbox_align_day=[(code, self.date.strftime(code)) for code in _CODES],
         )
         return given
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from .passes import Passes, Scores
 from .plan import Plan
 from .questions import tokenize
 from .shadow import bytes_per_token, check_causal
+from .texts import read, tokenize_text
 from .thread import JobThread
 
 # Tokens of one pass: enough to keep any device busy. Half of them, and half again, until they take
@@ -142,28 +144,42 @@ class LocalEngine:
     def _answer(
         self, adapters: list[Adapter], sheet: Sheet, plainly: bool, pause: Pause
     ) -> Answers:
-        shape = (len(adapters), len(sheet.questions), sheet.width)
-        probabilities = np.zeros(shape, np.float32)
-        mass = np.full(shape[:2], np.nan, np.float32)
+        count, texts = len(adapters), len(sheet.texts)
+        probabilities = np.zeros((count, len(sheet.questions), sheet.width), np.float32)
+        mass = np.full(probabilities.shape[:2], np.nan, np.float32)
+        divergence, surprise = np.zeros((2, count, texts), np.float32)
         for (text, placement, _), members in self._groups(adapters).items():
-            if not sheet.questions:
-                break
             # Without a soft prompt all of them are one and the same.
             some = members if placement else members[:1]
-            prompts_of = [adapters[number].prompt for number in some]
-            vectors = [p.vectors if p is not None else self._nothing for p in prompts_of]
-            plan = self._plan(sheet, text)
-            prompts = torch.as_tensor(np.stack(vectors)).to(self.model.device, self.model.dtype)
-            given = self._rows(plan, prompts, placement, plainly, pause)
-            probabilities[members], mass[members] = given
-        answers = Answers.of(probabilities, len(sheet.texts))
-        return Answers(
-            answers.probabilities, mass, answers.divergence, answers.surprise, answers.failures
-        )
+            vectors = np.stack([self._vectors(adapters[number]) for number in some])
+            prompts = torch.as_tensor(vectors).to(self.model.device, self.model.dtype)
+            if sheet.questions:
+                plan = self._plan(sheet, text)
+                given = self._rows(plan, prompts, placement, plainly, pause)
+                probabilities[members], mass[members] = given
+            if sheet.texts:
+                pause()
+                read = self._read(sheet, text, prompts, placement)
+                divergence[members], surprise[members] = read
+        answers = Answers.of(probabilities, texts)
+        return replace(answers, mass=mass, divergence=divergence, surprise=surprise)
 
-    @property
-    def _nothing(self) -> np.ndarray:
-        return np.zeros((0, self.model.embedding_width), np.float32)
+    def _read(
+        self, sheet: Sheet, text: str, prompts: Tensor, placement: str
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(rows, texts) divergence and surprise of the texts of a sheet."""
+        asked, bare = (
+            [tokenize_text(*pair, self.reader, before) for pair in sheet.texts]
+            for before in (text, "")
+        )
+        divergence, surprise = read(self._passes, asked, bare, prompts, placement)
+        return divergence.cpu().numpy(), surprise.cpu().numpy()
+
+    def _vectors(self, adapter: Adapter) -> np.ndarray:
+        """(tokens, D); no tokens without a soft prompt."""
+        if adapter.prompt is None:
+            return np.zeros((0, self.model.embedding_width), np.float32)
+        return adapter.prompt.vectors
 
     def _groups(self, adapters: Sequence[Adapter]) -> dict[tuple[str, str, int], list[int]]:
         """Adapters by what can share a pass: the text, the place and the length of the prompt."""
@@ -214,9 +230,9 @@ class LocalEngine:
     def _pass(
         self, plan: Plan, prompts: Tensor, placement: str, plainly: bool
     ) -> tuple[np.ndarray, np.ndarray]:
+        if placement:
+            self._refuse_other_embeddings(plan)
         if plainly or self._alone(plan, placement, prompts.shape[1]):
-            if placement:
-                self._refuse_other_embeddings(plan)
             rows = 1 if plainly else self._rows_per_pass(plan.longest + prompts.shape[1])
             scores = self._passes.plainly(plan, prompts, placement, rows)
         elif placement == "last":
@@ -228,9 +244,10 @@ class LocalEngine:
     def _alone(self, plan: Plan, placement: str, width: int) -> str | None:
         """Why questions cannot share a pass; None where they can."""
         limits, longest = self.limits, plan.longest + width
-        if limits.alone:
-            self._trust("", 0, limits.alone)
-            return limits.alone
+        alone = limits.alone or self._other_embeddings(plan)
+        if alone:
+            self._trust("", 0, alone)
+            return alone
         if limits.shared and longest > limits.shared:
             longer = f"beyond {limits.shared} tokens it attends by the length of each text"
             self._trust("long", 0, longer)
@@ -244,24 +261,26 @@ class LocalEngine:
         )  # fmt: skip
         layers = int(self.model.model.config.get_text_config().num_hidden_layers)
         why = guard.differs(self._passes, plan, ask, way, layers)
-        if placement or why:
-            self._refuse_other_embeddings(plan)
         self._trust(way, longest, why)
         return why
 
     def _trust(self, way: str, longest: int, why: str | None) -> None:
-        if why and self._trusted.get(way, (0, None))[1] != why:
-            self._trusted[way] = longest, why
-            _log.warning(self.notes[-1])
+        before = self.notes
         self._trusted[way] = longest, why
+        for note in self.notes[len(before) :]:
+            _log.warning(note)
+
+    def _other_embeddings(self, plan: Plan) -> str | None:
+        if self._embeddable is None:
+            self._embeddable = (guard.other_embeddings(self._passes, plan),)
+        return self._embeddable[0]
 
     def _refuse_other_embeddings(self, plan: Plan) -> None:
-        if self._embeddable is None:
-            self._embeddable = (guard.takes_embeddings(self._passes, plan),)
-        if self._embeddable[0]:
+        why = self._other_embeddings(plan)
+        if why:
             raise ModelError(
                 f"{self.model.name!r} ({self.model.model.config.model_type}) cannot be given a soft "
-                f"prompt: {self._embeddable[0]}. Choose a model of another architecture, such as Llama, "
+                f"prompt: {why}. Choose a model of another architecture, such as Llama, "
                 "Qwen, Mistral, Gemma or Phi."
             )
 

@@ -18,9 +18,9 @@ from .passes import Passes, Scores
 from .plan import Plan
 from .tree_attention import OtherAttentionError
 
-_QUESTIONS, _PROMPTS, _TOKENS = 4, 2, 3
+_QUESTIONS, _PROMPTS, _TOKENS = 4, 4, 3
 _PLAIN_LAYERS = ("full_attention", "sliding_attention", "chunked_attention")
-# Root mean squares over all labels compared: the least that is noise in any precision, and how many
+# Root mean squares over the labels of a question: the least that is noise in any precision, and how many
 # times the noise that was measured another way of adding up may make.
 _LEAST, _TIMES = 1e-5, 4.0
 
@@ -61,7 +61,7 @@ def _ropes(config: Any) -> list[dict[str, Any]]:
     return [rope for rope in (ropes, *ropes.values()) if isinstance(rope, dict)]
 
 
-def takes_embeddings(passes: Passes, plan: Plan) -> str | None:
+def other_embeddings(passes: Passes, plan: Plan) -> str | None:
     """Why a soft prompt cannot be put in: the model's answer to embedded words is another one."""
     part = plan.part(_spread(plan))
     ids = part.label_ids[part.columns]
@@ -74,7 +74,9 @@ def takes_embeddings(passes: Passes, plan: Plan) -> str | None:
             return f"it takes no embedded words ({_line(error)})"
         given = logits[ids[number].to(logits.device)].to(expected.device)
         given = given.masked_fill(~part.offered[number], -torch.inf).softmax(-1)
-        if not bool((given - expected).abs().max() <= 0.02):
+        # The sums are the same ones, so there is hardly any noise.
+        most = _LEAST if passes.dtype == torch.float32 else 1e-3
+        if not bool((given - expected).abs().max() <= most) and bool(expected.isfinite().all()):
             return "it reads the numbers of its words beside their embeddings"
     return None
 
@@ -94,16 +96,29 @@ def differs(
             raise
         return f"its attention cannot be reached ({_line(error)})"
     reached = _reached(part, placement)
+    if not reached:
+        return "its attention does not go through the interface of transformers"
     if reached != layers:
         return f"{reached} of its {layers} layers could be reached"
     plain = [passes.plainly(part, each, placement, 1) for each in (prompts, _rounded(prompts))]
     expected, again = (_soft(scores, part) for scores in plain)
     if not bool(expected.isfinite().all()):
         return None  # nothing can be said, and the answers say it themselves
-    off, noise = (float((one - expected).square().mean().sqrt()) for one in (given, again))
-    if not off <= max(_LEAST, _TIMES * noise):
-        return f"a label's probability differs by {float((given - expected).abs().max()):.2g}"
+    off, noise = (_typical(one - expected) for one in (given, again))
+    wrong = ~(off <= (_TIMES * noise).clamp(min=_LEAST))  # what is NaN is wrong as well
+    if bool(wrong.any()):
+        gap = float((given - expected)[:, wrong].abs().max())
+        return f"a label's probability differs by {gap:.2g}"
     return None
+
+
+def _typical(difference: Tensor) -> Tensor:
+    """(questions,) the lower median over prompts of the root mean square over labels.
+
+    Where a mixture of experts rounds to another expert, a prompt may be off in any right way; a way
+    that is wrong for a question is wrong under all of them.
+    """
+    return difference.square().mean(-1).sqrt().sort(dim=0).values[(len(difference) - 1) // 2]
 
 
 def _reached(part: Plan, placement: str) -> int:

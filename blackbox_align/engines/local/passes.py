@@ -93,15 +93,17 @@ class Passes:
         self, plan: Plan, prompts: Tensor, placement: str, pairs: list[tuple[int, int]]
     ) -> Tensor:
         """(pairs, words) float32 logits behind whole sequences of one length."""
-        keep = {"logits_to_keep": 1} if self._keeps else {}
         if not prompts.shape[1]:
             ids = torch.tensor([plan.questions[number].context for _, number in pairs])
-            given = {"input_ids": ids.to(self.device)}
-        else:
-            given = {"inputs_embeds": torch.stack([
-                self._sequence(plan, prompts[row], placement, number) for row, number in pairs
-            ])}  # fmt: skip
-        return self.plain(**given, use_cache=False, **keep).logits[:, -1].float().to(self.device)
+            return self.whole(input_ids=ids.to(self.device), last=1)[:, -1]
+        sequences = [self._sequence(plan, prompts[row], placement, n) for row, n in pairs]
+        return self.whole(inputs_embeds=torch.stack(sequences), last=1)[:, -1]
+
+    def whole(self, last: int, **given: Tensor) -> Tensor:
+        """(rows, last, words) float32 logits behind whole sequences, under the model's own attention."""
+        keep = {"logits_to_keep": last} if self._keeps else {}
+        logits: Tensor = self.plain(**given, use_cache=False, **keep).logits
+        return logits[:, -last:].float().to(self.device)
 
     def _sequence(self, plan: Plan, prompt: Tensor, placement: str, number: int) -> Tensor:
         """(tokens, D): one question with the prompt in its place."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import TypeVar
 
 import torch
@@ -12,6 +12,7 @@ import torch
 from ...errors import ModelError
 
 T = TypeVar("T")
+_CLOSED = "The engine was closed, so its model cannot be asked any more."
 
 
 class InterruptedJobError(Exception):
@@ -28,7 +29,6 @@ class JobThread:
     def __init__(self) -> None:
         self._executor = ThreadPoolExecutor(1, "blackbox_align")
         self._here: int | None = None
-        self._closed = False
 
     def run(self, job: Callable[[Callable[[], None]], T]) -> T:
         """What ``job(pause)`` gives; it calls ``pause()`` between passes, where it may be left."""
@@ -50,17 +50,19 @@ class JobThread:
         future = self.submit(whole)
         try:
             return future.result()
+        except CancelledError:
+            raise ModelError(_CLOSED) from None
         except BaseException:
             left.set()  # Ctrl-C, or the job's own error
             raise
 
     def submit(self, job: Callable[[], T]) -> Future[T]:
         """``job()`` behind all that were there before."""
-        if self._closed:
-            raise ModelError("The engine was closed, so its model cannot be asked any more.")
-        return self._executor.submit(job)
+        try:
+            return self._executor.submit(job)
+        except RuntimeError:  # after a shutdown
+            raise ModelError(_CLOSED) from None
 
     def close(self) -> None:
         """Ends after the job that runs now; what waits behind it is given up."""
-        self._closed = True
         self._executor.shutdown(wait=threading.get_ident() != self._here, cancel_futures=True)

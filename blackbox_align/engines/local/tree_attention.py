@@ -248,7 +248,7 @@ def _attend_along(
     value: Tensor,
     attention_mask: Tensor | None,
     *,
-    row: PackedRow | Continuations,
+    row: PackedRow | Continuations | None = None,
     scaling: float | None = None,
     sliding_window: int | None = None,
     softcap: float | None = None,
@@ -259,27 +259,39 @@ def _attend_along(
 
     ``s_aux`` are attention sinks, a logit per head that takes its share and gives nothing.
     """
-    unknown = [
-        name for name, given in kwargs.items() if given is not None and name not in _HARMLESS
-    ]
+    if row is None:
+        raise OtherAttentionError("does not hand its attention what it is given")
+    given = [name for name, value in kwargs.items() if value is not None]
+    unknown = sorted(set(given) - _HARMLESS)
     if unknown:
-        raise OtherAttentionError(f"attends with {', '.join(sorted(unknown))}")
+        raise OtherAttentionError(f"attends with {', '.join(unknown)}")
     layer = int(module.layer_idx)  # type: ignore[arg-type]
     row.meet(layer, key, value)
     scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
     sinks = None if s_aux is None else s_aux.to(query.dtype)
+    more = (scaling, sliding_window, softcap, sinks)
     if isinstance(row, Continuations):
-        past = row.past[layer]
-        return _attend_behind(
-            query, (key, value), past, row, scaling, sliding_window, softcap, sinks
-        ), None
+        return _attend_behind(query, (key, value), row.past[layer], row, *more), None
+    return _attend_in_tree(query, (key, value), row, *more), None
+
+
+def _attend_in_tree(
+    query: Tensor,
+    own: KeysAndValues,
+    row: PackedRow,
+    scaling: float,
+    sliding_window: int | None,
+    softcap: float | None,
+    sinks: Tensor | None,
+) -> Tensor:
+    """(rows, T, heads, d): every span attends to itself and to its way from the root."""
     rows, heads, length, width = query.shape
-    shared = heads // key.shape[1]  # queries per key: grouped-query attention
-    out = query.new_empty(rows, length, heads, value.shape[-1])
+    shared = heads // own[0].shape[1]  # queries per key: grouped-query attention
+    out = query.new_empty(rows, length, heads, own[1].shape[-1])
     for block in row.blocks:
         k, v = (
-            torch.cat([*(own[:, :, piece] for piece in block.path), own[:, :, block.here]], dim=2)
-            for own in (key, value)
+            torch.cat([*(part[:, :, piece] for piece in block.path), part[:, :, block.here]], dim=2)
+            for part in own
         )
         q = query[:, :, block.here]
         window = sliding_window if sliding_window and k.shape[2] > sliding_window else None
@@ -295,9 +307,9 @@ def _attend_along(
             )
             answer = _weights(q @ k.transpose(2, 3) * scaling, mask, softcap, sink) @ v
         if shared > 1:
-            answer = answer.reshape(rows, heads, -1, value.shape[-1])
+            answer = answer.reshape(rows, heads, -1, out.shape[-1])
         out[:, block.here] = answer.transpose(1, 2)
-    return out, None
+    return out
 
 
 def _attend_behind(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -79,9 +81,28 @@ def connected(workers: Workers) -> Iterator[Any]:
             "correct --ray-address, or leave it out to use this machine alone."
         ) from error
     try:
-        yield ray
+        with _terminated_like_interrupted():
+            yield ray
     finally:
         ray.shutdown()  # of a cluster that is not ours this is only the connection
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """Let SIGTERM, which a batch system sends, be what Ctrl-C is: workers are ended and status is told.
+
+    Whoever handles it already goes on doing so; outside the main thread signals cannot be caught.
+    """
+    usual = signal.getsignal(signal.SIGTERM)
+    main = threading.current_thread() is threading.main_thread()
+    if not main or usual is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, lambda signum, frame: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, usual)
 
 
 def _refuse_silence(address: str) -> None:

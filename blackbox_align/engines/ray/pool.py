@@ -7,22 +7,19 @@ is replaced, so each candidate is answered once, by whichever worker gets there.
 
 from __future__ import annotations
 
-import os
-import socket
+import math
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
-import numpy as np
-
+from ...adapters.adapter import Adapter
 from ...errors import RunError
-from ...surveys import Survey
-from ..base import Evaluator
+from ...surveys.sheet import Sheet
+from ..base import Answers
 from .cluster import Workers, connected
+from .jobs import Chunk, Job
+from .workers import Factory, Worker, _Process, cause_of
 
 # After so many failures of one chunk, or failed starts in a row, the trouble is not the workers'.
 FAILURES = 3
@@ -32,14 +29,14 @@ _FIRST_SECONDS, _TIMES_SLOWEST, _LEAST_SECONDS = 600.0, 20.0, 60.0
 _WARN_SECONDS, _ROOM_SECONDS = 20.0, 600.0  # to wait for room in a full cluster
 _LOOK_SECONDS = 5.0  # between two looks for room for more
 _TICK = 1.0
-_SURVEYS = 4
+_SHEETS = 4
+_ROUNDING = 1e-6  # of shares such as 0.2, five of which are one
 
-Factory = Callable[[], Evaluator]
 OnTrouble = Callable[[str], None]
 
 
-class RayEvaluator:
-    """Answers with workers that each have an evaluator of their own; see :class:`.base.Evaluator`.
+class Pool:
+    """Answers with workers that each have an engine of their own.
 
     Use it in a ``with`` block, which ends the workers, and :meth:`load` before the first answer. NaN
     answers stay what they are: failed evaluations, no failures of workers.
@@ -69,9 +66,9 @@ class RayEvaluator:
         self._closing = ExitStack()
         self._ray: Any = None
         self._factory: Any = None
-        self._team: list[_Worker] = []
-        self._surveys: dict[str, Any] = {}
-        self._slowest: dict[str, float] = {}  # seconds per candidate, by survey
+        self._team: list[Worker] = []
+        self._sheets: dict[str, Any] = {}
+        self._slowest: dict[str, float] = {}  # seconds per candidate, by sheet
         self._failed_starts: list[str] = []
         self._bad_nodes: set[str] = set()
         self._wanted = workers.count or 0
@@ -79,7 +76,7 @@ class RayEvaluator:
         self._last_staffed = 0.0
         self._seen_batch = self._seen_full = False
 
-    def __enter__(self) -> RayEvaluator:
+    def __enter__(self) -> Pool:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -127,31 +124,30 @@ class RayEvaluator:
 
     # -- asking ----------------------------------------------------------------------------------
 
-    def answer(self, soft_prompts: np.ndarray, survey: Survey) -> np.ndarray:
-        prompts = np.asarray(soft_prompts, dtype=np.float32)
-        job = _Job.of(prompts, survey, (self._ray.put(prompts), self._put(survey)))
-        if len(prompts) > 1 and not self._seen_batch:
+    def answer(self, adapters: Sequence[Adapter], sheet: Sheet) -> Answers:
+        job = Job.of(len(adapters), sheet.digest, (self._ray.put(list(adapters)), self._put(sheet)))
+        if len(adapters) > 1 and not self._seen_batch:
             self._seen_batch = True
             if job.left < len(self._team):
                 self.on_trouble(
-                    f"{len(prompts)} candidates at a time keep {job.left} of {len(self._team)} "
+                    f"{len(adapters)} candidates at a time keep {job.left} of {len(self._team)} "
                     "workers busy; a search with larger batches would keep all."
                 )
         while job.open:
             self._recruit()
             self._hand_out(job)
             self._collect()
-        return job.answers
+        return job.answers if job.parts else Answers.none(sheet)
 
-    def _put(self, survey: Survey) -> Any:
-        """The survey in the object store: sent to a node once, not with every chunk."""
-        if survey.sha256 not in self._surveys:
-            if len(self._surveys) == _SURVEYS:  # the survey of a search is asked first, and stays
-                self._surveys.popitem()
-            self._surveys[survey.sha256] = self._ray.put(survey)
-        return self._surveys[survey.sha256]
+    def _put(self, sheet: Sheet) -> Any:
+        """The sheet in the object store: sent to a node once, not with every chunk."""
+        if sheet.digest not in self._sheets:
+            if len(self._sheets) == _SHEETS:  # the sheet of a search is asked first, and stays
+                self._sheets.popitem()
+            self._sheets[sheet.digest] = self._ray.put(sheet)
+        return self._sheets[sheet.digest]
 
-    def _hand_out(self, job: _Job) -> None:
+    def _hand_out(self, job: Job) -> None:
         """Give every idle worker its next chunks, and the others a second call while many wait.
 
         A call holds up to a third of a worker's share of what is left, so that one of half the
@@ -168,9 +164,9 @@ class RayEvaluator:
                 if len(worker.calls) == calls and job.waiting and (several or not calls):
                     self._call(worker, job.take_out(several))
 
-    def _call(self, worker: _Worker, group: list[_Chunk]) -> None:
+    def _call(self, worker: Worker, group: list[Chunk]) -> None:
         job = group[0].job
-        # Prompts and survey are read from the object store once per job, and kept by the worker.
+        # Adapters and sheet are read from the object store once per job, and kept by the worker.
         objects = () if worker.job is job else job.objects
         reference = worker.actor.answer.remote([chunk.rows for chunk in group], *objects)
         worker.job = job
@@ -198,11 +194,11 @@ class RayEvaluator:
                 doing = "answered" if worker.ready else "loaded its model"
                 self._lose(worker, f"it has not {doing} in {limit:.0f} seconds")
 
-    def _take(self, worker: _Worker, ref: Any) -> None:
+    def _take(self, worker: Worker, ref: Any) -> None:
         try:
             value = self._ray.get(ref, timeout=_LEAST_SECONDS)
         except self._ray.exceptions.RayError as error:
-            self._lose(worker, _cause(error))
+            self._lose(worker, cause_of(error))
             return
         now = time.monotonic()
         if ref == worker.placing:
@@ -212,15 +208,20 @@ class RayEvaluator:
             worker.loading = None
             self._failed_starts.clear()
         else:
-            group = worker.calls.pop(ref)
+            group, (done, failed) = worker.calls[ref], value
             job = group[0].job
-            per_candidate = (now - worker.since) / sum(map(len, value))
-            self._slowest[job.key] = max(per_candidate, self._slowest.get(job.key, 0.0))
-            for chunk, answers in zip(group, value, strict=True):
+            for chunk, answers in zip(group, done, strict=False):
                 job.take_in(chunk, answers)
+            if failed is not None:
+                worker.calls[ref] = group[len(done) :]
+                self._lose(worker, failed)
+                return
+            del worker.calls[ref]
+            per_candidate = (now - worker.since) / sum(map(len, done))
+            self._slowest[job.key] = max(per_candidate, self._slowest.get(job.key, 0.0))
         worker.since = now
 
-    def _limit(self, worker: _Worker) -> float:
+    def _limit(self, worker: Worker) -> float:
         """Seconds that the worker may take for what it is at."""
         if worker.placing:
             return float("inf")
@@ -236,7 +237,7 @@ class RayEvaluator:
         candidates = sum(chunk.rows.stop - chunk.rows.start for chunk in group)
         return max(_LEAST_SECONDS, _TIMES_SLOWEST * slowest * candidates)
 
-    def _lose(self, worker: _Worker, cause: str) -> None:
+    def _lose(self, worker: Worker, cause: str) -> None:
         """Let go of a worker; what it had is asked elsewhere. Raises after too many failures."""
         self._team.remove(worker)
         self._ray.kill(worker.actor)
@@ -287,12 +288,12 @@ class RayEvaluator:
         for _ in range(self._wanted - len(self._team)):
             self._team.append(self._start())
 
-    def _start(self) -> _Worker:
+    def _start(self) -> Worker:
         options: dict[str, Any] = {"num_cpus": 1, "num_gpus": self.gpus}
         if self._bad_nodes:
             options["label_selector"] = {"ray.io/node-id": f"!in({','.join(self._bad_nodes)})"}
         actor = self._ray.remote(_Process).options(**options).remote()
-        return _Worker(actor, actor.where.remote(), actor.load.remote(self._factory))
+        return Worker(actor, actor.where.remote(), actor.load.remote(self._factory))
 
     def _wait_for_room(self, seconds: float) -> None:
         """All workers wait for a place; say so, and give up after a while."""
@@ -316,8 +317,7 @@ class RayEvaluator:
     def _room_in(self, resources: dict[str, float]) -> int:
         room = resources.get("CPU", 0.0)
         if self.gpus:
-            gpus = resources.get("GPU", 0.0)
-            room = min(room, gpus / self.gpus if self.gpus >= 1 else int(gpus) * (1 // self.gpus))
+            room = min(room, _shares(resources.get("GPU", 0.0), self.gpus))
         return int(room)
 
     def _nodes(self) -> dict[str, dict[str, float]]:
@@ -328,137 +328,10 @@ class RayEvaluator:
         return "1 CPU" + (f" and {self.gpus:g} GPU" if self.gpus else "")
 
 
-class _Process:
-    """What runs in a worker's own process."""
-
-    def where(self) -> tuple[str, str]:
-        """The id of its node, and its name for people."""
-        import ray
-
-        node = ray.get_runtime_context().get_node_id()
-        return node, f"{os.getpid()} on {socket.gethostname()}"
-
-    def load(self, factory: Factory) -> None:
-        self.evaluator = factory()
-
-    def answer(self, rows: list[slice], *objects: Any) -> list[np.ndarray]:
-        """One answer for each piece of the prompts; ``objects`` are prompts and survey of a new job."""
-        if objects:
-            self.objects = objects
-        prompts, survey = self.objects
-        return [self.evaluator.answer(prompts[piece], survey) for piece in rows]
-
-
-@dataclass(eq=False)
-class _Worker:
-    """A worker as the driver sees it: the calls that it has not answered yet, and their chunks.
-
-    ``job`` is the one whose prompts it holds.
-    """
-
-    actor: Any
-    placing: Any
-    loading: Any
-    calls: dict[Any, list[_Chunk]] = field(default_factory=dict)
-    job: _Job | None = None
-    node: str = ""
-    name: str = "that has no place yet"
-    since: float = 0.0  # when it began what it is at
-
-    @property
-    def ready(self) -> bool:
-        return not self.placing and not self.loading
-
-    @property
-    def at(self) -> list[_Chunk]:
-        """What it is answering: the chunks of the first of its calls."""
-        return next(iter(self.calls.values()), [])
-
-    def references(self) -> Iterator[Any]:
-        yield from (ref for ref in (self.placing, self.loading, *self.calls) if ref)
-
-
-@dataclass(eq=False)
-class _Job:
-    """One call of ``answer``: the chunks that wait for a worker, and the answers so far.
-
-    ``objects`` are prompts and survey in the object store.
-    """
-
-    key: str
-    objects: tuple[Any, Any]
-    answers: np.ndarray
-    waiting: deque[_Chunk] = field(default_factory=deque)
-    left: int = 0
-
-    @classmethod
-    def of(cls, prompts: np.ndarray, survey: Survey, objects: tuple[Any, Any]) -> _Job:
-        shape = (len(prompts), len(survey.items), survey.width)
-        job = cls(survey.sha256, objects, np.zeros(shape, np.float32))
-        job.waiting.extend(_Chunk(job, rows) for rows in chunks(len(prompts)))
-        job.left = len(job.waiting)
-        return job
-
-    @property
-    def open(self) -> bool:
-        return self.left > 0
-
-    def take_out(self, several: int) -> list[_Chunk]:
-        """Up to ``several`` chunks for a call, 8 at most.
-
-        One that failed goes alone: should it be the culprit, it drags no others along.
-        """
-        group = [self.waiting.popleft()]
-        several = min(several, len(self.waiting) + 1, 8)
-        while len(group) < several and not group[0].causes and not self.waiting[0].causes:
-            group.append(self.waiting.popleft())
-        return group
-
-    def take_in(self, chunk: _Chunk, answers: np.ndarray) -> None:
-        self.answers[chunk.rows] = answers
-        self.left -= 1
-
-
-@dataclass(eq=False)
-class _Chunk:
-    """Candidates that one call of a worker answers, and why earlier calls failed."""
-
-    job: _Job
-    rows: slice
-    causes: list[str] = field(default_factory=list)
-
-
-def chunks(candidates: int) -> list[slice]:
-    """Cut ``candidates`` into about 16 chunks of 2 to 8, equal to within one.
-
-    How many workers there are plays no part: a chunk runs as one batch, and the kernels of a GPU
-    round differently in batches of another shape. No chunk is of one candidate unless it is the only
-    one, because a matrix with one row takes another path on CPUs as well.
-    """
-    size = min(max(candidates // 16, 2), 8)
-    count = max(candidates // size, min(candidates, 1))
-    ends = [candidates * n // max(count, 1) for n in range(count + 1)]
-    return [slice(start, end) for start, end in pairwise(ends)]
-
-
-# What Ray says, at length, of a worker's death; the first that fits.
-_DEATHS = {
-    "running low on memory": "its node ran out of memory, and Ray killed it",
-    "node has died": "its node is gone",
-    "node was terminated": "its node is gone",
-    "process has died": "its process died; it was killed, perhaps for want of memory, or it crashed",
-    "is unavailable": "it cannot be reached; its process, its node or the network is gone",
-}
-
-
-def _cause(error: Exception) -> str:
-    """Why a call failed, in a phrase: what the worker raised, or how it died."""
-    raised = getattr(error, "cause", None)
-    text = str(error) if raised is None else f"{type(raised).__name__}: {raised}"
-    if raised is None:
-        for sign, phrase in _DEATHS.items():
-            if sign in text:
-                return phrase
-    if "Traceback" in text or "traceback" in text:  # its last line says what went wrong
-        text = text.strip().splitlines()[-1]
-    return " ".join(text.split())[:300].rstrip(".")
+def _shares(gpus: float, each: float) -> int:
+    """How many workers of ``each`` GPUs fit on ``gpus``; a share does not lie across two of them."""
+    if each >= 1:
+        return int(gpus / each + _ROUNDING)
+    whole = math.floor(gpus + _ROUNDING)
+    per_gpu, rest = int(1 / each + _ROUNDING), int((gpus - whole) / each + _ROUNDING)
+    return whole * per_gpu + rest

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ...errors import ModelError
-from ..checkpoint import load_model
-from ..local.in_process import InProcessEvaluator
+from ..checkpoint import find_model
+from ..local.chat import ChatFormat
+from ..local.engine import LocalEngine
 
 
 @dataclass(frozen=True)
 class LoadModel:
-    """Makes an in-process evaluator; see there for ``placement``.
+    """Makes an engine of the model in a worker.
 
-    The first five are those of :func:`.language_model.load_model`. ``expected`` is the revision that
-    the run has recorded, as a node may hold another model under the same name. A worker has one
-    thread: workers, not threads, share a machine's cores.
+    The first five are those of :func:`.checkpoint.find_model`. ``expected`` is the revision that the run
+    has recorded, as a node may hold another model under the same name; ``form`` is what is put around a
+    question, with its date settled, for clocks differ. A worker has one thread: workers, not threads,
+    share a machine's cores.
     """
 
     name: str
@@ -23,23 +25,24 @@ class LoadModel:
     device: str
     dtype: str
     trust_remote_code: bool
-    placement: str
     expected: str
+    form: ChatFormat = field(default_factory=ChatFormat)
+    placement: str = "first"  # for the seam as it was
 
-    def __call__(self) -> InProcessEvaluator:
+    def __call__(self) -> LocalEngine:
         import torch
 
         torch.set_num_threads(1)
-        model = load_model(
+        found = find_model(
             self.name,
             revision=self.revision,
             device=self.device,
             dtype=self.dtype,
             trust_remote_code=self.trust_remote_code,
         )
-        if model.revision != self.expected:
+        if found.revision != self.expected:
             raise ModelError(
-                f"This node holds another {self.name!r} ({model.revision[:12]}) than the run "
+                f"This node holds another {self.name!r} ({found.revision[:12]}) than the run "
                 f"({self.expected[:12]}); give all nodes the same files"
             )
-        return InProcessEvaluator(model, placement=self.placement)
+        return LocalEngine(found.model, form=self.form)

@@ -8,22 +8,27 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from blackbox_align.adapters import Adapter, SoftPrompt
 from blackbox_align.engines.checkpoint import load_model
-from blackbox_align.engines.local.in_process import InProcessEvaluator
-from blackbox_align.engines.ray.pool import RayEvaluator, Workers, chunks
+from blackbox_align.engines.local.engine import LocalEngine
+from blackbox_align.engines.ray.cluster import Workers
+from blackbox_align.engines.ray.jobs import chunks
+from blackbox_align.engines.ray.pool import Pool, _shares
 from blackbox_align.engines.ray.worker_model import LoadModel
 from blackbox_align.errors import RunError, SpecificationError
 from blackbox_align.surveys import load_survey
+from blackbox_align.surveys.sheet import sheet
 from tests.worker_factories import Simulated, answer, asked_so_far
 
 
 @pytest.fixture(scope="module")
 def survey():
-    return load_survey("vsm2013")
+    return sheet(load_survey("vsm2013"))
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +53,7 @@ def pool_of(cluster, tmp_path):
 
     def start(count, factory=None, **more):
         complaints = []
-        pool = RayEvaluator(Workers(count), on_trouble=complaints.append, **more)
+        pool = Pool(Workers(count), on_trouble=complaints.append, **more)
         pools.append(pool)
         pool.load(factory or Simulated(tmp_path))
         return pool, complaints
@@ -62,7 +67,7 @@ def prompts(count):
     """Prompts whose first entries are 0, 1, 2, ... so that each can be told."""
     rows = np.zeros((count, 2, 3), np.float32)
     rows[:, 0, 0] = np.arange(count)
-    return rows
+    return [Adapter(prompt=SoftPrompt(row)) for row in rows]
 
 
 def when(condition, action):
@@ -93,19 +98,31 @@ def test_chunks_hold_every_candidate_once_and_none_is_alone(count):
 
 
 def test_workers_answer_as_the_model_in_this_process_does(pool_of, survey):
-    """The same bits, for many candidates, for one and for none, and for another survey."""
+    """The same bits, for many candidates, for one and for none, behind a text, and for another sheet."""
     model = load_model(device="cpu")
-    load = LoadModel("respondent-tiny", None, "cpu", "float32", False, "first", model.revision)
+    load = LoadModel("respondent-tiny", None, "cpu", "float32", False, model.revision)
     pool, complaints = pool_of(2, load)
-    here = InProcessEvaluator(model)
+    here = LocalEngine(model)
     rng = np.random.default_rng(0)
     shape = (37, 5, model.embedding_width)
-    asked = rng.normal(0, model.embedding_std(), shape).astype(np.float32)
-    np.testing.assert_array_equal(pool.answer(asked, survey), here.answer(asked, survey))
-    for some in (asked[:1], asked[:0], asked[:2, :0]):
-        other = survey.with_preamble("Answer as a cautious person would.")
-        np.testing.assert_array_equal(pool.answer(some, other), here.answer(some, other))
+    asked = rng.normal(0, model.embedding_std(), shape)
+    many = [Adapter(prompt=SoftPrompt(vectors)) for vectors in asked]
+    texts = [Adapter("Answer as a cautious person would."), Adapter()]
+    other = replace(survey, questions=survey.questions[:7], texts=(("How?", " So."),))
+    for some, sheet_ in ((many, survey), (many[:1], other), ([], other), (texts, other)):
+        one, two = pool.answer(some, sheet_), here.answer(some, sheet_)
+        for name in ("probabilities", "mass", "divergence", "surprise"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
     assert complaints == []
+
+
+@pytest.mark.parametrize(
+    ("gpus", "each", "workers"),
+    [(1, 0.2, 5), (4, 0.1, 40), (0.5, 0.5, 1), (0.4, 0.5, 0), (1.5, 0.5, 3), (3, 2, 1), (2, 1, 2)],
+)
+def test_shares_of_gpus_are_counted_as_they_are(gpus, each, workers):
+    """Five fifths are one, half of a free GPU is not none, and no share lies across two."""
+    assert _shares(gpus, each) == workers
 
 
 @pytest.mark.parametrize("first_seen", [1, 6])
@@ -117,7 +134,7 @@ def test_a_worker_killed_in_the_middle_of_a_call_is_replaced(pool_of, survey, tm
         lambda seen: os.kill(seen[0][0], signal.SIGKILL),
     )
     rows = prompts(24)
-    np.testing.assert_array_equal(pool.answer(rows, survey), answer(rows, survey))
+    np.testing.assert_array_equal(pool.answer(rows, survey).probabilities, answer(rows, survey))
     killer.join()
     asked = [entry for _, entry in asked_so_far(tmp_path)]
     assert sorted(set(asked)) == list(range(24))
@@ -132,7 +149,7 @@ def test_a_worker_that_hangs_is_killed_at_its_deadline(pool_of, survey, tmp_path
     pool, complaints = pool_of(2, deadline=1.0)
     (tmp_path / "hang").touch()
     rows = prompts(10)
-    np.testing.assert_array_equal(pool.answer(rows, survey), answer(rows, survey))
+    np.testing.assert_array_equal(pool.answer(rows, survey).probabilities, answer(rows, survey))
     assert len(complaints) == 1 and "has not answered in 1 seconds" in complaints[0]
 
 
@@ -143,22 +160,38 @@ def test_an_exception_costs_a_worker_and_three_on_the_same_candidates_end_the_ru
     pool, complaints = pool_of(2)
     rows = prompts(6)
     (tmp_path / "raise").touch()
-    np.testing.assert_array_equal(pool.answer(rows, survey), answer(rows, survey))
+    np.testing.assert_array_equal(pool.answer(rows, survey).probabilities, answer(rows, survey))
     assert len(complaints) == 1 and "RuntimeError: CUDA error: an illegal" in complaints[0]
     (tmp_path / "always").touch()
     with pytest.raises(RunError, match=r"3 workers failed .* CUDA error.* Nothing is lost"):
         pool.answer(rows[:1], survey)
     assert len(complaints) == 4
     (tmp_path / "always").unlink()
-    np.testing.assert_array_equal(pool.answer(rows, survey), answer(rows, survey))
+    np.testing.assert_array_equal(pool.answer(rows, survey).probabilities, answer(rows, survey))
+
+
+def test_what_a_worker_did_before_it_raised_is_not_asked_again(pool_of, survey, tmp_path):
+    """A call of several chunks that fails in the third gives the answers of the first two."""
+    pool, complaints = pool_of(1, Simulated(tmp_path, seconds=0.05))
+    rows = prompts(64)
+    pool.answer(rows, survey)  # the pace is known now, so calls hold several chunks
+    before = len(asked_so_far(tmp_path))
+    raiser = when(
+        lambda: asked_so_far(tmp_path)[before + 8 :], lambda _: (tmp_path / "raise").touch()
+    )
+    np.testing.assert_array_equal(pool.answer(rows, survey).probabilities, answer(rows, survey))
+    raiser.join()
+    again = len(asked_so_far(tmp_path)) - before - 64
+    assert again <= 4, "only the chunk that failed was asked again"
+    assert len(complaints) == 1
 
 
 def test_nan_is_an_answer_and_no_failure_of_a_worker(pool_of, survey):
     """A candidate that gives no finite number stays NaN, and nobody complains."""
     pool, complaints = pool_of(1)
     rows = prompts(4)
-    rows[2] = np.nan
-    answers = pool.answer(rows, survey)
+    rows[2].prompt.vectors[0, 0] = np.nan
+    answers = pool.answer(rows, survey).probabilities
     assert np.isnan(answers[2]).all() and np.isfinite(answers[[0, 1, 3]]).all()
     assert complaints == []
 
@@ -171,7 +204,7 @@ def test_a_model_that_fails_to_load_on_one_node_is_loaded_on_the_other(
     (tmp_path / f"node-{nodes[1]}").touch()
     pool, complaints = pool_of(2)
     rows = prompts(6)
-    np.testing.assert_array_equal(pool.answer(rows, survey), answer(rows, survey))
+    np.testing.assert_array_equal(pool.answer(rows, survey).probabilities, answer(rows, survey))
     wait_for(lambda: pool.answer(rows, survey) is not None and complaints)
     assert "could not be started: ModelError: the files of the model are not here" in complaints[0]
     pool.close()
@@ -201,9 +234,9 @@ def test_nodes_may_join_and_leave_in_the_middle_of_a_call(pool_of, survey, tmp_p
         lambda: len(asked_so_far(tmp_path)) > before + 4,
         lambda _: cluster.remove_node(node, allow_graceful=False),
     )
-    np.testing.assert_array_equal(pool.answer(rows, survey), answer(rows, survey))
+    np.testing.assert_array_equal(pool.answer(rows, survey).probabilities, answer(rows, survey))
     remover.join()
-    np.testing.assert_array_equal(pool.answer(rows, survey), answer(rows, survey))
+    np.testing.assert_array_equal(pool.answer(rows, survey).probabilities, answer(rows, survey))
     assert [c for c in complaints if "was lost" in c], complaints
 
 
@@ -211,7 +244,7 @@ def test_nodes_may_join_and_leave_in_the_middle_of_a_call(pool_of, survey, tmp_p
 def test_workers_share_a_gpu_where_half_of_one_is_enough(cluster, survey, tmp_path):
     """As many workers as there are halves of GPUs, however many CPUs stand idle."""
     node = cluster.add_node(num_cpus=3, num_gpus=1)  # Ray takes our word for it
-    with RayEvaluator(Workers(gpus=0.5)) as pool:
+    with Pool(Workers(gpus=0.5)) as pool:
         pool.load(Simulated(tmp_path, seconds=0.1))
         rows = prompts(32)
         wait_for(lambda: pool.answer(rows, survey) is not None and pool.ready == 2)
@@ -234,11 +267,11 @@ def test_mistakes_are_told_in_a_sentence_and_at_once():
         with pytest.raises(kind, match=message):
             workers()
     script = (
-        "from blackbox_align.engines.ray.pool import RayEvaluator, Workers\n"
+        "from blackbox_align.engines.ray.pool import Pool, Workers\n"
         "import sys, time\n"
         "start = time.monotonic()\n"
         "try:\n"
-        "    RayEvaluator(Workers(1, sys.argv[1])).connect()\n"
+        "    Pool(Workers(1, sys.argv[1])).connect()\n"
         "except Exception as error:\n"
         "    print(type(error).__name__, error)\n"
     )
