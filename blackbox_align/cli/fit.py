@@ -40,13 +40,20 @@ _SEARCH, _SURVEY, _END, _RUN, _WHERE = (
 
 def fit_command(
     country: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             help="Code, name or alias; several (repeated, or SAU,USA) share one search. "
             "Also a group: all, a continent, or cultural-palette.",
             show_default=False,
         ),
-    ],
+    ] = None,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="People that the file of --opinions declares, in the place of a country.",
+            show_default=False,
+        ),
+    ] = None,
     model: ModelName = "respondent-tiny",
     revision: Revision = None,
     device: Device = "auto",
@@ -55,12 +62,12 @@ def fit_command(
     objective: Annotated[
         str,
         typer.Option(
-            help="What is made small: vsm13 is the mean distance of the six indices from the "
+            help="What is made small: indices is the mean distance of the survey's indices from the "
             "published ones, in points of a scale of about 0 to 100; opinions is the distance of "
-            "the answer shares from people's; or a sum such as vsm13+0.5*opinions.",
+            "the answer shares from people's; or a sum such as indices+0.5*opinions.",
             rich_help_panel=_SURVEY,
         ),
-    ] = "vsm13",
+    ] = "indices",
     opinions: Annotated[
         str,
         typer.Option(help="An opinion survey's name, or a file of yours.", rich_help_panel=_SURVEY),
@@ -224,7 +231,7 @@ def fit_command(
         from ..fitting import fit
 
         last: Progress | None = None
-        with fit_progress(country) as draw:
+        with fit_progress([*(country or []), *(group or [])]) as draw:
 
             def on_progress(progress: Progress) -> None:
                 nonlocal last
@@ -233,7 +240,8 @@ def fit_command(
                 log.debug("%s", progress)
 
             run = fit(
-                country,
+                country or "",
+                group=group or "",
                 runs=runs,
                 name=name,
                 budget=budget,

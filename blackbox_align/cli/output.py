@@ -174,7 +174,8 @@ def _print_indices(result: Result, population: str) -> None:
 
 def _front(front: Sequence[Mapping[str, float]]) -> str:
     ends = " to ".join(
-        f"({points(row['vsm13'])}, {row['opinions']:.3f})" for row in (front[0], front[-1])
+        f"({points(row['indices'] if 'indices' in row else row['vsm13'])}, {row['opinions']:.3f})"
+        for row in (front[0], front[-1])
     )
     return (
         f"{len(front)} evaluations on the Pareto front of index error and JS distance on the fitted "

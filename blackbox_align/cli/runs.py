@@ -23,7 +23,12 @@ def runs_command(
     """List the runs in a folder."""
     from ..fitting import find_runs
 
-    rows = [_row(run) for run in find_runs(folder)]
+    rows = []
+    for run in find_runs(folder):
+        if run.trouble:
+            print_note(run.trouble)
+        else:
+            rows.append(_row(run))
     if as_json:
         print_json(rows)
     elif rows:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -57,8 +57,10 @@ class OpinionObjective:
         return self._scale * np.sqrt(self.shares[:, self._offered])
 
     def outputs(self, answers: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
-        """(candidates, options of all items); nothing is drawn."""
-        return self._scale * np.sqrt(np.asarray(answers, np.float64)[:, self._offered])
+        """(candidates, options of all items); nothing is drawn. One NaN spoils its candidate."""
+        outputs = self._scale * np.sqrt(np.asarray(answers, np.float64)[:, self._offered])
+        outputs[~np.isfinite(answers).all(axis=(1, 2))] = np.nan
+        return outputs
 
     def losses(self, outputs: np.ndarray) -> np.ndarray:
         """(countries, candidates): the mean JS distance in nats over the items asked in a country."""
@@ -90,10 +92,12 @@ class SplitOpinions:
         codes: Sequence[str],
         share: float,
         rng: np.random.Generator,
+        recorded: Collection[str] | None = None,
     ) -> SplitOpinions:
         """Hold out about ``share`` of the items, the same ones whatever the countries.
 
-        Only samples that stand for a whole country count.
+        Only samples that stand for a whole country, or groups, count. ``recorded`` are items that were
+        held out before, by whichever version: then nothing is drawn.
 
         Raises
         ------
@@ -106,6 +110,8 @@ class SplitOpinions:
         names = sorted(item.id for item in everyone.survey.items)
         drawn = rng.permutation(len(names))[: round(share * len(names))]
         held_out = frozenset(names[n] for n in drawn)
+        if recorded is not None:
+            held_out = frozenset(recorded)
         for code in codes:
             own = {d.item for d in asked.distributions if d.sample.country == code}
             if not own & held_out or not own - held_out:
