@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .adapters.adapter import PLACEMENTS, Adapter, SoftPrompt
-from .engines.base import PARITY
+from .engines.base import LEAST_MASS, PARITY
 from .surveys import Survey
 from .surveys.sheet import sheet
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from .engines.checkpoint import LanguageModel
 
 _CANDIDATES, _TOKENS = 20, 5
-_LEAST_MASS = 0.5  # below it, a model mostly wants to say something that is no answer
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ def examine(model: LanguageModel, survey: Survey, rng: np.random.Generator) -> I
     yield Finding(
         "label mass",
         f"{mass.min():.4f} at least: the share of the next token that is a label, un-prompted",
-        fine=bool(mass.min() > _LEAST_MASS),
+        fine=bool(mass.min() >= LEAST_MASS),
     )
     for place in PLACEMENTS:
         begin = time.perf_counter()
