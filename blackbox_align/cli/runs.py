@@ -72,6 +72,7 @@ def show_command(
         )
     if as_json:
         found = shown.result if code is None else shown.result_of(code)
+        found = found if isinstance(found, dict) else found.to_dict()
         print_json({**found, "run": str(shown.path), "status": shown.status})
         return
     if code is None:

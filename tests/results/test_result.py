@@ -228,6 +228,7 @@ def test_damaged_dictionaries_of_format_1_never_end_in_a_traceback(place):
         "import blackbox_align.results, blackbox_align.results.tables",
         "import blackbox_align.surveys.instruments",
         "import blackbox_align.experts",
+        "from blackbox_align.assessment import assess, score",
         "from blackbox_align.cli.main import main; sys.argv = ['bbalign', 'runs', '{folder}']; main()",
         "from blackbox_align.cli.main import main; sys.argv = ['bbalign', 'show', '{folder}/KEN']; main()",
     ],
