@@ -14,14 +14,17 @@ from typing import Any
 import numpy as np
 
 from ..adapters import Parameterization
+from ..adapters.adapter import Adapter, SoftPrompt, check_placement
 from ..engines import Workers
 from ..engines.ray.engine import RayEvaluator
 from ..engines.ray.pool import OnTrouble
 from ..errors import BlackboxAlignError, RunError, SpecificationError
-from ..experts import write_expert
+from ..experts import Card, prove, write_expert
 from ..files.atomic import write_json
 from ..optimizers import Candidate, Evaluation, Optimizer
+from ..results import Result
 from ..statistics.pareto import pareto_front
+from ..surveys.sheet import Sheet, sheet
 from .journal import Entry, digest
 from .run import Run, versions
 from .specification import Specification
@@ -390,18 +393,18 @@ class _Search:
                 for name, survey in surveys.items()
             }
             result = self._result(number, answers, reason)
-            write_expert(
-                self.run.expert_of(result["country"]),
-                prompt,
-                self.study.model,
-                [(surveys[name], rows) for name, rows in answers.items()],
-                {
-                    **{key: value for key, value in result.items() if key != "reason"},
-                    "facts": self.facts(),
-                    "specification": self.study.specification.to_dict(),
-                    "versions": versions(),
-                },
+            from ..engines.local.engine import LocalEngine
+
+            questions = [q for survey in surveys.values() for q in sheet(survey).questions]
+            adapter = Adapter(
+                prompt=SoftPrompt(prompt, check_placement(self.study.specification.placement))
             )
+            with LocalEngine(self.study.model) as engine:
+                proof = prove(engine, adapter, Sheet(tuple(questions)))
+            settings = self.study.specification.to_dict()
+            more = {"facts": self.facts(), "specification": settings, "versions": versions()}
+            card = Card.of(Result.from_fit_dict({**result, **more}), result["country"], settings)
+            write_expert(self.run.expert_of(result["country"]), adapter, card, proof)
             self.written[number] = loss
             results.append(result)
         return results
