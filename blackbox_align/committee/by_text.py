@@ -190,10 +190,10 @@ class TextRouter:
         return vectors[0], vectors[1:] if topics else None
 
     def _shown(self, text: str) -> str:
-        """A text without what only seems to name a country, which would mislead an embedder as well."""
+        """A text without what only sounds like a country, which would mislead an embedder as well."""
         shown = text
         for match in reversed(self._populations.lexicon.matches(text)):
-            if match.sense.kind == "nothing":
+            if match.sense.kind == "homonym":
                 shown = shown[: match.start] + shown[match.end :]
         return shown if shown.strip() else text
 

@@ -19,7 +19,7 @@ from ..errors import MissingDependencyError
 from ..populations import countries
 from . import traps
 
-Kind = Literal["name", "people", "place", "language", "region", "nothing"]
+Kind = Literal["name", "people", "place", "language", "region", "nothing", "homonym"]
 
 _WORD = re.compile(r"[^\W_]+")
 _SMALLEST_CAPITAL = 1_000_000  # people: the capitals of smaller countries are more often surnames
@@ -35,7 +35,10 @@ class Sense:
 
 
 NOTHING = Sense("nothing", {})
-"""What a phrase means that only seems to name a country."""
+"""What a phrase means that holds a country's word and does not speak of the country."""
+
+HOMONYM = Sense("homonym", {})
+"""What a word means that only sounds like a country: a bird, a person, a verb."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ class Lexicon:
             return None
         is_capital = has_case and spelling[0].isupper()
         if phrase in traps.NEEDS_CAPITAL and not is_capital:
-            return NOTHING if has_case else None
+            return HOMONYM if has_case else None
         return sense if is_capital or sense.kind not in ("place", "language") else None
 
 
@@ -122,6 +125,7 @@ def lexicon() -> Lexicon:
         for word in words.split():
             senses.update(dict.fromkeys(_inflected(word), _even("region", codes)))
     senses.update(dict.fromkeys(traps.NO_COUNTRY, NOTHING))
+    senses.update(dict.fromkeys(traps.HOMONYMS, HOMONYM))
     for phrase, codes in traps.MEANT.items():
         senses[phrase] = _even("name", codes)
     return Lexicon(senses)

@@ -65,6 +65,10 @@ def masked(text: str, is_hidden: Callable[[str], bool]) -> str:
     return text
 
 
+def hides_all(kind: str) -> bool:
+    return kind not in ("nothing", "homonym")
+
+
 def line(title: str, router: TextRouter, texts: Sequence[str], gold: Sequence[str]) -> str:
     """A row of the table: ``gold`` holds the name of every question's expert."""
     names = list(router.experts)
@@ -101,7 +105,7 @@ def cultural_bench(embed: Embedder, rows: Sequence[dict[str, str]]) -> list[str]
     natural = [row["prompt_question"] for row in rows]
     named = [bool(router.evidence(Query(text)).strength) for text in natural]
     no_names = [masked(text, lambda kind: kind == "name") for text in natural]
-    nothing = [masked(text, lambda kind: kind != "nothing") for text in natural]
+    nothing = [masked(text, hides_all) for text in natural]
     parts = (
         ("natural", natural, [True] * len(gold)),
         ("- a word names an expert's country", natural, named),
@@ -125,7 +129,7 @@ def blend(embed: Embedder, folder: Path) -> list[str]:
             found = [row["Translation"] for row in csv.DictReader(opened)][::4]
         texts += found
         gold += [file.name.removesuffix("_questions.csv.gz")] * len(found)
-    nothing = [masked(text, lambda kind: kind != "nothing") for text in texts]
+    nothing = [masked(text, hides_all) for text in texts]
     title = f"natural, every fourth, {len(set(gold))} of {len(BLEND)} regions"
     rows = [line(title, router, texts, gold), line("all such words masked", router, nothing, gold)]
     return [HEADER, "|" + "---|" * 8, *rows]
@@ -157,7 +161,7 @@ def speed(embed: Embedder, texts: Sequence[str]) -> list[str]:
     lines = []
     for title, asked in (
         ("a country is named", texts),
-        ("none is", [masked(text, lambda kind: kind != "nothing") for text in texts]),
+        ("none is", [masked(text, hides_all) for text in texts]),
     ):
         queries = [Query(text) for text in asked]
         embed([query.text for query in queries])
