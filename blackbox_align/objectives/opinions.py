@@ -109,8 +109,8 @@ class SplitOpinions:
     ) -> SplitOpinions:
         """Hold out about ``share`` of the items, the same ones whatever the countries.
 
-        Only samples that stand for a whole country, or groups, count. ``recorded`` are items that were held out
-        before, by whichever version: then nothing is drawn.
+        Only samples that stand for a whole country, or groups, count. ``recorded`` are items that
+        were held out before, by whichever version: then nothing is drawn.
 
         Raises
         ------
