@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .adapters.adapter import PLACEMENTS, Adapter, SoftPrompt
-from .engines.base import PARITY
+from .engines.base import LEAST_MASS, PARITY
 from .surveys import Survey
 from .surveys.sheet import sheet
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from .engines.checkpoint import LanguageModel
 
 _CANDIDATES, _TOKENS = 20, 5
-_LEAST_MASS = 0.5  # below it, a model mostly wants to say something that is no answer
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,8 @@ def examine(model: LanguageModel, survey: Survey, rng: np.random.Generator) -> I
     from .engines.local.engine import LocalEngine
     from .engines.local.in_process import InProcessEvaluator
     from .engines.local.questions import tokenize
-    from .experts.expert import write_adapter
     from .experts.parity import answer_through_peft
+    from .experts.peft_files import write_prompt
 
     yield Finding("versions", ", ".join(f"{name} {found}" for name, found in _versions()))
     yield Finding("device", _device(model))
@@ -88,14 +87,14 @@ def examine(model: LanguageModel, survey: Survey, rng: np.random.Generator) -> I
         plain = engine.answer(adapters[place][:1], asked, plainly=True).probabilities
         yield gap(f"one by one, {place}", answers[place][:1], plain)
     with tempfile.TemporaryDirectory() as folder:
-        write_adapter(Path(folder), vectors[0].astype(np.float32), model)
+        write_prompt(Path(folder), vectors[0].astype(np.float32), model.source)
         through = answer_through_peft(Path(folder), model, survey)
         yield gap("PEFT", InProcessEvaluator(model).answer(vectors[:1], survey)[0], through)
     mass = engine.answer([Adapter()], asked).mass
     yield Finding(
         "label mass",
         f"{mass.min():.4f} at least: the share of the next token that is a label, un-prompted",
-        fine=bool(mass.min() > _LEAST_MASS),
+        fine=bool(mass.min() >= LEAST_MASS),
     )
     for place in PLACEMENTS:
         begin = time.perf_counter()

@@ -11,23 +11,29 @@ from functools import partial
 import numpy as np
 import psutil
 
-from blackbox_align.engines import Evaluator
-from blackbox_align.engines.base import PLACEMENTS
+from blackbox_align.adapters import PLACEMENTS, Adapter, SoftPrompt
+from blackbox_align.engines import Workers
 from blackbox_align.engines.checkpoint import LanguageModel, load_model
-from blackbox_align.engines.local.in_process import InProcessEvaluator
-from blackbox_align.engines.ray.pool import RayEvaluator, Workers
+from blackbox_align.engines.local.engine import LocalEngine
+from blackbox_align.engines.ray.pool import Pool
 from blackbox_align.engines.ray.worker_model import LoadModel
 from blackbox_align.surveys import load_survey
+from blackbox_align.surveys.sheet import sheet
 
 FEW, MANY, BATCH = 200, 2000, 20
 
 
-def watch(evaluator: Evaluator, model: LanguageModel, resident: Callable[[], list[float]]):
+def watch(
+    engine: LocalEngine | Pool,
+    model: LanguageModel,
+    placement: str,
+    resident: Callable[[], list[float]],
+):
     """``resident()`` after :data:`FEW` and after :data:`MANY` evaluations."""
-    survey, rng, seen = load_survey("vsm2013"), np.random.default_rng(0), []
+    asked, rng, seen = sheet(load_survey("vsm2013")), np.random.default_rng(0), []
     for done in range(0, MANY, BATCH):
-        shape = (BATCH, 5, model.embedding_width)
-        evaluator.answer(rng.standard_normal(shape, dtype=np.float32), survey)
+        vectors = rng.standard_normal((BATCH, 5, model.embedding_width), dtype=np.float32)
+        engine.answer([Adapter(prompt=SoftPrompt(each, placement)) for each in vectors], asked)
         if done + BATCH in (FEW, MANY):
             seen.append(resident())
     return zip(*seen, strict=True)
@@ -46,18 +52,17 @@ def main() -> None:
     print(f"| path | after {FEW:,} evaluations | after {MANY:,} | growth |")
     print("|---|---|---|---|")
     for placement in PLACEMENTS:
-        evaluator = InProcessEvaluator(model, placement=placement)
-        for sizes in watch(evaluator, model, partial(megabytes, here)):
+        for sizes in watch(LocalEngine(model), model, placement, partial(megabytes, here)):
             print_row(f"in process, prompt {placement}", *sizes)
-    load = LoadModel(model.name, None, "cpu", "float32", False, "first", model.revision)
-    with RayEvaluator(Workers(2), on_trouble=print) as pool:
+    load = LoadModel(model.name, None, "cpu", "float32", False, model.revision)
+    with Pool(Workers(2), on_trouble=print) as pool:
         pool.load(load)
         while pool.ready < 2:
-            pool.answer(np.zeros((2, 5, model.embedding_width), np.float32), load_survey("vsm2013"))
+            pool.answer([Adapter()] * 2, sheet(load_survey("vsm2013")))
         children = here.children(recursive=True)
         workers = [child for child in children if child.cmdline()[0].startswith("ray::_Process")]
         paths = ("driver of two workers", "first worker", "second worker")
-        rows = watch(pool, model, partial(megabytes, here, *workers))
+        rows = watch(pool, model, "first", partial(megabytes, here, *workers))
         for path, sizes in zip(paths, rows, strict=True):
             print_row(path, *sizes)
 

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import psutil
@@ -20,12 +21,14 @@ import torch
 from models import benchmark_model
 from torch import Tensor
 
+from blackbox_align.adapters import Adapter, SoftPrompt
 from blackbox_align.engines.checkpoint import LanguageModel
-from blackbox_align.engines.local.in_process import InProcessEvaluator
+from blackbox_align.engines.local.engine import LocalEngine
 from blackbox_align.engines.local.prefix_tree import flat_tokens, prefix_tree
-from blackbox_align.engines.local.questions import Question, tokenize_survey
+from blackbox_align.engines.local.questions import Tokenized, tokenize_survey
 from blackbox_align.engines.local.tree_attention import pack
 from blackbox_align.surveys import Survey, load_survey
+from blackbox_align.surveys.sheet import sheet
 
 GENERATED = 8  # tokens of an answer in words
 
@@ -44,7 +47,7 @@ class Way:
 
 
 @torch.inference_mode()
-def generate(model: LanguageModel, questions: Sequence[Question], prompts: np.ndarray) -> None:
+def generate(model: LanguageModel, questions: Sequence[Tokenized], prompts: np.ndarray) -> None:
     """One ``generate`` per question, as the papers do it; the answer would be parsed from the text."""
     embed = model.model.get_input_embeddings()
     for prompt in as_tensor(model, prompts):
@@ -62,7 +65,7 @@ def generate(model: LanguageModel, questions: Sequence[Question], prompts: np.nd
 
 @torch.inference_mode()
 def padded(
-    model: LanguageModel, questions: Sequence[Question], width: int, prompts: np.ndarray
+    model: LanguageModel, questions: Sequence[Tokenized], width: int, prompts: np.ndarray
 ) -> np.ndarray:
     """One padded batch per candidate with all logits: transformers as its manual shows it."""
     embed = model.model.get_input_embeddings()
@@ -169,13 +172,18 @@ def measure(name: str, options: argparse.Namespace, survey: Survey) -> None:
     first = needed_flops(model, row.positions, items, labels)
     behind = [length + i for length in lengths for i in range(options.tokens)]
     last = needed_flops(model, behind, items, labels)
-    ours_first, ours_last = (InProcessEvaluator(model, placement=p) for p in ("first", "last"))
+    engine, asked = LocalEngine(model), sheet(survey)
+
+    def ours(placement: str, vectors: np.ndarray) -> np.ndarray:
+        adapters = [Adapter(prompt=SoftPrompt(each, placement)) for each in vectors]
+        return engine.answer(adapters, asked).probabilities
+
     ways = [
         Way("(1) one generate per question", lambda p: generate(model, questions, p), 1, first),
         Way("(2) one padded batch per candidate",
             lambda p: padded(model, questions, survey.width, p), min(4, options.candidates), first),
-        Way("(3) ours, prompt first", lambda p: ours_first.answer(p, survey), options.candidates, first),
-        Way("(4) ours, prompt last", lambda p: ours_last.answer(p, survey), options.candidates, last),
+        Way("(3) ours, prompt first", partial(ours, "first"), options.candidates, first),
+        Way("(4) ours, prompt last", partial(ours, "last"), options.candidates, last),
     ]  # fmt: skip
     for way in ways:
         with PeakMemory(model.device) as peak:

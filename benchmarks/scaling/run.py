@@ -14,9 +14,12 @@ from statistics import median
 
 import numpy as np
 
-from blackbox_align.engines import FunctionEvaluator
-from blackbox_align.engines.ray.pool import RayEvaluator, Workers, chunks
+from blackbox_align.adapters import Adapter, SoftPrompt
+from blackbox_align.engines import FunctionEngine, Workers
+from blackbox_align.engines.ray.jobs import chunks
+from blackbox_align.engines.ray.pool import Pool
 from blackbox_align.surveys import load_survey
+from blackbox_align.surveys.sheet import sheet
 
 CANDIDATES = (20, 256)
 ACTORS, SLEEP, ROUNDS = 64, 0.05, (20, 60, 400)
@@ -24,25 +27,25 @@ ACTORS, SLEEP, ROUNDS = 64, 0.05, (20, 60, 400)
 
 @dataclass(frozen=True)
 class Sleeper:
-    """Loads an evaluator that sleeps ``seconds`` per chunk and answers evenly."""
+    """Loads an engine that sleeps ``seconds`` per chunk and answers evenly."""
 
     seconds: float
 
-    def __call__(self) -> FunctionEvaluator:
-        def answer(soft_prompts, survey):
+    def __call__(self) -> FunctionEngine:
+        def answer(adapters, asked):
             time.sleep(self.seconds)
-            return np.full((len(soft_prompts), len(survey.items), survey.width), 1 / survey.width)
+            return np.full((len(adapters), len(asked.questions), asked.width), 1 / asked.width)
 
-        return FunctionEvaluator(answer)
+        return FunctionEngine(answer)
 
 
-def seconds_to_answer(evaluator, prompts, survey, repeats=7) -> float:
+def seconds_to_answer(engine, prompts, asked, repeats=7) -> float:
     """The median time of a call, after one that warms up."""
-    evaluator.answer(prompts, survey)
+    engine.answer(prompts, asked)
     times = []
     for _ in range(repeats):
         before = time.perf_counter()
-        evaluator.answer(prompts, survey)
+        engine.answer(prompts, asked)
         times.append(time.perf_counter() - before)
     return median(times)
 
@@ -57,21 +60,22 @@ def compare_workers(survey) -> None:
     import torch
 
     from blackbox_align.engines.checkpoint import load_model
-    from blackbox_align.engines.local.in_process import InProcessEvaluator
+    from blackbox_align.engines.local.engine import LocalEngine
     from blackbox_align.engines.ray.worker_model import LoadModel
 
     torch.set_num_threads(1)
     model = load_model(device="cpu")
     rng = np.random.default_rng(0)
     shape = (max(CANDIDATES), 5, model.embedding_width)
-    prompts = rng.normal(0, model.embedding_std(), shape).astype(np.float32)
-    load = LoadModel(model.name, None, "cpu", "float32", False, "first", model.revision)
+    vectors = rng.normal(0, model.embedding_std(), shape)
+    prompts = [Adapter(prompt=SoftPrompt(each)) for each in vectors]
+    load = LoadModel(model.name, None, "cpu", "float32", False, model.revision)
     seconds = {}
-    here = InProcessEvaluator(model)
+    here = LocalEngine(model)
     for count in CANDIDATES:
         seconds["in process", count] = seconds_to_answer(here, prompts[:count], survey)
     for workers in (1, 2):
-        with RayEvaluator(Workers(workers), on_trouble=print) as pool:
+        with Pool(Workers(workers), on_trouble=print) as pool:
             pool.load(load)
             wait_for_workers(pool, prompts[:8], survey, workers)
             for count in CANDIDATES:
@@ -91,11 +95,12 @@ def compare_workers(survey) -> None:
 
 
 def simulate(survey) -> None:
-    prompts = np.zeros((ACTORS * 8 * max(ROUNDS), 5, 64), np.float32)
+    prompt = SoftPrompt(np.zeros((5, 64), np.float32))
+    prompts = [Adapter(prompt=prompt)] * (ACTORS * 8 * max(ROUNDS))
     print(f"\n{ACTORS} simulated workers, {SLEEP * 1000:.0f} ms per chunk of 8\n")
     print("| chunks | busy | wall s | driver's CPU ms per evaluation | driver's CPU ms per chunk |")
     print("|---|---|---|---|---|")
-    with RayEvaluator(Workers(ACTORS), on_trouble=print) as pool:
+    with Pool(Workers(ACTORS), on_trouble=print) as pool:
         pool.load(Sleeper(SLEEP))
         wait_for_workers(pool, prompts[: ACTORS * 8], survey, ACTORS)
         for rounds in ROUNDS:
@@ -112,7 +117,7 @@ def simulate(survey) -> None:
 
 
 if __name__ == "__main__":
-    survey = load_survey("vsm2013")
+    survey = sheet(load_survey("vsm2013"))
     load = os.getloadavg()[0]
     print(f"{os.cpu_count()} CPUs; load average before: {load:.1f}")
     compare_workers(survey)

@@ -63,6 +63,5 @@ def find_run(name: str, runs: Path = Path("runs")) -> Path:
         if (folder / "run.json").is_file():
             return folder
     known = sorted(path.parent.name for path in runs.glob("*/run.json")) if runs.is_dir() else []
-    raise UnknownNameError(
-        "run", name, known, f"It is not a run's folder, and {runs} has none such."
-    )
+    hint = f"It is neither a run's folder nor a name in {runs}/; `bbalign runs` lists yours."
+    raise UnknownNameError("run", name, known, hint)

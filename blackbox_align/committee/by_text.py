@@ -186,8 +186,16 @@ class TextRouter:
         """u (D,) and the topics (topics, D): of a query without a profile, the text is the user."""
         user = ", ".join(f"{key}: {value}" for key, value in query.profile.items())
         topics = list(query.topics) or ([query.text] if user else [])
-        vectors = self._embed([user or query.text, *topics])
+        vectors = self._embed([self._shown(text) for text in (user or query.text, *topics)])
         return vectors[0], vectors[1:] if topics else None
+
+    def _shown(self, text: str) -> str:
+        """A text without what only sounds like a country, which would mislead an embedder as well."""
+        shown = text
+        for match in reversed(self._populations.lexicon.matches(text)):
+            if match.sense.kind == "homonym":
+                shown = shown[: match.start] + shown[match.end :]
+        return shown if shown.strip() else text
 
     def _embed(self, texts: list[str]) -> np.ndarray:
         if self.embed is None:

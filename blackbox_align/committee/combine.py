@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from ..errors import SpecificationError
 
@@ -86,7 +86,7 @@ def combine(
     shares = tuning * others.mean(axis=0) + (real - tuning * same).mean(axis=0)
     variance = (real - tuning * same).var(axis=0) / n + tuning**2 * others.var(axis=0) / m
     alone, alone_variance = real.mean(axis=0), real.var(axis=0) / n
-    reach = norm.ppf((1 + confidence) / 2)
+    reach = ndtri((1 + confidence) / 2)
     half, alone_half = reach * np.sqrt(variance), reach * np.sqrt(alone_variance)
     total, alone_total = float(variance.sum()), float(alone_variance.sum())
     worth = n * (alone_total / total - 1) if total > 0 else 0.0

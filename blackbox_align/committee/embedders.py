@@ -29,8 +29,7 @@ def sentence_model(name_or_folder: str | Path = SENTENCE_MODEL) -> Embedder:
     try:
         from sentence_transformers import SentenceTransformer
     except ImportError:
-        purpose = "A sentence model"
-        raise MissingDependencyError("sentence-transformers", purpose) from None
+        raise MissingDependencyError("sentence-transformers", "A sentence model") from None
     try:
         model = SentenceTransformer(str(name_or_folder), device="cpu")
     except (OSError, ValueError) as error:

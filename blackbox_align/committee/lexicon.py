@@ -19,7 +19,7 @@ from ..errors import MissingDependencyError
 from ..populations import countries
 from . import traps
 
-Kind = Literal["name", "people", "place", "language", "region", "nothing"]
+Kind = Literal["name", "people", "place", "language", "region", "nothing", "homonym"]
 
 _WORD = re.compile(r"[^\W_]+")
 _SMALLEST_CAPITAL = 1_000_000  # people: the capitals of smaller countries are more often surnames
@@ -32,6 +32,13 @@ class Sense:
 
     kind: Kind
     shares: Mapping[str, float]
+
+
+NOTHING = Sense("nothing", {})
+"""What a phrase means that holds a country's word and does not speak of the country."""
+
+HOMONYM = Sense("homonym", {})
+"""What a word means that only sounds like a country: a bird, a person, a verb."""
 
 
 @dataclass(frozen=True)
@@ -73,15 +80,25 @@ class Lexicon:
             longest = self._longest.get(words[at][0], 0)
             for length in range(min(longest, len(words) - at), 0, -1):
                 phrase = " ".join(word for word, _, _ in words[at : at + length])
-                sense = self.senses.get(phrase)
                 start, end = words[at][1], words[at + length - 1][2]
-                if sense and _is_spelled(phrase, text[start:end], sense.kind, has_case):
+                sense = self._sense(phrase, text[start:end], has_case)
+                if sense:
                     found.append(Match(text[start:end], start, end, sense))
                     at += length
                     break
             else:
                 at += 1
         return tuple(_settled(found))
+
+    def _sense(self, phrase: str, spelling: str, has_case: bool) -> Sense | None:
+        """What a phrase means as it is spelled; where the text has no capitals, it gets credit."""
+        sense = self.senses.get(phrase)
+        if sense is None or (phrase in traps.CODES and not (has_case and spelling.isupper())):
+            return None
+        is_capital = has_case and spelling[0].isupper()
+        if phrase in traps.NEEDS_CAPITAL and not is_capital:
+            return HOMONYM if has_case else None
+        return sense if is_capital or sense.kind not in ("place", "language") else None
 
 
 def fold(text: str) -> str:
@@ -107,9 +124,10 @@ def lexicon() -> Lexicon:
         codes = " ".join(c.code for c in countries().values() if c.continent == where) or where
         for word in words.split():
             senses.update(dict.fromkeys(_inflected(word), _even("region", codes)))
-    senses.update({phrase: Sense("nothing", {}) for phrase in traps.NO_COUNTRY})
+    senses.update(dict.fromkeys(traps.NO_COUNTRY, NOTHING))
+    senses.update(dict.fromkeys(traps.HOMONYMS, HOMONYM))
     for phrase, codes in traps.MEANT.items():
-        senses[phrase] = _even("name", codes) if codes else Sense("nothing", {})
+        senses[phrase] = _even("name", codes)
     return Lexicon(senses)
 
 
@@ -119,15 +137,6 @@ def _plain(text: str) -> str:
             c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)
         )
     return text.casefold()
-
-
-def _is_spelled(phrase: str, spelling: str, kind: Kind, has_case: bool) -> bool:
-    """Whether the capitals are those of a name; a text without any distinction is given credit."""
-    if phrase in traps.CODES:
-        return has_case and spelling.isupper()
-    if phrase in traps.NEEDS_CAPITAL or kind in ("place", "language"):
-        return has_case and spelling[0].isupper()
-    return True
 
 
 def _settled(found: list[Match]) -> Iterator[Match]:
@@ -155,11 +164,11 @@ def _names() -> Iterator[tuple[str, Sense]]:
         if not country.is_region:
             spellings += [(country.code, name) for name in (country.name, *country.aliases)]
     for code, name in spellings:
-        # "Congo, The Democratic Republic of the" is a catalogue's spelling, not a text's.
-        for spelling in re.split(r"[()&]", name) if "(" in name else [name]:
-            phrase = fold(spelling).removeprefix("the ")
-            if "," not in spelling and len(phrase) > 3:
-                yield phrase, Sense("name", {code: 1.0})
+        # What stands in brackets may be another country's name: "Hong Kong (China)". With a comma it
+        # is a catalogue's spelling, not a text's: "Congo, The Democratic Republic of the".
+        phrase = fold(name.partition("(")[0]).removeprefix("the ")
+        if "," not in name and len(phrase) > 3:
+            yield phrase, Sense("name", {code: 1.0})
 
 
 def _demonyms() -> Iterator[tuple[str, Sense]]:

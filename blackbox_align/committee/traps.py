@@ -10,26 +10,32 @@ NO_COUNTRY = (
     # dishes, things and plants that carry a country's or a people's name
     *("french fries", "french fry", "french toast", "french press", "french kiss", "french door"),
     *("french horn", "swiss army knife", "swiss cheese", "danish pastry", "danish pastries"),
-    *("brazil nut", "brazil nuts", "panama hat", "guinea pig", "guinea pigs", "guinea fowl"),
+    *("brazil nut", "brazil nuts", "panama hat"),
     *("spanish flu", "german measles", "german shepherd", "siamese cat", "persian cat"),
     *("persian rug", "turkish bath", "turkish delight", "dutch oven", "dutch courage"),
     *("english breakfast tea", "english muffin", "scotch tape", "scotch whisky", "irish coffee"),
     *("irish setter", "russian roulette", "chinese whispers", "indian summer", "cuban heel"),
     *("jersey cow", "jordan almonds", "bermuda shorts", "roman numeral", "roman numerals"),
     *("arabic numeral", "arabic numerals", "latin alphabet", "panama canal", "suez canal"),
-    # people and brands
-    *("michael jordan", "air jordan", "air jordans", "jordan peterson", "chad smith"),
-    *("friend chad", "brother chad", "named chad", "called chad", "friend jordan", "named jordan"),
-    *("named georgia", "called georgia", "friend georgia", "called jordan", "paris hilton"),
     # peoples that are no country's, and those of the past
     *("roma", "romani", "romany", "gypsy", "gypsies", "roman", "romans"),
     *("latin", "indian ocean", "holy roman empire"),
     # what is celebrated or fought far from where it is named for
     *("chinese new year", "chinese zodiac", "korean war", "vietnam war", "greek mythology"),
-    # languages and programs
-    *("java or python", "in java", "java programming", "java code", "new england patriots"),
 )
 """Phrases that hold a country's word and do not speak of the country."""
+
+HOMONYMS = (
+    # people and brands
+    *("michael jordan", "air jordan", "air jordans", "jordan peterson", "chad smith"),
+    *("friend chad", "brother chad", "named chad", "called chad", "friend jordan", "named jordan"),
+    *("named georgia", "called georgia", "friend georgia", "called jordan", "paris hilton"),
+    # languages and programs
+    *("java or python", "in java", "java programming", "java code", "new england patriots"),
+    # animals
+    *("guinea pig", "guinea pigs", "guinea fowl"),
+)
+"""Phrases that sound like a country and have nothing to do with it: an embedder is not shown them."""
 
 REGIONS = {
     "Africa": "africa african",

@@ -3,7 +3,7 @@
 What needs torch is imported when it is used, by :func:`.opening.open` and in ``engines.local``.
 """
 
-from .base import Answers, Engine, EngineInfo, Evaluator, Request, Sampling, Text
+from .base import Answers, Engine, EngineInfo, Evaluator, Request, Sampling, Text, mass_note
 from .function import FunctionEngine, FunctionEvaluator
 from .opening import open
 from .ray.cluster import Workers
@@ -19,5 +19,6 @@ __all__ = [
     "Sampling",
     "Text",
     "Workers",
+    "mass_note",
     "open",
 ]

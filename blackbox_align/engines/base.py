@@ -85,6 +85,23 @@ class Answers:
         return cls(**arrays, failures=tuple(why for part in parts for why in part.failures))
 
 
+LEAST_MASS = 0.5
+"""Below this share of labels a model mostly wants to say something that is no answer."""
+
+
+def mass_note(answers: Answers) -> str | None:
+    """A sentence where the labels hold little of what the model would say next, else None."""
+    known = answers.mass[np.isfinite(answers.mass)]
+    if not len(known) or float(known.min()) >= LEAST_MASS:
+        return None
+    return (
+        f"The labels hold {np.median(known):.2g} of the next token's probability in the middle question "
+        f"and {known.min():.2g} at least: this model mostly wants to say something that is no answer, so "
+        "its answers say little. Look at what it reads with `bbalign doctor`, and try another "
+        "--chat-template."
+    )
+
+
 @dataclass(frozen=True)
 class Sampling:
     """How a text is drawn; ``temperature`` 0 is greedy."""
@@ -138,7 +155,8 @@ class Reply(Protocol):
 class EngineInfo:
     """What is known of an engine's model.
 
-    ``revision`` identifies weights, configuration, tokenizer and template by content; ``width`` is D;
+    ``revision`` identifies weights, configuration, tokenizer and template by content, and ``commit`` is
+    that of a hub model, for going on with the same one; ``width`` is D;
     ``vocabulary`` the number of tokens that have an embedding; ``positions`` how many tokens it takes,
     None without a limit; ``opening`` what it reads around a question, and ``date`` the day that stands
     in it, if any: with ``revision`` they are all that an answer follows from; ``noise`` index points of
@@ -154,6 +172,7 @@ class EngineInfo:
     opening: str = ""
     date: str = ""
     disclaimer: str = ""
+    commit: str = ""
     noise: float | None = None
     can: frozenset[str] = frozenset({"answer"})
 
@@ -215,5 +234,5 @@ class Evaluator(Protocol):
     def answer(self, soft_prompts: np.ndarray, survey: Survey) -> np.ndarray: ...
 
 
-__all__ = ["PARITY", "PLACEMENTS", "Answers", "Engine", "EngineInfo", "Evaluator", "Message", "Reply",
-           "Request", "Sampling", "Text", "check_placement"]  # fmt: skip
+__all__ = ["LEAST_MASS", "PARITY", "PLACEMENTS", "Answers", "Engine", "EngineInfo", "Evaluator", "Message",
+           "Reply", "Request", "Sampling", "Text", "check_placement", "mass_note"]  # fmt: skip

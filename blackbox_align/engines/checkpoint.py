@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,11 +13,12 @@ import numpy as np
 import torch
 
 from ..adapters.starts import embedding_std
-from ..errors import ModelError, SpecificationError, UnknownNameError
-from ..files.hub import commit_on_hub
+from ..errors import DataFileError, ModelError, SpecificationError, UnknownNameError
+from ..files.hub import fetch_model
 from ..files.yaml import YamlDocument
 from ..models import packaged_models
 from .base import EngineInfo
+from .identity import answering_files, folder_digest, refuse_pointers
 
 DEFAULT_MODEL = "respondent-tiny"
 _SPREAD = "spread"
@@ -28,8 +29,9 @@ DTYPES = ("auto", "float32", "bfloat16", "float16")
 class LanguageModel:
     """A frozen model with its tokenizer, ready to be asked.
 
-    ``source`` is what ``from_pretrained`` was given, ``revision`` the commit of a hub model or the
-    hash of a folder; ``disclaimer`` is a sentence of the model's own card that has to be shown.
+    ``source`` is a folder or a name on the hub, ``revision`` a hash of the content of all that an
+    answer follows from, ``commit`` that of a hub model; ``disclaimer`` is a sentence of the model's own
+    card that has to be shown.
     """
 
     name: str
@@ -38,6 +40,7 @@ class LanguageModel:
     model: Any
     tokenizer: Any
     disclaimer: str = ""
+    commit: str = ""
 
     @property
     def device(self) -> torch.device:
@@ -66,6 +69,7 @@ class LanguageModel:
             self.embedding_width,
             int(self.model.get_input_embeddings().weight.shape[0]),
             disclaimer=self.disclaimer,
+            commit=self.commit,
             **more,
         )
 
@@ -84,20 +88,20 @@ class LanguageModel:
 class Checkpoint:
     """A model before its weights are read: enough to know which answers are its own.
 
-    ``source``, ``revision`` and ``disclaimer`` are those of :class:`LanguageModel`; device and dtype
-    are settled, and ``spread`` is over all devices of that kind. ``branch`` is the revision as it
-    was asked for; ``offline`` is a hub model of which only what was downloaded before can be had.
+    ``source``, ``revision``, ``commit`` and ``disclaimer`` are those of :class:`LanguageModel`;
+    ``folder`` is where its files lie. Device and dtype are settled, and ``spread`` is over all devices
+    of that kind.
     """
 
     name: str
     source: str
     revision: str
-    branch: str | None
+    commit: str
+    folder: Path
     device: torch.device
     spread: bool
     dtype: torch.dtype
     trust_remote_code: bool
-    offline: bool
     disclaimer: str
 
     @cached_property
@@ -106,7 +110,7 @@ class Checkpoint:
         model, tokenizer = _from_pretrained(self)
         model.requires_grad_(False).eval()
         return LanguageModel(
-            self.name, self.source, self.revision, model, tokenizer, self.disclaimer
+            self.name, self.source, self.revision, model, tokenizer, self.disclaimer, self.commit
         )
 
 
@@ -138,30 +142,35 @@ def find_model(
     Raises
     ------
     ModelError
-        There is no such folder, or it holds no model.
+        There is no such folder, it holds no model, or it cannot be fetched from the hub.
     SpecificationError
         There is no such device or dtype.
     """
     source = _source(name)
     where = _device(device)
     precision = _dtype(dtype, where)
-    folder = Path(source)
-    if folder.is_dir():
-        found, reached = folder_sha256(folder), True
-    else:
-        found, reached = commit_on_hub(source, revision)
+    folder, commit = Path(source), ""
+    if not folder.is_dir():
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+        folder, commit = fetch_model(source, revision, _needed)
+    refuse_pointers(folder, name)
     return Checkpoint(
         name,
         source,
-        found,
-        revision,
+        folder_digest(folder),
+        commit,
+        folder,
         where,
         device == _SPREAD,
         precision,
         trust_remote_code,
-        offline=not reached,
         disclaimer=_disclaimer(folder),
     )
+
+
+def _needed(names: list[str]) -> list[str]:
+    """Of a model on the hub: what it answers by, and its card."""
+    return [*answering_files(names), "README.md"]
 
 
 def _source(name: str) -> str:
@@ -175,6 +184,12 @@ def _source(name: str) -> str:
         if not folder.is_dir():
             raise ModelError(
                 f"There is no model folder {name!r}: expected a folder with config.json."
+            )
+        if (folder / "adapter_config.json").is_file():
+            raise ModelError(
+                f"{name!r} is no whole model but an adapter of PEFT. A LoRA is merged into its base "
+                f"first: `AutoPeftModelForCausalLM.from_pretrained({name!r}).merge_and_unload()"
+                ".save_pretrained(FOLDER)`; an expert is asked on the model that it names."
             )
         if not (folder / "config.json").is_file():
             raise ModelError(f"{name!r} is not a model folder: it holds no config.json.")
@@ -222,10 +237,8 @@ def _from_pretrained(checkpoint: Checkpoint) -> tuple[Any, Any]:
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    name, source = checkpoint.name, checkpoint.source
+    name, source = checkpoint.name, str(checkpoint.folder)
     options: dict[str, Any] = {"trust_remote_code": checkpoint.trust_remote_code}
-    if not Path(source).is_dir():
-        options |= {"revision": checkpoint.branch, "local_files_only": checkpoint.offline}
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
         # On a CPU it is loaded as it is; else every weight goes straight to where it belongs.
@@ -256,30 +269,7 @@ def _why_not_loaded(name: str, error: Exception) -> str:
             f"The model {name!r} brings code of its own, which is not run unless you say so: "
             "read it, then add --trust-remote-code."
         )
-    offline = ("couldn't connect", "offline", "connection", "resolve", "not a local folder")
-    if any(sign in reason.casefold() for sign in offline):
-        return (
-            f"The model {name!r} is neither a folder here nor could it be fetched from the Hugging "
-            f"Face hub. Check the name and the network, or give a folder; "
-            f"{DEFAULT_MODEL!r} needs neither."
-        )
     return f"The model {name!r} cannot be loaded ({type(error).__name__}): {reason[:300]}"
-
-
-def folder_sha256(folder: Path) -> str:
-    """A hash of a model folder: names, sizes, and the content of all but the middle of big weights."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        if path.suffix not in (".json", ".safetensors", ".bin", ".model", ".jinja"):
-            continue
-        size = path.stat().st_size
-        digest.update(f"{path.name} {size}\n".encode())
-        with path.open("rb") as file:
-            digest.update(file.read(1 << 24))
-            if size > 1 << 25:  # 16 MB from each end tell two sets of weights apart at once
-                file.seek(-(1 << 24), os.SEEK_END)
-            digest.update(file.read())
-    return digest.hexdigest()
 
 
 def _disclaimer(folder: Path) -> str:
@@ -287,8 +277,13 @@ def _disclaimer(folder: Path) -> str:
     card = folder / "README.md"
     if not card.is_file():
         return ""
-    parts = card.read_text(encoding="utf-8").split("---\n", 2)
-    if len(parts) < 3 or parts[0].strip():
+    parts = re.split(
+        r"^---[ \t]*$", card.read_text("utf-8", "replace"), maxsplit=2, flags=re.MULTILINE
+    )
+    if len(parts) < 3 or parts[0].strip("\ufeff \n"):
         return ""
-    front = YamlDocument(card, parts[1]).value
-    return str(front.get("disclaimer", "")) if isinstance(front, dict) else ""
+    try:
+        front = YamlDocument(card, parts[1]).value
+    except DataFileError:  # cards are written for people, and checked by nobody
+        return ""
+    return str(front.get("disclaimer") or "") if isinstance(front, dict) else ""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import DataFileError, SpecificationError, nearest_names
+from ..errors import DataFileError, ModelError, SpecificationError, nearest_names
 
 SCHEME = "hf://"
 _ADDRESS = re.compile(r"hf://datasets/([^/@]+/[^/@]+)(?:@([^/]+))?/(.+)")
@@ -38,6 +39,88 @@ def commit_on_hub(
     if not isinstance(downloaded, str):
         return asked, reached
     return Path(downloaded).parents[file.count("/")].name, reached
+
+
+def fetch_model(
+    name: str, revision: str | None, wanted: Callable[[list[str]], list[str]]
+) -> tuple[Path, str]:
+    """The folder of a model, downloaded once, and the commit that it stands at.
+
+    Parameters
+    ----------
+    wanted : of the names of all files those that are needed
+
+    Raises
+    ------
+    ModelError
+        It cannot be fetched and was not fetched before; the message says why, and what mends it.
+    """
+    from huggingface_hub import HfApi, snapshot_download
+
+    asked = revision or "main"
+    try:
+        info = HfApi().model_info(name, revision=asked, timeout=10)
+        files = wanted([sibling.rfilename for sibling in info.siblings or ()])
+        commit = info.sha or asked
+        # By the name that was asked for, so that it is found by it offline.
+        folder = snapshot_download(name, revision=asked, allow_patterns=files)
+        return Path(folder), commit
+    except Exception as error:  # the hub and the network have dozens of kinds
+        why, final = _trouble(error, f"model {name!r}", asked)
+        if not final:
+            try:
+                folder = snapshot_download(name, revision=asked, local_files_only=True)
+                return Path(folder), Path(folder).name
+            except Exception:
+                pass
+        raise ModelError(f"The model {name!r} could not be fetched: {why}.") from error
+
+
+def _trouble(error: Exception, what: str, revision: str) -> tuple[str, bool]:
+    """What came in the way, with its mend, and whether what was downloaded before must not be used."""
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    if isinstance(error, GatedRepoError):
+        return "its owners ask for consent: give it on its page, then `hf auth login`", True
+    if isinstance(error, RepositoryNotFoundError):
+        return (
+            f"there is no {what} on the hub or in this folder, or it is private: check the name, or "
+            "`hf auth login`",
+            True,
+        )
+    if isinstance(error, RevisionNotFoundError):
+        return f"it has no revision {revision!r} on the hub", True
+    if isinstance(error, HFValidationError):
+        return "this is no name that the hub could know, and no folder here", True
+    if isinstance(error, HfHubHTTPError) and error.response is not None:
+        code = error.response.status_code
+        if code == 429:
+            return (
+                "the hub has had too many requests: wait a few minutes, or `hf auth login`",
+                False,
+            )
+        if code in (401, 403):
+            return (
+                "the hub refuses this account: `hf auth login`, with a token that may read it",
+                True,
+            )
+        return f"the hub is in trouble (HTTP {code}): try again later", False
+    # The library under the hub's client has changed its name, but not that of its class.
+    cut = any(kind.__name__ == "TransportError" for kind in type(error).__mro__)
+    if cut or isinstance(error, (OSError, LocalEntryNotFoundError)):
+        return (
+            "it is neither a folder here nor downloaded before, and the hub cannot be reached "
+            f"({type(error).__name__}): check the name and the network, or give a folder",
+            False,
+        )
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}", False
 
 
 def fetch_data_file(address: str) -> tuple[Path, str]:

@@ -11,12 +11,13 @@ import numpy as np
 
 from ..adapters import Adapter, Parameterization
 from ..engines import Engine
-from ..experts import write_expert
+from ..experts import Card, prove, write_expert
 from ..objectives import INDICES, OPINIONS
 from ..optimizers import Optimizer
 from ..populations import Population
+from ..results import Result
 from ..statistics.pareto import pareto_front
-from ..surveys.sheet import sheet
+from ..surveys.sheet import Sheet, sheet
 from .asking import ORDERS, Asked, by_item
 from .conditions import versions
 from .entry import Entry
@@ -60,18 +61,12 @@ class Outcome:
                 for name, survey in surveys.items()
             }
             result = self._result(number, people, answers, reason)
-            write_expert(
-                place[people.code],
-                np.zeros((0, 0)) if adapter.prompt is None else adapter.prompt.vectors,
-                model_of(self.engine),
-                [(surveys[name], rows) for name, rows in answers.items()],
-                {
-                    **{key: value for key, value in result.items() if key != "reason"},
-                    "facts": dict(self.facts),
-                    "specification": self.problem.specification.to_dict(),
-                    "versions": versions(),
-                },
-            )
+            settings = self.problem.specification.to_dict()
+            more = {"facts": dict(self.facts), "specification": settings, "versions": versions()}
+            card = Card.of(Result.from_fit_dict({**result, **more}), people.code, settings)
+            questions = [q for s in surveys.values() for q in sheet(s, ORDERS).questions]
+            proof = prove(self.engine, adapter, Sheet(tuple(questions)))
+            write_expert(place[people.code], adapter, card, proof)
             self.written[people.code] = loss
             results.append(result)
         return results

@@ -20,6 +20,7 @@ import numpy as np
 from ..errors import SpecificationError
 from ..statistics.distances import js_distance
 from ..surveys import Survey
+from ..surveys.opinion_instrument import shares_by_country
 from ..surveys.opinions import OpinionSurvey
 from .base import known_mean
 
@@ -72,20 +73,6 @@ class OpinionObjective:
         return np.stack([js_distance(answers, shares) for shares in self.shares])
 
 
-def shares_by_country(opinions: OpinionSurvey, codes: Sequence[str]) -> np.ndarray:
-    """(countries, items, width): the mean over the samples of a country; NaN where there is none."""
-    items = {item.id: row for row, item in enumerate(opinions.survey.items)}
-    place = {code: row for row, code in enumerate(codes)}
-    total = np.zeros((len(codes), len(items), opinions.survey.width))
-    count = np.zeros((len(codes), len(items), 1))
-    for distribution, shares in zip(opinions.distributions, opinions.shares(), strict=True):
-        if distribution.sample.country in place:
-            cell = place[distribution.sample.country], items[distribution.item]
-            total[cell] += shares
-            count[cell] += 1
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
-
-
 @dataclass(frozen=True)
 class SplitOpinions:
     """The opinions of some countries, their items split into those to fit and those held out.
@@ -109,8 +96,8 @@ class SplitOpinions:
     ) -> SplitOpinions:
         """Hold out about ``share`` of the items, the same ones whatever the countries.
 
-        Only samples that stand for a whole country, or groups, count. ``recorded`` are items that
-        were held out before, by whichever version: then nothing is drawn.
+        Only samples that stand for a whole country, or groups, count. ``recorded`` are items that were
+        held out before, by whichever version: then nothing is drawn.
 
         Raises
         ------

@@ -5,8 +5,8 @@ What looks like a figure and is none is told or asked about, never averaged: see
 
 from __future__ import annotations
 
-import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 
 from ..errors import DataFileError, UnknownNameError
 from ..files.missing import is_mark
+from ..files.strict_json import parse_json
 from ..files.tables import Row, read_rows, read_text
 from .columns import CODES, HOFSTEDE, country_columns, index_name, is_other, plain
 from .countries import Country, find_country
@@ -175,7 +176,8 @@ def _has_figures(column: int, body: Sequence[Row]) -> bool:
     """Whether a column of unknown name holds a number anywhere, or nothing at all."""
     cells = [row[column].strip() for _, row in body]
     told = [cell for cell in cells if not is_mark(cell)]
-    return not told or any(_is_number(cell) for cell in told)
+    # 1,200 and 45 % mean to be numbers: as figures they get a sentence of their own.
+    return not told or any(_is_number(c) or re.fullmatch(r"[-+]?\d[\d.,' ]*%?", c) for c in told)
 
 
 def _is_number(cell: str) -> bool:
@@ -265,12 +267,7 @@ def _json_rows(path: Path) -> list[Row]:
     nothing, and there a 0 is a figure (Pakistan's IVR).
     """
     text = read_text(path)
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DataFileError(path, error.lineno, f"this is not valid JSON: {error.msg}.") from None
-    except (RecursionError, ValueError):
-        raise DataFileError(path, None, "this JSON cannot be read as a table.") from None
+    content = parse_json(path, text)
     entries = _entries(content)
     first = entries[0] if entries and isinstance(entries[0], dict) else {}
     indices = list(dict.fromkeys(key for key in first if index_name(key) or _own(key, first[key])))

@@ -112,6 +112,19 @@ def test_far_from_all_it_abstains_or_asks_a_cluster():
     assert len(asked.weights) == 3 and "cluster" in asked.because[-1]
 
 
+def test_what_only_seems_to_name_a_country_is_not_shown_to_the_embedder():
+    """A reunion is no island, Michael Jordan no country; without capitals nobody can tell."""
+    shown = []
+
+    def embed(texts):
+        shown.extend(texts)
+        return letters(texts) + 0.01
+
+    for text in ("Is a reunion late?", "Who is Michael Jordan?", "is turkey late"):
+        TextRouter(EXPERTS, embed).decide(Query(text))
+    assert {"Is a  late?", "Who is ?", "is turkey late"} <= set(shown)
+
+
 def test_what_it_would_take_is_what_it_takes():
     """The threshold that an abstention names lets the nearest expert answer."""
     query = Query("is it late")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -16,9 +21,9 @@ from safetensors.torch import load_file, save_file
 
 from blackbox_align.engines.checkpoint import (
     DEFAULT_MODEL,
-    folder_sha256,
     load_model,
 )
+from blackbox_align.engines.identity import answering_files, folder_digest
 from blackbox_align.engines.local.in_process import InProcessEvaluator
 from blackbox_align.errors import ModelError, SpecificationError, UnknownNameError
 from blackbox_align.fitting import fit
@@ -64,7 +69,7 @@ def test_a_folder_is_loaded_frozen(folder):
     assert model.device == torch.device("cpu")
     assert not model.model.training
     assert not any(parameter.requires_grad for parameter in model.model.parameters())
-    assert model.revision == folder_sha256(folder)
+    assert model.revision == folder_digest(folder)
 
 
 def test_the_dtype_is_single_precision_on_a_cpu_unless_another_is_asked_for(folder):
@@ -74,18 +79,77 @@ def test_the_dtype_is_single_precision_on_a_cpu_unless_another_is_asked_for(fold
 
 
 def test_the_hash_of_a_folder_is_that_of_what_answers(copy):
-    """Weights, settings and tokenizer are in the hash; the card is not."""
-    before = folder_sha256(copy)
+    """Weights, settings, tokenizer, code and subfolders are in the hash; the card is not."""
+    before = folder_digest(copy)
     (copy / "README.md").write_text("# A card\n")
-    assert folder_sha256(copy) == before
+    (copy / ".gitattributes").write_text("*\n")
+    (copy / "onnx").mkdir()
+    (copy / "onnx" / "model.json").write_text("{}")
+    assert folder_digest(copy) == before
     hashes = {before}
     change_weights(copy, lambda w: w["model.norm.weight"].mul_(1.001))
-    hashes.add(folder_sha256(copy))
+    hashes.add(folder_digest(copy))
     change_config(copy, rms_norm_eps=1e-5)
-    hashes.add(folder_sha256(copy))
+    hashes.add(folder_digest(copy))
     (copy / "tokenizer_config.json").write_text("{}")
-    hashes.add(folder_sha256(copy))
-    assert len(hashes) == 4
+    hashes.add(folder_digest(copy))
+    (copy / "chat").mkdir()
+    for name in ("merges.txt", "vocab.txt", "modeling_own.py", "chat/tools.jinja"):
+        (copy / name).write_text("a")
+        hashes.add(folder_digest(copy))
+    assert len(hashes) == 8
+
+
+def test_a_byte_in_the_middle_of_large_weights_is_another_model(tmp_path):
+    """All of the weights count, though what was hashed before is not read again."""
+    weights = bytearray(40 << 20)
+    (tmp_path / "model.safetensors").write_bytes(weights)
+    before = folder_digest(tmp_path)
+    assert folder_digest(tmp_path) == before
+    weights[20 << 20] = 1
+    status = (tmp_path / "model.safetensors").stat()
+    (tmp_path / "model.safetensors").write_bytes(weights)
+    os.utime(tmp_path / "model.safetensors", ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert folder_digest(tmp_path) != before
+
+
+def test_the_same_files_are_the_same_model_wherever_they_lie(copy, tmp_path):
+    """A snapshot of links as the hub's client makes it, and a folder with what else came along."""
+    names = answering_files(path.name for path in copy.iterdir())
+    snapshot = tmp_path / "snapshots" / "0123"
+    snapshot.mkdir(parents=True)
+    for name in names:
+        (snapshot / name).symlink_to(copy / name)
+    (copy / "pytorch_model.bin").write_bytes(b"the same weights in the older form")
+    assert folder_digest(snapshot) == folder_digest(copy)
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        "---\n[broken: {yaml\n---\n",
+        "---\ndisclaimer: [a\n",
+        "---\r\na: b\r\n---\r\n",
+        "---\n- a\n---\n",
+        "\xff\xfe",
+    ],
+)
+def test_an_odd_card_is_no_reason_not_to_load(card, copy):
+    """Front matter that no parser would take: the model is loaded, without a disclaimer."""
+    (copy / "README.md").write_bytes(card.encode("latin-1"))
+    assert load(copy).disclaimer == ""
+
+
+def test_pointers_of_git_lfs_and_adapters_are_named(copy):
+    """What looks like a model folder and is none says what it is, and what to do."""
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 99\n"
+    (copy / "model.safetensors").write_text(pointer)
+    with pytest.raises(ModelError, match=r"pointer of Git LFS in the place of model.safetensors"):
+        load(copy)
+    (copy / "config.json").unlink()
+    (copy / "adapter_config.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"an adapter of PEFT.*merge_and_unload"):
+        load(copy)
 
 
 def test_a_disclaimer_is_read_from_the_front_of_the_card(copy):
@@ -133,30 +197,116 @@ def test_a_slip_in_a_packaged_name_offers_it():
             load(slip)
 
 
-def test_a_hub_name_without_a_network_gets_a_sentence():
-    """Offline, a name of the hub is a ModelError that says what can be checked and what works."""
-    script = (
-        "from blackbox_align.errors import ModelError\n"
-        "from blackbox_align.engines.checkpoint import load_model\n"
-        "for name in ('some-owner/some-model', 'some-model'):\n"
-        "    try:\n"
-        "        load_model(name, device='cpu')\n"
-        "    except ModelError as error:\n"
-        "        print(error)\n"
-    )
+LOAD = """
+import sys
+from blackbox_align.engines.checkpoint import find_model
+from blackbox_align.errors import ModelError
+for name in sys.argv[1:]:
+    try:
+        found = find_model(name, device="cpu")
+        print(found.revision, found.commit, found.folder.name)
+    except ModelError as error:
+        print(error)
+"""
+
+
+def find_in_process(*names, **environment):
     ran = subprocess.run(
-        [sys.executable, "-c", script],
-        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+        [sys.executable, "-c", LOAD, *names],
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
     )
-    lines = ran.stdout.splitlines()
-    assert len(lines) == 2, ran.stderr
-    for line, name in zip(lines, ("some-owner/some-model", "some-model"), strict=True):
-        assert line.startswith(
-            f"The model {name!r} is neither a folder here nor could it be fetched"
-        )
-        assert f"{DEFAULT_MODEL!r} needs neither" in line
+    assert len(ran.stdout.splitlines()) == len(names), ran.stderr
+    return ran.stdout.splitlines()
+
+
+def test_a_hub_name_without_a_network_gets_a_sentence():
+    """Offline, a name of the hub is a ModelError that says what can be checked."""
+    for line in find_in_process("some-owner/some-model", "some-model", HF_HUB_OFFLINE="1"):
+        assert "neither a folder here nor downloaded before" in line and "the network" in line
+
+
+class StandInHub(BaseHTTPRequestHandler):
+    """Answers as the hub does, by the name that is asked for; serves one model from a folder."""
+
+    folder: Path
+    answers: ClassVar = {
+        "private": (401, "RepoNotFound"), "gated": (403, "GatedRepo"), "none": (404, "RepoNotFound"),
+        "busy": (429, ""), "broken": (503, ""),
+    }  # fmt: skip
+
+    def do_GET(self):
+        for name, (code, kind) in self.answers.items():
+            if f"/{name}" in self.path:
+                self.send_response(code)
+                self.send_header("X-Error-Code", kind)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+        if "/cut" in self.path:
+            self.connection.close()
+            return
+        names = sorted(path.name for path in self.folder.iterdir())
+        body, commit = b"", "0123456789abcdef0123456789abcdef01234567"
+        if "/tree/" in self.path:
+            entries = [
+                {"type": "file", "path": n, "size": (self.folder / n).stat().st_size, "oid": "0"}
+                for n in names
+            ]
+            body = json.dumps(entries).encode()
+        elif "/api/models/" in self.path:
+            files = [{"rfilename": name} for name in names]
+            whole = {"id": "owner/good", "sha": commit, "siblings": files, "private": False}
+            body = json.dumps(whole | {"tags": [], "downloads": 0, "likes": 0}).encode()
+        else:
+            body = (self.folder / self.path.split("/")[-1]).read_bytes()
+        self.send_response(200)
+        self.send_header("X-Repo-Commit", commit)
+        self.send_header("ETag", hashlib.sha256(body).hexdigest())
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    do_HEAD = do_GET
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def hub(folder, tmp_path):
+    """The environment of a process that knows no other hub."""
+    handler = type("Hub", (StandInHub,), {"folder": folder})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}"
+    yield {"HF_ENDPOINT": address, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_DISABLE_XET": "1"}
+    server.shutdown()
+
+
+def test_what_the_hub_has_against_a_name_is_said_as_it_is(hub):
+    """Private, gated, none, too many requests, in trouble, cut off: six sentences, each its mend."""
+    names = [f"owner/{name}" for name in ("private", "gated", "none", "busy", "broken", "cut")]
+    private, gated, none, busy, broken, cut = find_in_process(*names, **hub)
+    assert "private: check the name, or `hf auth login`" in private
+    assert "its owners ask for consent: give it on its page" in gated
+    assert "there is no model 'owner/none'" in none
+    assert "too many requests: wait" in busy
+    assert "in trouble (HTTP 503): try again later" in broken
+    assert "the hub cannot be reached" in cut
+
+
+def test_a_model_of_the_hub_is_the_same_as_a_folder_of_its_files(hub, folder):
+    """Equal identity, with the commit beside it; and again when the hub is gone."""
+    (found,) = find_in_process("owner/good", **hub)
+    assert (
+        found
+        == f"{folder_digest(folder)} {'0123456789abcdef' * 2}01234567 {'0123456789abcdef' * 2}01234567"
+    )
+    (offline,) = find_in_process("owner/good", **{**hub, "HF_ENDPOINT": "http://127.0.0.1:9"})
+    assert offline == found
 
 
 def cut_weights(path):

@@ -15,6 +15,7 @@ from blackbox_align.errors import (
     UnknownNameError,
 )
 from blackbox_align.fitting import Stopping
+from blackbox_align.results import Result
 
 HELD_OUT_ROWS = {
     "uniform", "mean_of_other_countries", "unprompted_fitted_temperature",
@@ -95,8 +96,8 @@ def test_the_result_holds_both_distances_with_intervals_and_paired_differences(f
 def test_the_expert_and_its_card_give_the_held_out_figures(finished):
     """The card leads with them, names the questions' place, and says what it may not be used for."""
     expert = bba.read_expert(finished.expert)
-    assert expert.metadata["opinions"] == finished.result["opinions"]
-    assert expert.metadata["facts"]["held_out_questions"]
+    assert Result.from_dict(finished.result).figures == expert.card.result.figures
+    assert len(expert.card.fitted_items) == 4
     card = (finished.expert / "README.md").read_text()
     value = finished.result["opinions"]["held_out"]["distances"]["fitted"]["value"]
     assert "4 questions held out" in card and f"| fitted | {value:.3f} [" in card
@@ -133,7 +134,8 @@ def test_two_objectives_are_summed_and_their_front_is_reported(both):
     summed = [row["indices"] + 50 * row["opinions"] for row in front]
     assert min(summed) == pytest.approx(result["loss"], abs=1e-3)  # a best sum is never dominated
     assert list(both.table().index) == ["PDI", "IDV", "MAS", "UAI", "LTO", "IVR"]
-    assert bba.read_expert(both.expert).metadata["survey"] == "vsm2013+likes"
+    asked = bba.read_expert(both.expert).card.result.provenance.instruments
+    assert {instrument.name for instrument in asked} == {"vsm2013", "likes"}
 
 
 def test_several_countries_share_one_search(opinions, tmp_path):

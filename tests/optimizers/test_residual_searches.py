@@ -308,6 +308,16 @@ def test_a_full_archive_keeps_what_is_near() -> None:
     assert archive.losses.tolist() == (10.0 * archive.ids).tolist()
 
 
+def test_an_extra_kalman_member_lies_in_the_cloud() -> None:
+    """What takes the place of a failed member has the mean and the spread of the ensemble."""
+    optimizer = create("eki", 50, np.random.default_rng(0), members=30, sigma=2.0)
+    optimizer.ask()
+    extra = np.array([c.vector for c in optimizer.ask(400)])
+    assert extra.std() == pytest.approx(2.0, rel=0.15)
+    assert np.linalg.norm(extra.mean(axis=0) - optimizer.U.mean(axis=0)) < 2.0
+    assert np.linalg.matrix_rank(extra - optimizer.U.mean(axis=0)) <= 29
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["random", "de", "shade", "cma-diagonal", "eki", "gauss-newton"])
 def test_twenty_thousand_dimensions_cost_little(name: str) -> None:

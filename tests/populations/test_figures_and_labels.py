@@ -105,6 +105,14 @@ def test_decimal_commas_are_read_where_they_separate_nothing(load):
     assert load("country;PDI;IDV\nChile;63,5;23\n").figures["CHL"] == (63.5, 23)
     with pytest.raises(DataFileError, match="not a number"):
         load("country;PDI;IDV\nChile;63,5;23\nJapan;54.5;46\n")
+    with pytest.raises(DataFileError, match="'1,200', not a number"):
+        load("country\tOPEN\nChile\t1,200\nJapan\t1,300\n")
+
+
+def test_a_key_that_stands_twice_in_json_is_told(load):
+    """The second Chile of an object would take the place of the first without a word."""
+    with pytest.raises(DataFileError, match="'Chile' stands twice"):
+        load('{"Chile": {"PDI": 63, "IDV": 23}, "Chile": {"PDI": 1, "IDV": 2}}', "mine.json")
 
 
 def test_all_unknown_spellings_are_told_at_once(load):

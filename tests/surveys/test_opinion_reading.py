@@ -75,6 +75,18 @@ def test_a_code_book_that_numbers_its_options_places_them(options, coded):
     assert opinions.report.options == {"No answer": 1}
 
 
+def test_a_code_book_with_a_question_twice_is_refused(tmp_path, coded):
+    """The second wording would take the place of the first without a word; damaged ones are named."""
+    coded({"CHL": {"Q1": {"1": 0.5, "3": 0.5}}}, OFTEN)
+    entries = json.loads((tmp_path / "my_questions.json").read_text())
+    (tmp_path / "my_questions.json").write_text(json.dumps(entries * 2))
+    with pytest.raises(DataFileError, match=r"my_questions\.json: a Q_id stands there twice"):
+        load_opinions(tmp_path / "shares.json")
+    (tmp_path / "my_questions.json").write_text("[{")
+    with pytest.raises(DataFileError, match=r"my_questions\.json, line 1: this is not valid JSON"):
+        load_opinions(tmp_path / "shares.json")
+
+
 def test_shares_that_miss_most_of_the_people_are_told(coded):
     """Where three quarters of a sample are on no option, the note says so and where."""
     opinions = coded({"CHL": {"Q1": {"1": 0.1, "3": 0.13}}}, OFTEN)

@@ -18,7 +18,9 @@ from ...surveys.sheet import Sheet
 from ..base import Answers, EngineInfo, Reply, Request
 from ..checkpoint import LanguageModel
 from . import guard
-from .chat import ChatFormat, Reader
+from .chat import ChatFormat, Reader, Rendered
+from .gradients import Read, pull
+from .hidden import hidden_states
 from .memory import free_memory, keep_freed_memory
 from .passes import Passes, Scores
 from .plan import Plan
@@ -32,6 +34,7 @@ from .thread import JobThread
 _TOKENS_PER_PASS = 16_384
 _SHARE_OF_MEMORY = 0.8
 _PLANS = 4
+_GRADIENT_SHARE = 8  # of a pass: what leads to an answer is kept for its gradient
 _LONGER = 1.5  # than the questions that a way was compared on: it is compared again
 
 _log = logging.getLogger("blackbox_align")
@@ -83,7 +86,7 @@ class LocalEngine:
             opening=self.reader.opening,
             date=self.reader.dated,
             positions=positions,
-            can=frozenset({"answer", "embed", *kinds}),
+            can=frozenset({"answer", "embed", "hidden", "pullback", *kinds}),
         )
 
     @property
@@ -121,12 +124,71 @@ class LocalEngine:
         raise ModelError(f"{self.model.name!r} cannot be asked to write texts yet.")
 
     def hidden(self, texts: Sequence[str], source: str) -> np.ndarray:
-        raise ModelError(f"{self.model.name!r} cannot be asked for hidden states yet.")
+        if source not in ("layer-input", "feed-forward"):
+            raise SpecificationError(
+                f"Hidden states are those of 'layer-input' or 'feed-forward'; not {source!r}."
+            )
+
+        @torch.inference_mode()
+        def read_all(pause: Pause) -> np.ndarray:
+            states = []
+            for text in texts:
+                pause()
+                tokens = self.reader.tokens(Rendered(text, slice(0, len(text)), True))
+                states.append(hidden_states(self._passes, tokens, source).cpu().numpy())
+            return np.stack(states)
+
+        return self._thread.run(read_all)
 
     def pullback(
         self, adapters: Sequence[Adapter], sheet: Sheet
     ) -> tuple[Answers, Callable[[Answers], np.ndarray]]:
-        raise ModelError(f"{self.model.name!r} cannot be asked for gradients yet.")
+        asked = list(adapters)
+        groups = self._groups(asked)
+        if len({width for _, _, width in groups}) != 1 or "" in {place for _, place, _ in groups}:
+            raise SpecificationError(
+                "Gradients are taken of soft prompts of one length; some adapters have none or another."
+            )
+        answers = self.answer(asked, sheet)
+        return answers, lambda cotangent: self._thread.run(
+            lambda pause: self._pull(asked, sheet, cotangent, pause)
+        )
+
+    def _pull(
+        self, adapters: list[Adapter], sheet: Sheet, cotangent: Answers, pause: Pause
+    ) -> np.ndarray:
+        """(P, tokens, D), group by group of what can share a pass."""
+        gradients: dict[int, np.ndarray] = {}
+        for (text, placement, width), members in self._groups(adapters).items():
+            # Of its own: what was computed in passing cannot be a part of a gradient.
+            plan = Plan.of(sheet, text, self.reader, self._passes.along, self.model.device)
+            with torch.inference_mode():
+                usual = self._plan(sheet, text) if sheet.questions else plan
+                alone = self._alone(usual, placement, width) if sheet.questions else None
+            vectors = np.stack([self._vectors(adapters[number]) for number in members])
+            prompts = torch.as_tensor(vectors).to(self.model.device, self.model.dtype)
+
+            def ask(some: Tensor, plan: Plan = plan, place: str = placement, alone: Any = alone,
+                    text: str = text) -> Read:  # fmt: skip
+                pause()
+                labels = some.new_zeros((len(some), 0, 0))
+                if sheet.questions:
+                    plan.continuations = None
+                    scores = self._scores(plan, some, place, bool(alone))
+                    labels = scores.labels.masked_fill(~plan.offered, -torch.inf).softmax(-1)
+                return labels, *self._read_texts(sheet, text, some, place)
+
+            rows = max(1, self._candidates_per_pass(plan, width, placement) // _GRADIENT_SHARE) if (
+                sheet.questions) else 1  # fmt: skip
+            part = replace(
+                cotangent,
+                probabilities=cotangent.probabilities[members],
+                divergence=cotangent.divergence[members],
+                surprise=cotangent.surprise[members],
+            )
+            pulled = pull(prompts, part, ask, rows)
+            gradients.update(zip(members, pulled, strict=True))
+        return np.stack([gradients[number] for number in range(len(adapters))])
 
     def close(self) -> None:
         self._thread.close()
@@ -159,21 +221,20 @@ class LocalEngine:
                 probabilities[members], mass[members] = given
             if sheet.texts:
                 pause()
-                read = self._read(sheet, text, prompts, placement)
-                divergence[members], surprise[members] = read
+                both = self._read_texts(sheet, text, prompts, placement)
+                divergence[members], surprise[members] = (part.cpu().numpy() for part in both)
         answers = Answers.of(probabilities, texts)
         return replace(answers, mass=mass, divergence=divergence, surprise=surprise)
 
-    def _read(
+    def _read_texts(
         self, sheet: Sheet, text: str, prompts: Tensor, placement: str
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> tuple[Tensor, Tensor]:
         """(rows, texts) divergence and surprise of the texts of a sheet."""
         asked, bare = (
             [tokenize_text(*pair, self.reader, before) for pair in sheet.texts]
             for before in (text, "")
         )
-        divergence, surprise = read(self._passes, asked, bare, prompts, placement)
-        return divergence.cpu().numpy(), surprise.cpu().numpy()
+        return read(self._passes, asked, bare, prompts, placement)
 
     def _vectors(self, adapter: Adapter) -> np.ndarray:
         """(tokens, D); no tokens without a soft prompt."""
@@ -232,14 +293,18 @@ class LocalEngine:
     ) -> tuple[np.ndarray, np.ndarray]:
         if placement:
             self._refuse_other_embeddings(plan)
-        if plainly or self._alone(plan, placement, prompts.shape[1]):
-            rows = 1 if plainly else self._rows_per_pass(plan.longest + prompts.shape[1])
-            scores = self._passes.plainly(plan, prompts, placement, rows)
-        elif placement == "last":
-            scores = self._passes.behind(plan, prompts)
-        else:
-            scores = self._passes.in_a_row(plan, prompts, placement == "message", not placement)
-        return _finished(scores, plan)
+        if plainly:
+            return _finished(self._passes.plainly(plan, prompts, placement, 1), plan)
+        alone = bool(self._alone(plan, placement, prompts.shape[1]))
+        return _finished(self._scores(plan, prompts, placement, alone), plan)
+
+    def _scores(self, plan: Plan, prompts: Tensor, placement: str, alone: bool) -> Scores:
+        if alone:
+            rows = self._rows_per_pass(plan.longest + prompts.shape[1])
+            return self._passes.plainly(plan, prompts, placement, rows)
+        if placement == "last":
+            return self._passes.behind(plan, prompts)
+        return self._passes.in_a_row(plan, prompts, placement == "message", not placement)
 
     def _alone(self, plan: Plan, placement: str, width: int) -> str | None:
         """Why questions cannot share a pass; None where they can."""

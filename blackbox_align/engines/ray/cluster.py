@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import signal
 import socket
+import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import psutil
 
 from ...errors import MissingDependencyError, RunError, SpecificationError
 
 _CONNECT_SECONDS = 5.0
+_LONGEST_FOLDER = 30  # of 107 characters that a socket's path may have, Ray needs 75
 
 
 @dataclass(frozen=True)
@@ -66,8 +73,10 @@ def connected(workers: Workers) -> Iterator[Any]:
     if workers.address is None:
         # Ray reports its use to its makers by default; a survey is nobody else's business.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        cpus = None if workers.count is None else max(workers.count, os.cpu_count() or 1)
+        cpus = max(workers.count or 1, usable_cpus())
         quiet |= {"address": "local", "num_cpus": cpus, "include_dashboard": False}
+        if short := _short_folder():
+            quiet |= {"_temp_dir": short}
     else:
         _refuse_silence(workers.address)
         quiet |= {"address": workers.address}
@@ -103,6 +112,36 @@ def _terminated_like_interrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, usual)
+
+
+def usable_cpus() -> int:
+    """The CPUs that this process may use: by affinity, by the quota of its control group, by SLURM."""
+    known = (
+        [len(psutil.Process().cpu_affinity())] if hasattr(psutil.Process, "cpu_affinity") else []
+    )
+    known += [os.cpu_count() or 1]
+    for name in ("SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE"):
+        if (given := os.environ.get(name, "")).isdigit():
+            known.append(int(given))
+            break
+    with suppress(OSError, ValueError):
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        known.append(int(quota) // int(period))  # "max" without a quota
+    with suppress(OSError, ValueError):
+        folder = Path("/sys/fs/cgroup/cpu")
+        most, every = (int((folder / f"cpu.cfs_{n}_us").read_text()) for n in ("quota", "period"))
+        known += [most // every] if most > 0 else []
+    return max(1, min(known))
+
+
+def _short_folder() -> str | None:
+    """A folder for Ray's sockets where the usual one has a longer name than a socket may have."""
+    usual = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
+    if len(usual) <= _LONGEST_FOLDER or not os.access("/tmp", os.W_OK):
+        return None
+    folder = tempfile.mkdtemp(prefix="bbalign-", dir="/tmp")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _refuse_silence(address: str) -> None:

@@ -10,8 +10,8 @@ from contextlib import closing
 import numpy as np
 import pytest
 
-from blackbox_align.assessment import answer_cache
-from blackbox_align.assessment.answer_cache import AnswerCache
+from blackbox_align.engines import kept
+from blackbox_align.engines.kept import AnswerCache
 from blackbox_align.errors import RunError
 
 
@@ -111,7 +111,7 @@ def test_a_damaged_file_is_trouble_and_not_an_error_and_can_be_cleared(cache, co
 
 def test_a_locked_file_is_waited_for_and_then_left_alone(cache, monkeypatch):
     """A process that holds the file costs its patience once, not an answer nor a wait per batch."""
-    monkeypatch.setattr(answer_cache, "_PATIENCE", 0.05)
+    monkeypatch.setattr(kept, "_PATIENCE", 0.05)
     given = answers(1)
     cache.put(given)
     with closing(sqlite3.connect(cache.path)) as other:
@@ -152,7 +152,7 @@ WRITER = """
 import sys
 import numpy as np
 from pathlib import Path
-from blackbox_align.assessment.answer_cache import AnswerCache
+from blackbox_align.engines.kept import AnswerCache
 
 cache = AnswerCache(Path(sys.argv[1]))
 first, last = int(sys.argv[2]), int(sys.argv[3])

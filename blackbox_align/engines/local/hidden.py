@@ -1,0 +1,49 @@
+"""Hidden states of the last token of a text, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...errors import ModelError
+from .passes import Passes
+
+_FEED_FORWARD = ("mlp", "feed_forward", "block_sparse_moe", "ffn", "moe")
+
+
+def hidden_states(passes: Passes, tokens: Sequence[int], source: str) -> Tensor:
+    """(layers, D) float32: what enters each layer, or each layer's feed-forward part behind its norm."""
+    layers = _layers(passes.plain)
+    places = layers if source == "layer-input" else [_feed_forward(layer) for layer in layers]
+    seen: list[Tensor] = []
+
+    def note(module: Any, given: tuple[Any, ...], named: dict[str, Any]) -> None:
+        states = given[0] if given else named["hidden_states"]
+        seen.append(states[0, -1] if states.ndim == 3 else states[-1])
+
+    hooks = [place.register_forward_pre_hook(note, with_kwargs=True) for place in places]
+    try:
+        passes.whole(input_ids=torch.tensor([list(tokens)], device=passes.device), last=1)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return torch.stack([state.float().to(passes.device) for state in seen])
+
+
+def _layers(model: Any) -> list[Any]:
+    """The decoder's layers: the list of as many modules as the configuration has layers."""
+    count = model.config.get_text_config().num_hidden_layers
+    for part in model.modules():
+        if isinstance(part, torch.nn.ModuleList) and len(part) == count:
+            return list(part)
+    raise ModelError(f"The layers of a model of type {model.config.model_type!r} cannot be found.")
+
+
+def _feed_forward(layer: Any) -> Any:
+    for name in _FEED_FORWARD:
+        if hasattr(layer, name):
+            return getattr(layer, name)
+    raise ModelError(f"The feed-forward part of {type(layer).__name__} cannot be found.")
