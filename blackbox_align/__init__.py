@@ -4,9 +4,9 @@
 >>> run = bba.fit("SAU")
 >>> run.table()
 
-``fit`` evolves a soft prompt for a frozen model; ``Run`` is the directory it leaves behind. The
-rooms of the house: surveys, countries, prompts, optimizers, evaluators, objectives, fitting,
-experts.
+``fit`` evolves a soft prompt for a frozen model; ``Run`` is the directory it leaves behind; ``minimize``
+is the same search on a function of one's own. What is named here and in ``testing`` is the public
+surface.
 """
 
 from __future__ import annotations
@@ -21,13 +21,17 @@ if TYPE_CHECKING:
     from .assessment import score
     from .engines import Workers
     from .experts import Expert, read_expert
-    from .fitting import Run, find_runs, fit
+    from .fitting import Minimum, Progress, Run, find_runs
+    from .fitting.fit import fit
+    from .fitting.minimize import minimize
     from .populations import countries, find_country, load_targets, target_sets
     from .surveys import Survey, load_survey
 
 # Loaded when they are first asked for, so that the command line answers at once.
 _HOMES = {
     "Expert": "experts",
+    "Minimum": "fitting",
+    "Progress": "fitting",
     "Run": "fitting",
     "Survey": "surveys",
     "Workers": "engines",
@@ -37,6 +41,7 @@ _HOMES = {
     "fit": "fitting",
     "load_survey": "surveys",
     "load_targets": "populations",
+    "minimize": "fitting",
     "read_expert": "experts",
     "score": "assessment",
     "target_sets": "populations",
@@ -45,6 +50,8 @@ _HOMES = {
 __all__ = [
     "BlackboxAlignError",
     "Expert",
+    "Minimum",
+    "Progress",
     "Run",
     "Survey",
     "Workers",
@@ -55,6 +62,7 @@ __all__ = [
     "fit",
     "load_survey",
     "load_targets",
+    "minimize",
     "read_expert",
     "score",
     "target_sets",

@@ -45,8 +45,8 @@ def examine(model: LanguageModel, survey: Survey, rng: np.random.Generator) -> I
     from .engines.local.engine import LocalEngine
     from .engines.local.in_process import InProcessEvaluator
     from .engines.local.questions import tokenize
-    from .experts.expert import write_adapter
     from .experts.parity import answer_through_peft
+    from .experts.peft_files import write_prompt
 
     yield Finding("versions", ", ".join(f"{name} {found}" for name, found in _versions()))
     yield Finding("device", _device(model))
@@ -87,7 +87,7 @@ def examine(model: LanguageModel, survey: Survey, rng: np.random.Generator) -> I
         plain = engine.answer(adapters[place][:1], asked, plainly=True).probabilities
         yield gap(f"one by one, {place}", answers[place][:1], plain)
     with tempfile.TemporaryDirectory() as folder:
-        write_adapter(Path(folder), vectors[0].astype(np.float32), model)
+        write_prompt(Path(folder), vectors[0].astype(np.float32), model.source)
         through = answer_through_peft(Path(folder), model, survey)
         yield gap("PEFT", InProcessEvaluator(model).answer(vectors[:1], survey)[0], through)
     mass = engine.answer([Adapter()], asked).mass

@@ -103,8 +103,9 @@ class MissingDependencyError(BlackboxAlignError, ImportError):
 def nearest_names(name: str, known: Iterable[str], count: int = 3) -> list[str]:
     """Up to ``count`` of the ``known`` names that look most like ``name``, best first.
 
-    Names with a word that begins as ``name`` does come before those that are spelled alike: who asks
-    for "Saudi" means Saudi Arabia, not Sudan.
+    Names with a word that begins as ``name`` does come first, for who asks for "Saudi" means Saudi
+    Arabia, not Sudan; then those with two neighbouring letters exchanged (SUA is SAU), and then those
+    that are spelled alike.
     """
     by_folded: dict[str, str] = {}
     for candidate in known:
@@ -113,8 +114,20 @@ def nearest_names(name: str, known: Iterable[str], count: int = 3) -> list[str]:
     word = re.compile(rf"\b{re.escape(asked)}")
     begun = [folded for folded in by_folded if asked and word.search(folded)]
     begun.sort(key=lambda folded: (not folded.startswith(asked), len(folded)))
+    swapped = [folded for folded in by_folded if _is_swapped(asked, folded)]
     close = get_close_matches(asked, by_folded, n=count, cutoff=0.6)
-    return [by_folded[folded] for folded in dict.fromkeys([*begun, *close])][:count]
+    return [by_folded[folded] for folded in dict.fromkeys([*begun, *swapped, *close])][:count]
+
+
+def _is_swapped(one: str, other: str) -> bool:
+    """Whether two words differ by one exchange of neighbouring letters."""
+    if len(one) != len(other):
+        return False
+    places = [n for n, (a, b) in enumerate(zip(one, other, strict=True)) if a != b]
+    if len(places) != 2 or places[1] - places[0] != 1:
+        return False
+    first, second = places
+    return one[first] == other[second] and one[second] == other[first]
 
 
 def _unpickled(kind: type[BlackboxAlignError], args: tuple[Any, ...]) -> BlackboxAlignError:

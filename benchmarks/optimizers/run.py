@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from dataclasses import replace
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,10 @@ import numpy as np
 from joblib import Parallel, delayed
 from report import print_report
 
+import blackbox_align as bba
+from blackbox_align.fitting import Specification
+from blackbox_align.fitting.problem import OPTIMIZER, generator
+
 OPTIMIZERS = ("gauss-newton", "cma-diagonal", "cma", "lshade", "de")
 LIMIT = 20_000  # evaluations
 COUNTRIES = ("SAU", "USA", "CHN", "IND")
@@ -29,53 +33,75 @@ ENOUGH = 2.0  # a search ends here: below, little is left to tell optimizers apa
 
 
 @lru_cache(maxsize=1)
-def load_study(model: str, tokens: int) -> Any:
-    """The model is loaded once per process; countries and optimizers are put in its place."""
+def load(model: str) -> Any:
+    """The model is loaded once per process; it answers on one thread."""
     import torch
 
-    from blackbox_align.fitting.specification import Specification
-    from blackbox_align.fitting.study import Study
+    from blackbox_align import engines
 
     torch.set_num_threads(1)
-    return Study.prepare(Specification("USA", model=model, tokens=tokens))
+    return engines.open(model)
+
+
+@lru_cache(maxsize=8)
+def problem_of(model: str, tokens: int, country: str) -> tuple[Callable[..., np.ndarray], int]:
+    """From vectors of a search to residuals in index points, and the dimension of the search."""
+    from blackbox_align.fitting.asking import Asked, search_space
+    from blackbox_align.fitting.problem import PROMPT, generator, load_data, pose
+
+    settings = Specification(country, model=model, tokens=tokens)
+    engine = load(model)
+    problem = pose(load_data(settings), Asked(engine))
+    space = search_space(settings, engine, generator(settings, PROMPT))
+    asked, target = problem.sheet, problem.objective.targets[0]
+
+    def residuals(vectors: np.ndarray) -> np.ndarray:
+        answers = engine.answer(space.adapters(vectors), asked).probabilities
+        outputs = problem.objective.outputs(problem.arranged(answers))
+        return (problem.objective.stacked(outputs) - target)[:, ~np.isnan(target)]
+
+    return residuals, space.dimension
 
 
 def search(
     model: str, tokens: int, country: str, optimizer: str, seed: int, limit: int
 ) -> dict[str, Any]:
     """One search; returns its improvements as (evaluations, loss) pairs."""
-    base = load_study(model, tokens)
-    settings = replace(base.specification, country=country, optimizer=optimizer, seed=seed)
-    study = base.like(settings)
-    parameterization = study.parameterization()
-    searcher = study.optimizer(parameterization.dimension, limit, ENOUGH)
-    improvements: list[tuple[int, float]] = []
-    best, own_seconds, started = float("inf"), 0.0, time.perf_counter()
-    while best > ENOUGH and searcher.told < limit:
+    residuals, dimension = problem_of(model, tokens, country)
+    settings = Specification(country, optimizer=optimizer, seed=seed)
+    asking = 0.0
+
+    def timed(vectors: np.ndarray) -> np.ndarray:
+        nonlocal asking
         before = time.perf_counter()
-        candidates = searcher.ask(min(searcher.batch, limit - searcher.told))
-        own_seconds += time.perf_counter() - before
-        vectors = np.array([candidate.vector for candidate in candidates])
-        answers = study.answer(parameterization.soft_prompts(vectors))
-        evaluations, _ = study.score(answers, [candidate.id for candidate in candidates])
-        for number, evaluation in enumerate(evaluations, start=searcher.told + 1):
-            if evaluation.loss is not None and evaluation.loss < best:
-                best = evaluation.loss
-                improvements.append((number, best))
-        before = time.perf_counter()
-        searcher.tell(candidates, evaluations)
-        own_seconds += time.perf_counter() - before
+        found = residuals(vectors)
+        asking += time.perf_counter() - before
+        return found
+
+    started = time.perf_counter()
+    found = bba.minimize(
+        timed,
+        dimension,
+        optimizer=optimizer,
+        budget=limit,
+        target_loss=ENOUGH,
+        seed=generator(settings, OPTIMIZER),
+    )
+    seconds = time.perf_counter() - started
+    lowest = np.fmin.accumulate(np.where(np.isnan(found.losses), np.inf, found.losses))
+    better = np.flatnonzero(np.diff(lowest, prepend=np.inf) < 0)
+    info = load(model).info
     return {
-        "model": Path(study.model.name).name,
-        "revision": study.model.revision[:12],
+        "model": Path(info.name).name,
+        "revision": info.revision[:12],
         "tokens": tokens,
         "country": country,
         "optimizer": optimizer,
         "seed": seed,
-        "evaluations": searcher.told,
-        "seconds": round(time.perf_counter() - started, 3),
-        "own_seconds": round(own_seconds, 3),
-        "improvements": improvements,
+        "evaluations": found.evaluations,
+        "seconds": round(seconds, 3),
+        "own_seconds": round(seconds - asking, 3),
+        "improvements": [(int(n) + 1, float(lowest[n])) for n in better],
     }
 
 

@@ -1,19 +1,21 @@
 """Assessment: what a model's answers are worth, beside what can be had without one."""
 
 from ..populations import read_indices
-from .baselines import mean_of_others, uniform
+from ..surveys.instruments import load_instrument
+from .asking import Asking, ask
+from .assess import assess
 from .conditions import Condition, parse_condition
-from .results import Score, ScoreTable
-from .score import load_instrument, score
+from .figures import Resampling
+from .score import score
 
 __all__ = [
+    "Asking",
     "Condition",
-    "Score",
-    "ScoreTable",
+    "Resampling",
+    "ask",
+    "assess",
     "load_instrument",
-    "mean_of_others",
     "parse_condition",
     "read_indices",
     "score",
-    "uniform",
 ]

@@ -1,150 +1,153 @@
-"""Asking a survey of any length in batches, with the options in several orders.
-
-Models prefer some labels and some places. Every order of the options in turn, and the mean over
-them, takes most of that out (Zheng et al. 2024, "Large Language Models Are Not Robust Multiple
-Choice Selectors").
-"""
+"""Asking a survey of any length in batches, under several adapters at once, in orders of the options."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from itertools import islice, permutations
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..engines import Evaluator
-from ..errors import ModelError, SpecificationError
-from ..surveys.survey import Item, Scale, Survey
+from ..adapters.adapter import Adapter
+from ..engines.base import Answers, Engine
+from ..errors import ModelError, OutOfMemoryError, SpecificationError
+from ..surveys.opinions import with_labels
+from ..surveys.sheet import ORDERS, Question, Sheet, asked, average, sheet
+from ..surveys.survey import Survey
 
-ORDERS = ("1", "cyclic", "all")
-_MOST_PERMUTED = 5  # options; one more would be 720 orders
-# Probabilities are averaged as multiples of this, so that the sum is exact and no order comes first.
-_GRAIN = 2.0**-40
+Array = NDArray[np.floating]
 
-
-def option_orders(options: int, orders: str) -> list[tuple[int, ...]]:
-    """The orders in which an item with so many options is asked.
-
-    ``1`` is the order of the file, ``cyclic`` every rotation of it, ``all`` every permutation for
-    up to five options and every rotation beyond.
-    """
-    if orders not in ORDERS:
-        known = ", ".join(repr(name) for name in ORDERS)
-        raise SpecificationError(f"The orders must be one of {known}; not {orders!r}.")
-    plain = tuple(range(options))
-    if orders == "1":
-        return [plain]
-    if orders == "all" and options <= _MOST_PERMUTED:
-        return list(permutations(plain))
-    return [plain[start:] + plain[:start] for start in plain]
+STYLES = {"letters": ("letters",), "digits": ("digits",), "both": ("letters", "digits"), "own": ()}
+"""What options are called; ``own`` leaves them as the survey has them, ``both`` averages two answers."""
+_MOST_PERMUTED = 5  # options; see :func:`..surveys.sheet.option_orders`
 
 
-def describe_orders(survey: Survey, orders: str) -> str:
-    """What was averaged over, as a sentence to stand under a table."""
-    if orders == "1":
-        return "Options were shown in one order, that of the source: no average over orders."
-    rotated = sum(len(item.scale) > _MOST_PERMUTED for item in survey.items)
-    if orders == "cyclic" or rotated == len(survey.items):
-        return "Answers are averaged over all rotations of the options."
-    tail = f" (all rotations for the {rotated:,} items with more than five)" if rotated else ""
-    return f"Answers are averaged over all orders of the options{tail}."
-
-
-def ask(
-    evaluator: Evaluator,
-    survey: Survey,
-    soft_prompt: np.ndarray,
-    *,
-    orders: str = "cyclic",
-    batch: int = 64,
-    on_batch: Callable[[int], None] | None = None,
-) -> np.ndarray:
-    """Answer probabilities of every item, averaged over orders of its options.
+@dataclass(frozen=True)
+class Asking:
+    """How questions are put.
 
     Parameters
     ----------
-    soft_prompt : (tokens, D) float32; no tokens are un-prompted
-    batch : questions that are asked together, which bounds the memory; the answers depend on it by
-        float noise only
+    orders : one of :data:`..surveys.sheet.ORDERS`, over which answers are averaged
+    labels : one of :data:`STYLES`
+    batch : questions that are asked together, which bounds the memory; answers depend on it by float
+        noise only
     on_batch : called with the number of questions after every batch
+    """
+
+    orders: str = "cyclic"
+    labels: str = "letters"
+    batch: int = 64
+    on_batch: Callable[[int], None] | None = None
+
+    def __post_init__(self) -> None:
+        for name, value, known in (
+            ("orders", self.orders, ORDERS),
+            ("labels", self.labels, STYLES),
+        ):
+            if value not in known:
+                names = ", ".join(repr(name) for name in known if name != "own")
+                raise SpecificationError(f"The {name} must be one of {names}; not {value!r}.")
+        if self.batch < 1:
+            raise SpecificationError(f"A batch holds 1 question or more; not {self.batch}.")
+
+    def surveys(self, survey: Survey) -> list[Survey]:
+        """The survey under each style of labels."""
+        return [with_labels(survey, style) for style in STYLES[self.labels]] or [survey]
+
+    def describe(self, survey: Survey) -> str:
+        """What was averaged over, in words to stand under a table."""
+        both = " Options were called by letters and by digits, and the two answers averaged."
+        return _describe_orders(survey, self.orders) + (both if self.labels == "both" else "")
+
+
+def ask(
+    engine: Engine, survey: Survey, adapters: Sequence[Adapter], asking: Asking | None = None
+) -> tuple[Array, Array]:
+    """Answer probabilities of every item under every adapter, averaged over orders and labels.
 
     Returns
     -------
-    (items, survey.width) float64; rows sum to 1, zeros behind an item's options.
+    probabilities : (adapters, items, survey.width) float64; rows sum to 1, zeros behind an item's options
+    mass : (adapters, items) share of the next token that is any label, NaN where that is not known
 
     Raises
     ------
     ModelError
         An answer is not a finite number, or memory ran out for a single question.
     """
-    if batch < 1:
-        raise SpecificationError(f"A batch holds 1 question or more; not {batch}.")
-    total = np.zeros((len(survey.items), survey.width))
-    count = np.array([len(option_orders(len(item.scale), orders)) for item in survey.items])
-    questions = iter(_questions(survey, orders))
-    while chunk := list(islice(questions, batch)):
-        asked = [
-            replace(survey.items[n], scale=_reordered(survey.items[n].scale, order))
-            for n, order in chunk
-        ]
-        answers = _answer(evaluator, survey, asked, soft_prompt)
-        for (item, order), row in zip(chunk, answers, strict=True):
-            total[item, list(order)] += np.round(row[: len(order)] / _GRAIN) * _GRAIN
-        if on_batch is not None:
-            on_batch(len(chunk))
-    mean = total / count[:, None]
-    return mean / mean.sum(-1, keepdims=True)
+    asking = asking or Asking()
+    asked_as = [_ask(engine, labelled, adapters, asking) for labelled in asking.surveys(survey)]
+    probabilities, mass = zip(*asked_as, strict=True)
+    return np.mean(probabilities, axis=0), np.mean(mass, axis=0)
 
 
-def count_questions(survey: Survey, orders: str) -> int:
-    """How many questions :func:`ask` puts to the model."""
-    if orders == "all":
-        sizes = (len(item.scale) for item in survey.items)
-        return sum(math.factorial(k) if k <= _MOST_PERMUTED else k for k in sizes)
-    return sum(len(item.scale) if orders == "cyclic" else 1 for item in survey.items)
+def unaskable(engine: Engine, survey: Survey, asking: Asking) -> dict[str, str]:
+    """The items that this model cannot be asked, each with the reason."""
+    refused: dict[str, str] = {}
+    for labelled in asking.surveys(survey):
+        reasons = engine.askable(sheet(labelled, "1"))
+        for (number, _), reason in zip(asked(labelled, "1"), reasons, strict=True):
+            if reason is not None:
+                refused.setdefault(survey.items[number].id, reason)
+    return refused
 
 
-def _questions(survey: Survey, orders: str) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """Every item in every order; those that show the same scale follow on each other.
-
-    They share their opening, which the evaluator then computes once.
-    """
-    by_scale: dict[Scale, list[int]] = {}
-    for number, item in enumerate(survey.items):
-        by_scale.setdefault(item.scale, []).append(number)
-    for scale, numbers in by_scale.items():
-        for order in option_orders(len(scale), orders):
-            for number in numbers:
-                yield number, order
-
-
-def _reordered(scale: Scale, order: Sequence[int]) -> Scale:
-    """The labels where they were, the options in another order."""
-    return replace(scale, options=tuple(scale.options[n] for n in order))
+def _ask(
+    engine: Engine, survey: Survey, adapters: Sequence[Adapter], asking: Asking
+) -> tuple[Array, Array]:
+    questions = sheet(survey, asking.orders).questions
+    given = np.zeros((len(adapters), len(questions), survey.width), np.float32)
+    mass = np.zeros((len(adapters), len(questions)))
+    for start in range(0, len(questions), asking.batch):
+        some = questions[start : start + asking.batch]
+        here = slice(start, start + len(some))
+        for part, answers in _answer(engine, adapters, some):
+            rows = slice(start + part.start, start + part.stop)
+            given[:, rows, : answers.probabilities.shape[2]] = answers.probabilities
+            mass[:, rows] = answers.mass
+        if not np.isfinite(given[:, here]).all():
+            raise ModelError(
+                f"The model answers {survey.title} with numbers that are not finite. "
+                "Try --dtype float32, and check its weights."
+            )
+        if asking.on_batch is not None:
+            asking.on_batch(len(some) * len(adapters))
+    return average(given, survey, asking.orders), _mean_mass(mass, survey, asking.orders)
 
 
 def _answer(
-    evaluator: Evaluator, survey: Survey, items: list[Item], soft_prompt: np.ndarray
-) -> np.ndarray:
-    """(items, width) float64; a batch that does not fit into memory is halved."""
-    part = replace(survey, items=tuple(items), indices=())
+    engine: Engine, adapters: Sequence[Adapter], questions: Sequence[Question]
+) -> list[tuple[slice, Answers]]:
+    """The answers of slices of ``questions``: one, or halves where memory ran out."""
     try:
-        answers = evaluator.answer(np.asarray(soft_prompt, np.float32)[None], part)
-    except ModelError as error:
-        if len(items) == 1 or "Memory ran out" not in str(error):
+        return [(slice(0, len(questions)), engine.answer(adapters, Sheet(tuple(questions))))]
+    except OutOfMemoryError:
+        if len(questions) == 1:
             raise
-        half = len(items) // 2
-        first, second = (
-            _answer(evaluator, survey, some, soft_prompt) for some in (items[:half], items[half:])
-        )
-        width = max(first.shape[1], second.shape[1])
-        padded = [np.pad(rows, ((0, 0), (0, width - rows.shape[1]))) for rows in (first, second)]
-        return np.concatenate(padded)
-    if not np.isfinite(answers).all():
-        raise ModelError(
-            f"The model answers {survey.title} with numbers that are not finite. "
-            "Try --dtype float32, and check its weights."
-        )
-    return np.asarray(answers[0], np.float64)
+    half = len(questions) // 2
+    behind = [
+        (slice(part.start + half, part.stop + half), answers)
+        for part, answers in _answer(engine, adapters, questions[half:])
+    ]
+    return [*_answer(engine, adapters, questions[:half]), *behind]
+
+
+def _mean_mass(mass: Array, survey: Survey, orders: str) -> Array:
+    """(adapters, items) from (adapters, questions)."""
+    item = np.array([number for number, _ in asked(survey, orders)], dtype=int)
+    total = np.zeros((len(survey.items), len(mass)))
+    np.add.at(total, item, mass.T)
+    return (total / np.bincount(item, minlength=len(survey.items))[:, None]).T
+
+
+def _describe_orders(survey: Survey, orders: str) -> str:
+    if orders == "1":
+        return "Options were shown in one order, that of the source: no average over orders."
+    if orders == "reversed":
+        return "Answers are averaged over the order of the source and its reverse."
+    rotated = sum(len(item.scale) > _MOST_PERMUTED for item in survey.items)
+    if orders == "cyclic" or rotated == len(survey.items):
+        return "Answers are averaged over all rotations of the options."
+    tail = f" (all rotations for the {rotated:,} items with more than five)" if rotated else ""
+    return f"Answers are averaged over all orders of the options{tail}."

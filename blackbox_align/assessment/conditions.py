@@ -1,12 +1,12 @@
-"""Conditions: what stands before the questions when a model is assessed.
+"""Conditions: what is applied to a model when it is assessed, as a name and a function to adapters.
 
 =================  ==============================================================================
 ``none``           nothing; ``naive`` is the name that arXiv 2503.16094 gives it
 ``icl``            the country in the text prompt, as in that paper's in-context condition
 ``prompting``      the question is put as one about people of that country, as in Cultural Palette
 ``text:...``       a text of your own, with ``{country}`` for the country's name
-``expert:PATH``    a fitted prompt: a run, or an expert folder; ``{code}`` stands for the country's
-                   code, so that every country can have an expert of its own
+``expert:PATH``    an expert: a run, or an expert folder; ``{code}`` stands for the country's code,
+                   so that every country can have an expert of its own
 =================  ==============================================================================
 
 The texts of ``icl`` and ``prompting`` are ours; the papers print theirs in part only.
@@ -14,81 +14,87 @@ The texts of ``icl`` and ``prompting`` are ours; the papers print theirs in part
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ExpertError, SpecificationError, nearest_names
-from ..populations import Country
-from ..surveys.survey import COUNTRY_PREAMBLE
+from ..adapters.adapter import Adapter
+from ..errors import SpecificationError, nearest_names
+from ..populations import Population
+from ..results.names import COUNTRY_IN_TEXT, NONE
 
 if TYPE_CHECKING:
-    from ..engines.checkpoint import Checkpoint
     from ..experts import Expert
 
 PRESETS = {
-    "none": "",
+    NONE: "",
     "naive": "",
-    "icl": COUNTRY_PREAMBLE,
+    COUNTRY_IN_TEXT: "the population's own wording",
     "prompting": "How would people in {country} answer the following question?",
 }
+
+_NOTHING = Adapter()
 
 
 @dataclass(frozen=True)
 class Condition:
-    """A ``name`` for the table, and the ``text`` or the ``expert`` path that stands behind it."""
+    """A ``name`` for tables, and the ``adapter`` that is applied when a population is asked about.
+
+    ``expert`` gives the expert that the adapter is from, where it is from one, which says what it was
+    fitted to and on which model.
+    """
 
     name: str
-    text: str = ""
-    expert: str = ""
+    adapter: Callable[[Population], Adapter]
+    expert: Callable[[Population], Expert] | None = None
 
-    @property
-    def is_unprompted(self) -> bool:
-        return not self.text and not self.expert
+    @classmethod
+    def plain(cls, name: str = NONE) -> Condition:
+        """The model as it is."""
+        return cls(name, lambda population: _NOTHING)
 
-    @property
-    def depends_on_country(self) -> bool:
-        return "{country}" in self.text or "{code}" in self.expert
+    @classmethod
+    def country_in_text(cls, name: str = COUNTRY_IN_TEXT) -> Condition:
+        """The sentence that tells a model whom to answer like: a country, or a group of a file's own."""
+        return cls(name, lambda population: Adapter(text=population.preamble()))
 
-    def preamble(self, country: Country | None) -> str:
-        """The text in front of the questions about a country."""
-        return self.text.replace("{country}", country.name) if country else self.text
+    @classmethod
+    def text(cls, name: str, text: str) -> Condition:
+        """A text in front of every question, with ``{country}`` for the population's name."""
+        return cls(
+            name, lambda population: Adapter(text=text.replace("{country}", population.name))
+        )
 
-    def fitted(self, country: Country | None, model: Checkpoint | None) -> Expert | None:
-        """The expert of the condition, if it has one.
+    @classmethod
+    def from_folder(cls, name: str, path: str) -> Condition:
+        """The expert in a folder or a run, with ``{code}`` for the population's code."""
+        from ..experts import find_expert
 
-        Raises
-        ------
-        ExpertError
-            The folder is no expert, or was fitted on another model.
-        """
-        if not self.expert:
-            return None
-        from ..experts import read_expert
+        find = lru_cache(maxsize=None)(lambda folder: find_expert(Path(folder)))
+        applied = lru_cache(maxsize=None)(lambda folder: find(folder).adapter())
 
-        folder = Path(self.expert.replace("{code}", country.code) if country else self.expert)
-        inner = folder / "expert"
-        expert = read_expert(inner if (inner / "expert.json").is_file() else folder)
-        fitted_on = expert.metadata.get("facts", {}).get("model_revision")
-        if model is not None and fitted_on != model.revision:
-            raise ExpertError(
-                f"{folder} was fitted on {expert.metadata.get('model', 'another model')!r} in a "
-                f"revision ({str(fitted_on)[:12]}) that is not that of {model.name!r} "
-                f"({model.revision[:12]}): a soft prompt means nothing to another model. Name its "
-                "model with --model."
-            )
-        return expert
+        def folder(population: Population) -> str:
+            return path.replace("{code}", population.code)
+
+        return cls(
+            name, lambda population: applied(folder(population)),
+            lambda population: find(folder(population)),
+        )  # fmt: skip
 
 
 def parse_condition(text: str) -> Condition:
     """A condition from its written form; :class:`SpecificationError` for what is none."""
     kind, colon, rest = text.partition(":")
     if not colon and kind in PRESETS:
-        return Condition(kind, PRESETS[kind])
+        if kind == COUNTRY_IN_TEXT:
+            return Condition.country_in_text(kind)
+        return Condition.text(kind, PRESETS[kind]) if PRESETS[kind] else Condition.plain(kind)
     if kind == "text" and rest.strip():
-        return Condition(text, rest.strip())
+        return Condition.text(text, rest.strip())
     if kind == "expert" and rest:
-        return Condition(text, expert=rest)
+        return Condition.from_folder(text, rest)
     near = nearest_names(text, PRESETS, 1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise SpecificationError(

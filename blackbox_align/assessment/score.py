@@ -2,84 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import SpecificationError, UnknownNameError
-from ..files.hub import SCHEME, fetch_data_file
-from ..files.yaml import read_yaml
-from ..populations import find_country, load_targets
-from ..surveys import Survey, load_survey, survey_names
-from ..surveys.knowledge import KnowledgeTest, is_knowledge_test, load_knowledge
-from ..surveys.opinion_files import load_opinions, opinion_names
-from ..surveys.opinion_yaml import is_opinion_yaml
+import numpy as np
+from numpy.typing import NDArray
+
+from ..adapters.adapter import Adapter
+from ..errors import SpecificationError
+from ..files.hub import SCHEME
+from ..objectives.constants import settle_constants
+from ..populations import Country, Population, find_population, load_targets
+from ..populations.groups import SETS, expand, parse_countries
+from ..results import Result
+from ..results.names import ALL
+from ..surveys.index_instrument import Indices
+from ..surveys.instrument import Instrument, counted
+from ..surveys.instruments import Questionnaire, instrument_of, load_instrument
 from ..surveys.opinions import OpinionSurvey
-from .answer_cache import AnswerCache
-from .asking import ORDERS
+from ..surveys.readouts import item_means
+from ..surveys.survey import COUNTRY_PREAMBLE, Survey
+from .asking import STYLES, Asking, ask
+from .assess import assess
 from .conditions import Condition, parse_condition
-from .index_scores import score_indices
-from .knowledge_scores import score_knowledge
-from .model_evaluator import ModelEvaluator
-from .opinion_scores import score_opinions
+from .figures import Resampling
 from .published import published_note
-from .respondent import Respondent
-from .results import ScoreTable
 
 if TYPE_CHECKING:
-    from ..engines import Evaluator
+    from ..engines.base import Engine
 
-# Groups of countries that papers report on.
-GROUPS = {
-    "cultural-palette": (
-        "USA", "CAN", "BOL", "BRA", "GBR", "NLD", "DEU", "UKR", "CHN", "RUS", "IND", "THA",
-        "KEN", "NGA", "ETH", "ZWE", "AUS", "NZL",
-    ),
-}  # fmt: skip
-
-_STYLES = {"letters": ("letters",), "digits": ("digits",), "both": ("letters", "digits")}
-
-Instrument = Survey | OpinionSurvey | KnowledgeTest
-
-
-def load_instrument(name_or_file: str | Path, *, missing: str = "drop") -> Instrument:
-    """A survey or an opinion survey by name or YAML file, or one of opinions or knowledge in any
-    other form.
-
-    A file may lie on the Hugging Face hub: ``hf://datasets/OWNER/NAME/FILE``.
-
-    Raises
-    ------
-    UnknownNameError, DataFileError
-        There is none of that name, or the file has a mistake or cannot be fetched.
-    """
-    text = str(name_or_file)
-    if text.startswith(SCHEME):
-        file, address = fetch_data_file(text)
-        fetched = load_instrument(file, missing=missing)
-        if isinstance(fetched, Survey):
-            return replace(fetched, source=address)
-        return replace(fetched, survey=replace(fetched.survey, source=address))
-    if text.endswith((".yaml", ".yml")):
-        if not is_opinion_yaml(read_yaml(Path(text))):
-            return load_survey(text)
-    elif not (Path(text).suffix or "/" in text):
-        if text in survey_names():
-            return load_survey(text)
-        if text not in opinion_names():
-            names = [*survey_names(), *opinion_names()]
-            raise UnknownNameError("survey", text, names, "See `bbalign surveys`, or name a file.")
-    elif is_knowledge_test(text):
-        return load_knowledge(text)
-    return load_opinions(text, missing=missing)
+QUESTIONS = ("held-out", "fit", "all")
 
 
 def score(
-    instrument: str | Path | Instrument,
+    instrument: str | Path | Questionnaire,
     *,
     country: str | Sequence[str] | None = None,
     conditions: Sequence[str | Condition] = ("none",),
+    questions: str | None = None,
     model: str = "respondent-tiny",
     revision: str | None = None,
     device: str = "auto",
@@ -95,31 +57,33 @@ def score(
     cache: bool = True,
     resamples: int = 1000,
     seed: int = 0,
-    evaluator: Evaluator | None = None,
+    engine: Engine | None = None,
     on_batch: Callable[[int], None] | None = None,
-) -> ScoreTable:
+) -> Result:
     """Score a model on an instrument under several conditions, beside the trivial baselines.
 
     Parameters
     ----------
-    instrument : what :func:`load_instrument` reads, or what it returned
-    country : one or several, or the name of one of :data:`GROUPS`; None is all that there are
-        data for (a survey with indices needs a country)
+    instrument : what :func:`..surveys.instruments.load_instrument` reads, or what it returned
+    country : one or several, or one of :data:`..populations.groups.GROUPS`; the groups that a file
+        declares by their own names; None is all that there are data for (a survey with indices needs one)
     conditions : see :mod:`.conditions`; with none at all no model is loaded, and the baselines
         remain
+    questions : ``held-out``, ``fit`` or ``all``: what tables lead with where an expert was fitted to some
+        of the questions; by default those that were held out from it
     model, revision, device, dtype, trust_remote_code : see
         :func:`..engines.checkpoint.load_model`
     samples : ``national``, ``non-national`` or ``all``, for opinion surveys
     missing : see :func:`..surveys.opinions.assemble`, for opinion surveys from a file
     labels : what options are called: ``letters``, ``digits`` or ``both``, which averages the answers;
         a survey with indices keeps its own
-    orders : ``1``, ``cyclic`` or ``all``, see :func:`.asking.option_orders`; by default ``cyclic``,
-        and ``1`` for a survey with indices, as in a fit
+    orders : see :func:`..surveys.sheet.option_orders`; by default ``cyclic``, and ``1`` for a survey with
+        indices, as in a fit
     targets, constants : for a survey with indices, as in :func:`..fitting.fit`
     batch : questions that are asked together
-    cache : whether answers are kept on disk and looked up there, see :mod:`.answer_cache`
+    cache : whether answers are kept on disk and looked up there, see :mod:`..engines.kept`
     resamples, seed : of the bootstrap intervals
-    evaluator : asked in the place of a model
+    engine : asked in the place of a model
     on_batch : called with the number of questions after every batch
 
     Raises
@@ -127,107 +91,149 @@ def score(
     BlackboxAlignError
         A mistake in what was asked, or a model that cannot answer.
     """
-    if resamples < 1 or seed < 0:
-        raise SpecificationError(
-            f"An interval needs 1 resample or more and a seed of 0 or more; not {resamples} and {seed}."
-        )
+    _check(resamples, seed, questions, labels)
     parsed = [c if isinstance(c, Condition) else parse_condition(c) for c in conditions]
     names = [condition.name for condition in parsed]
     if len(set(names)) < len(names):
         raise SpecificationError("A condition stands there twice; name each of them once.")
     if isinstance(instrument, (str, Path)):
         instrument = load_instrument(instrument, missing=missing)
-    chosen = _countries(country)
-    if isinstance(instrument, Survey):
-        if chosen is None:
-            raise SpecificationError(
-                f"{instrument.title} is compared with a country's figures: name one (--country SAU)."
-            )
-        if not instrument.indices:
-            raise SpecificationError(
-                f"{instrument.title} defines no indices, so it cannot be compared with figures; add "
-                "'indices:' to it, or bring people's answers to it as a CSV file (docs/assessment.md)."
-            )
-        target_set = load_targets(targets)
-        for name in chosen:
-            target_set.target(name, [index.name for index in instrument.indices])
-    elif isinstance(instrument, OpinionSurvey):
-        instrument.select(samples=samples, countries=chosen)
-    elif chosen:
-        instrument.select(chosen)
-    orders = orders or ("1" if isinstance(instrument, Survey) else "cyclic")
-    if orders not in ORDERS:
-        known = ", ".join(repr(name) for name in ORDERS)
-        raise SpecificationError(f"The orders must be one of {known}; not {orders!r}.")
+    chosen = _populations(country, instrument, targets)
+    made = _instrument(instrument, chosen, targets, samples, missing)
+    indices = isinstance(made, Indices)
+    asking = Asking(
+        orders or ("1" if indices else "cyclic"), "own" if indices else labels, batch, on_batch
+    )
+    trouble: Callable[[], str] = str
+    if engine is None and parsed:
+        from ..engines.kept import open_kept
 
-    if labels not in _STYLES:
-        known = ", ".join(repr(name) for name in _STYLES)
+        kept = open_kept(
+            model, revision=revision, device=device, dtype=dtype,
+            trust_remote_code=trust_remote_code, cache=cache,
+        )  # fmt: skip
+        engine, trouble = kept, lambda: kept.trouble
+    if isinstance(made, Indices):
+        made = _with_constants(made, constants, engine, asking)
+    by_code = {population.code: population for population in made.populations}
+    populations = [by_code[code] for code in chosen] if chosen else list(made.populations)
+    fitted, about = _fitted(made, parsed, populations, engine)
+    result = assess(
+        made, engine if parsed else None, populations, parsed, asking,
+        resampling=Resampling(resamples, seed), fitted_items=fitted,
+    )  # fmt: skip
+    if made.pooled == "questions" and len(chosen or ()) < 2:  # one row is enough
+        whole = not chosen
+        rows = tuple(f for f in result.figures if (f.population == ALL) == whole)
+        result = replace(result, figures=rows)
+    if questions and any(figure.split == questions for figure in result.figures):
+        result = replace(result, split=questions)  # type: ignore[arg-type]
+    published = published_note(model, made.title, chosen or (), SETS["cultural-palette"])
+    return result.with_notes(
+        *about,
+        published or "" if parsed else "",
+        f"Data: {made.survey.source}." if made.survey.source.startswith(SCHEME) else "",
+        trouble(),
+        result.provenance.disclaimer,
+    )
+
+
+def _check(resamples: int, seed: int, questions: str | None, labels: str) -> None:
+    if resamples < 1 or seed < 0:
+        raise SpecificationError(
+            f"An interval needs 1 resample or more and a seed of 0 or more; not {resamples} and {seed}."
+        )
+    if questions is not None and questions not in QUESTIONS:
+        known = ", ".join(map(repr, QUESTIONS))
+        raise SpecificationError(f"The questions must be one of {known}; not {questions!r}.")
+    if labels not in STYLES or labels == "own":
+        known = ", ".join(repr(name) for name in STYLES if name != "own")
         raise SpecificationError(f"The labels must be one of {known}; not {labels!r}.")
-    styles = () if isinstance(instrument, Survey) else _STYLES[labels]
-
-    respondent, answers, disclaimer = None, None, ""
-    if evaluator is not None:
-        respondent = Respondent(evaluator, None, orders, batch, on_batch, styles)
-    elif parsed:
-        from ..engines.checkpoint import find_model
-
-        found = find_model(
-            model,
-            revision=revision,
-            device=device,
-            dtype=dtype,
-            trust_remote_code=trust_remote_code,
-        )
-        disclaimer = found.disclaimer
-        answers = AnswerCache() if cache else None
-        asked = ModelEvaluator(found, answers)
-        respondent = Respondent(asked, found, orders, batch, on_batch, styles)
-
-    if isinstance(instrument, Survey):
-        assert chosen is not None
-        table = score_indices(
-            instrument,
-            target_set,
-            parsed,
-            respondent,
-            countries_asked=chosen,
-            constants=constants,
-            resamples=resamples,
-            seed=seed,
-        )
-    elif isinstance(instrument, OpinionSurvey):
-        table = score_opinions(
-            instrument,
-            parsed,
-            respondent,
-            countries=chosen,
-            samples=samples,
-            missing=missing,
-            resamples=resamples,
-            seed=seed,
-        )
-        note = published_note(model, table.instrument, chosen or (), GROUPS["cultural-palette"])
-        if note and parsed and evaluator is None:
-            table = replace(table, notes=(*table.notes, note))
-    else:
-        table = score_knowledge(
-            instrument, parsed, respondent, countries=chosen, resamples=resamples, seed=seed
-        )
-    source = instrument.source if isinstance(instrument, Survey) else instrument.survey.source
-    if source.startswith(SCHEME):
-        table = replace(table, notes=(*table.notes, f"Data: {source}."))
-    if answers and answers.trouble:
-        trouble = f"Answers could not be kept in {answers.path}: {answers.trouble}."
-        table = replace(table, notes=(*table.notes, trouble))
-    if disclaimer:
-        table = replace(table, notes=(*table.notes, disclaimer))
-    return table
 
 
-def _countries(asked: str | Sequence[str] | None) -> list[str] | None:
-    """Codes without repetition, groups taken apart; None where no country was asked for."""
+def _populations(
+    asked: str | Sequence[str] | None, held: Questionnaire, targets: str | None
+) -> list[str] | None:
+    """Codes without repetition; None where nobody was asked for.
+
+    A named set of countries is those of it that there is something known of; the groups that a file
+    declares are found by their own names.
+    """
     if not asked:
         return None
-    names = [asked] if isinstance(asked, str) else list(asked)
-    apart = [code for name in names for code in GROUPS.get(name, (name,))]
-    return list(dict.fromkeys(find_country(name).code for name in apart))
+    if isinstance(held, OpinionSurvey) and held.groups:
+        names = [asked] if isinstance(asked, str) else list(asked)
+        return list(dict.fromkeys(find_population(name, held).code for name in names))
+    known = load_targets(targets).codes if isinstance(held, Survey) else held.countries
+    return [country.code for country in expand(parse_countries(asked), known)]
+
+
+def _instrument(
+    held: Questionnaire,
+    chosen: Sequence[str] | None,
+    targets: str | None,
+    samples: str,
+    missing: str,
+) -> Instrument:
+    if isinstance(held, Survey) and chosen is None:
+        raise SpecificationError(
+            f"{held.title} is compared with a country's figures: name one (--country SAU)."
+        )
+    return instrument_of(
+        held,
+        targets=load_targets(targets) if isinstance(held, Survey) else None,
+        samples=samples,
+        missing=missing,
+        populations=chosen,
+    )
+
+
+def _with_constants(made: Indices, policy: str, engine: Engine | None, asking: Asking) -> Indices:
+    """The instrument with the constants of a policy; without a model the middle of every scale stands
+    for the un-prompted one.
+    """
+
+    def means(country: Country | None) -> NDArray[np.floating]:
+        if engine is not None:
+            text = COUNTRY_PREAMBLE.format(country=country.name) if country else ""
+            answers, _ = ask(engine, made.survey, [Adapter(text=text)], asking)
+        elif country is None:
+            answers = made.middle[None]
+        else:
+            raise SpecificationError(f"The constants {policy!r} need a model that is asked.")
+        return item_means(answers, made.survey)
+
+    settled = settle_constants(policy, made.survey, made.targets, means)
+    return replace(made, constants=settled.values, policy=policy)
+
+
+def _fitted(
+    made: Instrument,
+    conditions: Sequence[Condition],
+    populations: Sequence[Population],
+    engine: Engine | None,
+) -> tuple[Collection[str], list[str]]:
+    """The items that some expert was fitted to, and a note for every expert; those of another model
+    are refused.
+    """
+    fitted: set[str] = set()
+    notes = []
+    asked = [item.id for item in made.items]
+    for condition in conditions:
+        for population in populations if condition.expert else ():
+            assert condition.expert is not None
+            expert = condition.expert(population)
+            if engine is not None:
+                expert.refuse_other_model(engine.info)
+            seen = set(asked).intersection(expert.card.fitted_items)
+            fitted |= seen
+            name = condition.name.replace("{code}", population.code)
+            if seen:
+                held_out = ", ".join(item for item in asked if item not in seen) or "none"
+                notes.append(
+                    f"{name} was fitted to {len(seen)} of these {counted(len(asked), 'question')}; "
+                    f"held out: {held_out}."
+                )
+            elif made.index_names and expert.card.fits_indices(made.name, population.code):
+                notes.append(f"{name} was fitted to these figures: its error is no evidence.")
+    return fitted, list(dict.fromkeys(notes))

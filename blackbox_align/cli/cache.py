@@ -15,7 +15,7 @@ def cache_command(
     as_json: AsJson = False,
 ) -> None:
     """Show where answers are kept and how much room they take, or empty that place."""
-    from ..assessment.answer_cache import AnswerCache
+    from ..engines.kept import AnswerCache
 
     cache = AnswerCache()
     if clear:

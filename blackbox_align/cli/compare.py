@@ -52,10 +52,6 @@ def compare_command(
 
     Every cell is an ordinary run: a killed comparison goes on where it stopped, and the same command
     with more seeds or optimizers adds to it.
-
-    bbalign compare --country SAU --country CHN --optimizer gauss-newton --optimizer de --optimizer random
-
-    bbalign compare plan.yaml --jobs 2 --csv searches.csv
     """
     from ..fitting.plan import read_plan, run_plan
 
@@ -124,7 +120,18 @@ def _plan(
             axes[where] = values
         else:
             shared[where] = values[0]
-    return Plan({**axes, "country": tuple(country or ()), "seed": seed}, shared)
+    return Plan({**axes, "country": _codes(country), "seed": seed}, shared)
+
+
+def _codes(country: list[str] | None) -> tuple[str, ...]:
+    """Each country on its own; of a group those with complete figures."""
+    from ..populations import load_targets
+    from ..populations.groups import expand, parse_countries
+
+    if not country:
+        raise SpecificationError("A comparison needs a country: --country SAU, or several of them.")
+    found = expand(parse_countries(country), load_targets().complete())
+    return tuple(one.code for one in found)
 
 
 def _number(text: str) -> int | float | str:

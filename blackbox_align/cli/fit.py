@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import SpecificationError
-from .options import AsJson, Device, Dtype, ModelName, Revision, TrustRemoteCode
+from .options import (
+    AsJson,
+    Device,
+    Dtype,
+    ModelName,
+    Revision,
+    TrustRemoteCode,
+    check_finite,
+    check_most,
+    find_run,
+)
 from .output import print_result
 from .progress import fit_progress
 from .screen import command, print_json, print_note
@@ -19,6 +31,8 @@ if TYPE_CHECKING:
     from ..engines import Workers
     from ..fitting import Progress
 
+log = logging.getLogger("blackbox_align")
+
 _SEARCH, _SURVEY, _END, _RUN, _WHERE = (
     "How it is searched", "What is compared", "When it ends", "Where it is kept", "Where it runs"
 )  # fmt: skip
@@ -26,13 +40,20 @@ _SEARCH, _SURVEY, _END, _RUN, _WHERE = (
 
 def fit_command(
     country: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
-            help="Code, name or alias; repeat for several, which share one search. "
-            "Also all, or a continent.",
+            help="Code, name or alias; several (repeated, or SAU,USA) share one search. "
+            "Also a group: all, a continent, or cultural-palette.",
             show_default=False,
         ),
-    ],
+    ] = None,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="People that the file of --opinions declares, in the place of a country.",
+            show_default=False,
+        ),
+    ] = None,
     model: ModelName = "respondent-tiny",
     revision: Revision = None,
     device: Device = "auto",
@@ -41,9 +62,12 @@ def fit_command(
     objective: Annotated[
         str,
         typer.Option(
-            help="vsm13, opinions, or a sum such as vsm13+0.5*opinions.", rich_help_panel=_SURVEY
+            help="What is made small: indices is the mean distance of the survey's indices from the "
+            "published ones, in points of a scale of about 0 to 100; opinions is the distance of "
+            "the answer shares from people's; or a sum such as indices+0.5*opinions.",
+            rich_help_panel=_SURVEY,
         ),
-    ] = "vsm13",
+    ] = "indices",
     opinions: Annotated[
         str,
         typer.Option(help="An opinion survey's name, or a file of yours.", rich_help_panel=_SURVEY),
@@ -68,7 +92,9 @@ def fit_command(
     constants: Annotated[
         str,
         typer.Option(
-            help="Shift of the indices: anchor, anchor:COUNTRY, zero or given:FILE.",
+            help="An index is known up to a shift, the same for all countries. anchor: the model "
+            "as it is gets the mean of all targets; anchor:COUNTRY: that country's figures; "
+            "zero: no shift; given:FILE: yours.",
             rich_help_panel=_SURVEY,
         ),
     ] = "anchor",
@@ -107,7 +133,11 @@ def fit_command(
     ] = 0,
     alpha: Annotated[
         float,
-        typer.Option(help="Unit step, in standard deviations of words.", rich_help_panel=_SEARCH),
+        typer.Option(
+            help="How far a step of size 1 moves the prompt's vectors, in standard deviations of the "
+            "model's own words; larger is bolder.",
+            rich_help_panel=_SEARCH,
+        ),
     ] = 1.0,
     init: Annotated[
         str, typer.Option(help="Start: zeros, vocabulary or text:TEXT.", rich_help_panel=_SEARCH)
@@ -116,7 +146,9 @@ def fit_command(
     warm_start: Annotated[
         str | None,
         typer.Option(
-            "--from", help="A run to start from: its evaluations count.", rich_help_panel=_SEARCH
+            "--from",
+            help="A run to start from, by name or folder: its evaluations count.",
+            rich_help_panel=_SEARCH,
         ),
     ] = None,
     budget: Annotated[
@@ -180,19 +212,36 @@ def fit_command(
 
     The same command again continues an interrupted run, or shows a finished one.
     """
+    check_finite(
+        held_out=held_out,
+        temperature=temperature,
+        alpha=alpha,
+        target_loss=target_loss,
+        seconds=seconds,
+        gpus_per_worker=gpus_per_worker,
+    )
+    check_most(10_000, tokens=tokens)
+    check_most(10_000_000, respondents=respondents, budget=budget, patience=patience)
+    check_most(100_000_000, subspace=subspace)
+    check_most(2**63 - 1, seed=seed)
+    chosen = _parse_options(optimizer, option or [])
+    if warm_start is not None:
+        warm_start = str(find_run(warm_start, runs))
     try:
         from ..fitting import fit
 
         last: Progress | None = None
-        with fit_progress(country) as draw:
+        with fit_progress([*(country or []), *(group or [])]) as draw:
 
             def on_progress(progress: Progress) -> None:
                 nonlocal last
                 last = progress
                 draw(progress)
+                log.debug("%s", progress)
 
             run = fit(
-                country,
+                country or "",
+                group=group or "",
                 runs=runs,
                 name=name,
                 budget=budget,
@@ -213,7 +262,7 @@ def fit_command(
                 device=device,
                 trust_remote_code=trust_remote_code,
                 optimizer=optimizer,
-                options=_parse_options(option or []),
+                options=chosen,
                 tokens=tokens,
                 placement=placement,
                 subspace=subspace,
@@ -251,16 +300,57 @@ def _workers(count: str | None, address: str | None, gpus: float | None) -> Work
     return Workers(int(count), address, gpus)
 
 
-def _parse_options(pairs: list[str]) -> dict[str, Any]:
-    options = {}
+def _parse_options(optimizer: str, pairs: list[str]) -> dict[str, Any]:
+    """The options as values of the kind that the optimizer's own defaults have."""
+    from ..optimizers import describe
+
+    defaults = describe(optimizer).options if pairs else {}
+    options: dict[str, Any] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name:
             raise SpecificationError(
                 f"An optimizer's option is NAME=VALUE, such as F=0.5; not {pair!r}."
             )
-        try:
-            options[name] = json.loads(value)
-        except json.JSONDecodeError:
-            options[name] = value
+        options[name] = _option_value(name, value)
+        _check_kind(name, options[name], defaults.get(name))
     return options
+
+
+def _check_kind(name: str, value: Any, default: Any) -> None:
+    """Refuse a word for a number; what has no default may be anything, and the optimizer looks at it."""
+    for kind, wanted in ((bool, "true or false"), (int | float, "a number"), (str, "a word")):
+        if isinstance(default, kind):
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            fine = number if kind == int | float else isinstance(value, kind)
+            if not fine:
+                raise SpecificationError(
+                    f"The option {name} is {wanted}, such as {default!r}; not {value!r}."
+                )
+            return
+
+
+_WORDS = {"yes": True, "no": False, "True": True, "False": False, "None": None}
+
+
+def _option_value(name: str, text: str) -> Any:
+    """A number, true or false, nothing, or a word."""
+    if text in _WORDS:
+        return _WORDS[text]
+    try:
+        value = json.loads(text)
+    except (json.JSONDecodeError, RecursionError):
+        value = text
+    if isinstance(value, (dict, list)):
+        raise SpecificationError(f"The option {name} is a number or a word; not {text!r}.")
+    if not _is_finite(text):
+        raise SpecificationError(f"The option {name} must be a finite number; not {text}.")
+    return value
+
+
+def _is_finite(text: str) -> bool:
+    """Whether it is a finite number, or none at all."""
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return True

@@ -13,22 +13,30 @@ from .screen import print_json, print_table, say
 
 def countries_command(
     name: Annotated[
-        str | None, typer.Argument(help="Code, name or alias of one country.", show_default=False)
+        str | None,
+        typer.Argument(help="A country, several (SAU,USA), or a group.", show_default=False),
     ] = None,
     targets: Annotated[
         str | None, typer.Option(help="A target set's name, or a CSV file of yours.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the countries of a target set, or all target sets' figures for one country."""
-    from ..populations import countries, find_country, load_targets, target_sets
+    """List the countries of a target set, or all target sets' figures for one country.
 
-    if name is None:
+    Groups of countries: all, Africa, Americas, Asia, Europe, Oceania, cultural-palette.
+    """
+    from ..populations import countries, load_targets, target_sets
+    from ..populations.groups import GROUPS, expand, parse_countries
+
+    words = parse_countries(name) if name is not None else ()
+    if len(words) != 1 or words[0] in GROUPS:
         target_set = load_targets(targets)
-        rows = [(code, countries()[code].name, target_set, code) for code in target_set.codes]
+        codes = [c.code for c in expand(words, target_set.codes)] if words else target_set.codes
+        rows = [(code, countries()[code].name, target_set, code) for code in codes
+                if code in target_set.figures]  # fmt: skip
         head = ("code", "country")
     else:
-        country = find_country(name)
+        (country,) = expand(words)
         sets = [load_targets(targets)] if targets else target_sets()
         target_set = sets[0]
         rows = [(s.name, s.title, s, country.code) for s in sets if country.code in s.figures]
@@ -56,7 +64,7 @@ def countries_command(
         for r in records
     ]
     print_table([*head, *target_set.indices], cells, right=range(2, 8))
-    say(f"\n{target_set.title if name is None else 'Editions disagree'}; * is an estimate.")
+    say(f"\n{target_set.title if head[0] == 'code' else 'Editions disagree'}; * is an estimate.")
 
 
 def models_command(as_json: AsJson = False) -> None:

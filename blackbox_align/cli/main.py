@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import sys
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
@@ -21,6 +23,39 @@ from .score import score_command
 from .screen import print_error
 from .surveys import surveys_app
 
+log = logging.getLogger("blackbox_align")
+
+# Two of each command, below its help.
+EXAMPLES = {
+    "fit": (
+        "bbalign fit --country SAU",
+        "bbalign fit --country SAU,USA --optimizer cma-diagonal --budget 1000",
+    ),
+    "show": ("bbalign show SAU-respondent-tiny-gauss-newton-0", "bbalign show runs/mine --json"),
+    "score": (
+        "bbalign score world-opinions --country KEN --condition none --condition prompting",
+        "bbalign score vsm2013 --country cultural-palette --baselines",
+    ),
+    "compare": (
+        "bbalign compare --country SAU,CHN --optimizer gauss-newton --optimizer de --optimizer random",
+        "bbalign compare plan.yaml --jobs 2 --csv searches.csv",
+    ),
+    "doctor": (
+        "bbalign doctor",
+        "bbalign doctor --model meta-llama/Llama-3.1-8B-Instruct --device cuda",
+    ),
+    "cache": ("bbalign cache", "bbalign cache --clear"),
+    "runs": ("bbalign runs", "bbalign runs elsewhere --json"),
+    "countries": ("bbalign countries SAU", "bbalign countries Europe --targets matrix-2015"),
+    "models": ("bbalign models", "bbalign models --json"),
+    "optimizers": ("bbalign optimizers", "bbalign optimizers --nevergrad --json"),
+}
+
+
+def _examples(lines: tuple[str, ...]) -> str:
+    return "\n\n".join(["For example:", *lines])
+
+
 app = typer.Typer(
     name="bbalign",
     no_args_is_help=True,
@@ -30,17 +65,25 @@ app = typer.Typer(
     help="Align a frozen language model with the answers people give in surveys, without gradients.",
     epilog="Start with:  bbalign fit --country SAU",
 )
-app.command("fit")(fit_command)
-app.command("show")(show_command)
-app.command("score")(score_command)
-app.command("compare")(compare_command)
-app.command("doctor")(doctor_command)
-app.command("cache")(cache_command)
-app.command("runs")(runs_command)
-app.command("countries")(countries_command)
-app.add_typer(surveys_app, name="surveys")
-app.command("models")(models_command)
-app.command("optimizers")(optimizers_command)
+_COMMANDS: dict[str, Callable[..., None]] = {
+    "fit": fit_command,
+    "show": show_command,
+    "score": score_command,
+    "compare": compare_command,
+    "doctor": doctor_command,
+    "cache": cache_command,
+    "runs": runs_command,
+    "countries": countries_command,
+    "models": models_command,
+    "optimizers": optimizers_command,
+}
+for _name, _function in _COMMANDS.items():
+    app.command(_name, epilog=_examples(EXAMPLES[_name]))(_function)
+app.add_typer(
+    surveys_app,
+    name="surveys",
+    epilog=_examples(("bbalign surveys show world-opinions", "bbalign surveys check mine.yaml")),
+)
 
 
 def _print_version(wanted: bool) -> None:
@@ -57,24 +100,62 @@ def _options(
             "--version", help="Print the version and end.", callback=_print_version, is_eager=True
         ),
     ] = False,
+    debug: Annotated[
+        bool,
+        typer.Option("--debug", help="Say what is done, and show where an error comes from."),
+    ] = False,
 ) -> None:
     """What stands before a command."""
 
 
 def main() -> None:
-    """Run the command line; exit 2 for a mistake in what was asked, 1 for trouble, 130 for Ctrl-C."""
+    """Run the command line; exit 2 for a mistake in what was asked, 1 for trouble, 130 for Ctrl-C.
+
+    ``--debug`` may stand anywhere: what the package logs goes to the screen, and an error brings its
+    traceback.
+    """
     _keep_printing()
+    debug = "--debug" in sys.argv[1:]
+    if debug:
+        _show_log()
     try:
-        status = app(standalone_mode=False)
+        status = app([word for word in sys.argv[1:] if word != "--debug"], standalone_mode=False)
         sys.stdout.flush()
-    except BlackboxAlignError as error:
-        print_error(str(error))
-        status = 1 if isinstance(error, (RunError, ExpertError)) else 2
-    except OSError as error:
-        status = _printing_failed(error)
     except Exception as error:
-        status = _usage_mistake(error)
+        if debug:
+            log.debug("The error below comes from here:", exc_info=True)
+        status = _say(error)
     sys.exit(status)
+
+
+def _show_log() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s: %(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.DEBUG)
+    log.debug("bbalign %s, Python %s: %s", __version__, sys.version.split()[0], sys.argv[1:])
+
+
+def _say(error: Exception) -> int:
+    """One sentence for an error, and the exit code."""
+    if isinstance(error, BlackboxAlignError):
+        print_error(str(error))
+        return 1 if isinstance(error, (RunError, ExpertError)) else 2
+    if hasattr(error, "format_message"):  # the parser's own, whatever package it has it from
+        return _say_usage(error)
+    if isinstance(error, OSError) and error.filename is None:
+        return _say_unprinted(error)
+    if isinstance(error, OSError):
+        print_error(f"{error.filename}: {error.strerror}.")
+        return 1
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        print_error("There is not enough memory for this; ask for fewer --tokens, or a --subspace.")
+        return 1
+    print_error(
+        f"{type(error).__name__}: {error}. This was not foreseen and is a mistake of ours; "
+        "--debug shows where it comes from."
+    )
+    return 1
 
 
 def _keep_printing() -> None:
@@ -87,24 +168,21 @@ def _keep_printing() -> None:
             stream.reconfigure(errors="replace")
 
 
-def _printing_failed(error: OSError) -> int:
+def _say_unprinted(error: OSError) -> int:
     """A reader that has gone, such as `head`, is no trouble; a full disk is, in a sentence."""
-    if error.errno not in (errno.EPIPE, errno.ENOSPC) or error.filename is not None:
-        raise error
     sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
     if error.errno == errno.EPIPE:
         return 0
-    print_error(f"The output could not be written: {error.strerror}.")
+    print_error(f"The output could not be written: {error.strerror or error}.")
     return 1
 
 
-def _usage_mistake(error: Exception) -> int:
-    """The sentence of an option or argument that the parser refuses; anything else is passed on."""
-    if not hasattr(error, "format_message"):
-        raise error
+def _say_usage(error: Any) -> int:
+    """An option or argument that the parser refuses."""
     context = getattr(error, "ctx", None)
     where = context.command_path if context is not None else "bbalign"
-    sentence = error.format_message().rstrip(".")
+    sentence = error.format_message()
     if sentence:  # there is none where nothing was asked and the help is what was printed
-        print_error(f"{sentence}. See `{where} --help`.")
+        stop = "" if sentence.endswith((".", "?")) else "."
+        print_error(f"{sentence}{stop} See `{where} --help`.")
     return int(getattr(error, "exit_code", 2))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from ..errors import SpecificationError, UnknownNameError
 
 MODEL_PANEL = "What is asked"
 
@@ -33,3 +37,31 @@ TrustRemoteCode = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+
+
+def check_finite(**values: float | None) -> None:
+    """Refuse nan and inf, by the name that the option has on the command line."""
+    for name, value in values.items():
+        if value is not None and not math.isfinite(value):
+            raise SpecificationError(f"{_spelled(name)} must be a finite number; not {value}.")
+
+
+def check_most(most: int, **values: int | None) -> None:
+    """Refuse what no machine could do, before any memory is asked for."""
+    for name, value in values.items():
+        if value is not None and value > most:
+            raise SpecificationError(f"{_spelled(name)} is at most {most:,}; not {value:,}.")
+
+
+def _spelled(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def find_run(name: str, runs: Path = Path("runs")) -> Path:
+    """The folder of a run: as it is named, or under ``runs``."""
+    for folder in (Path(name), runs / name):
+        if (folder / "run.json").is_file():
+            return folder
+    known = sorted(path.parent.name for path in runs.glob("*/run.json")) if runs.is_dir() else []
+    hint = f"It is neither a run's folder nor a name in {runs}/; `bbalign runs` lists yours."
+    raise UnknownNameError("run", name, known, hint)

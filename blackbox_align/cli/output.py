@@ -1,169 +1,181 @@
-"""How the results of a fit look: the tables of `bbalign fit` and `bbalign show`."""
+"""How results look: the tables and notes that several commands print."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .screen import command, print_hint, print_table, say
 
 if TYPE_CHECKING:
     from ..fitting import Run
+    from ..results import Result
+
+
+def result_of(run: Run) -> Result:
+    """The result of a run, in whichever format it was written."""
+    from ..results import Result
+
+    found = run.result
+    if isinstance(found, Result):
+        return found
+    return Result.from_dict(found, str(run.path / "result.json"))
 
 
 def print_result(run: Run) -> None:
     """The final table of a fit, with everything that has to stand beside it."""
-    result = run.result
-    if "countries" in result:
-        _print_countries(result, str(run.path))
+    result = result_of(run)
+    codes = list(result.provenance.populations)
+    if len(codes) > 1:
+        _print_populations(result, str(run.path))
     else:
-        print_country(result, str(run.expert_of(result["country"])))
+        print_population(result, codes[0], str(run.expert_of(codes[0])))
 
 
-def _print_countries(result: Mapping[str, Any], path: str) -> None:
-    """A table per part of the objective, opinions first, with one row per country."""
-    results = result["countries"]
-    if "opinions" in results[0]:
-        _print_opinions_of_countries(results)
-    if "errors" in results[0]:
-        _print_errors_of_countries(results, result["target_loss"], result["reached"])
-    say(
-        f"{result['evaluations']:,} evaluations in all by {results[0]['optimizer']}, "
-        f"seed {results[0]['seed']}; stopped because {result['reason']}."
-    )
-    _print_notes(results[0])
-    first = results[0]["country"]
+def _print_populations(result: Result, path: str) -> None:
+    """A table per instrument, opinions first, with one row per population."""
+    from ..results.tables import indices_of, opinions_of
+
+    if opinions_of(result):
+        _print_distances(result)
+    if indices_of(result):
+        _print_errors(result)
+    _print_search(result, "evaluations in all")
+    _print_notes(result)
     print_hint(f"Experts: {path}/experts")
+    first = next(iter(result.provenance.populations))
     print_hint(f"A country's table: {command('show', path, '--country', first)}")
 
 
-def _print_errors_of_countries(
-    results: Sequence[Mapping[str, Any]], enough: float, reached_by: int
-) -> None:
-    """One row per country; one that was not reached says which index is farthest off."""
+def _print_errors(result: Result) -> None:
+    """One row per population; one that was not reached says which index is farthest off."""
+    from ..results.tables import errors, index_rows, indices_of
+
+    asked, search = indices_of(result), result.search
+    assert asked is not None and search is not None
+    names = result.provenance.populations
+    found = {code: errors(result, code) for code in names}
     rows = []
-    for one in results:
-        errors = one["errors"]
-        worst = max(one["table"], key=lambda row: abs(row["error"] or 0.0))
-        reached = one["reached_after"]
+    for code, name in names.items():
+        reached = search.reached.get(code)
+        known = [row for row in index_rows(result, code) if not math.isnan(row.error)]
+        worst = max(known, key=lambda row: abs(row.error))
         rows.append(
             (
-                f"{one['country']}  {one['country_name']}",
-                *(points(errors[c]) for c in ("unprompted", "country_in_text", "fitted")),
+                f"{code}  {name}",
+                *map(points, found[code]),
                 f"{reached:,}" if reached else "-",
-                "" if reached else f"{worst['index']} {points(worst['error'], sign=True)}",
+                "" if reached else f"{worst.name} {points(worst.error, sign=True)}",
             )
         )
-    means = (
-        points(sum(one["errors"][c] for one in results) / len(results))
-        for c in ("unprompted", "country_in_text", "fitted")
-    )
-    rows.append(("mean", *means, f"{reached_by} of {len(results)}", ""))
-    say(f"Mean absolute error in {results[0]['targets']['title']}\n", style="bold")
+    means = (points(sum(column) / len(found)) for column in zip(*found.values(), strict=True))
+    count = sum(bool(search.reached.get(code)) for code in names)
+    rows.append(("mean", *means, f"{count} of {len(names)}", ""))
+    say(f"Mean absolute error in {asked.targets_title}\n", style="bold")
+    target = "" if search.target_loss is None else f"{search.target_loss:g} "
     columns = (
         "country",
         "un-\nprompted",
         "country\nin text",
         "fitted",
-        f"{enough:g} reached\nafter",
+        f"{target}reached\nafter",
     )
     print_table((*columns, "farthest\nindex"), rows, right=range(1, 5), last_is_total=True)
     say()
 
 
-def _print_opinions_of_countries(results: Sequence[Mapping[str, Any]]) -> None:
-    """One row per country: held-out distances, and what fitting changed in them."""
-    from ..experts.card import interval
+def _print_distances(result: Result) -> None:
+    """One row per population: held-out distances, and what fitting changed in them."""
+    from ..results.names import COUNTRY_IN_TEXT, NONE
+    from ..results.tables import distances, fitted_minus, interval, opinions_of, questions
 
-    say(
-        f"JS distance (nats) on held-out questions of {results[0]['opinions']['survey']['title']}\n",
-        style="bold",
-    )
-    rows = []
-    for one in results:
-        held_out = one["opinions"]["held_out"]
-        distances, minus = held_out["distances"], held_out["fitted_minus"]
-        rows.append(
-            (
-                f"{one['country']}  {one['country_name']}",
-                str(held_out["questions"]),
-                *(
-                    f"{distances[c]['value']:.3f}"
-                    for c in ("unprompted", "country_in_text", "fitted")
-                ),
-                *(interval(minus[c], sign=True) for c in ("unprompted", "country_in_text")),
-            )
+    asked = opinions_of(result)
+    assert asked is not None
+    say(f"JS distance (nats) on held-out questions of {asked.title}\n", style="bold")
+    rows = [
+        (
+            f"{code}  {name}",
+            str(questions(result, code, "held-out")),
+            *(f"{value:.3f}" for value in distances(result, code)),
+            *(
+                interval(fitted_minus(result, code, condition), sign=True)
+                for condition in (NONE, COUNTRY_IN_TEXT)
+            ),
         )
+        for code, name in result.provenance.populations.items()
+    ]
     columns = ("country", "n", "un-\nprompted", "country\nin text", "fitted")
     minus_columns = ("fitted minus\nun-prompted", "fitted minus\ncountry in text")
     print_table((*columns, *minus_columns), rows, right=range(1, 7))
     say("\nBrackets: 95 % interval over questions; where it holds 0, no difference is shown.\n")
 
 
-def print_country(result: Mapping[str, Any], expert: str) -> None:
-    """The tables of one country, opinions first."""
-    if "opinions" in result:
-        _print_opinions(result)
-    if "table" in result:
-        _print_indices(result)
-    say(
-        f"{result['evaluations']:,} evaluations by {result['optimizer']}, seed {result['seed']}; "
-        f"stopped because {result['reason']}."
-    )
-    if "pareto_front" in result:
-        say(_front(result["pareto_front"]))
-    if result.get("missing"):
-        say(
-            f"{result['targets']['name']} has no figure for {', '.join(result['missing'])}: "
-            "left out of the error."
-        )
-    if result.get("estimate"):
-        say(f"The source calls its figures for {result['country_name']} an estimate.")
+def print_population(result: Result, population: str, expert: str) -> None:
+    """The tables of one population, opinions first."""
+    from ..results.tables import indices_of, opinions_of
+
+    result = result.of(population)
+    if opinions_of(result):
+        _print_opinions(result, population)
+    if indices_of(result):
+        _print_indices(result, population)
+    _print_search(result, "evaluations")
+    fronts = result.search.fronts if result.search else {}
+    if fronts.get(population):
+        say(_front(fronts[population]))
     _print_notes(result)
     print_hint(f"Expert: {expert}")
 
 
-def _print_opinions(result: Mapping[str, Any]) -> None:
+def _print_opinions(result: Result, population: str) -> None:
     """Held-out distances first, then those on the questions that the fit worked on."""
-    from ..experts.card import opinion_rows, verdicts
+    from ..results.tables import opinion_rows, opinions_of, questions, verdicts
 
-    opinions = result["opinions"]
-    say(f"{result['country_name']} in {opinions['survey']['title']}\n", style="bold")
+    asked = opinions_of(result)
+    assert asked is not None
+    name = result.provenance.populations[population]
+    say(f"{name} in {asked.title}\n", style="bold")
     columns = (
         "JS distance (nats)",
-        f"{opinions['held_out']['questions']} questions\nheld out",
+        f"{questions(result, population, 'held-out')} questions\nheld out",
         "fitted minus it,\nheld out",
-        f"{opinions['fit']['questions']} questions\nto fit",
+        f"{questions(result, population, 'fit')} questions\nto fit",
     )
-    print_table(columns, opinion_rows(opinions), right=range(1, 4))
+    print_table(columns, opinion_rows(result, population), right=range(1, 4))
     say()
-    for sentence in verdicts(opinions):
+    for sentence in verdicts(result, population):
         say(sentence)
     say()
 
 
-def _print_indices(result: Mapping[str, Any]) -> None:
+def _print_indices(result: Result, population: str) -> None:
     """Index by index."""
-    say(f"{result['country_name']} in {result['targets']['title']}\n", style="bold")
+    from ..results.tables import errors, index_rows, indices_of
+
+    asked = indices_of(result)
+    assert asked is not None
+    name = result.provenance.populations[population]
+    say(f"{name} in {asked.targets_title}\n", style="bold")
     rows = [
         (
-            f"{row['index']}  {row['title']}",
-            *(points(row[c]) for c in ("target", "unprompted", "country_in_text", "fitted")),
-            points(row["error"], sign=True),
+            f"{row.name}  {row.title}",
+            *map(points, (row.target, *row.points)),
+            points(row.error, sign=True),
         )
-        for row in result["table"]
+        for row in index_rows(result, population)
     ]
-    errors = result["errors"]
-    means = (points(errors[c]) for c in ("unprompted", "country_in_text", "fitted"))
+    means = map(points, errors(result, population))
     rows.append(("mean absolute error", "", *means, ""))
     columns = ("index", "target", "un-\nprompted", "country\nin text", "fitted", "error")
     print_table(columns, rows, right=range(1, 6), last_is_total=True)
     say()
 
 
-def _front(front: Sequence[Mapping[str, Any]]) -> str:
+def _front(front: Sequence[Mapping[str, float]]) -> str:
     ends = " to ".join(
-        f"({points(row['vsm13'])}, {row['opinions']:.3f})" for row in (front[0], front[-1])
+        f"({points(row['indices'] if 'indices' in row else row['vsm13'])}, {row['opinions']:.3f})"
+        for row in (front[0], front[-1])
     )
     return (
         f"{len(front)} evaluations on the Pareto front of index error and JS distance on the fitted "
@@ -171,18 +183,31 @@ def _front(front: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def _print_notes(result: Mapping[str, Any]) -> None:
-    if "constants" in result:
-        constants = result["constants"]
-        values = ", ".join(f"{name} {value:+.1f}" for name, value in constants["values"].items())
-        say(f"Constants: {constants['policy']} ({values}).")
-    if result["disclaimer"]:
-        say(result["disclaimer"], style="yellow")
+def _print_search(result: Result, counted: str) -> None:
+    search = result.search
+    if search is not None:
+        say(
+            f"{search.evaluations:,} {counted} by {search.optimizer}, seed {search.seed}; "
+            f"stopped because {search.reason}."
+        )
 
 
-def points(value: float | None, sign: bool = False) -> str:
+def _print_notes(result: Result) -> None:
+    from ..results.tables import constants_line, indices_of
+
+    asked = indices_of(result)
+    if asked is not None:
+        say(f"Constants: {constants_line(asked)}.")
+    disclaimer = result.provenance.disclaimer
+    for note in result.notes:
+        if note != disclaimer:
+            say(note)
+    if disclaimer:
+        say(disclaimer, style="yellow")
+
+
+def points(value: float, sign: bool = False) -> str:
     """A figure in index points, or a dash where there is none."""
-    if value is None:
-        return "-"
-    rounded = round(value, 1) + 0.0  # no -0.0
-    return f"{rounded:+.1f}" if sign else f"{rounded:.1f}"
+    from ..results.tables import points
+
+    return points(value, sign)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import AsJson
-from .output import print_country, print_result
+from ..errors import BlackboxAlignError, RunError, SpecificationError
+from .options import AsJson, find_run
+from .output import print_population, print_result, result_of
 from .screen import command, print_json, print_note, print_table
+
+if TYPE_CHECKING:
+    from ..fitting import Run
 
 
 def runs_command(
@@ -21,19 +25,10 @@ def runs_command(
 
     rows = []
     for run in find_runs(folder):
-        result = run.result if (run.path / "result.json").is_file() else {}
-        rows.append(
-            {
-                "run": str(run.path),
-                "country": str(run.specification.country),
-                "model": run.specification.model,
-                "optimizer": run.specification.optimizer,
-                "seed": run.specification.seed,
-                "status": run.status,
-                "evaluations": result.get("evaluations"),
-                "loss": result.get("loss"),
-            }
-        )
+        if run.trouble:
+            print_note(run.trouble)
+        else:
+            rows.append(_row(run))
     if as_json:
         print_json(rows)
     elif rows:
@@ -50,7 +45,9 @@ def runs_command(
 
 
 def show_command(
-    run: Annotated[Path, typer.Argument(help="The run's folder.", show_default=False)],
+    run: Annotated[
+        str, typer.Argument(help="A run's name in runs/, or its folder.", show_default=False)
+    ],
     country: Annotated[
         str | None,
         typer.Option(help="One country of a run of several, index by index.", show_default=False),
@@ -59,18 +56,54 @@ def show_command(
 ) -> None:
     """Show the table of a run."""
     from ..fitting import Run
-    from ..populations import find_country
+    from ..populations.groups import expand, parse_countries
 
-    shown = Run.load(run)
-    result = shown.result
+    shown = Run.load(find_run(run))
+    result = result_of(shown)
+    code = None
     if country is not None:
-        result = shown.result_of(find_country(country).code)
+        codes = [found.code for found in expand(parse_countries(country))]
+        if len(codes) != 1:
+            raise SpecificationError(f"--country names one country of the run; not {country!r}.")
+        code = codes[0]
+    if code is not None and code not in result.provenance.populations:
+        raise RunError(
+            f"The run {run} holds {', '.join(result.provenance.populations)}: name one of them."
+        )
     if as_json:
-        print_json({**result, "run": str(shown.path), "status": shown.status})
+        found = shown.result if code is None else shown.result_of(code)
+        found = found if isinstance(found, dict) else found.to_dict()
+        print_json({**found, "run": str(shown.path), "status": shown.status})
         return
-    if country is None:
+    if code is None:
         print_result(shown)
     else:
-        print_country(result, str(shown.expert_of(result["country"])))
+        print_population(result, code, str(shown.expert_of(code)))
     if shown.status != "done":
         print_note(f"This run is {shown.status}: the same fit command continues it.")
+
+
+def _row(run: Run) -> dict[str, Any]:
+    """What a listing says of a run; one that cannot be read says why, and the others are listed."""
+    row: dict[str, Any] = dict.fromkeys(
+        ("run", "country", "model", "optimizer", "seed", "status", "evaluations", "loss")
+    )
+    row["run"] = str(run.path)
+    try:
+        settings = run.specification
+        row |= {
+            "country": str(settings.country),
+            "model": settings.model,
+            "optimizer": settings.optimizer,
+            "seed": settings.seed,
+            "status": run.status,
+        }
+        if (run.path / "result.json").is_file():
+            result = result_of(run)
+            row |= {
+                "evaluations": result.search.evaluations if result.search else None,
+                "loss": result.loss,
+            }
+    except (BlackboxAlignError, KeyError, TypeError, ValueError, AttributeError) as error:
+        row["status"] = f"cannot be read: {error}"
+    return row

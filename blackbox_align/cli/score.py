@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import SpecificationError
 from .options import (
     MODEL_PANEL,
     AsJson,
@@ -15,12 +16,13 @@ from .options import (
     ModelName,
     Revision,
     TrustRemoteCode,
+    check_most,
 )
 from .progress import score_progress
 from .screen import print_json, print_table, say
 
 if TYPE_CHECKING:
-    from ..assessment import Score, ScoreTable
+    from ..results import Figure, Result
 
 _DATA, _TABLE = "What is compared", "How it is reported"
 
@@ -37,8 +39,8 @@ def score_command(
     country: Annotated[
         list[str] | None,
         typer.Option(
-            help="Code, name or alias, or cultural-palette for its 18; repeat for more.  "
-            "Default: all that there are data for.",
+            help="Code, name or alias; several repeated, or SAU,USA. Also a group: all, a "
+            "continent, or cultural-palette. Default: all that there are data for.",
             show_default=False,
         ),
     ] = None,
@@ -85,6 +87,15 @@ def score_command(
             rich_help_panel=MODEL_PANEL,
         ),
     ] = False,
+    questions: Annotated[
+        str | None,
+        typer.Option(
+            help="Where an expert was fitted to some of the questions: held-out, fit or all.  "
+            "Default: held-out.",
+            show_default=False,
+            rich_help_panel=_DATA,
+        ),
+    ] = None,
     samples: Annotated[
         str, typer.Option(help="national, non-national or all.", rich_help_panel=_DATA)
     ] = "national",
@@ -124,11 +135,16 @@ def score_command(
     """Score a model on a survey, beside the baselines that need no model."""
     from ..assessment import score
 
+    check_most(1_000_000, resamples=resamples, batch=batch)
+    check_most(2**63 - 1, seed=seed)
+    for one in condition or ():
+        _check_expert(one)
     with score_progress() as on_batch:
         table = score(
             instrument,
             country=country,
             conditions=() if baselines else tuple(condition or ("none",)),
+            questions=questions,
             model=model,
             revision=revision,
             device=device,
@@ -146,85 +162,106 @@ def score_command(
             seed=seed,
             on_batch=on_batch,
         )
-    metrics = [table.column(name).name for name in metric or table.headline]
+    metrics = [table.metric(name).name for name in metric or table.headline]
     if as_json:
         print_json(table.to_dict())
     else:
         print_scores(table, metrics)
 
 
-def print_scores(table: ScoreTable, metrics: list[str]) -> None:
+def _check_expert(condition: str) -> None:
+    """Whether there is an expert where a condition names one: in the folder, or in that of a run."""
+    folder = Path(condition.removeprefix("expert:"))
+    places = (folder / "expert.json", folder / "expert" / "expert.json")
+    named = condition.startswith("expert:") and "{code}" not in condition
+    if named and not any(place.is_file() for place in places):
+        raise SpecificationError(
+            f"There is no expert in '{folder}': it holds no expert.json. A fit prints where its "
+            "expert is."
+        )
+
+
+def print_scores(result: Result, metrics: list[str]) -> None:
     """The scores, the differences of the first metric, the ranks, and what has to stand beside."""
-    say(f"{table.instrument}\n", style="bold")
-    known = [m for m in metrics if any(s.n for s in table.scores if s.metric == m)] or metrics[:1]
-    rows: dict[tuple[str, str], dict[str, Score]] = {}
-    for score in table.scores:
-        rows.setdefault((score.country, score.condition), {})[score.metric] = score
-    columns = [f"{table.column(m).title}{' ↑' if table.column(m).higher_is_better else ' ↓'}"
-               for m in known]  # fmt: skip
-    heads = [part for column in columns for part in (column, "n")]
-    places = {m: 1 if "points" in m else 3 for m in known}
-    cells = [
-        [country, _mark(condition, by_metric[known[0]].kind)]
-        + [
-            part
-            for m in known
-            for part in (_figure(by_metric[m], places[m]), f"{by_metric[m].n:,}")
-        ]
-        for (country, condition), by_metric in rows.items()
-    ]
-    print_table(["", "condition", *heads], cells, right=range(2, 2 + len(heads)), whole=(0, 1))
-    first = known[0]
-    pairs = [s for s in table.differences if s.metric == first]
-    last = table.scores[-1].country
-    kinds = {s.condition: s.kind for s in table.scores}
-    if pairs:
-        say(f"\nDifferences in {table.column(first).title}, on the same questions:")
-        crowded = len({s.country for s in pairs}) > 3
-        print_table(
-            ["", "condition", "minus", "difference", "n"],
-            [
-                [
-                    s.country,
-                    s.condition,
-                    _mark(s.minus, kinds[s.minus]),
-                    _figure(s, places[first], sign=True),
-                    f"{s.n:,}",
-                ]
-                for s in pairs
-                if not crowded or s.country == last
-            ],
-            right=(3, 4),
-            whole=(0, 1, 2),
-        )
-    if table.ranks:
-        say("\nKendall's tau over countries:")
-        by_condition: dict[str, dict[str, float]] = {}
-        for row in table.ranks:
-            by_condition.setdefault(row["condition"], {})[row["index"]] = row["kendall_tau"]
-        names = list(dict.fromkeys(row["index"] for row in table.ranks))
-        print_table(
-            ["condition", *names],
-            [
-                [name, *("-" if n not in taus else f"{taus[n]:+.2f}" for n in names)]
-                for name, taus in by_condition.items()
-            ],
-            right=range(1, 1 + len(names)),
-        )
+    say(", ".join(asked.title for asked in result.provenance.instruments), style="bold")
+    if result.split != "all":
+        kind = {"held-out": "held out from", "fit": "used to fit"}[result.split]
+        say(f"On the questions that were {kind} an expert; --questions shows others.")
     say()
-    for note in table.notes:
+    scores = result.scores
+    known = [m for m in metrics if any(f.n for f in scores if f.metric == m)] or metrics[:1]
+    _print_figures(result, known)
+    _print_differences(result, known[0])
+    if result.ranks:
+        _print_ranks(result)
+    say()
+    for note in result.notes:
         say(note)
 
 
-def _mark(condition: str, kind: str) -> str:
-    return f"({condition})" if kind == "baseline" else condition
+def _print_figures(result: Result, metrics: list[str]) -> None:
+    """One row per population and condition; a baseline stands in parentheses."""
+    rows: dict[tuple[str, str], dict[str, Figure]] = {}
+    for figure in result.scores:
+        rows.setdefault((figure.population, figure.condition), {})[figure.metric] = figure
+    titles = [
+        f"{m.title}{' ↑' if m.higher_is_better else ' ↓'}" for m in map(result.metric, metrics)
+    ]
+    heads = [part for title in titles for part in (title, "n")]
+    cells = []
+    for (population, condition), by_metric in rows.items():
+        found = [by_metric[m] for m in metrics if m in by_metric]
+        figures = [part for f in found for part in (_figure(f), f"{f.n:,}")]
+        cells.append([population, _mark(condition), *figures])
+    print_table(["", "condition", *heads], cells, right=range(2, 2 + len(heads)), whole=(0, 1))
 
 
-def _figure(score: Score, places: int, sign: bool = False) -> str:
-    if math.isnan(score.value):
-        return "-"
-    plus = "+" if sign else ""
-    value, low, high = (
-        f"{round(x, places) + 0.0:{plus}.{places}f}" for x in (score.value, score.low, score.high)
+def _print_differences(result: Result, metric: str) -> None:
+    """Paired differences; of many populations the last row's alone."""
+    pairs = [figure for figure in result.differences if figure.metric == metric]
+    if not pairs:
+        return
+    say(f"\nDifferences in {result.metric(metric).title}, on the same questions:")
+    if len({figure.population for figure in pairs}) > 3:
+        last = result.scores[-1].population
+        pairs = [figure for figure in pairs if figure.population == last]
+    print_table(
+        ["", "condition", "minus", "difference", "n"],
+        [
+            [f.population, f.condition, _mark(f.minus), _figure(f, sign=True), f"{f.n:,}"]
+            for f in pairs
+        ],
+        right=(3, 4),
+        whole=(0, 1, 2),
+    )  # fmt: skip
+
+
+def _print_ranks(result: Result) -> None:
+    """Kendall's tau, index by index."""
+    say("\nKendall's tau over countries:")
+    by_condition: dict[str, dict[str, float]] = {}
+    for figure in result.ranks:
+        index = figure.metric.partition(" ")[2]
+        by_condition.setdefault(figure.condition, {})[index] = figure.value
+    names = list(dict.fromkeys(index for taus in by_condition.values() for index in taus))
+    print_table(
+        ["condition", *names],
+        [
+            [name, *("-" if n not in taus else f"{taus[n]:+.2f}" for n in names)]
+            for name, taus in by_condition.items()
+        ],
+        right=range(1, 1 + len(names)),
     )
-    return f"{value} [{low}, {high}]"
+
+
+def _mark(condition: str) -> str:
+    from ..results.names import BASELINES
+
+    return f"({condition})" if condition in BASELINES else condition
+
+
+def _figure(figure: Figure, sign: bool = False) -> str:
+    from ..results.tables import interval
+
+    places = 1 if "points" in figure.metric else 3
+    return interval(figure, sign, places) or "-"

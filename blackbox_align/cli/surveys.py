@@ -14,9 +14,9 @@ from .options import AsJson
 from .screen import print_hint, print_json, print_note, print_table, say
 
 if TYPE_CHECKING:
-    from ..assessment.score import Instrument
     from ..populations import TargetSet
     from ..surveys.checking import Check
+    from ..surveys.instruments import Questionnaire as Instrument
 
 surveys_app = typer.Typer(help="List the surveys and target sets, show one, or check a file.")
 
@@ -77,8 +77,8 @@ def show_command(
     as_json: AsJson = False,
 ) -> None:
     """List the items of a survey: what a higher answer does, or where the figures are from."""
-    from ..assessment import load_instrument
     from ..surveys import Survey
+    from ..surveys.instruments import load_instrument
     from ..surveys.opinions import OpinionSurvey
 
     instrument = load_instrument(name)
@@ -186,15 +186,19 @@ def _header_for(header: Sequence[str], column: str) -> list[str]:
 
 
 def _load(file: str, missing: str) -> Instrument | TargetSet:
-    from ..assessment import load_instrument
     from ..populations import load_targets, target_sets
     from ..populations.targets import is_target_file, read_targets
+    from ..surveys import load_survey
+    from ..surveys.instruments import load_instrument
+    from ..surveys.qstn import is_questionnaire
 
     path = Path(file)
     if file in {targets.name for targets in target_sets()}:
         return load_targets(file)
     if path.suffix.casefold() not in (".yaml", ".yml") and path.is_file() and is_target_file(path):
         return read_targets(path)
+    if is_questionnaire(path):
+        return load_survey(path)
     return load_instrument(file, missing=missing)
 
 

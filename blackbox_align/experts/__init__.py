@@ -1,5 +1,8 @@
-"""Experts: fitted prompts as PEFT adapter folders with our card beside them."""
+"""Experts: adapters of any kind in folders, each with its card and its proof."""
 
-from .expert import Expert, read_expert, write_expert
+from .card import Card
+from .expert import Expert, find_expert, read_expert
+from .proof import Proof, prove
+from .write import write_expert
 
-__all__ = ["Expert", "read_expert", "write_expert"]
+__all__ = ["Card", "Expert", "Proof", "find_expert", "prove", "read_expert", "write_expert"]

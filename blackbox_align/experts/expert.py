@@ -1,66 +1,116 @@
-"""The expert directory: a PEFT adapter folder with our metadata and a card beside it.
+"""The expert folder: one adapter, its card and its proof.
 
 ::
 
     expert/
-      adapter_config.json         as PEFT loads it
-      adapter_model.safetensors   prompt_embeddings (tokens, D) float32
-      expert.json                 ours: country, targets, constants, hashes, scores, versions
-      README.md                   the card
+      adapter_config.json         as PEFT loads it, where PEFT can: a soft prompt before everything, a LoRA
+      adapter_model.safetensors   prompt_embeddings (tokens, D), or low-rank updates
+      lora-1/ ...                 further LoRA, each as PEFT loads it
+      prompt.safetensors          a soft prompt beside something else; gate.safetensors a gate
+      expert.json                 ours, sealed: the adapter's digest, hashes of the files, card, proof
+      README.md                   the card, for people
 
-PEFT puts a soft prompt before everything. One that stands last, right before the answer, therefore
-has no adapter_config.json: PEFT would load it without a word and answer something else.
+Nothing is taken from a folder whose files are not those that ``expert.json`` was written with.
 """
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from ..engines.base import PARITY
-from ..errors import ExpertError
-from ..files.atomic import plain_errors, read_json, replace_folder, write_json, write_text
-from .card import limits, render_card
+from ..adapters.adapter import PLACEMENTS, Adapter, Gate, Lora, Placement, SoftPrompt
+from ..engines.base import EngineInfo
+from ..errors import BlackboxAlignError, ExpertError, RunError
+from ..files.atomic import plain_errors, read_sealed_json
+from ..results import Result
+from ..results.plain import from_plain
+from .card import Card
+from .peft_files import CONFIG, WEIGHTS, read_bare_prompt, read_object, read_peft
+from .proof import Proof
+from .tensors import read_tensors
 
-if TYPE_CHECKING:
-    from ..engines.checkpoint import LanguageModel
-    from ..surveys import Survey
+FORMAT = 2
+RECORD = "expert.json"
+PROMPT_FILE, GATE_FILE = "prompt.safetensors", "gate.safetensors"
 
-FORMAT = 1
-_CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+
+@dataclass(frozen=True)
+class Parts:
+    """What an adapter is made of, and in which files it is; ``sha256`` has one hash for each of them.
+
+    ``prompt`` is the file of a soft prompt, ``peft`` the folders that PEFT can load, ``.`` being the
+    expert's own.
+    """
+
+    digest: str
+    sha256: Mapping[str, str]
+    text: str = ""
+    prompt: str = ""
+    placement: str = "first"
+    shape: tuple[int, ...] = ()
+    dtype: str = "float32"
+    peft: tuple[str, ...] = ()
+    gate: str = ""
+    temperature: float = 1.0
+
+
+@dataclass(frozen=True)
+class Record:
+    """The content of ``expert.json``; ``base`` is what PEFT's configuration calls the base model."""
+
+    format: int
+    base: str
+    parts: Parts
+    card: Card
+    proof: Proof | None = None
 
 
 @dataclass(frozen=True)
 class Expert:
-    """An expert folder that was read: its path, what PEFT calls its kind, and our metadata."""
+    """An expert folder that was read: its path, its card, and how its adapter is made of its files."""
 
     path: Path
-    kind: str
-    metadata: Mapping[str, Any]
+    card: Card
+    parts: Parts | None = field(repr=False)
+    base: str = ""
+    proof: Proof | None = None
 
     @property
     def country(self) -> str:
-        return str(self.metadata["country"])
+        """The code of the population that it stands for."""
+        return self.card.population
+
+    @cached_property
+    def _adapter(self) -> Adapter:
+        return (
+            _adapter_of_format1(self.path) if self.parts is None else _read(self.path, self.parts)
+        )
+
+    def adapter(self) -> Adapter:
+        """The adapter, checked against the record; no torch.
+
+        Raises :class:`ExpertError` where a file was edited, truncated or swapped.
+        """
+        return self._adapter
 
     @property
-    def placement(self) -> str:
-        """Where the soft prompt stands; see :data:`..engines.base.PLACEMENTS`."""
-        return str(self.metadata.get("placement", "first"))
+    def placement(self) -> Placement:
+        """Where its soft prompt stands; ``first`` where it has none."""
+        prompt = self.adapter().prompt
+        return prompt.placement if prompt else "first"
 
     def soft_prompt(self) -> np.ndarray:
         """(tokens, D) float32; :class:`ExpertError` for an expert that is no soft prompt."""
-        if self.kind != "PROMPT_TUNING":
-            raise ExpertError(f"{self.path} is a {self.kind} adapter, not a soft prompt.")
-        from safetensors.numpy import load_file
-
-        with plain_errors(self.path):
-            prompt: np.ndarray = load_file(self.path / _WEIGHTS)["prompt_embeddings"]
-        return prompt
+        prompt = self.adapter().prompt
+        if prompt is None:
+            raise ExpertError(f"{self.path} holds no soft prompt.")
+        return prompt.vectors
 
     def peft_folder(self) -> Path:
         """The folder to give to ``PeftModel.from_pretrained``.
@@ -68,121 +118,126 @@ class Expert:
         Raises
         ------
         ExpertError
-            The soft prompt stands last, where PEFT would not put it.
+            PEFT cannot apply it as it was fitted.
         """
-        if self.placement == "last":
+        adapter = self.adapter()
+        whole = self.parts is None or self.parts.peft == (".",)
+        if whole and not adapter.text and (self.path / CONFIG).is_file():
+            return self.path
+        if self.placement != "first":
             raise ExpertError(
-                f"{self.path} holds a soft prompt that stands right before the answer, and PEFT puts "
+                f"{self.path} holds a soft prompt whose place is {self.placement!r}, and PEFT puts "
                 "every soft prompt before the whole text, where this one means nothing. Ask with it "
                 "through blackbox_align, or fit another with --placement first."
             )
-        return self.path
+        raise ExpertError(
+            f"{self.path} holds what PEFT does not apply as a whole; ask with it through blackbox_align."
+        )
+
+    def refuse_other_model(self, info: EngineInfo) -> None:
+        """Raise :class:`ExpertError` unless ``info`` is of the model that it was fitted on.
+
+        A text means something to every model. An engine that knows no revision of its model is not asked.
+        """
+        adapter = self.adapter()
+        if not info.revision or (adapter.prompt is None and not adapter.loras):
+            return
+        if self.card.revision != info.revision:
+            raise ExpertError(
+                f"{self.path} was fitted on {self.card.model or 'another model'!r} in a revision "
+                f"({self.card.revision[:12]}) that is not that of {info.name!r} "
+                f"({info.revision[:12]}): a soft prompt means nothing to another model. Name its "
+                "model with --model."
+            )
+
+
+def find_expert(folder: Path | str) -> Expert:
+    """The expert in a folder, or the one in the folder of a run."""
+    path = Path(folder)
+    inner = path / "expert"
+    return read_expert(inner if (inner / RECORD).is_file() else path)
 
 
 def read_expert(folder: Path | str) -> Expert:
-    """Read an expert folder; :class:`ExpertError` where it is none."""
-    path = Path(folder)
-    if not (path / "expert.json").is_file():
-        raise ExpertError(f"{path} is not an expert folder: it holds no expert.json.")
-    metadata = read_json(path / "expert.json")
-    if metadata.get("format") != FORMAT:
-        raise ExpertError(
-            f"{path} is in expert format {metadata.get('format')!r}; this version reads {FORMAT}."
-        )
-    if metadata.get("placement") == "last":
-        return Expert(path, "PROMPT_TUNING", metadata)
-    if not (path / _CONFIG).is_file():
-        raise ExpertError(f"{path} is not an expert folder: it holds no {_CONFIG}.")
-    return Expert(path, read_json(path / _CONFIG)["peft_type"], metadata)
+    """Read an expert folder; :class:`ExpertError` where it is none, or where its record is damaged.
 
-
-def write_expert(
-    folder: Path,
-    soft_prompt: np.ndarray,
-    model: LanguageModel,
-    answered: Sequence[tuple[Survey, np.ndarray]],
-    metadata: Mapping[str, Any],
-) -> Expert:
-    """Write a soft prompt as an expert, after asking plainly has proved that it answers alike.
-
-    Through PEFT, or, for a prompt that stands last, without it.
-
-    Parameters
-    ----------
-    soft_prompt : (tokens, D) float32
-    answered : the surveys, each with the (items, width) that the evaluator answers under it
-    metadata : what the card shows, the ``placement`` among it; see :mod:`.card`
-
-    Raises
-    ------
-    ExpertError
-        Asked plainly the answers differ from these: the folder is not written, an earlier
-        one stays.
+    The adapter's own files are checked when :meth:`Expert.adapter` reads them.
     """
-    from .parity import answer_plainly, answer_through_peft
+    path = Path(folder)
+    if not (path / RECORD).is_file():
+        raise ExpertError(f"{path} is not an expert folder: it holds no {RECORD}.")
+    try:
+        if read_object(path / RECORD).get("format") == 1:
+            return Expert(path, _card_of_format1(path), None)
+        value = read_sealed_json(path / RECORD)
+        if value.get("format") != FORMAT:
+            raise ExpertError(
+                f"{path} is in expert format {value.get('format')!r}; this version reads {FORMAT} and 1."
+            )
+        record = from_plain(Record, value, f"{path / RECORD}")
+    except RunError as error:
+        raise ExpertError(str(error)) from None
+    return Expert(path, record.card, record.parts, record.base, record.proof)
 
-    last = metadata["placement"] == "last"
-    draft = folder.with_name(f".{folder.name}.new")
-    with plain_errors(folder):
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(parents=True)
-        if last:
-            _write_weights(draft, soft_prompt)
-        else:
-            write_adapter(draft, soft_prompt, model)
-    differences = [
-        (
-            answer_plainly(soft_prompt, model, survey, "last")[0]
-            if last
-            else answer_through_peft(draft, model, survey)
-        )
-        - answers
-        for survey, answers in answered
-    ]
-    difference = max(float(np.abs(rows).max()) for rows in differences)
-    dtype = str(model.dtype).removeprefix("torch.")
-    if not difference <= PARITY[dtype]:
-        shutil.rmtree(draft, ignore_errors=True)
+
+def _read(folder: Path, parts: Parts) -> Adapter:
+    """The adapter of a folder whose files have the hashes that they were written with."""
+    for name, expected in parts.sha256.items():
+        place = folder / name
+        with plain_errors(place):
+            content = place.read_bytes() if place.is_file() else b""
+        if hashlib.sha256(content).hexdigest() != expected:
+            raise ExpertError(
+                f"{place} is not the file that this expert was written with: it was edited, cut short, "
+                "swapped or lost. Take the expert from where it was made, or fit it again."
+            )
+    loras: list[Lora] = []
+    prompt = None
+    for inner in parts.peft:
+        adapter = read_peft(folder / inner)
+        loras += adapter.loras
+        prompt = adapter.prompt or prompt
+    if parts.prompt:
+        vectors = read_tensors(folder / parts.prompt).get("prompt_embeddings", np.zeros(0))
+        prompt = SoftPrompt(vectors, parts.placement)  # type: ignore[arg-type]
+    gate = _gate(folder, parts) if parts.gate else None
+    found = Adapter(parts.text, prompt, tuple(loras), gate)
+    if found.digest() != parts.digest:
         raise ExpertError(
-            f"{'Asked plainly' if last else 'Through PEFT'} the prompt gives other answers than in the "
-            f"search: a label's probability differs by {difference:.2g}, where at most "
-            f"{PARITY[dtype]:g} is expected in {dtype}. "
-            "The expert is not written; this architecture needs a look."
+            f"{folder}: its files are not the adapter that {RECORD} tells of; take the expert from "
+            "where it was made, or fit it again."
         )
-    card = {
-        "format": FORMAT,
-        "survey": "+".join(survey.name for survey, _ in answered),
-        **metadata,
-        "parity_difference": difference,
-        "limits": limits(metadata),
-    }
-    write_json(draft / "expert.json", card)
-    write_text(draft / "README.md", render_card(card, model.name))
-    replace_folder(draft, folder)
-    return read_expert(folder)
+    return found
 
 
-def _write_weights(folder: Path, soft_prompt: np.ndarray) -> None:
-    from safetensors.numpy import save
-
-    prompt = np.ascontiguousarray(soft_prompt, np.float32)
-    (folder / _WEIGHTS).write_bytes(save({"prompt_embeddings": prompt}, {"format": "pt"}))
+def _gate(folder: Path, parts: Parts) -> Gate:
+    arrays = read_tensors(folder / parts.gate)
+    return Gate(arrays.get("weights"), arrays.get("rows"), parts.temperature)
 
 
-def write_adapter(folder: Path, soft_prompt: np.ndarray, model: LanguageModel) -> None:
-    """Write (tokens, D) float32 as PEFT loads it, and nothing else; see :func:`write_expert`."""
-    from peft import PromptTuningConfig
+# -- format 1: soft prompts, whose files nothing ties to the record ------------------------------
 
-    _write_weights(folder, soft_prompt)
-    config = model.model.config.get_text_config()
-    PromptTuningConfig(
-        task_type="CAUSAL_LM",  # without it PEFT loads the prompt and silently ignores it
-        num_virtual_tokens=len(soft_prompt),
-        token_dim=soft_prompt.shape[1],
-        num_layers=config.num_hidden_layers,
-        num_attention_heads=config.num_attention_heads,
-        num_transformer_submodules=1,
-        base_model_name_or_path=model.name,
-        revision=model.commit or None,
-        inference_mode=True,
-    ).save_pretrained(str(folder))
+
+def _card_of_format1(folder: Path) -> Card:
+    metadata = read_object(folder / RECORD)
+    result = Result.from_fit_dict(metadata, f"{folder / RECORD}")
+    settings: Any = metadata.get("specification", {})
+    return Card.of(result, next(iter(result.provenance.populations)), settings)
+
+
+def _adapter_of_format1(folder: Path) -> Adapter:
+    metadata = read_object(folder / RECORD)
+    placement = metadata.get("placement", "first")
+    if placement not in PLACEMENTS:
+        raise ExpertError(f"{folder / RECORD}: the placement {placement!r} is not known.")
+    try:
+        if placement == "first":
+            found = read_peft(folder)
+        else:
+            found = Adapter(prompt=read_bare_prompt(folder, placement))
+    except BlackboxAlignError as error:
+        raise ExpertError(str(error)) from None
+    tokens = metadata.get("specification", {}).get("tokens")
+    if found.prompt is None or (tokens is not None and len(found.prompt) != tokens):
+        raise ExpertError(f"{folder / WEIGHTS} is not of this expert, which has {tokens!r} tokens.")
+    return found

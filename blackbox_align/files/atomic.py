@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from ..errors import RunError
+
+_SEAL = "checksum"
 
 
 def write_text(path: Path, text: str) -> None:
@@ -42,10 +45,13 @@ def read_json(path: Path) -> Any:
         return json.loads(text)
     except UnicodeDecodeError as error:
         raise RunError(f"{path}: this is not UTF-8 text ({error.reason}).") from None
+
     except json.JSONDecodeError as error:
         raise RunError(
             f"{path}, line {error.lineno}: this is not valid JSON: {error.msg}."
         ) from None
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits, a thousand brackets
+        raise RunError(f"{path}: this JSON cannot be read ({error}).") from None
 
 
 @contextmanager
@@ -78,3 +84,48 @@ def replace_folder(new: Path, old: Path) -> None:
             old.rename(away)
         new.rename(old)
         shutil.rmtree(away, ignore_errors=True)
+
+
+def write_sealed_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Replace ``path`` by ``value`` as JSON with a checksum of it in the end, at once."""
+    write_json(path, {**value, _SEAL: _seal(value)})
+
+
+def read_sealed_json(path: Path, *, required: bool = True) -> dict[str, Any]:
+    """What :func:`write_sealed_json` wrote to ``path``, without its checksum.
+
+    ``required`` false takes a file without a checksum as it is: one of an earlier format.
+
+    Raises :class:`RunError` where there is none, or where its content is not what was written.
+    """
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise RunError(f"{path}: expected a JSON object, not {type(value).__name__}.")
+    if not required and _SEAL not in value:
+        return value
+    seal = value.pop(_SEAL, None)
+    if seal != _seal(value):
+        raise RunError(
+            f"{path}: its content is not what was written, for its checksum does not hold."
+        )
+    return value
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes left half written in ``folder``; call it under the folder's lock."""
+    for left in folder.glob(".*"):
+        if left.suffix == ".tmp":
+            with suppress(OSError):
+                left.unlink()
+        elif left.suffix in (".new", ".old") and left.is_dir():
+            place = left.with_name(left.name[1 : -len(left.suffix)])
+            if left.suffix == ".old" and not place.exists():  # killed between two renames
+                with suppress(OSError):
+                    left.rename(place)
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _seal(value: Mapping[str, Any]) -> str:
+    content = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    # A lone surrogate, such as damage may leave, has no encoding: it must not end in a traceback.
+    return hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()[:16]

@@ -149,12 +149,16 @@ def as_table(path: Path, rows: list[Row]) -> CsvTable:
 def points_for_commas(rows: list[Row]) -> list[Row]:
     """The rows with 72,5 as 72.5, where the table writes all of its numbers so.
 
-    Where some numbers have a point as well, nothing is changed: 1.234,5 and 1.5 cannot both be read.
+    Where some numbers have a point as well, nothing is changed: 1.234,5 and 1.5 cannot both be read;
+    nor where all of them may be thousands (1,200).
     """
     cells = [cell.strip() for _, row in rows for cell in row]
     if any(re.fullmatch(r"[-+]?\d*\.\d+ ?%?", cell) for cell in cells):
         return rows
     comma = re.compile(r"[-+]?\d+,\d+ ?%?")
+    written = [cell for cell in cells if comma.fullmatch(cell)]
+    if all(re.fullmatch(r"[-+]?[1-9]\d{0,2},\d{3}", cell) for cell in written):
+        return rows
     return [
         (line, [c.replace(",", ".") if comma.fullmatch(c.strip()) else c for c in row])
         for line, row in rows

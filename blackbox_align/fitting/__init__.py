@@ -1,8 +1,18 @@
-"""Fitting: settings, the loop, its ends, and the run directory."""
+"""Fitting: settings, the problem, the loop, its ends, and the record of a run."""
 
 from .fit import Progress, fit
+from .minimize import Minimum, minimize
 from .run import Run, find_runs
 from .specification import Specification
 from .stopping import Stopping
 
-__all__ = ["Progress", "Run", "Specification", "Stopping", "find_runs", "fit"]
+__all__ = [
+    "Minimum",
+    "Progress",
+    "Run",
+    "Specification",
+    "Stopping",
+    "find_runs",
+    "fit",
+    "minimize",
+]

@@ -1,41 +1,37 @@
-"""A run is a directory: what was asked, the journal, the expert and the result."""
+"""A finished or unfinished fit, for reading: its tables, its history, its experts."""
 
 from __future__ import annotations
 
-import platform
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import asdict
-from functools import cached_property
-from importlib.metadata import version
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..errors import RunError
-from ..files.atomic import plain_errors, read_json, write_json
-from ..version import __version__
-from .journal import Journal
-from .specification import Specification, refuse_changes
-from .stopping import Stopping
+from ..files.atomic import read_sealed_json
+from .entry import Entry
+from .frames import kept_targets
+from .record import FORMAT, Record
+from .specification import Specification
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from ..engines import Workers
-
-FORMAT = 1
 
 
 class Run:
     """One fit in its directory; see :func:`.fit.fit` for how one is made.
 
     ``run.json`` holds what was asked, the versions and hashes, and the status; ``journal.jsonl``
-    every evaluation; ``expert/`` the best prompt; ``result.json`` the final table.
+    every evaluation; ``expert/`` the best prompt; ``result.json`` the final table. Nothing here
+    writes, asks a model, or needs one.
     """
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
+        self._record = Record(self.path)
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self.status})"
@@ -44,47 +40,64 @@ class Run:
     def load(cls, path: Path | str) -> Run:
         """An existing run; :class:`RunError` where ``path`` holds none."""
         run = cls(path)
-        if not run.exists():
-            raise RunError(
-                f"{run.path} is not a run: it holds no run.json. `bbalign runs` lists yours."
-            )
-        if run.record.get("format") != FORMAT:
-            raise RunError(
-                f"{run.path} was written in format {run.record.get('format')!r}; this version of "
-                f"blackbox_align ({__version__}) reads format {FORMAT}."
-            )
+        _ = run.specification  # damage is told here, and that there is none
         return run
 
-    # -- reading ---------------------------------------------------------------------------------
-
     def exists(self) -> bool:
-        return (self.path / "run.json").is_file()
+        return self._record.exists()
 
-    @cached_property
+    @property
     def record(self) -> dict[str, Any]:
-        """The content of ``run.json``."""
-        record: dict[str, Any] = read_json(self.path / "run.json")
-        return record
+        """The content of ``run.json``; see :mod:`.record`."""
+        return self._record.head
 
     @property
     def specification(self) -> Specification:
-        return Specification.from_dict(self.record["specification"])
+        return self._record.specification
 
     @property
     def status(self) -> str:
-        """``running``, ``done``, ``interrupted`` or ``failed``."""
-        return str(self.record["status"]) if self.exists() else "empty"
+        """``running``, ``done``, ``interrupted`` or ``failed``; ``empty`` where nothing began.
+
+        A run whose process is gone is ``interrupted``; one whose ``run.json`` cannot be read is
+        ``damaged``.
+        """
+        return "damaged" if self.trouble else self._record.status
+
+    @property
+    def trouble(self) -> str | None:
+        """Why ``run.json`` cannot be read, or None."""
+        try:
+            _ = self._record.specification if self.exists() else None
+        except RunError as error:
+            return str(error)
+        return None
+
+    @property
+    def reason(self) -> str | None:
+        """Why it ended, or failed."""
+        return self._record.reason
 
     @property
     def result(self) -> dict[str, Any]:
         """The content of ``result.json``: table, loss, reason of the end, provenance."""
-        if not (self.path / "result.json").is_file():
+        file = self.path / "result.json"
+        if not file.is_file():
             raise RunError(
                 f"The run {self.path} has no result yet (it is {self.status}); "
                 "the same fit command continues it."
             )
-        result: dict[str, Any] = read_json(self.path / "result.json")
-        return result
+        try:
+            return read_sealed_json(file, required=self.record["format"] == FORMAT)
+        except RunError as error:
+            raise RunError(f"{error} The same fit command writes it again.") from None
+
+    @property
+    def results(self) -> list[dict[str, Any]]:
+        """The results of all its countries, one or several."""
+        result = self.result
+        results: list[dict[str, Any]] = result.get("countries", [result])
+        return results
 
     @property
     def loss(self) -> float:
@@ -97,21 +110,22 @@ class Run:
     @property
     def expert(self) -> Path:
         """The folder of the best prompt, which PEFT loads."""
-        return self.expert_of(str(self.specification.country))
+        return self.path / "expert"
 
     def expert_of(self, code: str) -> Path:
-        """The folder of one country's best prompt, where several were fitted at once."""
-        if self.specification.country == code:
+        """The folder of one population's best prompt, where several were fitted at once."""
+        settings = self.specification
+        if code in (settings.country, "+".join(settings.group)):
             return self.path / "expert"
-        return self.path / "experts" / code
+        return self.path / "experts" / re.sub(r"[^\w.+-]+", "-", code)
 
-    @property
-    def journal(self) -> Journal:
-        return Journal(self.path / "journal.jsonl")
+    def entries(self) -> Sequence[Entry]:
+        """All that was evaluated, tell by tell: ids, answers and losses."""
+        return self._record.entries()
 
     def result_of(self, code: str | None = None) -> dict[str, Any]:
         """The result of one country; its code is needed where several were fitted."""
-        results = self.result.get("countries", [self.result])
+        results = self.results
         if code is None and len(results) == 1:
             return results[0]
         by_code = {result["country"]: result for result in results}
@@ -125,7 +139,6 @@ class Run:
         """
         import pandas as pd
 
-        results = self.result.get("countries", [self.result])
         rows = [
             {
                 "country": r["country"],
@@ -133,7 +146,7 @@ class Run:
                 **{f"held_out_{name}": row["value"] for name, row in _held_out(r).items()},
                 "reached_after": r["reached_after"],
             }
-            for r in results
+            for r in self.results
         ]
         return pd.DataFrame(rows).set_index("country")
 
@@ -167,98 +180,57 @@ class Run:
         frames = {name: pd.DataFrame(rows).T.astype(float) for name, rows in blocks.items()}
         return pd.concat(frames, axis=1)
 
-    def history(self) -> pd.DataFrame:
-        """One row per evaluation: its loss and the best one so far, in index points.
+    def history(self, population: str | None = None) -> pd.DataFrame:
+        """One row per evaluation: its loss and the best one so far, in the unit of the loss.
 
-        Of several countries it is the mean of their losses.
+        Of several populations it is the mean of their losses; of the one that is named, its own, be it
+        one that nobody fitted: what was answered is read again, and no model is asked.
         """
         import pandas as pd
 
-        losses = [loss for entry in self.journal.read() for loss in entry.losses]
+        if population is None:
+            losses = [loss for entry in self.entries() for loss in entry.losses]
+        else:
+            losses = [float(loss) for loss in self._losses_of(population)]
         frame = pd.DataFrame({"loss": pd.Series(losses, dtype=float)})
         frame.index = pd.RangeIndex(1, len(frame) + 1, name="evaluation")
         return frame.assign(best=frame["loss"].cummin())
 
-    # -- writing ---------------------------------------------------------------------------------
+    def _losses_of(self, population: str) -> np.ndarray:
+        from .asking import Asked
+        from .problem import load_data, pose
 
-    def refuse_other_settings(self, specification: Specification) -> None:
-        """Raise unless the folder is free, or holds a run with these settings."""
-        if self.exists():
-            self.load(self.path)  # refuses another format
-            # Settings that came later had their defaults then.
-            then = {**self.specification.to_dict(), **self.record["specification"]}
-            refuse_changes(then, specification.to_dict(), self.path)
-        elif any(p.name != "lock" and p.suffix != ".tmp" for p in self.path.iterdir()):
-            raise RunError(f"{self.path} is not empty and not a run; name another with --name.")
-
-    def begin(
-        self,
-        specification: Specification,
-        stopping: Stopping,
-        facts: Mapping[str, Any],
-        workers: Workers | None = None,
-    ) -> None:
-        """Write ``run.json``; for an existing run, refuse ``facts`` that changed since.
-
-        ``workers`` is where it runs now, which may be elsewhere each time.
-        """
-        where = asdict(workers) if workers else None
-        if self.exists():
-            refuse_changes(self.record["facts"], facts, self.path)
-            self.update(
-                status="running", stopping=asdict(stopping), workers=where, versions=versions()
+        facts, settings = self._record.facts, self.specification
+        asked = {"group": [population]} if settings.group else {"country": population}
+        elsewhere = {key: value for key, value in facts.items() if key != "countries"}
+        data = load_data(replace(settings, **asked), elsewhere, kept_targets(self.path))
+        fitted = data.facts().get("fit_questions")
+        if fitted != facts.get("fit_questions"):
+            raise RunError(
+                f"{self.path} asked other questions than those whose answers are known of {population}."
             )
-            return
-        self._write(
-            {
-                "format": FORMAT,
-                "status": "running",
-                "specification": specification.to_dict(),
-                "stopping": asdict(stopping),
-                "facts": dict(facts),
-                "workers": where,
-                "versions": versions(),
-                "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-                "seconds": 0.0,
-                "reason": None,
-            }
-        )
+        problem = pose(data, Asked(), facts)
+        losses = [problem.score(one.answers, one.ids[0])[1][0] for one in self.entries()]
+        return np.concatenate(losses) if losses else np.zeros(0)
 
-    def update(self, **changes: Any) -> None:
-        """Write some entries of ``run.json`` anew."""
-        self._write({**self.record, **changes})
+    def _repr_html_(self) -> str:
+        """For notebooks: the table of the run, or how it stands."""
+        from html import escape
 
-    def _write(self, record: dict[str, Any]) -> None:
-        write_json(self.path / "run.json", record)
-        self.record = record
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the folder: a second process that wants to write to it is turned away.
-
-        If no run has begun in it by the end, because something asked was wrong, it goes again.
-        """
-        from filelock import FileLock, Timeout
-
-        with plain_errors(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock_file = self.path / "lock"
-            lock = FileLock(lock_file)
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                raise RunError(
-                    f"The run {self.path} is being worked on by another process; "
-                    "wait for it, or start another run with --name."
-                ) from None
+        head = f"<p><b>{escape(str(self.path))}</b>: {escape(self.status)}</p>"
         try:
-            yield
-        finally:
-            if not self.exists():
-                with suppress(OSError):
-                    lock_file.unlink()
-                    self.path.rmdir()
-            lock.release()
+            several = len(self.results) > 1
+            frames = (
+                [self.summary()]
+                if several
+                else [
+                    self.table() if "table" in self.result else None,
+                    self.opinions() if "opinions" in self.result else None,
+                ]
+            )
+        except (RunError, KeyError, TypeError) as error:
+            return f"{head}<p>{escape(str(error))}</p>"
+        return head + "".join(frame.round(3).to_html() for frame in frames if frame is not None)
 
 
 def _held_out(result: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -267,15 +239,5 @@ def _held_out(result: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def find_runs(folder: Path | str = "runs") -> list[Run]:
-    """The runs in a folder, by name."""
+    """The runs in a folder, by name; one that cannot be read has the status ``damaged``."""
     return [Run(path.parent) for path in sorted(Path(folder).glob("*/run.json"))]
-
-
-def versions() -> dict[str, str]:
-    """The versions that a result depends on."""
-    packages = ("numpy", "torch", "transformers", "peft", "cma")
-    return {
-        "blackbox_align": __version__,
-        "python": platform.python_version(),
-        **{package: version(package) for package in packages},
-    }

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import math
+import os
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..adapters import INITIALIZATIONS
 from ..engines.base import check_placement
 from ..errors import ChangedSpecificationError, SpecificationError
-from ..objectives import parse_objective
+from ..objectives import INDICES, OPINIONS, describe_objective, parse_objective
 from ..objectives.constants import check_policy
-from ..populations import Country, countries, find_country
+from ..populations import Country
+from ..populations.groups import expand, parse_countries
 from ..surveys import READOUTS
-
-GROUPS = ("all", "Africa", "Americas", "Asia", "Europe", "Oceania")
 
 
 @dataclass(frozen=True)
@@ -26,13 +32,15 @@ class Specification:
     ----------
     country : code, name or alias; several of them in a list or joined by ``+``; ``all``, which is every
         country with complete figures, or a continent. Kept as codes joined by ``+``
-    objective : ``vsm13`` (the indices of the survey), ``opinions``, or a weighted sum of both such as
-        ``vsm13+0.5*opinions``; see :mod:`..objectives.weighted`
+    objective : ``indices`` (those of the survey), ``opinions``, or a weighted sum of both such as
+        ``indices+0.5*opinions``; see :mod:`..objectives.weighted`
     opinions, held_out : an opinion survey's name or file, and the share of its questions that no
         search sees, drawn from the seed
     warm_start : an earlier run whose evaluations the search starts from
     survey, targets : names of what ships with the package, or files; targets None is the default
         set
+    group : code or name of people that the opinions file declares, in the place of a country; several
+        in a list
     model, revision, dtype, device, trust_remote_code : see
         :func:`..engines.checkpoint.load_model`
     optimizer, options : a registered name and that algorithm's own options
@@ -45,8 +53,9 @@ class Specification:
     readout, respondents, temperature : see :func:`..surveys.item_means`
     """
 
-    country: str | Sequence[str]
-    objective: str = "vsm13"
+    country: str | Sequence[str] = ""
+    group: str | Sequence[str] = ()
+    objective: str = INDICES
     opinions: str = "world-opinions"
     held_out: float = 0.5
     survey: str = "vsm2013"
@@ -71,8 +80,16 @@ class Specification:
     warm_start: str | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "country", _canonical(self.country))
-        object.__setattr__(self, "options", dict(self.options))
+        for one in fields(self):
+            object.__setattr__(self, one.name, _plain(one.name, getattr(self, one.name)))
+        groups = [self.group] if isinstance(self.group, str) else list(self.group)
+        object.__setattr__(self, "group", [name for name in groups if name])
+        if self.group and self.country:
+            raise SpecificationError("A fit is to countries or to groups of people; not to both.")
+        if not self.group:
+            object.__setattr__(self, "country", _canonical(self.country))
+        object.__setattr__(self, "objective", describe_objective(parse_objective(self.objective)))
+        _refuse_what_is_no_number(self)
         if self.tokens < 1:
             raise SpecificationError(f"A soft prompt has 1 token or more; not {self.tokens}.")
         if self.seed < 0:
@@ -104,37 +121,52 @@ class Specification:
 
     @property
     def fits_indices(self) -> bool:
-        return "vsm13" in self.weights
+        return INDICES in self.weights
 
     @property
     def fits_opinions(self) -> bool:
-        return "opinions" in self.weights
+        return OPINIONS in self.weights
 
     @property
     def wanted(self) -> tuple[str, ...]:
-        """The codes of ``country``, or the one word for a group of countries."""
+        """The codes of ``country``, or the one word for a group of countries; or the groups of people."""
+        if self.group:
+            return tuple(self.group)
         return tuple(str(self.country).split("+"))
 
     def countries(self, complete: Sequence[str]) -> tuple[Country, ...]:
         """The countries to fit; a group is those of it among ``complete``, the codes with full data."""
-        found = []
-        for name in self.wanted:
-            if name in GROUPS:
-                there = [countries()[code] for code in complete]
-                found += [c for c in there if not c.is_region and name in ("all", c.continent)]
-            else:
-                found.append(find_country(name))
-        return tuple(dict.fromkeys(found))
+        return expand(self.wanted, complete)
 
     @property
     def name(self) -> str:
         """The folder of the run under ``runs/``, unless another is named."""
         model = Path(self.model.rstrip("/")).name
-        names = self.wanted if len(self.wanted) < 5 else (f"{len(self.wanted)}-countries",)
+        names = tuple(re.sub(r"[^\w+.-]+", "-", name) for name in self.wanted)
+        if len(names) > 4:
+            names = (f"{len(names)}-{'groups' if self.group else 'countries'}",)
         parts = ["+".join(names), model, self.optimizer, str(self.seed)]
         if self.fits_opinions:
             parts.insert(1, self.objective.replace("*", "x").replace(" ", ""))
-        return "-".join(parts).replace(":", "-")
+        return "-".join([*parts, *self._distinction(len(names) < len(self.wanted))]).replace(
+            ":", "-"
+        )
+
+    def _distinction(self, shortened: bool) -> list[str]:
+        """What tells this run from the one with default settings: in words or, where those would be
+        long, by a short hash."""
+        other = {
+            one.name: getattr(self, one.name)
+            for one in fields(self)
+            if one.name not in _IN_NAME and getattr(self, one.name) != _default(one)
+        }
+        if shortened:
+            other["wanted"] = " ".join(self.wanted)
+        words = [f"{option(key)[2:]}-{value}" for key, value in other.items()]
+        if len(words) <= 2 and all(re.fullmatch(r"[\w.-]{1,24}", word) for word in words):
+            return words
+        text = json.dumps(other, sort_keys=True, default=str)
+        return [hashlib.sha256(text.encode()).hexdigest()[:6]]
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -146,23 +178,134 @@ class Specification:
 
 
 def _canonical(country: str | Sequence[str]) -> str:
-    names = country.split("+") if isinstance(country, str) else country
-    if not names:
-        raise SpecificationError("A fit needs a country; `bbalign countries` lists them.")
-    groups = {group.casefold(): group for group in GROUPS}
-    folded = [name.strip() for name in names]
-    return "+".join(groups.get(n.casefold()) or find_country(n).code for n in folded)
+    if not any([country] if isinstance(country, str) else country):
+        raise SpecificationError(
+            "A fit needs a country, or a group of people; `bbalign countries` lists countries."
+        )
+    return "+".join(parse_countries(country))
 
 
-def refuse_changes(then: Mapping[str, Any], now: Mapping[str, Any], where: Path) -> None:
-    """Raise :class:`ChangedSpecificationError`, with the differences, unless both are the same."""
+def option(name: str) -> str:
+    """How a setting is called on the command line."""
+    return {"warm_start": "--from", "options": "--option"}.get(name, f"--{name.replace('_', '-')}")
+
+
+def spoken(value: Any) -> str:
+    """A setting's value as one would say it."""
+    if value is None:
+        return "not given"
+    if isinstance(value, Mapping):
+        return " ".join(f"{k}={v}" for k, v in value.items()) or "none"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value)
+
+
+def refuse_settings(then: Specification, now: Specification, where: Path) -> None:
+    """Raise :class:`ChangedSpecificationError`, with the differences, unless both search the same.
+
+    Names of files, models and runs are not compared: what they hold is, by :func:`refuse_facts`.
+    """
     changed = [
-        f"{key}: {then.get(key)!r} then, {now.get(key)!r} now"
-        for key in [*now, *(key for key in then if key not in now)]
-        if then.get(key) != now.get(key)
+        f"{option(one.name)}: {spoken(before)} then, {spoken(after)} now"
+        for one in fields(then)
+        if one.name not in _BY_CONTENT
+        for before, after in [(getattr(then, one.name), getattr(now, one.name))]
+        if before != after
     ]
+    if then.dtype != now.dtype and "auto" not in (then.dtype, now.dtype):
+        changed.append(f"--dtype: {then.dtype} then, {now.dtype} now")
+    _refuse(changed, where)
+
+
+def refuse_facts(
+    then: Specification,
+    now: Specification,
+    facts: tuple[Mapping[str, Any], Mapping[str, Any]],
+    where: Path,
+) -> None:
+    """Raise :class:`ChangedSpecificationError` unless the settings' names stand for the same things.
+
+    ``facts`` are those recorded and those of today; one that was not recorded is not compared.
+    """
+    recorded, today = facts
+    changed = []
+    for key, setting in _FACTS.items():
+        if key not in recorded or recorded[key] == today.get(key):
+            continue
+        if not hasattr(now, setting):
+            after = spoken(today.get(key))
+            changed.append(f"{option(setting)}: {spoken(recorded[key])} then, {after} now")
+            continue
+        before, after = (spoken(getattr(one, setting)) for one in (then, now))
+        changed.append(
+            f"{option(setting)}: {before} then, {after} now"
+            if before != after
+            else f"{option(setting)}: what {after} holds has changed since"
+        )
+    _refuse(changed, where)
+
+
+def _refuse(changed: Sequence[str], where: Path) -> None:
     if changed:
         raise ChangedSpecificationError(
             f"The run {where} was made with other settings ({'; '.join(changed)}). "
             "Ask for the same settings to continue it, or start another with --name."
         )
+
+
+# What is found by name or place: a run that goes on compares what is found there.
+_BY_CONTENT = (
+    "survey", "targets", "opinions", "model", "revision", "warm_start", "device", "dtype",
+    "trust_remote_code",
+)  # fmt: skip
+_FACTS = {
+    "survey_sha256": "survey",
+    "targets_sha256": "targets",
+    "opinions_sha256": "opinions",
+    "model_revision": "model",
+    "warm_start_digest": "warm_start",
+    "budget": "budget",
+    "target_loss": "target_loss",
+}
+# Named in a run's name in any case, or nothing that another run should be made for.
+_IN_NAME = (
+    "country",
+    "group",
+    "objective",
+    "model",
+    "optimizer",
+    "seed",
+    "device",
+    "trust_remote_code",
+)
+
+
+def _default(one: Any) -> Any:
+    return one.default_factory() if one.default is MISSING else one.default
+
+
+def _plain(name: str, value: Any) -> Any:
+    """A setting as Python and JSON have it: no paths, no numbers of numpy."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(name, part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)) and name in ("options", "group"):
+        return [_plain(name, part) for part in value]
+    return value
+
+
+def _refuse_what_is_no_number(settings: Specification) -> None:
+    for name, kind in (("tokens", int), ("subspace", int), ("respondents", int), ("seed", int),
+                       ("alpha", float), ("held_out", float), ("temperature", float)):  # fmt: skip
+        value = getattr(settings, name)
+        wanted = (int, float) if kind is float else int
+        if isinstance(value, bool) or not isinstance(value, wanted) or not math.isfinite(value):
+            what = "a whole number" if kind is int else "a finite number"
+            raise SpecificationError(f"{option(name)} must be {what}; not {value!r}.")
+    for name, value in settings.options.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise SpecificationError(f"--option {name} must be a finite number; not {value!r}.")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from ..errors import SpecificationError
 
@@ -44,6 +47,14 @@ class Stopping:
         return cls(target_loss=target_loss, patience=patience, **ends)
 
     def __post_init__(self) -> None:
+        for name in ("budget", "target_loss", "patience", "seconds"):
+            value = getattr(self, name)
+            if isinstance(value, np.generic):  # plain numbers alone are JSON
+                object.__setattr__(self, name, value := value.item())
+            if value is not None and not math.isfinite(value):
+                raise SpecificationError(
+                    f"--{name.replace('_', '-')} must be a finite number; not {value!r}."
+                )
         if self.budget < 1:
             raise SpecificationError(f"The budget must be 1 evaluation or more; not {self.budget}.")
         if self.target_loss < 0:

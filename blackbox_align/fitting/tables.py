@@ -7,14 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from ..assessment.baselines import TEMPERATURES, at, mean_of_others, uniform
-from ..assessment.results import Values, summarise
+from ..assessment.figures import Resampling, Rows, figures
 from ..objectives import IndexObjective, SplitOpinions
-from ..populations import TargetSet
-from ..statistics.distances import js_distance
+from ..populations import TargetSet, find_population
+from ..results import Figure
+from ..results.format1 import NAMES
+from ..results.names import FITTED
+from ..surveys.opinion_instrument import Opinions
 
 METRIC = "js_distance_nats"
-TEMPERED = "unprompted_fitted_temperature"
+_NAMES = NAMES
+_OLD = {new: old for old, new in NAMES.items()}
 
 
 def index_table(
@@ -62,76 +65,43 @@ def opinion_table(
     The baselines know nothing of the prompt: a uniform guess, the mean of the other countries, and
     the un-prompted answers at the temperature that suits the questions to fit.
     """
-    whole, code = opinions.whole, opinions.codes[number]
-    observed = whole.shares[number]
-    held_out = np.array([item.id in opinions.held_out for item in whole.survey.items])
-    there = ~np.isnan(observed).any(axis=1)
-
-    sides = {"held_out": held_out & there, "fit": ~held_out & there}
-    predictions = {
-        "uniform": uniform(whole.survey),
-        "mean_of_other_countries": _mean_of_others(opinions, code),
-        TEMPERED: _tempered(conditions["unprompted"], observed, sides["fit"]),
-        **conditions,
+    instrument = Opinions(opinions.asked, opinions.everyone)
+    people = find_population(opinions.codes[number], opinions.everyone)
+    fit = {item.id for item in instrument.items} - opinions.held_out
+    measured = {
+        **instrument.baselines(people, conditions["unprompted"], fit),
+        **{_NAMES[name]: instrument.measure(rows, people) for name, rows in conditions.items()},
     }
-    distances = {name: js_distance(rows, observed) for name, rows in predictions.items()}
+    rows = Rows(people, instrument.rows(people), measured)
+    found = [
+        f for f in figures(instrument, [rows], fit, Resampling(1000, seed)) if f.metric == METRIC
+    ]
     table: dict[str, Any] = {
-        "survey": {"name": whole.survey.name, "title": whole.survey.title},
+        "survey": {"name": instrument.name, "title": instrument.title},
         "metric": METRIC,
     }
-    for side, rows in sides.items():
-        values = [
-            Values(name, "condition" if name in conditions else "baseline", d[rows, None])
-            for name, d in distances.items()
-        ]
-        scores, differences = summarise(
-            code,
-            values,
-            [METRIC],
-            np.arange(rows.sum()),
-            np.zeros(rows.sum(), dtype=int),
-            resamples=1000,
-            seed=seed,
-        )
-        figures = ("value", "low", "high")
+    for side, split in (("held_out", "held-out"), ("fit", "fit")):
+        here = [f for f in found if f.split == split]
         table[side] = {
-            "questions": int(rows.sum()),
-            "distances": {
-                s.condition: {f: _number(getattr(s, f)) for f in figures} for s in scores
-            },
+            "questions": max(f.n for f in here),
+            "distances": {_OLD[f.condition]: _interval(f) for f in here if not f.minus},
             "fitted_minus": {
-                s.minus: {f: _number(getattr(s, f)) for f in figures}
-                for s in differences
-                if s.condition == "fitted"
+                _OLD[f.minus]: _interval(f) for f in here if f.minus and f.condition == FITTED
             },
         }
+    ids = [instrument.items[n].id for n in rows.question]
     table["by_question"] = {
-        item.id: {
-            "held_out": bool(held_out[n]),
-            **{name: _number(d[n]) for name, d in distances.items()},
+        name: {
+            "held_out": name in opinions.held_out,
+            **{_OLD[c]: _number(m[METRIC][n]) for c, m in measured.items()},
         }
-        for n, item in enumerate(whole.survey.items)
-        if there[n]
+        for n, name in enumerate(ids)
     }
     return table
 
 
-def _mean_of_others(opinions: SplitOpinions, code: str) -> np.ndarray:
-    """(items, width), NaN where nobody else was asked."""
-    own = opinions.asked.select(countries=[code])
-    width = opinions.asked.survey.width
-    rows = {item.id: np.full(width, np.nan) for item in opinions.asked.survey.items}
-    for distribution, row in zip(
-        own.distributions, mean_of_others(own, opinions.everyone), strict=True
-    ):
-        rows[distribution.item] = np.pad(row, (0, width - len(row)))
-    return np.array(list(rows.values()))
-
-
-def _tempered(answers: np.ndarray, observed: np.ndarray, fit: np.ndarray) -> np.ndarray:
-    """(items, width): the answers at the temperature that is best on the questions to fit."""
-    tried = [js_distance(at(answers[fit], t), observed[fit]).mean() for t in TEMPERATURES]
-    return at(answers, float(TEMPERATURES[int(np.argmin(tried))]))
+def _interval(figure: Figure) -> dict[str, float | None]:
+    return {key: _number(getattr(figure, key)) for key in ("value", "low", "high")}
 
 
 def _number(value: float) -> float | None:

@@ -4,15 +4,18 @@ from .base import Objective
 from .constants import Constants
 from .indices import IndexObjective, mean_absolute_error
 from .opinions import OpinionObjective, SplitOpinions
-from .weighted import WeightedSum, parse_objective
+from .weighted import INDICES, OPINIONS, WeightedSum, describe_objective, parse_objective
 
 __all__ = [
+    "INDICES",
+    "OPINIONS",
     "Constants",
     "IndexObjective",
     "Objective",
     "OpinionObjective",
     "SplitOpinions",
     "WeightedSum",
+    "describe_objective",
     "mean_absolute_error",
     "parse_objective",
 ]

@@ -26,6 +26,9 @@ from ..errors import SpecificationError
 from ..files.yaml import read_yaml
 from ..populations import Country, TargetSet, find_country, load_targets
 from ..surveys import Survey
+from ..surveys.readouts import raw_indices
+
+__all__ = ["POLICIES", "Constants", "check_policy", "raw_indices", "settle_constants"]
 
 POLICIES = ("anchor", "anchor:COUNTRY", "zero", "given:FILE")
 
@@ -49,17 +52,6 @@ def check_policy(policy: str) -> tuple[str, str]:
         known = ", ".join(repr(p) for p in POLICIES)
         raise SpecificationError(f"The constants must be one of {known}; not {policy!r}.")
     return kind, argument
-
-
-def raw_indices(survey: Survey, means: np.ndarray) -> np.ndarray:
-    """(candidates, indices) index points of (candidates, items) item means, without constants."""
-    # A fixed order of summation: the same means give the same bits in any company. Only the items
-    # of an index enter it: a missing mean elsewhere leaves it whole.
-    forms = []
-    for weights in survey.index_weights:
-        used = np.flatnonzero(weights)
-        forms.append(np.ascontiguousarray(means[:, used] * weights[used]).sum(axis=1))
-    return np.stack(forms, axis=1)
 
 
 def settle_constants(

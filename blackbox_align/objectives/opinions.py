@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -20,6 +20,7 @@ import numpy as np
 from ..errors import SpecificationError
 from ..statistics.distances import js_distance
 from ..surveys import Survey
+from ..surveys.opinion_instrument import shares_by_country
 from ..surveys.opinions import OpinionSurvey
 from .base import known_mean
 
@@ -56,8 +57,10 @@ class OpinionObjective:
         return self._scale * np.sqrt(self.shares[:, self._offered])
 
     def outputs(self, answers: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
-        """(candidates, options of all items); nothing is drawn."""
-        return self._scale * np.sqrt(np.asarray(answers, np.float64)[:, self._offered])
+        """(candidates, options of all items); nothing is drawn. One NaN spoils its candidate."""
+        outputs = self._scale * np.sqrt(np.asarray(answers, np.float64)[:, self._offered])
+        outputs[~np.isfinite(answers).all(axis=(1, 2))] = np.nan
+        return outputs
 
     def losses(self, outputs: np.ndarray) -> np.ndarray:
         """(countries, candidates): the mean JS distance in nats over the items asked in a country."""
@@ -68,20 +71,6 @@ class OpinionObjective:
     def distances(self, answers: np.ndarray) -> np.ndarray:
         """(countries, candidates, items): JS distances in nats, NaN where a country was not asked."""
         return np.stack([js_distance(answers, shares) for shares in self.shares])
-
-
-def shares_by_country(opinions: OpinionSurvey, codes: Sequence[str]) -> np.ndarray:
-    """(countries, items, width): the mean over the samples of a country; NaN where there is none."""
-    items = {item.id: row for row, item in enumerate(opinions.survey.items)}
-    place = {code: row for row, code in enumerate(codes)}
-    total = np.zeros((len(codes), len(items), opinions.survey.width))
-    count = np.zeros((len(codes), len(items), 1))
-    for distribution, shares in zip(opinions.distributions, opinions.shares(), strict=True):
-        if distribution.sample.country in place:
-            cell = place[distribution.sample.country], items[distribution.item]
-            total[cell] += shares
-            count[cell] += 1
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 @dataclass(frozen=True)
@@ -103,10 +92,12 @@ class SplitOpinions:
         codes: Sequence[str],
         share: float,
         rng: np.random.Generator,
+        recorded: Collection[str] | None = None,
     ) -> SplitOpinions:
         """Hold out about ``share`` of the items, the same ones whatever the countries.
 
-        Only samples that stand for a whole country count.
+        Only samples that stand for a whole country, or groups, count. ``recorded`` are items that were
+        held out before, by whichever version: then nothing is drawn.
 
         Raises
         ------
@@ -119,6 +110,8 @@ class SplitOpinions:
         names = sorted(item.id for item in everyone.survey.items)
         drawn = rng.permutation(len(names))[: round(share * len(names))]
         held_out = frozenset(names[n] for n in drawn)
+        if recorded is not None:
+            held_out = frozenset(recorded)
         for code in codes:
             own = {d.item for d in asked.distributions if d.sample.country == code}
             if not own & held_out or not own - held_out:

@@ -1,4 +1,4 @@
-"""One loss of several objectives, as it is written down: ``vsm13``, ``vsm13+0.5*opinions``."""
+"""One loss of several objectives, as it is written down: ``indices``, ``indices+0.5*opinions``."""
 
 from __future__ import annotations
 
@@ -12,25 +12,33 @@ from ..errors import SpecificationError
 from ..surveys import Survey
 from .base import Objective
 
-NAMES = ("vsm13", "opinions")
+INDICES, OPINIONS = "indices", "opinions"
+NAMES = (INDICES, OPINIONS)
+_ALSO = {"vsm13": INDICES}  # how it was called before surveys could bring indices of their own
 
 
 def parse_objective(text: str) -> dict[str, float]:
-    """The weight of every objective in a sum such as ``vsm13+0.5*opinions``."""
+    """The weight of every objective in a sum such as ``indices+0.5*opinions``."""
     weights: dict[str, float] = {}
     for term in text.replace(" ", "").split("+"):
         factor, star, name = term.rpartition("*")
+        name = _ALSO.get(name, name)
         try:
             weight = float(factor) if star else 1.0
         except ValueError:
             weight = 0.0
         if name not in NAMES or name in weights or not 0 < weight < np.inf:
             raise SpecificationError(
-                "The objective must be 'vsm13', 'opinions', or a sum of both with weights above 0, "
-                f"such as 'vsm13+0.5*opinions'; not {text!r}."
+                "The objective must be 'indices', 'opinions', or a sum of both with weights above 0, "
+                f"such as 'indices+0.5*opinions'; not {text!r}."
             )
         weights[name] = weight
     return weights if len(weights) > 1 else dict.fromkeys(weights, 1.0)
+
+
+def describe_objective(weights: Mapping[str, float]) -> str:
+    """The sum as :func:`parse_objective` reads it."""
+    return "+".join(name if w == 1 else f"{w:g}*{name}" for name, w in weights.items())
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import NDArray
+
+from blackbox_align.optimizers.base import Array, Candidate
 
 
 class Archive:
     """Up to ``capacity`` evaluations; when it is full, those farthest from a given one go.
 
-    ``Z`` (n, d) vectors, ``R`` (n, m) residuals, ``ids`` (n,) candidates, ``gram`` (n, n) = Z Z^T,
-    which is kept because in many dimensions it is what costs.
+    ``Z`` (n, d) vectors, ``R`` (n, m) residuals, ``losses`` and ``ids`` (n,) of the candidates,
+    ``gram`` (n, n) = Z Z^T, which is kept because in many dimensions it is what costs.
     """
 
     def __init__(self, capacity: int, dimension: int) -> None:
@@ -17,6 +22,7 @@ class Archive:
         # Memory is taken page by page as rows are written.
         self._Z = np.empty((capacity, dimension))
         self._R = np.empty((capacity, 0))
+        self._losses = np.empty(capacity)
         self._ids = np.empty(capacity, dtype=np.int64)
         self._gram = np.empty((capacity, capacity))
 
@@ -24,49 +30,56 @@ class Archive:
         return self.n
 
     @property
-    def Z(self) -> np.ndarray:
+    def Z(self) -> Array:
         return self._Z[: self.n]
 
     @property
-    def R(self) -> np.ndarray:
+    def R(self) -> Array:
         return self._R[: self.n]
 
     @property
-    def ids(self) -> np.ndarray:
+    def losses(self) -> Array:
+        return self._losses[: self.n]
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
         return self._ids[: self.n]
 
     @property
-    def gram(self) -> np.ndarray:
+    def gram(self) -> Array:
         return self._gram[: self.n, : self.n]
 
-    def gram_from(self, row: int) -> np.ndarray:
+    def gram_from(self, row: int) -> Array:
         """Inner products of the vectors as seen from vector ``row``."""
         g = self.gram
         return np.asarray(g - g[row] - g[:, [row]] + g[row, row])
 
-    def squared_distances(self, row: int) -> np.ndarray:
+    def squared_distances(self, row: int) -> Array:
         q = np.diag(self.gram)
         return np.asarray(q - 2.0 * self.gram[row] + q[row])
 
-    def add(self, ids: list[int], vectors: np.ndarray, residuals: np.ndarray, keep: int) -> None:
-        """Take evaluations, in the place of those farthest from row ``keep`` where it is full."""
+    def add(self, told: Sequence[tuple[Candidate, float, Array]], keep: int) -> None:
+        """Take candidates with loss and residuals, in the place of those farthest from row ``keep``
+        where it is full."""
         if self.n == 0:
-            self._R = np.empty((len(self._Z), residuals.shape[1]))
+            self._R = np.empty((len(self._Z), len(told[0][2])))
         chunk = max(1, len(self._Z) // 2)
-        for start in range(0, len(ids), chunk):
-            part = slice(start, start + chunk)
-            self._add(ids[part], vectors[part], residuals[part], keep)
+        for start in range(0, len(told), chunk):
+            self._add(told[start : start + chunk], keep)
 
-    def _add(self, ids: list[int], vectors: np.ndarray, residuals: np.ndarray, keep: int) -> None:
-        free = np.arange(self.n, min(self.n + len(ids), len(self._Z)))
-        crowded = len(ids) - len(free)
+    def _add(self, told: Sequence[tuple[Candidate, float, Array]], keep: int) -> None:
+        free = np.arange(self.n, min(self.n + len(told), len(self._Z)))
+        crowded = len(told) - len(free)
         if crowded:
             farthest = np.argsort(-self.squared_distances(keep), kind="stable")[:crowded]
             free = np.concatenate([free, farthest])
             self.n = len(self._Z)
         else:
-            self.n += len(ids)
-        self._Z[free], self._R[free], self._ids[free] = vectors, residuals, ids
+            self.n += len(told)
+        vectors = np.array([candidate.vector for candidate, _, _ in told])
+        self._Z[free], self._R[free] = vectors, [residuals for _, _, residuals in told]
+        self._losses[free] = [loss for _, loss, _ in told]
+        self._ids[free] = [candidate.id for candidate, _, _ in told]
         products = vectors @ self.Z.T
         self._gram[free, : self.n] = products
         self._gram[: self.n, free] = products.T

@@ -1,11 +1,26 @@
 """Gauss-Newton without derivatives, on a Gaussian process of the residuals, in a trust region.
 
+>>> import numpy as np
+>>> from blackbox_align.optimizers import Evaluation, create
+>>> J = np.random.default_rng(1).standard_normal((6, 100))
+>>> optimizer = create("gauss-newton", dimension=100, rng=np.random.default_rng(0))
+>>> while optimizer.told < 120:
+...     candidates = optimizer.ask()
+...     residuals = [J @ c.vector - 100.0 for c in candidates]
+...     optimizer.tell(candidates, [Evaluation(abs(r).mean(), r) for r in residuals])
+>>> bool(abs(J @ optimizer.recommend().vector - 100.0).max() < 1.0)
+True
+
 The family is that of derivative-free least squares: DFO-LS (Cartis, Fiala, Marteau & Roberts
 2019) and its random subspaces (Cartis & Roberts 2021) fit a linear model of the residuals to
 earlier evaluations. Here the model is a Gaussian process per residual, as in Bayesian
 optimisation of composite functions (Astudillo & Frazier 2019), which bends where the residuals
 do and knows how noisy they are; the trust region is that of TuRBO (Eriksson et al. 2019) turned
-into a ball.
+into a ball. With mu(z) and J(z) the mean and the Jacobian of the process, and Z the archive:
+
+(1)  step = J^T (J J^T + lambda I)^-1 mu, shortened to the trust radius: Levenberg-Marquardt
+(2)  z = centre + t step + s |t step| N(0, I) / sqrt(d), with t of STEPS and s of ``explore``
+(3)  radius <- 1.6 radius after a round with loss < 0.7 of that before, 0.6 radius where > 0.999
 """
 
 from __future__ import annotations
@@ -29,6 +44,13 @@ PATIENCE = 15  # batches without a gain of one percent, until the search starts 
 LEAST = 0.1  # the least trust radius, as a share of the length scale: see `_set_radius`
 
 
+APART = 0.5  # of what was observed elsewhere, as a share of the least length scale
+OBSERVED = 60  # of it at most: what a search of its own would have learned by then
+TINY = 1e-300
+
+Told = tuple[Candidate, float, Array]
+
+
 class Fitted(NamedTuple):
     """A model with its place in SCALES and NOISES, and the row of the archive it is seen from:
     the best one, once the noise is smoothed away, with its loss."""
@@ -48,15 +70,17 @@ class GaussNewton(Optimizer):
     ball around the best point, and solutions that are moved at random by a share of their length:
     each of those tries a new direction while it goes where the model points.
 
-    batch    candidates per batch
+    batch    candidates per batch, or per round where they are asked one by one or a few at a time
     window   how many evaluations the archive holds; those farthest from the best one go first
     spread   the first batch is N(0, spread^2 I) around 0, with 0 itself; the model's length scale
              is this at least, in units of sqrt(dimension)
     radius   the first trust radius, in units of sqrt(dimension)
     explore  the random part of a step, as a share of its length
 
-    Where the residuals prove noisy, the best point and the recommendation are those of the model,
-    not the luckiest draw. A search that gains nothing any more starts afresh, at random.
+    The best point is that of the lowest loss told. Where the residuals prove noisy, it is that of the
+    model, and so is the recommendation, not the luckiest draw: a loss is then taken in proportion
+    to what the model leaves of the residuals. Of evaluations made elsewhere it takes the best that
+    are not crowded together. A search that gains nothing any more starts afresh, at random.
 
     Failed evaluations: they do not enter the archive. To the trust region they are steps that did
     not improve; while none has succeeded yet, the spread is halved with each failed batch.
@@ -95,18 +119,37 @@ class GaussNewton(Optimizer):
         self.scale, self.noise = 0, 0
         self.round_told = 0  # since the trust radius was last set
         self.round_loss = np.inf
+        self.draws = self._batch  # of the first round, which are left
         self.waited, self.lowest = 0, np.inf  # batches since the loss was last lowered, and to what
         self._fitted: Fitted | None = None
 
     @property
     def batch(self) -> int:
-        return self._batch
+        return self._batch - self.asked % self._batch
 
     # -- asking ----------------------------------------------------------------------------------
 
     def _ask(self, ids: range) -> Array:
         noise = self.rng.standard_normal((len(ids), self.dimension))
-        if self._fitted is None and len(self.archive) >= 2:
+        drawn = min(len(ids), self.draws) if len(self.archive) >= 2 else len(ids)
+        self.draws = max(self.draws - len(ids), 0)
+        if drawn == len(ids):
+            return self._draw(ids, noise)
+        vectors = self._step(ids, noise)
+        vectors[:drawn] = self._draw(ids[:drawn], noise[:drawn])
+        return vectors
+
+    def _draw(self, ids: range, noise: Array) -> Array:
+        """Vectors of a first round: around 0, or around the one that is known."""
+        vectors = self.spread * noise
+        if len(self.archive) == 1:
+            vectors += self.archive.Z[0]
+        elif len(ids) and ids.start == 0:
+            vectors[0] = 0.0
+        return vectors
+
+    def _step(self, ids: range, noise: Array) -> Array:
+        if self._fitted is None:
             self._fitted = self._fit(tune=True)
             _, self.scale, self.noise, self.centre, loss = self._fitted
             if self.round_told >= self._batch:
@@ -114,30 +157,25 @@ class GaussNewton(Optimizer):
                 if self.waited == PATIENCE:
                     self.kept = self._better(self.centre, loss)
                     self._start()
-        if self._fitted is None:
-            vectors = self.spread * noise
-            if len(self.archive):
-                vectors += self.archive.Z[0]
-            elif ids.start == 0:
-                vectors[0] = 0.0
-            return vectors
+                    self.draws -= len(ids)
+                    return self._draw(ids, noise)
         lengths, place = np.unique(STEPS, return_inverse=True)
         beta = np.array([self._solve(self._fitted.model, t * self.delta) for t in lengths])
         centre = self.archive.Z[self.centre]
         steps = beta @ self.archive.Z - beta.sum(axis=1, keepdims=True) * centre
         vectors = np.empty_like(noise)
-        for row in range(len(ids)):
-            step = steps[place[row % len(STEPS)]]
+        for row, id in enumerate(ids):
+            turn = id % self._batch  # so that a round asked one by one is what a batch is
+            step = steps[place[turn % len(STEPS)]]
             length = max(self.explore * float(np.linalg.norm(step)), self._resolution())
-            share = length / np.sqrt(self.dimension) if row else 0.0
-            vectors[row] = centre + step + share * noise[row]
+            share = length / np.sqrt(self.dimension) if turn else 0.0
+            vectors[row] = centre + step + share * noise[row]  # (2)
         return vectors
 
     def _fit(self, tune: bool) -> Fitted:
         """The likeliest model with the present hyper-parameters or, to tune, their neighbours."""
         archive = self.archive
-        # Seen from a row that the archive alone decides, so that a loaded state fits the same bits.
-        gram = archive.gram_from(int(np.argmin(np.abs(archive.R).mean(axis=1))))
+        gram = archive.gram_from(int(np.argmin(archive.losses)))
         moves = [(0, 0)]
         if tune and len(archive) <= SMALL:  # cheap enough to try every noise
             moves = [(ds, dn - self.noise) for ds in (-1, 0, 1) for dn in range(len(NOISES))]
@@ -154,17 +192,18 @@ class GaussNewton(Optimizer):
         if not tried:
             raise OptimizerError("The model of the residuals is singular.")
         model, scale, noise = max(tried, key=lambda item: item[0].likelihood)
-        losses = np.abs(archive.R).mean(axis=1)
+        losses = archive.losses
         if noise:
             mean, variance = model.smoothed(archive.R)
             # About the mean of |r| for a normal r, so that what is uncertain does not look good.
-            losses = np.sqrt(mean**2 + 2 / np.pi * variance).mean(axis=1)
+            smoothed = np.sqrt(mean**2 + 2 / np.pi * variance).mean(axis=1)
+            losses = losses * smoothed / np.maximum(np.abs(archive.R).mean(axis=1), TINY)
         centre = int(np.argmin(losses))
         model = model.seen_from(archive.gram_from(centre))
         return Fitted(model, scale, noise, centre, float(losses[centre]))
 
     def _set_radius(self, loss: float) -> None:
-        if loss < 0.7 * self.round_loss:
+        if loss < 0.7 * self.round_loss:  # (3)
             self.delta *= 1.6
         elif loss >= 0.999 * self.round_loss:
             self.delta *= 0.6
@@ -200,7 +239,7 @@ class GaussNewton(Optimizer):
             # The shortest step, from the right inverse of J: m is small beside the dimension.
             JJ = C @ model.gram @ C.T
             ridge = (damping * np.trace(JJ) / len(JJ) + 1e-300) * np.eye(len(JJ))
-            trial = beta - C.T @ np.linalg.solve(JJ + ridge, mu)
+            trial = beta - C.T @ np.linalg.solve(JJ + ridge, mu)  # (1)
             length = np.sqrt(max(trial @ model.gram @ trial, 0.0))
             if length > radius:
                 trial *= radius / length
@@ -221,32 +260,34 @@ class GaussNewton(Optimizer):
     # -- telling ---------------------------------------------------------------------------------
 
     def _observe(self, candidates: list[Candidate], evaluations: list[Evaluation]) -> None:
-        self._tell(candidates, evaluations)
-        self.round_told = 0
+        # Hundreds of them may lie where another search has crept along: too near each other for
+        # this model, to which they look like noise, and in the place of what it has yet to learn.
+        told = sorted(_told(candidates, evaluations), key=lambda item: item[1])
+        if told:
+            self._check_residuals(told)
+            rows = _apart(told, APART * self._shortest, OBSERVED)
+            self.archive.add(rows, 0)
+            self.draws = 0
 
     def _tell(self, candidates: list[Candidate], evaluations: list[Evaluation]) -> None:
-        good = [
-            (candidate, evaluation.residuals)
-            for candidate, evaluation in zip(candidates, evaluations, strict=True)
-            if evaluation.residuals is not None
-        ]
+        told = _told(candidates, evaluations)
         self.round_told += len(candidates)
-        if good:
-            self._archive([c for c, _ in good], np.array([r for _, r in good]))
+        if told:
+            self._check_residuals(told)
+            self.archive.add(told, self.centre)
+            self._fitted = None
         elif not len(self.archive) and self.round_told >= self._batch:
             self.spread /= 2
             self.round_told = 0
 
-    def _archive(self, candidates: list[Candidate], residuals: Array) -> None:
-        archive = self.archive
-        if len(archive) and residuals.shape[1] != archive.R.shape[1]:
-            raise OptimizerError(
-                f"{self.name} was told {archive.R.shape[1]} residuals and now "
-                f"{residuals.shape[1]}: their number must not change."
-            )
-        vectors = np.array([candidate.vector for candidate in candidates])
-        archive.add([candidate.id for candidate in candidates], vectors, residuals, self.centre)
-        self._fitted = None
+    def _check_residuals(self, told: list[Told]) -> None:
+        known = self.archive.R.shape[1] if len(self.archive) else len(told[0][2])
+        for _, _, residuals in told:
+            if len(residuals) != known:
+                raise OptimizerError(
+                    f"{self.name} was told {known} residuals and now {len(residuals)}: "
+                    "their number must not change."
+                )
 
     def recommend(self) -> Candidate:
         best = super().recommend()
@@ -256,3 +297,24 @@ class GaussNewton(Optimizer):
             return best
         fitted = self._fit(tune=False)
         return Candidate(*self._better(fitted.centre, fitted.loss)[1:])
+
+
+def _told(candidates: list[Candidate], evaluations: list[Evaluation]) -> list[Told]:
+    """The candidates that have residuals, with their losses and these."""
+    return [
+        (candidate, evaluation.loss, evaluation.residuals)
+        for candidate, evaluation in zip(candidates, evaluations, strict=True)
+        if evaluation.loss is not None and evaluation.residuals is not None
+    ]
+
+
+def _apart(told: list[Told], distance: float, most: int) -> list[Told]:
+    """The first ``most`` of ``told`` that lie at least ``distance`` from those taken before."""
+    taken = [told[0]]
+    for item in told[1:]:
+        others = np.array([candidate.vector for candidate, _, _ in taken])
+        if len(taken) == max(most, 2):
+            break
+        if np.linalg.norm(others - item[0].vector, axis=1).min() >= distance:
+            taken.append(item)
+    return taken

@@ -1,6 +1,16 @@
 """A Gaussian process of a vector-valued function, known only by the inner products of its inputs.
 
-Rasmussen & Williams 2006, chapter 2. All outputs share one kernel, k(z, z') =
+>>> import numpy as np
+>>> Z = np.random.default_rng(0).standard_normal((30, 2))
+>>> outputs = np.column_stack([np.sin(Z[:, 0]), np.cos(Z[:, 1])])
+>>> X = Z - Z[0]
+>>> process = fit(X @ X.T, outputs, scale=2.0, noise=1e-8)
+>>> mean, _ = process.predict(np.full(30, 1 / 30))  # at the mean of the inputs
+>>> bool(abs(mean - [np.sin(Z[:, 0].mean()), np.cos(Z[:, 1].mean())]).max() < 0.01)
+True
+
+Rasmussen & Williams 2006, "Gaussian Processes for Machine Learning", chapter 2, whose equations are
+cited by number. All outputs share one kernel, k(z, z') =
 exp(-|z - z'|^2 / (2 l^2)) + noise on the diagonal, each with its own constant mean and amplitude,
 both profiled out of the likelihood. Points are written as combinations of the inputs, so that
 nothing here is as long as the inputs are: a model of N points costs N^2 a prediction, whether
@@ -14,6 +24,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.linalg import LinAlgError, cho_solve, cholesky
 
+from blackbox_align.optimizers.base import Array
+
 
 @dataclass(frozen=True)
 class GaussianProcess:
@@ -23,27 +35,27 @@ class GaussianProcess:
     likelihood.
     """
 
-    gram: np.ndarray
-    weights: np.ndarray
-    mean: np.ndarray
+    gram: Array
+    weights: Array
+    mean: Array
     scale: float
     likelihood: float
-    amplitude: np.ndarray
+    amplitude: Array
     noise: float
-    factor: np.ndarray
+    factor: Array
 
-    def smoothed(self, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and variance, each (N, m), at the inputs, where ``outputs`` were told."""
+    def smoothed(self, outputs: Array) -> tuple[Array, Array]:
+        """Mean and variance, each (N, m), at the inputs, where ``outputs`` were told (2.23, 2.24)."""
         mean = outputs - self.noise * self.weights
         inverse = cho_solve((self.factor, True), np.eye(len(self.gram)), check_finite=False)
         share = self.noise * np.maximum(1.0 - self.noise * np.diag(inverse), 0.0)
         return mean, np.outer(share, self.amplitude)
 
-    def seen_from(self, gram: np.ndarray) -> GaussianProcess:
+    def seen_from(self, gram: Array) -> GaussianProcess:
         """The same process with another origin: ``gram`` as seen from there."""
         return replace(self, gram=gram)
 
-    def predict(self, beta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def predict(self, beta: Array) -> tuple[Array, Array]:
         """Mean and Jacobian at the point ``origin + sum_i beta_i (z_i - origin)``.
 
         The mean is (m,). The Jacobian is C X with X the (N, d) inputs seen from the origin; C,
@@ -54,12 +66,10 @@ class GaussianProcess:
         k = np.exp(-0.5 * np.maximum(squared, 0.0) / self.scale**2)
         kw = k[:, None] * self.weights
         slope = (kw - np.outer(beta, kw.sum(axis=0))) / self.scale**2
-        return self.mean + kw.sum(axis=0), slope.T
+        return self.mean + kw.sum(axis=0), slope.T  # the mean: (2.25)
 
 
-def fit(
-    gram: np.ndarray, outputs: np.ndarray, scale: float, noise: float
-) -> GaussianProcess | None:
+def fit(gram: Array, outputs: Array, scale: float, noise: float) -> GaussianProcess | None:
     """The process through ``outputs`` (N, m), or None where its kernel is singular."""
     n, m = outputs.shape
     q = np.diag(gram)
@@ -75,5 +85,6 @@ def fit(
     mean = ones @ outputs / ones.sum()
     weights = solved[:, :-1] - np.outer(ones, mean)
     amplitude = np.maximum(((outputs - mean) * weights).mean(axis=0), np.finfo(float).tiny)
+    # (2.30), at the likeliest amplitude of each output
     likelihood = -0.5 * n * np.log(amplitude).sum() - m * np.log(np.diag(L)).sum()
     return GaussianProcess(gram, weights, mean, scale, float(likelihood), amplitude, noise, L)

@@ -15,10 +15,12 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from blackbox_align.errors import OptimizerError, UnknownNameError
 from blackbox_align.optimizers.base import Capabilities, Optimizer
 
+Option = float | int | str | bool | None
 GROUP = "blackbox_align.optimizers"
 NEVERGRAD = "ng:"
 
@@ -29,14 +31,20 @@ class Registered:
 
     path: str
     summary: str
-    preset: Mapping[str, Any] = field(default_factory=dict)
+    preset: Mapping[str, Option] = field(default_factory=dict)
+    many: str | None = None
+    """The path of the class that serves several targets at once."""
 
     def load(self) -> type[Optimizer]:
-        module, _, attribute = self.path.partition(":")
-        loaded: type[Optimizer] = getattr(
-            importlib.import_module(f"blackbox_align.optimizers.{module}"), attribute
-        )
-        return loaded
+        return _load(self.path)
+
+
+def _load(path: str) -> type[Optimizer]:
+    module, _, attribute = path.partition(":")
+    loaded: type[Optimizer] = getattr(
+        importlib.import_module(f"blackbox_align.optimizers.{module}"), attribute
+    )
+    return loaded
 
 
 _DE = "differential_evolution:DifferentialEvolution"
@@ -63,7 +71,9 @@ OURS: dict[str, Registered] = {
         "cma_learning_rate:LearningRateCMAES", "CMA-ES with learning-rate adaptation, for noise"
     ),
     "gauss-newton": Registered(
-        "gauss_newton:GaussNewton", "trust-region least squares on a model of the residuals"
+        "gauss_newton:GaussNewton",
+        "trust-region least squares on a model of the residuals",
+        many="gauss_newton_many:GaussNewtonMany",
     ),
     "eki": Registered(
         "ensemble_kalman:EnsembleKalmanInversion", "ensemble Kalman inversion, sees residuals"
@@ -77,7 +87,7 @@ class Description:
 
     name: str
     summary: str
-    options: dict[str, Any]
+    options: dict[str, Option]
     capabilities: Capabilities
     documentation: str
 
@@ -97,9 +107,16 @@ def create(
     dimension: int,
     rng: np.random.Generator,
     budget: int | None = None,
-    **options: Any,
+    *,
+    targets: ArrayLike | None = None,
+    enough: float = 0.0,
+    **options: Option,
 ) -> Optimizer:
     """The optimizer called ``name``, with ``options`` over its defaults.
+
+    With ``targets``, ``(K, m)``, it is the one that serves K targets in one search: it is told the m
+    plain outputs as residuals, and is done with a target whose mean ``|output - target|`` is at
+    most ``enough``.
 
     Raises UnknownNameError for a name, OptimizerError for an option that is not there, and
     MissingDependencyError where the name needs a package that is not installed.
@@ -108,11 +125,23 @@ def create(
     known = _options(kind, preset)
     for option in options:
         if option not in known:
-            given = ", ".join(known) or "none"
-            raise OptimizerError(f"{name} has no option {option!r}; its options: {given}.")
-    optimizer = kind(dimension, rng, budget=budget, **{**preset, **options})
+            listed = ", ".join(known) or "none"
+            raise OptimizerError(f"{name} has no option {option!r}; its options: {listed}.")
+    given: dict[str, Any] = {**preset, **options}
+    if targets is not None:
+        kind = _find_many(name)
+        given = {**given, "targets": targets, "enough": enough}
+    optimizer = kind(dimension, rng, budget=budget, **given)
     optimizer.name = name
     return optimizer
+
+
+def _find_many(name: str) -> type[Optimizer]:
+    path = OURS[name].many if name in OURS else None
+    if path is None:
+        able = ", ".join(repr(known) for known, entry in OURS.items() if entry.many)
+        raise OptimizerError(f"{name} searches for one target at a time; several: {able}.")
+    return _load(path)
 
 
 def describe(name: str) -> Description:
@@ -123,7 +152,7 @@ def describe(name: str) -> Description:
     return Description(name, summary, _options(kind, preset), kind.capabilities, documentation)
 
 
-def _find(name: str) -> tuple[type[Optimizer], Mapping[str, Any]]:
+def _find(name: str) -> tuple[type[Optimizer], Mapping[str, Option]]:
     if name in OURS:
         return OURS[name].load(), OURS[name].preset
     if name.startswith(NEVERGRAD):
@@ -150,7 +179,7 @@ def _load_plugin(point: EntryPoint) -> type[Optimizer]:
     return kind
 
 
-def _options(kind: type[Optimizer], preset: Mapping[str, Any]) -> dict[str, Any]:
+def _options(kind: type[Optimizer], preset: Mapping[str, Option]) -> dict[str, Option]:
     parameters = inspect.signature(kind.__init__).parameters.values()
     return {
         p.name: preset.get(p.name, p.default)

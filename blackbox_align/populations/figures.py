@@ -109,11 +109,16 @@ def _ask_about_strange(path: Path, name: str, cells: Sequence[Cell], values: lis
             strange = False
             code = is_missing_code(value) and _outside(value, regular)
         if len(regular) >= 3:
-            spread = max(max(regular) - min(regular), 0.1 * abs(median(regular)), 1e-9)
+            least = 10.0 if name in HOFSTEDE else 0.5 * abs(median(regular)) or 1.0
+            spread = max(max(regular) - min(regular), least)
             strange = strange or abs(value - median(regular)) > _FAR * spread
         if strange or code:
-            what = "looks like a code for a missing value" if code else "lies far from the others"
-            around = f", which go from {min(regular):g} to {max(regular):g}" if regular else ""
+            what = (
+                "looks like a code for a missing value beside the others"
+                if code
+                else "lies far from the others"
+            )
+            around = f" (they go from {min(regular):g} to {max(regular):g})" if regular else ""
             raise DataFileError(
                 path,
                 cell.line,

@@ -41,7 +41,7 @@ _SAME = frozenset(
 _ONLY_LANGUAGES = frozenset(
     {
         "en", "zh", "ja", "ko", "hi", "cs", "da", "el", "fa", "he", "ur", "te", "vi", "sw", "kk",
-        "uz", "hy", "eu", "ha", "yo", "zu", "ig", "xh", "or", "ti", "jv", "su", "yi",
+        "uz", "hy", "ha", "yo", "zu", "ig", "xh", "or", "ti", "jv", "su", "yi",
     }
 )  # fmt: skip
 # Codes of other schemes (Hofstede's matrix, the Olympic committee, Correlates of War) that are none
@@ -96,6 +96,8 @@ def _languages(labels: list[str]) -> str:
     if not short or len(short) < len([label for label in labels if not is_mark(label)]):
         return ""
     given_away = [s for s in short if s.casefold() in _ONLY_LANGUAGES]
+    if len(given_away) == 1 and given_away[0].isupper():  # EL is Greece in the statistics of the EU
+        given_away = []
     lower = all(s.islower() for s in short) and all(s in _LANGUAGES for s in short)
     differing = [s for s in short if s.casefold() in _LANGUAGES and s.casefold() not in _SAME]
     if not given_away and not (lower and differing):

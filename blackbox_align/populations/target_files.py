@@ -5,8 +5,8 @@ What looks like a figure and is none is told or asked about, never averaged: see
 
 from __future__ import annotations
 
-import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +14,16 @@ from typing import Any
 
 from ..errors import DataFileError, UnknownNameError
 from ..files.missing import is_mark
+from ..files.strict_json import parse_json
 from ..files.tables import Row, read_rows, read_text
 from .columns import CODES, HOFSTEDE, country_columns, index_name, is_other, plain
 from .countries import Country, find_country
 from .figures import Cell, check_figures
 from .labels import read_labels, unknown_sentence
 
+# Columns of a table with a row per country and index: what is measured, and the figure.
+_LONG = frozenset({"dimension", "index", "indicator", "measure", "variable", "scale"})
+_VALUES = frozenset({"value", "score", "figure", "points"})
 _TABLE = "a header such as 'country,PDI,IDV,MAS,UAI,LTO,IVR'"
 
 
@@ -38,8 +42,8 @@ def read_target_table(path: Path) -> TargetTable:
     """The figures of a file; :class:`DataFileError` with the line and the mend for a mistake."""
     json_file = path.suffix.casefold() == ".json"
     rows = _json_rows(path) if json_file else read_rows(path, _TABLE)
-    (top, header), *body = rows
-    _whole_rows(path, header, body)
+    _whole_rows(path, *rows)
+    (top, header), *body = _one_row_per_country(path, rows)
     named = _country_column(path, top, header)
     indices, others = _index_columns(path, top, header, body)
     countries, notes = _countries(path, header, body, named)
@@ -89,7 +93,32 @@ def looks_like_targets(path: Path) -> bool:
     return bool(known or numbers) and 2 * len(set(labels)) > len(labels)
 
 
-def _whole_rows(path: Path, header: Sequence[str], body: Sequence[Row]) -> None:
+def _one_row_per_country(path: Path, rows: list[Row]) -> list[Row]:
+    """A table with a row per country and index, turned into one with a column per index."""
+    (top, header), *body = rows
+    names = [plain(cell) for cell in header]
+    kinds = [n for n, name in enumerate(names) if name in _LONG]
+    values = [n for n, name in enumerate(names) if name in _VALUES]
+    countries = country_columns(list(header))
+    if not (countries and len(kinds) == len(values) == 1):
+        return rows
+    indices = list(dict.fromkeys(row[kinds[0]].strip() for _, row in body))
+    found: dict[str, tuple[int, dict[str, str]]] = {}
+    for line, row in body:
+        _, figures = found.setdefault(row[countries[0]].strip(), (line, {}))
+        if row[kinds[0]].strip() in figures:
+            name = f"{row[kinds[0]].strip()} of {row[countries[0]].strip()}"
+            raise DataFileError(path, line, f"{name} stands here twice; keep one row of them.")
+        figures[row[kinds[0]].strip()] = row[values[0]]
+    turned = [
+        (line, [name, *(figures.get(index, "") for index in indices)])
+        for name, (line, figures) in found.items()
+    ]
+    return [(top, ["country", *indices]), *turned]
+
+
+def _whole_rows(path: Path, first: Row, *body: Row) -> None:
+    _, header = first
     for line, cells in body:
         if len(cells) != len(header):
             raise DataFileError(
@@ -105,6 +134,10 @@ def _country_column(path: Path, line: int, header: Sequence[str]) -> int:
     spelled = [plain(header[n]) for n in found]
     if not found or spelled.count(spelled[0]) > 1:
         seen = ", ".join(repr(cell) for cell in header)
+        if sum(not read_labels([cell]).unknown for cell in header[1:]) > 1:
+            raise DataFileError(
+                path, line, "its columns are countries; turn the table, so that each has a row."
+            )
         raise DataFileError(
             path, line, f"expected one column named 'country' (or 'code'), found {seen}."
         )
@@ -143,7 +176,8 @@ def _has_figures(column: int, body: Sequence[Row]) -> bool:
     """Whether a column of unknown name holds a number anywhere, or nothing at all."""
     cells = [row[column].strip() for _, row in body]
     told = [cell for cell in cells if not is_mark(cell)]
-    return not told or any(_is_number(cell) for cell in told)
+    # 1,200 and 45 % mean to be numbers: as figures they get a sentence of their own.
+    return not told or any(_is_number(c) or re.fullmatch(r"[-+]?\d[\d.,' ]*%?", c) for c in told)
 
 
 def _is_number(cell: str) -> bool:
@@ -233,12 +267,7 @@ def _json_rows(path: Path) -> list[Row]:
     nothing, and there a 0 is a figure (Pakistan's IVR).
     """
     text = read_text(path)
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DataFileError(path, error.lineno, f"this is not valid JSON: {error.msg}.") from None
-    except (RecursionError, ValueError):
-        raise DataFileError(path, None, "this JSON cannot be read as a table.") from None
+    content = parse_json(path, text)
     entries = _entries(content)
     first = entries[0] if entries and isinstance(entries[0], dict) else {}
     indices = list(dict.fromkeys(key for key in first if index_name(key) or _own(key, first[key])))

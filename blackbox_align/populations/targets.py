@@ -141,8 +141,7 @@ def load_targets(name_or_file: str | Path | None = None) -> TargetSet:
     if name_or_file is None:
         return load_targets(_catalogue()[0]["name"])
     text = str(name_or_file)
-    suffix = Path(text).suffix.casefold()
-    if suffix in (".csv", ".tsv", ".txt", ".json", ".xlsx", ".xlsm", ".gz") or "/" in text:
+    if Path(text).suffix or "/" in text or Path(text).is_file():
         return read_targets(Path(name_or_file))
     return _packaged(text)
 

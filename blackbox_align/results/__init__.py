@@ -1,1 +1,23 @@
-"""Results: what was done, read without a model."""
+"""Results: what was done, as values that are read without a model and without torch."""
+
+from .result import (
+    Asked,
+    Figure,
+    ItemAnswers,
+    Language,
+    Provenance,
+    Result,
+    Searched,
+    Split,
+)
+
+__all__ = [
+    "Asked",
+    "Figure",
+    "ItemAnswers",
+    "Language",
+    "Provenance",
+    "Result",
+    "Searched",
+    "Split",
+]

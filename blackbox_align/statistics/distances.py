@@ -1,4 +1,4 @@
-"""Scores of answers: how far two distributions lie apart, whether answers are right, order.
+"""Scores of answers: how far two distributions lie apart, and whether answers are right.
 
 A name says what is measured and in which unit, because published figures mix them up: a
 Jensen-Shannon *divergence* lies in 0..ln 2 nats or 0..1 bits; the *distance* is its square root
@@ -12,21 +12,25 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import rel_entr
-from scipy.stats import kendalltau
 
 LN2 = float(np.log(2.0))
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A score of predicted against observed distributions; see :data:`DISTRIBUTION_METRICS`.
-
-    ``function`` takes two (..., width) arrays and gives (...).
-    """
+    """A figure as it stands in a table: ``title`` says what is measured and in which unit."""
 
     name: str
     title: str
     higher_is_better: bool
+
+
+@dataclass(frozen=True)
+class DistributionMetric(Metric):
+    """A score of predicted against observed distributions: ``function`` takes two (..., width) arrays
+    and gives (...).
+    """
+
     function: Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
@@ -66,50 +70,46 @@ def credit(probabilities: np.ndarray, right: np.ndarray) -> np.ndarray:
     return np.where(hit, 1.0 / likeliest.sum(-1), 0.0)
 
 
-def kendall_tau(a: np.ndarray, b: np.ndarray) -> float:
-    """Kendall's tau-b of two rankings, -1..1, pairs with a NaN left out; NaN for fewer than 3."""
-    known = ~(np.isnan(a) | np.isnan(b))
-    if known.sum() < 3:
-        return float("nan")
-    return float(kendalltau(np.asarray(a)[known], np.asarray(b)[known]).statistic)
-
-
-DISTRIBUTION_METRICS: dict[str, Metric] = {
+ABSOLUTE_ERROR = Metric("absolute_error_points", "mean absolute error (index points)", False)
+EARTH_MOVERS_DISTANCE = Metric(
+    "earth_movers_distance", "earth mover's distance (ordered items, share of the scale)", False
+)
+DISTRIBUTION_METRICS: dict[str, DistributionMetric] = {
     metric.name: metric
     for metric in (
-        Metric(
+        DistributionMetric(
             "one_minus_js_distance_nats",
             "1 - JS distance (nats)",
             True,
             lambda p, q: 1 - js_distance(p, q),
         ),
-        Metric(
+        DistributionMetric(
             "one_minus_js_distance_bits",
             "1 - JS distance (bits)",
             True,
             lambda p, q: 1 - js_distance(p, q) / np.sqrt(LN2),
         ),
-        Metric(
+        DistributionMetric(
             "one_minus_js_divergence_nats",
             "1 - JS divergence (nats)",
             True,
             lambda p, q: 1 - js_divergence(p, q),
         ),
-        Metric(
+        DistributionMetric(
             "one_minus_js_divergence_bits",
             "1 - JS divergence (bits)",
             True,
             lambda p, q: 1 - js_divergence(p, q) / LN2,
         ),
-        Metric("js_distance_nats", "JS distance (nats)", False, js_distance),
-        Metric(
+        DistributionMetric("js_distance_nats", "JS distance (nats)", False, js_distance),
+        DistributionMetric(
             "js_distance_bits",
             "JS distance (bits)",
             False,
             lambda p, q: js_distance(p, q) / np.sqrt(LN2),
         ),
-        Metric("js_divergence_nats", "JS divergence (nats)", False, js_divergence),
-        Metric(
+        DistributionMetric("js_divergence_nats", "JS divergence (nats)", False, js_divergence),
+        DistributionMetric(
             "js_divergence_bits",
             "JS divergence (bits)",
             False,

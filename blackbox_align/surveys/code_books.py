@@ -7,7 +7,6 @@ if the codes seen leave one way.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,8 @@ from typing import Any
 
 from ..errors import DataFileError
 from ..files.missing import NEGATIVE, is_missing_code
+from ..files.strict_json import parse_json
+from ..files.tables import read_text
 from .assembly import RawAnswers, Unreadable
 from .entries import MalformedError, Rows, options_of, shares_of
 from .non_response import non_responses
@@ -131,12 +132,21 @@ def _stand_apart(labels: dict[int, str]) -> bool:
 
 def _code_book(path: Path) -> dict[str, _Entry]:
     """The items of the file of questions in the same folder, by their number."""
+    fault = None
     for file in sorted(path.parent.glob("*questions*.json")):
         try:
-            entries = json.loads(file.read_text(encoding="utf-8"))
-            return {str(entry["Q_id"]): _entry(entry) for entry in entries}
-        except (ValueError, KeyError, TypeError, OSError, RecursionError, MalformedError):
+            entries = parse_json(file, read_text(file))
+            book = {str(entry["Q_id"]): _entry(entry) for entry in entries}
+        except (KeyError, TypeError, MalformedError):
             continue
+        except DataFileError as error:
+            fault = fault or error
+            continue
+        if len(book) < len(entries):
+            raise DataFileError(file, None, "a Q_id stands there twice; remove one of the entries.")
+        return book
+    if fault:
+        raise fault
     raise DataFileError(
         path,
         None,

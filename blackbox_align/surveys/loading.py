@@ -1,6 +1,6 @@
 """Surveys from YAML files: those that ship with the package, and a user's own.
 
-The format is that of ``surveys/vsm2013/survey.yaml``; ``docs/surveys.md`` explains it.
+The format is that of ``surveys/vsm2013/survey.yaml``; ``docs/data.md`` explains it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from ..errors import UnknownNameError
 from ..files.data import data_folder
 from ..files.yaml import Key, YamlDocument, read_yaml
 from .non_response import non_responses
+from .qstn import read_qstn
 from .signs import with_single_signs
 from .survey import Index, Item, Scale, Survey
 
@@ -30,7 +31,7 @@ def survey_names() -> list[str]:
 
 
 def load_survey(name_or_file: str | Path) -> Survey:
-    """A survey by its name (``"vsm2013"``) or from a YAML file.
+    """A survey by its name (``"vsm2013"``), from a YAML file, or from a questionnaire of QSTN.
 
     Raises
     ------
@@ -40,8 +41,11 @@ def load_survey(name_or_file: str | Path) -> Survey:
         The file has a mistake; the message names its line and the mend.
     """
     text = str(name_or_file)
-    if text.endswith((".yaml", ".yml")) or "/" in text:
-        return _parse(read_yaml(Path(name_or_file)))
+    path = Path(name_or_file)
+    if path.suffix.casefold() in (".csv", ".tsv", ".xlsx"):
+        return read_qstn(path)
+    if path.suffix.casefold() in (".yaml", ".yml") or "/" in text:
+        return _parse(read_yaml(path))
     return _packaged(text)
 
 

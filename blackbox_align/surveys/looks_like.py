@@ -7,6 +7,7 @@ from typing import Any
 
 from ..files.tables import CsvTable
 from ..populations.columns import country_columns, index_name
+from .qstn import is_qstn
 
 _WAY = (
     "write it as a CSV table with the columns item, question, option, country and share (or count)."
@@ -14,7 +15,7 @@ _WAY = (
 _QUESTIONS = (
     "it holds questions without anybody's answers; give the file of shares. To ask them without "
     "people's answers, write a survey of your own in YAML: an instruction, 'scales' with "
-    "{label: option}, and 'items' with {id, scale, text} (docs/surveys.md)."
+    "{label: option}, and 'items' with {id, scale, text} (docs/data.md)."
 )
 _TABULATE = (
     "these look like the rows of respondents, one per person; `bbalign surveys tabulate {file} --country "
@@ -27,6 +28,11 @@ def columns_look_like(table: CsvTable) -> str:
     columns = table.columns
     if {"prompt_question", "answer"} <= set(columns):
         return "this is a test with right answers (CulturalBench), not an opinion survey."
+    if is_qstn(columns):
+        return (
+            "this is a table of QSTN, which holds nobody's answers; `bbalign surveys check` shows its "
+            "questions, and a survey is made of it by --survey."
+        )
     countries = [columns[n] for n in country_columns(columns)]
     if countries and any(index_name(column) for column in columns):
         return (
@@ -38,7 +44,7 @@ def columns_look_like(table: CsvTable) -> str:
     if countries:
         column = countries[0]
         labels = Counter(row[column].strip() for _, row in table.records())
-        if len(table.rows) > 2 * len(labels) and len(columns) > 2:
+        if len(table.rows) > len(labels) and len(columns) > 2:
             return _TABULATE.format(file=table.path.name, column=column)
     if "question" in columns and not countries:
         return _QUESTIONS

@@ -6,14 +6,14 @@ is ever run.
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataFileError, UnknownNameError
+from ..errors import UnknownNameError
 from ..files.data import data_folder
 from ..files.formats import is_spreadsheet
+from ..files.strict_json import parse_json
 from ..files.tables import CsvTable, as_table, read_bytes, read_rows, read_text
 from ..files.yaml import read_yaml
 from .assembly import Source, assemble
@@ -89,29 +89,7 @@ def read_content(path: Path) -> Any:
     lines = [line for line in rest[0].split("\n") if line.strip()] if rest else []
     if first.lstrip().startswith("{") and first.rstrip().endswith("}") and lines:
         numbered = enumerate(text.split("\n"), start=1)
-        return [_json(path, line, number) for number, line in numbered if line.strip()]
-    value = _json(path, text, 1)
+        return [parse_json(path, line, number) for number, line in numbered if line.strip()]
+    value = parse_json(path, text, 1)
     lone = isinstance(value, dict) and ("selections" in value or "input_text" in value)
     return [value] if lone else value  # JSON lines of which there is one
-
-
-def _json(path: Path, text: str, line: int) -> Any:
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        table = dict(pairs)
-        if len(table) < len(pairs):  # json keeps the last one and tells nobody
-            keys = [key for key, _ in pairs]
-            twice = next(key for key in keys if keys.count(key) > 1)
-            raise DataFileError(path, None, f"the key {twice[:60]!r} stands twice in one object.")
-        return table
-
-    try:
-        return json.loads(text, object_pairs_hook=unique)
-    except json.JSONDecodeError as error:
-        place = line + error.lineno - 1
-        raise DataFileError(path, place, f"this is not valid JSON: {error.msg}.") from None
-    except RecursionError:
-        raise DataFileError(path, line, "it is nested too deeply to be a survey.") from None
-    except DataFileError:
-        raise
-    except ValueError as error:  # a whole number with thousands of digits
-        raise DataFileError(path, line, f"this is not valid JSON: {error}.") from None

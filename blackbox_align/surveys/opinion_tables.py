@@ -19,7 +19,7 @@ from pathlib import Path
 
 from ..errors import DataFileError, UnknownNameError, nearest_names
 from ..files.tables import CsvTable
-from ..populations.columns import country_columns, plain
+from ..populations.columns import country_columns, is_other, plain
 from ..populations.countries import find_country
 from ..populations.population import GROUP_WORDING, Population
 from .assembly import RawAnswers
@@ -177,7 +177,7 @@ def _whom(table: CsvTable, columns: Mapping[str, str]) -> tuple[str, list[str]]:
 
 def _is_country(column: str) -> bool:
     try:
-        return bool(find_country(column))
+        return not is_other(column) and bool(find_country(column))
     except UnknownNameError:
         return False
 

@@ -20,7 +20,7 @@ from ..populations.population import Population, find_population
 from .signs import with_labels as with_labels  # asked for here by those who ask a survey
 from .survey import Item, Survey
 
-SAMPLES = ("national", "non-national", "region", "group", "all")
+SAMPLES = ("national", "non-national", "region", "all")
 APART = ("region", "group")
 MISSING = ("drop", "keep")
 
@@ -104,7 +104,8 @@ class OpinionSurvey:
     ) -> OpinionSurvey:
         """The distributions of one kind of samples (of :data:`SAMPLES`) and of some countries.
 
-        Items that nobody is left for go as well. The report stays that of the file.
+        Groups are taken whatever the kind. Items that nobody is left for go as well. The report
+        stays that of the file.
 
         Raises
         ------
@@ -114,7 +115,8 @@ class OpinionSurvey:
         if samples not in SAMPLES:
             known = ", ".join(repr(name) for name in SAMPLES)
             raise SpecificationError(f"The samples must be one of {known}; not {samples!r}.")
-        kept = [d for d in self.distributions if samples in ("all", d.sample.kind)]
+        kinds = {"group", samples}
+        kept = [d for d in self.distributions if samples == "all" or d.sample.kind in kinds]
         if countries is not None:
             codes = {_code(name, self, samples) for name in countries}
             kept = [d for d in kept if d.sample.country in codes]
@@ -139,7 +141,7 @@ def _code(name: str, opinions: OpinionSurvey, samples: str) -> str:
     """The code of a country that has samples of the kind asked for; else the error says who has."""
     country = find_population(name, opinions)
     kinds = {d.sample.kind for d in opinions.distributions if d.sample.country == country.code}
-    if kinds if samples == "all" else samples in kinds:
+    if kinds if samples == "all" else kinds & {samples, "group"}:
         return country.code
     kind = "" if samples == "all" else f"{samples} "
     message = f"{opinions.survey.title} has no {kind}sample of {country.name}"

@@ -54,6 +54,17 @@ def item_means(
     raise SpecificationError(f"The readout must be one of {known}; not {readout!r}.")
 
 
+def raw_indices(survey: Survey, means: np.ndarray) -> np.ndarray:
+    """(candidates, indices) index points of (candidates, items) item means, without constants."""
+    # A fixed order of summation: the same means give the same bits in any company. Only the items
+    # of an index enter it: a missing mean elsewhere leaves it whole.
+    forms = []
+    for weights in survey.index_weights:
+        used = np.flatnonzero(weights)
+        forms.append(np.ascontiguousarray(means[:, used] * weights[used]).sum(axis=1))
+    return np.stack(forms, axis=1)
+
+
 def _sampled_means(
     p: np.ndarray, codes: np.ndarray, respondents: int, temperature: float, rng: np.random.Generator
 ) -> np.ndarray:

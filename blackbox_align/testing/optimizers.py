@@ -102,6 +102,19 @@ class OptimizerContract:
         losses = [e.loss for _, e in first if e.loss is not None]
         assert best is not None and best < self.improvement * float(np.median(losses))
 
+    def test_the_told_loss_decides(self) -> None:
+        """What is recommended is the lowest loss told, also where residuals measure another thing."""
+        optimizer = self.create()
+        weights = np.arange(1.0, self.dimension + 1.0) ** 2
+        told: list[float] = []
+        while len(told) < 60:
+            candidates = optimizer.ask(1)
+            residuals = Quadratic(self.dimension)(candidates[0].vector).residuals
+            assert residuals is not None
+            told.append(float(weights @ residuals))
+            optimizer.tell(candidates, [Evaluation(told[-1], residuals)])
+        assert optimizer.recommend().id == int(np.argmin(told))
+
     def test_a_caller_cannot_change_what_was_asked(self) -> None:
         """Vectors are read-only: an evaluator that scribbles in one is told so."""
         candidate = self.create().ask(1)[0]

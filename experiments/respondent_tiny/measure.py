@@ -24,9 +24,10 @@ from torch import Tensor
 from train import HERE, World, label_ids, load_world, padded, question, shown
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from blackbox_align.assessment import score
-from blackbox_align.assessment.asking import ask
+from blackbox_align.adapters.adapter import Adapter
+from blackbox_align.assessment import Asking, ask, score
 from blackbox_align.engines.checkpoint import load_model
+from blackbox_align.engines.local.engine import LocalEngine
 from blackbox_align.engines.local.in_process import InProcessEvaluator
 from blackbox_align.populations import find_country
 from blackbox_align.statistics.distances import js_distance
@@ -316,7 +317,7 @@ def _opinions(subject: Subject, folder: Path) -> dict[str, Any]:
         "mass_opinions": _least_and_mean(asked.ask(sentences)[1]),
         "mass_opinions_random_prompts": _least_and_mean(random_mass),
     }
-    distance = {(s.country, s.condition): s.value for s in table.scores
+    distance = {(s.population, s.condition): s.value for s in table.scores
                 if s.metric == "js_distance_nats"}  # fmt: skip
     rows = {"uniform": "uniform", "mean_of_others": "mean of other countries",
             "unprompted": "none", "country": "icl"}  # fmt: skip
@@ -336,9 +337,10 @@ def _opinions(subject: Subject, folder: Path) -> dict[str, Any]:
 
 def _orders(folder: Path, survey: Survey) -> float:
     """Mean distance of the un-prompted answers in the given order from their mean over rotations."""
-    evaluator = InProcessEvaluator(load_model(str(folder)))
-    nothing = np.zeros((0, evaluator.model.embedding_width), np.float32)
-    once, turned = (ask(evaluator, survey, nothing, orders=orders) for orders in ("1", "cyclic"))
+    with LocalEngine(load_model(str(folder))) as engine:
+        once, turned = (
+            ask(engine, survey, [Adapter()], Asking(orders, "own"))[0] for orders in ("1", "cyclic")
+        )
     return float(js_distance(once, turned).mean())
 
 

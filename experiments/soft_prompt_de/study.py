@@ -18,18 +18,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from blackbox_align.assessment import load_instrument
-from blackbox_align.assessment.answer_cache import AnswerCache
-from blackbox_align.assessment.baselines import always, uniform
-from blackbox_align.assessment.conditions import Condition, parse_condition
-from blackbox_align.assessment.knowledge_scores import question_scores
-from blackbox_align.assessment.model_evaluator import ModelEvaluator
-from blackbox_align.assessment.respondent import Respondent
-from blackbox_align.assessment.results import Score, Values, summarise
-from blackbox_align.engines.checkpoint import find_model
+from blackbox_align.assessment import Asking, Condition, ask, load_instrument, parse_condition
+from blackbox_align.assessment.figures import compared
+from blackbox_align.engines.base import Engine
+from blackbox_align.engines.kept import open_kept
 from blackbox_align.files.atomic import write_json, write_text
 from blackbox_align.fitting import Run, fit
 from blackbox_align.fitting.run import versions
+from blackbox_align.results import Figure
+from blackbox_align.results.names import ALWAYS_A, ALWAYS_FALSE, BASELINES, THREES, UNIFORM
+from blackbox_align.statistics.bootstrap import Bootstrap
+from blackbox_align.surveys.instruments import Knowledge, instrument_of
 from blackbox_align.surveys.knowledge import KnowledgeTest
 
 HERE = Path(__file__).parent
@@ -53,8 +52,8 @@ class Section:
     title: str
     metric: str
     places: int
-    scores: list[Score]
-    differences: list[Score]
+    scores: list[Figure]
+    differences: list[Figure]
 
 
 def fit_all(arguments: argparse.Namespace, folder: Path) -> dict[str, list[dict[str, Run]]]:
@@ -89,20 +88,20 @@ def index_section(runs: dict[str, list[dict[str, Run]]], countries: Sequence[str
     """The absolute errors on the survey's indices, from the tables of the runs."""
 
     def errors(seeds: list[dict[str, Run]], column: str) -> np.ndarray:
-        """(countries x indices, 1) index points, the mean over seeds."""
+        """(countries x indices,) index points, the mean over seeds."""
         tables = [[run[country].table() for country in countries] for run in seeds]
         rows = [[(t[column] - t["target"]).abs() for t in seed] for seed in tables]
-        return np.array(rows).mean(0).reshape(-1, 1)
+        return np.array(rows).mean(0).reshape(-1)
 
     some = next(iter(runs.values()))
     threes = list(some[0][countries[0]].result["constants"]["values"].values())
     targets = np.array([some[0][country].table()["target"] for country in countries])
-    answered = [
-        Values("all threes", "baseline", np.abs(threes - targets).reshape(-1, 1)),
-        Values("Naive", "condition", errors(some, "unprompted")),
-        Values("ICL", "condition", errors(some, "country_in_text")),
-        *(Values(name, "condition", errors(seeds, "fitted")) for name, seeds in runs.items()),
-    ]
+    answered = {
+        THREES: np.abs(threes - targets).reshape(-1),
+        "Naive": errors(some, "unprompted"),
+        "ICL": errors(some, "country_in_text"),
+        **{name: errors(seeds, "fitted") for name, seeds in runs.items()},
+    }
     index = np.tile(np.arange(targets.shape[1]), len(countries))
     return section(
         "VSM 2013: mean absolute error (index points)",
@@ -116,36 +115,37 @@ def index_section(runs: dict[str, list[dict[str, Run]]], countries: Sequence[str
 
 
 def knowledge_section(
-    path: str, respondent: Respondent, folder: Path, seeds: Sequence[int], countries: Sequence[str]
+    path: str, engine: Engine, folder: Path, seeds: Sequence[int], countries: Sequence[str]
 ) -> Section:
     """The share of CulturalBench's questions about the countries that are answered right."""
     test = load_instrument(path)
     if not isinstance(test, KnowledgeTest):
         raise SystemExit(f"{path} is not a file of CulturalBench.")
-    test = test.select(countries)
-    codes = [judgement.country for judgement in test.judgements]
+    made = instrument_of(test, populations=countries)
+    assert isinstance(made, Knowledge)
+    people = made.populations
+    about = np.concatenate([[p.code] * len(made.rows(p)) for p in people])
 
     def right(*conditions: Condition) -> np.ndarray:
-        """(questions, 1), the mean over conditions."""
-        answers = [
-            respondent.answers_by_country(test.survey, c, range(len(codes)), codes)
-            for c in conditions
-        ]
-        return np.mean([question_scores(test, a)[:, :1] for a in answers], axis=0)
+        """(questions,), the mean over conditions."""
+        rows = []
+        for condition in conditions:
+            adapters = [condition.adapter(p) for p in people]
+            answers, _ = ask(engine, made.survey, adapters, Asking())
+            measured = [made.measure(a, p) for a, p in zip(answers, people, strict=True)]
+            rows.append(np.concatenate([m["accuracy"] for m in measured]))
+        return np.mean(rows, axis=0)
 
-    constant = ("always A", 0) if test.rule == "easy" else ("always false", 1)
-    answered = [
-        Values("uniform", "baseline", question_scores(test, uniform(test.survey))[:, :1]),
-        Values(
-            constant[0], "baseline", question_scores(test, always(test.survey, constant[1]))[:, :1]
-        ),
-        Values("Naive", "condition", right(parse_condition("naive"))),
-        Values("ICL", "condition", right(parse_condition("icl"))),
-    ]
+    def baseline(name: str) -> np.ndarray:
+        return np.concatenate([made.baselines(p)[name]["accuracy"] for p in people])
+
+    constant = ALWAYS_A if test.rule == "easy" else ALWAYS_FALSE
+    answered = {name: baseline(name) for name in (UNIFORM, constant)}
+    answered["Naive"] = right(parse_condition("naive"))
+    answered["ICL"] = right(parse_condition("icl"))
     for name, (optimizer, _) in SEARCHES.items():
-        experts = [Condition(name, expert=f"{folder}/{{code}}-{optimizer}-{s}") for s in seeds]
-        answered.append(Values(name, "condition", right(*experts)))
-    about = np.array(list(test.questions.values()))
+        places = [f"{folder}/{{code}}-{optimizer}-{seed}" for seed in seeds]
+        answered[name] = right(*(Condition.from_folder(name, place) for place in places))
     title = f"{test.survey.title}: share of questions answered right"
     return section(title, "accuracy", 3, answered, about, np.arange(len(about)), countries)
 
@@ -154,29 +154,28 @@ def section(
     title: str,
     metric: str,
     places: int,
-    answered: list[Values],
+    answered: dict[str, np.ndarray],
     country: np.ndarray,
     question: np.ndarray,
     countries: Sequence[str],
 ) -> Section:
-    """Means with intervals by country and over all rows; ``country``, ``question`` are (rows,)."""
-    scores, differences = [], []
+    """Means with intervals by country and over all rows; all arrays are (rows,)."""
+    figures = []
+    pairs = compared(list(answered))
+    shown = [*((name, "") for name in answered), *pairs]
+    columns = np.stack([v if not m else v - answered[m] for v, m in
+                        ((answered[name], minus) for name, minus in shown)], axis=1)  # fmt: skip
     for code in [*countries, "all"]:
         rows = (country == code) | (code == "all")
         if not rows.any():  # no question about it
             continue
-        some, pairs = summarise(
-            code,
-            [Values(a.condition, a.kind, a.values[rows]) for a in answered],
-            [metric],
-            question[rows],
-            np.zeros(rows.sum(), dtype=int),
-            resamples=2000,
-            seed=0,
-        )
-        scores += some
-        differences += pairs
-    return Section(title, metric, places, scores, differences)
+        found = Bootstrap(question[rows], np.zeros(rows.sum(), dtype=int), 2000, 0)
+        for (name, minus), e in zip(shown, found.estimate(columns[rows]), strict=True):
+            figures.append(
+                Figure(code, name, metric, "all", e.value, e.low, e.high, int(rows.sum()), minus)
+            )
+    scores = [figure for figure in figures if not figure.minus]
+    return Section(title, metric, places, scores, [f for f in figures if f.minus])
 
 
 def markdown(sections: list[Section], runs: dict[str, list[dict[str, Run]]], head: str) -> str:
@@ -189,13 +188,15 @@ def markdown(sections: list[Section], runs: dict[str, list[dict[str, Run]]], hea
     for part in sections:
         lines += [f"## {part.title}", "", *table(part.scores, part.places), ""]
         if part.metric == "absolute_error_points":
-            sums = [s for s in part.scores if s.country != "all"]
-            sums = [Score(**asdict(s) | {"value": s.value * s.n, "low": np.nan}) for s in sums]
+            sums = [s for s in part.scores if s.population != "all"]
+            sums = [Figure(**asdict(s) | {"value": s.value * s.n, "low": np.nan}) for s in sums]
             lines += ["The same as the sum over the indices (L1):", "", *table(sums, 1), ""]
         pairs = [
-            d for d in part.differences if d.country == "all" and d.minus in ("Naive", "ICL", "DE")
+            d
+            for d in part.differences
+            if d.population == "all" and d.minus in ("Naive", "ICL", "DE")
         ]
-        pairs = [Score(**asdict(d) | {"condition": f"{d.condition} - {d.minus}"}) for d in pairs]
+        pairs = [Figure(**asdict(d) | {"condition": f"{d.condition} - {d.minus}"}) for d in pairs]
         lines += ["Differences on the same rows:", "", *table(pairs, part.places, "+"), ""]
     lines += [
         "## The searches",
@@ -216,16 +217,16 @@ def markdown(sections: list[Section], runs: dict[str, list[dict[str, Run]]], hea
     return "\n".join([*lines, "", *(f"* {note}" for note in notes), ""])
 
 
-def table(scores: list[Score], places: int, sign: str = "") -> list[str]:
+def table(scores: list[Figure], places: int, sign: str = "") -> list[str]:
     """Conditions as rows, countries as columns."""
-    columns = list(dict.fromkeys(s.country for s in scores))
+    columns = list(dict.fromkeys(s.population for s in scores))
     cells: dict[str, dict[str, str]] = {}
     for s in scores:
-        name = f"({s.condition})" if s.kind == "baseline" else s.condition
+        name = f"({s.condition})" if s.condition in BASELINES else s.condition
         bracket = (
             "" if np.isnan(s.low) else f" [{s.low:{sign}.{places}f}, {s.high:{sign}.{places}f}]"
         )
-        cells.setdefault(name, {})[s.country] = f"{s.value:{sign}.{places}f}{bracket}"
+        cells.setdefault(name, {})[s.population] = f"{s.value:{sign}.{places}f}{bracket}"
     return [
         f"| | {' | '.join(columns)} |",
         "|---" * (len(columns) + 1) + "|",
@@ -252,19 +253,19 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=HERE / "results")
     arguments = parser.parse_args()
 
-    model = find_model(
+    engine = open_kept(
         arguments.model,
         revision=arguments.revision,
         device=arguments.device,
         dtype=arguments.dtype,
     )
+    model = engine.info
     folder = arguments.runs / model.revision[:12]  # another model's runs are others
     runs = fit_all(arguments, folder)
     sections = [index_section(runs, arguments.countries)]
-    respondent = Respondent(ModelEvaluator(model, AnswerCache()), model, "cyclic", 64)
     for path in arguments.culturalbench:
         sections.append(
-            knowledge_section(path, respondent, folder, arguments.seeds, arguments.countries)
+            knowledge_section(path, engine, folder, arguments.seeds, arguments.countries)
         )
     head = (
         f"`{model.name}`, revision {model.revision[:12]}; {arguments.tokens} virtual tokens, constants "

@@ -49,9 +49,10 @@ def test_json_holds_every_metric_and_no_model_is_needed_for_baselines(run):
     """--baselines needs no model; --json has all metrics with value, interval and n."""
     done = run("--baselines", "--json")
     content = json.loads(done.stdout)
-    assert {s["condition"] for s in content["scores"]} == {"uniform", "mean of other countries"}
-    assert len({s["metric"] for s in content["scores"]}) == 9
-    assert {"value", "low", "high", "n"} <= content["scores"][0].keys()
+    figures = content["figures"]
+    assert {f["condition"] for f in figures} == {"uniform", "mean of other countries"}
+    assert len({f["metric"] for f in figures}) == 9
+    assert {"value", "low", "high", "n"} <= figures[0].keys()
 
 
 def test_a_metric_can_be_chosen_and_a_slip_in_it_is_told(run):

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from blackbox_align.assessment import score
-from blackbox_align.assessment.knowledge_scores import question_scores
-from blackbox_align.engines import FunctionEvaluator
 from blackbox_align.errors import DataFileError, UnknownNameError
+from blackbox_align.surveys.instruments import Knowledge, question_scores
 from blackbox_align.surveys.knowledge import load_knowledge
+from tests.assessment.reading import engine
 from tests.reference_data import reference
 
 EASY = ["data_idx", "question_idx", "prompt_question", "prompt_option_a", "prompt_option_b",
@@ -50,17 +50,16 @@ def write(tmp_path):
     return to_file
 
 
-def says(true_answers):
+def says(true_answers, seen=None):
     """Holds those options for true, and everything else for false."""
 
-    def answer(prompts, survey):
-        rows = np.zeros((1, len(survey.items), survey.width))
-        for row, item in zip(rows[0], survey.items, strict=True):
-            wanted = "true" if item.text.rpartition("given: ")[2] in true_answers else "false"
-            row[item.scale.options.index(wanted)] = 1
-        return rows
+    def answer(asked):
+        if seen is not None:
+            seen.setdefault(asked.preamble, set()).add(asked.text.partition("\n")[0])
+        wanted = "true" if asked.text.rpartition("given: ")[2] in true_answers else "false"
+        return [float(option == wanted) for option in asked.options.values()]
 
-    return FunctionEvaluator(answer)
+    return engine(answer)
 
 
 def test_easy_baselines_are_those_of_the_file():
@@ -84,11 +83,9 @@ def test_easy_counts_by_country():
 def test_hard_is_right_only_if_all_judgements_are(write):
     """One wrong judgement of four loses the question, however many options are true."""
     path = write(HARD, HARD_ROWS)
-    perfect = score(
-        path, evaluator=says({"tea", "rice", "noodles", "Monday", "None"}), resamples=20
-    )
+    perfect = score(path, engine=says({"tea", "rice", "noodles", "Monday", "None"}), resamples=20)
     assert perfect.value("none") == 1
-    one_missed = score(path, evaluator=says({"tea", "rice", "Monday", "None"}), resamples=20)
+    one_missed = score(path, engine=says({"tea", "rice", "Monday", "None"}), resamples=20)
     assert one_missed.value("none") == 0.75
     judged = one_missed.value("none", "judgement_accuracy")
     assert judged == pytest.approx((1 + 3 / 4 + 1 + 1) / 4)
@@ -137,24 +134,19 @@ def test_easy_rows_that_cannot_be_used_are_counted(write):
 
 def test_countries_are_scored_apart_and_named_in_the_prompt(write):
     """Each country has a row of its own, and a text condition names the question's country."""
-    seen = []
-
-    def answer(prompts, survey):
-        seen.append((survey.preamble, {item.text.partition("\n")[0] for item in survey.items}))
-        return says({"tea"}).answer(prompts, survey)
-
+    seen = {}
     table = score(
         write(HARD, HARD_ROWS),
         country=["China", "Kenya"],
         conditions=["none", "text:You live in {country}."],
-        evaluator=FunctionEvaluator(answer),
+        engine=says({"tea"}, seen),
         resamples=20,
     )
-    assert ("You live in China.", {"Which food?", "Which gift?"}) in seen
-    assert ("You live in Kenya.", {"Which drink?", "Which day?"}) in seen
-    assert table.value("none", country="KEN") == 0.5
-    assert table.value("none", country="CHN") == 0
-    assert table.value("none", country="all") == 0.25
+    assert seen["You live in China."] == {"Which food?", "Which gift?"}
+    assert seen["You live in Kenya."] == {"Which drink?", "Which day?"}
+    assert table.value("none", population="KEN") == 0.5
+    assert table.value("none", population="CHN") == 0
+    assert table.value("none", population="all") == 0.25
     assert any("rule of three" in note for note in table.notes), "0 of 2 has no width"
     with pytest.raises(UnknownNameError, match="'Bolivia'"):
         score(write(HARD, HARD_ROWS), country="BOL", conditions=())
@@ -167,17 +159,10 @@ def test_the_order_of_the_options_is_undone_before_the_answer_is_marked(write):
     gold = {item.text: item.scale.options[j.right]
             for item, j in zip(test.survey.items, test.judgements, strict=True)}  # fmt: skip
 
-    def knows(prompts, survey):
-        rows = np.zeros((1, len(survey.items), 4))
-        for row, item in zip(rows[0], survey.items, strict=True):
-            row[item.scale.options.index(gold[item.text])] = 1
-        return rows
-
-    def habit(prompts, survey):
-        return np.tile(np.eye(4)[0], (1, len(survey.items), 1))
-
-    assert score(test, evaluator=FunctionEvaluator(knows), resamples=10).value("none") == 1
-    assert score(test, evaluator=FunctionEvaluator(habit), resamples=10).value("none") == 0.25
+    knows = engine(lambda asked: [float(o == gold[asked.text]) for o in asked.options.values()])
+    habit = engine(lambda asked: [1.0, 0, 0, 0])
+    assert score(test, engine=knows, resamples=10).value("none") == 1
+    assert score(test, engine=habit, resamples=10).value("none") == 0.25
     assert question_scores(test, np.full((8, 4), 0.25))[:, 0].tolist() == [0.25] * 8
 
 
@@ -201,3 +186,11 @@ def test_a_damaged_file_neither_crashes_nor_loses_a_row(write, easy, changes):
     except DataFileError:
         return
     assert report.read == report.kept + sum(map(len, report.dropped.values()))
+
+
+def test_a_question_that_lost_a_judgement_is_left_out(write):
+    """What cannot be asked takes its whole question with it, which would be easier without it."""
+    made = Knowledge(load_knowledge(write(HARD, HARD_ROWS)))
+    fewer = made.without({made.items[2].id})
+    assert len(made.test.questions) == 4 and len(fewer.test.questions) == 3
+    assert len(fewer.items) == len(made.items) - 4

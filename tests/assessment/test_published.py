@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from blackbox_align.assessment.published import published_note
-from blackbox_align.assessment.score import GROUPS
+from blackbox_align.populations.groups import SETS
 
-EIGHTEEN = GROUPS["cultural-palette"]
+EIGHTEEN = SETS["cultural-palette"]
 
 
 @pytest.mark.parametrize(

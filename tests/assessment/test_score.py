@@ -9,9 +9,9 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from blackbox_align.assessment import load_instrument, parse_condition, score
-from blackbox_align.assessment.respondent import Respondent
-from blackbox_align.engines import FunctionEvaluator
+from blackbox_align.adapters.adapter import Adapter
+from blackbox_align.assessment import Asking, ask, load_instrument, parse_condition, score
+from blackbox_align.engines import FunctionEngine
 from blackbox_align.errors import (
     DataFileError,
     ExpertError,
@@ -20,9 +20,11 @@ from blackbox_align.errors import (
     UnknownNameError,
 )
 from blackbox_align.fitting import fit
-from blackbox_align.populations import load_targets
+from blackbox_align.populations import find_population, load_targets
+from blackbox_align.results import Result
 from blackbox_align.statistics.distances import js_distance
 from blackbox_align.surveys import Item, Scale, Survey, load_survey
+from tests.assessment.reading import engine
 from tests.small_models import save_small_model
 
 HEADER = "item,question,option,country,share,ordered\n"
@@ -47,33 +49,32 @@ def survey_file(tmp_path):
     return path
 
 
-def knows_kenya(prompts, survey):
+def knows_kenya(asked):
     """Answers as Kenyans do where Kenya is named, and says the first option most of the time else."""
-    rows = np.zeros((1, len(survey.items), 3))
-    for row, item in zip(rows[0], survey.items, strict=True):
-        number = int(item.text.split()[2].rstrip("?"))
-        truth = dict(zip(("low", "mid", "high"), np.roll(KENYA, number % 2), strict=True))
-        row[:] = [truth[option] for option in item.scale.options]
-        if "Kenya" not in survey.preamble:
-            row[:] = (0.6, 0.3, 0.1)
-    return rows
+    number = int(asked.text.split()[2].rstrip("?"))
+    truth = dict(zip(("low", "mid", "high"), np.roll(KENYA, number % 2), strict=True))
+    if "Kenya" not in asked.preamble:
+        return 0.6, 0.3, 0.1
+    return [truth[option] for option in asked.options.values()]
 
 
-EVALUATOR = FunctionEvaluator(knows_kenya)
+ENGINE = engine(knows_kenya)
 
 
 @pytest.fixture
 def table(survey_file):
-    return score(survey_file, conditions=["none", ICL], evaluator=EVALUATOR, resamples=200)
+    return score(survey_file, conditions=["none", ICL], engine=ENGINE, resamples=200)
 
 
 def test_a_score_is_the_mean_over_a_countrys_distributions(table):
     """The figures are those worked out by hand, each with the number of distributions behind it."""
-    assert table.value(ICL, country="KEN") == pytest.approx(1)
+    assert table.value(ICL, population="KEN") == pytest.approx(1)
     uniform = 1 - js_distance(np.full(3, 1 / 3), np.array(KENYA))
-    assert table.value("none", country="KEN") == pytest.approx(uniform), "rotations make it uniform"
-    assert table.value("uniform", country="KEN") == pytest.approx(uniform)
-    counts = {(s.country, s.condition): s.n for s in table.scores if s.metric == NAME}
+    assert table.value("none", population="KEN") == pytest.approx(uniform), (
+        "rotations make it uniform"
+    )
+    assert table.value("uniform", population="KEN") == pytest.approx(uniform)
+    counts = {(s.population, s.condition): s.n for s in table.scores if s.metric == NAME}
     assert counts["KEN", "none"] == 14 and counts["GHA", "none"] == 12
     assert counts["KEN", "mean of other countries"] == 12, "nobody else was asked the last two"
     assert counts["mean", "none"] == 26
@@ -81,17 +82,17 @@ def test_a_score_is_the_mean_over_a_countrys_distributions(table):
 
 def test_the_mean_gives_every_country_the_same_weight(table):
     """The last row is the mean over countries, not over distributions."""
-    both = [table.value("none", country=code) for code in ("KEN", "GHA")]
-    assert table.value("none", country="mean") == pytest.approx(np.mean(both))
-    assert [s.country for s in table.scores][-1] == "mean"
+    both = [table.value("none", population=code) for code in ("KEN", "GHA")]
+    assert table.value("none", population="mean") == pytest.approx(np.mean(both))
+    assert [s.population for s in table.scores][-1] == "mean"
 
 
 def test_baselines_and_conditions_stand_in_one_table(table):
     """Uniform, the other countries and the fitted temperature stand beside every condition."""
-    kinds = {s.condition: s.kind for s in table.scores}
+    kinds = {s.condition: s.is_baseline for s in table.scores}
     assert kinds == {
-        "uniform": "baseline", "mean of other countries": "baseline",
-        "un-prompted, fitted temperature": "baseline", "none": "condition", ICL: "condition",
+        "uniform": True, "mean of other countries": True,
+        "un-prompted, fitted temperature": True, "none": False, ICL: False,
     }  # fmt: skip
     notes = "\n".join(table.notes)
     for part in ("26 distributions of 14 questions in 2 countries; samples: national", "rotations",
@@ -101,10 +102,10 @@ def test_baselines_and_conditions_stand_in_one_table(table):
 
 def test_differences_are_paired_on_the_same_questions(table):
     """A difference is over the questions that both sides answer, with an interval of its own."""
-    found = {(d.country, d.condition, d.minus): d for d in table.differences if d.metric == NAME}
+    found = {(d.population, d.condition, d.minus): d for d in table.differences if d.metric == NAME}
     assert ("KEN", "none", ICL) not in found, "each pair stands there once"
     gain = found["KEN", ICL, "none"]
-    assert gain.value == pytest.approx(1 - table.value("none", country="KEN"))
+    assert gain.value == pytest.approx(1 - table.value("none", population="KEN"))
     assert gain.low > 0 and gain.n == 14
     others = found["KEN", ICL, "mean of other countries"]
     assert others.n == 12
@@ -131,11 +132,9 @@ def test_earth_movers_distance_is_of_ordered_items_only(survey_file, tmp_path):
 
 def test_the_same_seed_gives_the_same_table(survey_file, table):
     """Scores do not depend on the seed, intervals only on it, and neither on the batch."""
-    again = score(
-        survey_file, conditions=["none", ICL], evaluator=EVALUATOR, resamples=200, batch=3
-    )
+    again = score(survey_file, conditions=["none", ICL], engine=ENGINE, resamples=200, batch=3)
     assert again == table
-    other = score(survey_file, conditions=["none", ICL], evaluator=EVALUATOR, resamples=200, seed=1)
+    other = score(survey_file, conditions=["none", ICL], engine=ENGINE, resamples=200, seed=1)
     assert other != table
     assert [s.value for s in other.scores] == pytest.approx(
         [s.value for s in table.scores], nan_ok=True
@@ -149,7 +148,9 @@ def test_tables_are_for_pandas_and_for_json(table):
     differences = table.differences_table()
     assert list(differences.columns) == ["value", "low", "high", "n"]
     content = json.loads(json.dumps(table.to_dict(), allow_nan=False))
-    assert content["scores"][0]["country"] == "GHA" and content["headline"][0] == NAME
+    assert content["figures"][0]["population"] == "GHA"
+    assert Result.from_dict(content) == table and table.headline[0] == NAME
+    assert "<table" in table._repr_html_()
     empty = score(load_survey("vsm2013"), country="USA", conditions=(), resamples=10)
     assert empty.differences_table().empty
 
@@ -164,7 +165,7 @@ def test_a_real_model_gives_the_same_scores_in_any_batch(survey_file, tmp_path):
     ]  # fmt: skip
     one, other = ([s.value for s in table.scores] for table in tables)
     np.testing.assert_allclose(one, other, atol=1e-5)
-    assert tables[0].value("none", country="KEN") != tables[0].value("icl", country="KEN")
+    assert tables[0].value("none", population="KEN") != tables[0].value("icl", population="KEN")
 
 
 def test_an_expert_is_scored_and_one_of_another_model_is_refused(survey_file, tmp_path):
@@ -188,65 +189,66 @@ def test_questions_that_a_model_has_no_labels_for_are_left_out_of_all_rows(tmp_p
     rows = [f"q{k},How?,o{n},Kenya,{1 / k}" for k in (3, 14) for n in range(k)]
     path = tmp_path / "survey.csv"
     path.write_text("item,question,option,country,share\n" + "\n".join(rows))
-    model = save_small_model("llama", tmp_path / "model")
-    from blackbox_align.assessment.respondent import Respondent
+    most = 5
 
-    refuse = {"q14"}
-    original = Respondent.unaskable
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Respondent, "unaskable", lambda self, survey: original(self, survey) | refuse)
-        table = score(path, model=str(model), device="cpu", resamples=10)
-        assert {
-            s.n
-            for s in table.scores
-            if s.metric == NAME and s.condition != "mean of other countries"
-        } == {1}
-        assert any("1 question left out of all rows" in note for note in table.notes)
-        (tmp_path / "two.csv").write_text(path.read_text() + "\nq14,How?,o1,Ghana,1")
-        table = score(tmp_path / "two.csv", model=str(model), device="cpu", resamples=10)
-        assert {s.country for s in table.scores} == {"KEN"}, "Ghana was asked nothing else"
-        patch.setattr(Respondent, "unaskable", lambda self, survey: {"q3", "q14"})
-        with pytest.raises(ModelError, match="Try --labels digits"):
-            score(path, model=str(model), device="cpu", resamples=10)
+    class Labels(FunctionEngine):
+        def askable(self, sheet):
+            return tuple(
+                None if len(q.labels) < most else f"{q.labels[-1]!r} is no token."
+                for q in sheet.questions
+            )
+
+    labels = Labels(lambda adapters, sheet: np.stack([uniform_rows(sheet)] * len(adapters)))
+    table = score(path, engine=labels, resamples=10)
+    counts = {f.condition: f.n for f in table.scores if f.metric == NAME}
+    assert counts["none"] == counts["uniform"] == 1
+    assert any("1 question left out of all rows" in note for note in table.notes)
+    (tmp_path / "two.csv").write_text(path.read_text() + "\nq14,How?,o1,Ghana,1")
+    table = score(tmp_path / "two.csv", engine=labels, resamples=10)
+    assert {f.population for f in table.scores} == {"KEN"}, "Ghana was asked nothing else"
+    most = 2
+    with pytest.raises(ModelError, match=r"no token\. Try --labels digits"):
+        score(path, engine=labels, resamples=10)
 
 
-def label_lover(soft_prompts, survey):
+def uniform_rows(sheet):
+    rows = np.zeros((len(sheet.questions), sheet.width))
+    for row, question in zip(rows, sheet.questions, strict=True):
+        row[: len(question.labels)] = 1 / len(question.labels)
+    return rows
+
+
+def label_lover(asked):
     """Likes an option by its text, and the labels A and 2 a great deal."""
-    answers = np.zeros((1, len(survey.items), survey.width))
-    for row, item in zip(answers[0], survey.items, strict=True):
-        assert ("letter" in survey.instruction) == (item.scale.labels[0] == "A")
-        for place, (label, option) in enumerate(
-            zip(item.scale.labels, item.scale.options, strict=True)
-        ):
-            row[place] = 1 + sum(map(ord, option)) % 7 + 5 * (label in "A2")
-        row /= row.sum()
-    return answers
+    assert ("letter" in asked.instruction) == ("A" in asked.options)
+    liking = [
+        1 + sum(map(ord, option)) % 7 + 5 * (label in "A2")
+        for label, option in asked.options.items()
+    ]
+    return np.array(liking) / sum(liking)
 
 
-@pytest.mark.parametrize("orders", ["1", "cyclic", "all"])
+@pytest.mark.parametrize("orders", ["1", "reversed", "cyclic", "all"])
 def test_both_styles_of_labels_are_averaged_and_it_is_said(orders):
     """`both` is the mean of the answers under letters and under digits, question by question."""
-    survey = drinks("tea", "coffee", "water")
-    asked = {"orders": orders, "batch": 2}
-    evaluator, condition = FunctionEvaluator(label_lover), parse_condition("none")
+    survey, lover = drinks("tea", "coffee", "water"), engine(label_lover)
     letters, digits, both = (
-        Respondent(evaluator, None, **asked, labels=styles).answers(survey, condition)
-        for styles in (("letters",), ("digits",), ("letters", "digits"))
+        ask(lover, survey, [Adapter()], Asking(orders, labels, 2))[0]
+        for labels in ("letters", "digits", "both")
     )
     np.testing.assert_array_equal(both, (letters + digits) / 2)
-    assert (orders == "1") == (np.abs(letters - digits).max() > 1e-9)
+    assert (orders in ("1", "reversed")) == (np.abs(letters - digits).max() > 1e-9)
+    assert "by letters and by digits" in Asking(orders, "both").describe(survey)
 
 
 def test_averages_over_labels_and_all_orders_are_exact_under_permutation():
     """However the file orders the options, each gets the same probability to the last bit."""
     options = ("tea", "coffee", "water", "milk")
-    respondent = Respondent(FunctionEvaluator(label_lover), None, "all", 7,
-                            labels=("letters", "digits"))  # fmt: skip
-    none = parse_condition("none")
+    asking, lover = Asking("all", "both", 7), engine(label_lover)
     results = []
     for order in permutations(options):
-        (row,) = respondent.answers(drinks(*order), none)
-        results.append(dict(zip(order, row, strict=True)))
+        answers, _ = ask(lover, drinks(*order), [Adapter()], asking)
+        results.append(dict(zip(order, answers[0, 0], strict=True)))
     assert all(result == results[0] for result in results)
 
 
@@ -262,16 +264,13 @@ def drinks(*options):
 
 def by_country_name(figures):
     """Answers VSM 2013 so that PDI rises with the number that is given to the country named."""
+    (m07,) = (item.text for item in load_survey("vsm2013").items if item.id == "m07")
 
-    def answer(prompts, survey):
-        level = next((v for name, v in figures.items() if name in survey.preamble), 0.5)
-        rows = np.full((1, len(survey.items), 5), 0.2)
-        for row, item in zip(rows[0], survey.items, strict=True):
-            if item.id == "m07":
-                row[:] = np.array([1 - level, 0, 0, 0, level])
-        return rows
+    def answer(asked):
+        level = next((v for name, v in figures.items() if name in asked.preamble), 0.5)
+        return [1 - level, 0, 0, 0, level] if asked.text == m07 else [0.2] * 5
 
-    return FunctionEvaluator(answer)
+    return engine(answer)
 
 
 COUNTRIES = ["USA", "CHN", "IND", "DEU"]
@@ -281,14 +280,16 @@ def test_indices_are_scored_against_published_figures_with_ranks():
     """The error is in index points over the indices; tau is of the countries' order on an index."""
     pdi = {"United States": 0.1, "China": 0.9, "India": 0.8, "Germany": 0.05}
     table = score("vsm2013", country=COUNTRIES, conditions=["none", "icl"], constants="zero",
-                  evaluator=by_country_name(pdi), resamples=20)  # fmt: skip
+                  engine=by_country_name(pdi), resamples=20)  # fmt: skip
     targets = load_targets().target("USA", ["PDI", "IDV", "MAS", "UAI", "LTO", "IVR"])
     predicted = np.array([35 * (5 * 0.1 + 0.9 - 3), 0, 0, 0, 0, 0])
     error = np.abs(predicted - targets).mean()
-    assert table.value("icl", country="USA") == pytest.approx(error, abs=1e-4)
-    ranks = {(r["condition"], r["index"]): r["kendall_tau"] for r in table.ranks}
-    assert ranks == {("icl", "PDI"): 1.0}, "a condition without an order of countries has no tau"
-    assert {s.n for s in table.scores if s.country == "USA"} == {6}
+    assert table.value("icl", population="USA") == pytest.approx(error, abs=1e-4)
+    ranks = {(figure.condition, figure.metric): figure.value for figure in table.ranks}
+    assert ranks == {("icl", "kendall_tau PDI"): 1.0}, (
+        "a condition without an order of countries has no tau"
+    )
+    assert {s.n for s in table.scores if s.population == "USA"} == {6}
     assert {"all threes", "mean of other countries", "none", "icl"} == {
         s.condition for s in table.scores
     }
@@ -296,7 +297,7 @@ def test_indices_are_scored_against_published_figures_with_ranks():
 
 def test_anchored_constants_place_the_unprompted_model_on_the_mean():
     """With the default constants the un-prompted model's error is that of the target set's mean."""
-    table = score("vsm2013", country="USA", evaluator=by_country_name({}), resamples=20)
+    table = score("vsm2013", country="USA", engine=by_country_name({}), resamples=20)
     names = ["PDI", "IDV", "MAS", "UAI", "LTO", "IVR"]
     targets = load_targets()
     expected = np.abs(targets.mean(names) - targets.target("USA", names)).mean()
@@ -309,14 +310,19 @@ def test_anchored_constants_place_the_unprompted_model_on_the_mean():
 
 def test_conditions_are_presets_texts_and_experts():
     """Presets have the papers' names; a text may name the country; what is none is refused."""
-    assert parse_condition("none").is_unprompted and parse_condition("naive").is_unprompted
-    assert (
-        parse_condition("icl").depends_on_country
-        and parse_condition("prompting").depends_on_country
-    )
-    assert not parse_condition("text:Be honest.").depends_on_country
-    assert parse_condition("text:Braces {stay} here").preamble(None) == "Braces {stay} here"
-    assert parse_condition("expert:runs/a").expert == "runs/a"
+    kenya, ghana = find_population("KEN"), find_population("GHA")
+
+    def applied(text):
+        return [parse_condition(text).adapter(people).text for people in (kenya, ghana)]
+
+    assert applied("none") == applied("naive") == ["", ""]
+    assert applied("icl") == [
+        "Answer as a typical person who lives in Kenya would.",
+        "Answer as a typical person who lives in Ghana would.",
+    ]
+    assert "Kenya" in applied("prompting")[0]
+    assert applied("text:Be honest.") == ["Be honest."] * 2
+    assert applied("text:Braces {stay} here")[0] == "Braces {stay} here"
     for wrong in ("non", "text:", "text: ", "expert:", "icl:x", ""):
         with pytest.raises(SpecificationError, match="A condition is one of none, naive, icl"):
             parse_condition(wrong)
@@ -333,8 +339,18 @@ def test_conditions_are_presets_texts_and_experts():
         ("vsm2013", {"country": "Atlantis"}, UnknownNameError, "'Atlantis'"),
         ("vsm2013", {"country": "ZWE"}, UnknownNameError, "Zimbabwe"),
         ("FILE", {"country": "SAU"}, SpecificationError, "no national sample of Saudi Arabia"),
-        ("FILE", {"samples": "some"}, SpecificationError, "'national', 'non-national', 'all'"),
-        ("FILE", {"orders": "two"}, SpecificationError, "'1', 'cyclic', 'all'; not 'two'"),
+        (
+            "FILE",
+            {"samples": "some"},
+            SpecificationError,
+            "'national', 'non-national', 'region', 'all'",
+        ),
+        (
+            "FILE",
+            {"orders": "two"},
+            SpecificationError,
+            "'1', 'reversed', 'cyclic', 'all'; not 'two'",
+        ),
         ("FILE", {"conditions": ["icl", "icl"]}, SpecificationError, "stands there twice"),
         ("FILE", {"resamples": 0}, SpecificationError, "1 resample or more"),
         ("FILE", {"missing": "forget"}, SpecificationError, "'forget'"),

@@ -55,7 +55,7 @@ def test_runs_and_show_list_what_was_fitted(bbalign):
         (("fit", "--country", "SAU", "--option", "F"), 2, "NAME=VALUE"),
         (("fit", "--country", "SAU", "--optimizer", "de", "--option", "f=1"), 2, "no option 'f'"),
         (("fit", "--country", "SAU", "--device", "tpu0"), 2, "'auto', 'cpu', 'cuda'"),
-        (("show", "runs/none"), 1, "is not a run"),
+        (("show", "runs/none"), 2, "neither a run's folder nor a name in runs/"),
         (("countries", "Atlantis"), 2, "Unknown country 'Atlantis'"),
     ],
 )

@@ -76,7 +76,7 @@ def test_a_size_limit_keeps_the_old_content(tmp_path):
     script = (
         "import resource, pathlib, sys\n"
         "from blackbox_align.errors import RunError\n"
-        "from blackbox_align.files import write_text\n"
+        "from blackbox_align.files.atomic import write_text\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "try:\n"
         "    write_text(pathlib.Path(sys.argv[1]), 'x' * 200_000)\n"

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
@@ -80,18 +78,19 @@ def test_a_finished_run_is_not_searched_again(finished):
 def test_a_larger_budget_continues_where_the_run_stopped(tmp_path):
     """More budget adds to the journal; what was evaluated before is replayed, not asked again."""
     first = bba.fit("USA", runs=tmp_path, **{**QUICK, "budget": 38})
-    lines = first.journal.path.read_bytes()
+    lines = (first.path / "journal.jsonl").read_bytes()
     seen = []
     second = bba.fit("USA", runs=tmp_path, on_progress=seen.append, **QUICK)
-    assert second.journal.path.read_bytes().startswith(lines)
+    assert (second.path / "journal.jsonl").read_bytes().startswith(lines)
     assert len(second.history()) == 60
     assert seen[-1].replayed == 38 and seen[-1].evaluations == 60
 
 
 def test_a_run_with_other_settings_is_refused_with_the_difference(finished):
     """A changed setting names what it was and what it is now, and the run stays as it is."""
-    with pytest.raises(ChangedSpecificationError, match=r"tokens: 5 then, 3 now.*--name"):
-        bba.fit("SAU", runs=finished.path.parent, tokens=3, **QUICK)
+    settings = {**QUICK, "name": finished.path.name, "tokens": 3}
+    with pytest.raises(ChangedSpecificationError, match=r"\(--tokens: 5 then, 3 now\).*--name"):
+        bba.fit("SAU", runs=finished.path.parent, **settings)
     assert bba.Run.load(finished.path).status == "done"
 
 
@@ -107,7 +106,9 @@ def test_a_changed_file_under_the_same_name_is_refused(tmp_path):
     }
     bba.fit("Chile", budget=16, **arguments)
     targets.write_text("country,PDI,IDV\nChile,63,24\nPeru,64,16\n")
-    with pytest.raises(ChangedSpecificationError, match="targets_sha256"):
+    with pytest.raises(
+        ChangedSpecificationError, match=r"--targets: what .*mine\.csv holds has changed"
+    ):
         bba.fit("Chile", budget=32, **arguments)
 
 
@@ -220,34 +221,6 @@ def test_a_run_whose_prompts_all_fail_stops_resumable(tmp_path):
         run.table()
 
 
-def test_a_torn_last_line_of_the_journal_is_forgotten(finished, tmp_path):
-    """What a kill left half written is evaluated again, and the end is the same."""
-    run = bba.fit("SAU", runs=tmp_path, **{**QUICK, "budget": 38})
-    with run.journal.path.open("ab") as file:
-        file.write(b'{"ids": [38, 39], "dig')
-    again = bba.fit("SAU", runs=tmp_path, **{**QUICK, "budget": 60})
-    assert len(again.history()) == 60
-
-
-def test_a_damaged_line_inside_the_journal_is_reported(tmp_path):
-    """A journal that was tampered with is not silently cut: file and line are named."""
-    run = bba.fit("SAU", runs=tmp_path, **QUICK)
-    lines = run.journal.path.read_bytes().splitlines(keepends=True)
-    run.journal.path.write_bytes(b"".join([lines[0], b"{}\n", *lines[2:]]))
-    with pytest.raises(RunError, match=r"journal\.jsonl, line 2: this line cannot be read"):
-        bba.fit("SAU", runs=tmp_path, **{**QUICK, "budget": 80})
-
-
-def test_a_journal_of_another_search_is_not_continued(tmp_path):
-    """Vectors that differ from those that were evaluated are noticed by their digest."""
-    run = bba.fit("SAU", runs=tmp_path, **QUICK)
-    lines = [json.loads(line) for line in run.journal.path.read_text().splitlines()]
-    lines[1]["digest"] = "0" * 16
-    run.journal.path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    with pytest.raises(RunError, match="line 2: this search proposes other vectors"):
-        bba.fit("SAU", runs=tmp_path, **{**QUICK, "budget": 80})
-
-
 def test_a_folder_with_something_else_in_it_is_not_taken(tmp_path):
     """A run never moves into a folder that is not its own."""
     (tmp_path / "mine").mkdir()
@@ -304,8 +277,8 @@ def test_a_search_starts_from_the_evaluations_of_an_earlier_one(tmp_path):
     again = bba.fit(
         "GBR", runs=tmp_path, name="again", target_loss=1.0, warm_start=str(earlier.path)
     )
-    assert again.journal.path.read_bytes() == warm.journal.path.read_bytes()
-    with pytest.raises(SpecificationError, match=r"searched other prompts \(tokens differ\)"):
+    assert (again.path / "journal.jsonl").read_bytes() == (warm.path / "journal.jsonl").read_bytes()
+    with pytest.raises(SpecificationError, match=r"searched other prompts \(other --tokens\)"):
         bba.fit("GBR", runs=tmp_path, name="x", tokens=3, warm_start=str(earlier.path))
     with pytest.raises(OptimizerError, match="cma cannot start from earlier evaluations"):
         bba.fit("GBR", runs=tmp_path, name="y", optimizer="cma", warm_start=str(earlier.path))
@@ -322,5 +295,5 @@ def test_a_group_without_complete_figures_is_refused(tmp_path):
 def test_a_shared_search_is_not_continued_to_another_target(tmp_path):
     """Which countries are done shapes a shared search, so another target loss is another search."""
     bba.fit(["SAU", "IND"], runs=tmp_path, target_loss=3.0, budget=24)
-    with pytest.raises(ChangedSpecificationError, match=r"target_loss: 3\.0 then, 1\.0 now"):
+    with pytest.raises(ChangedSpecificationError, match=r"--target-loss: 3 then, 1 now"):
         bba.fit(["SAU", "IND"], runs=tmp_path, target_loss=1.0, budget=48)

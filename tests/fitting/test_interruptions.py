@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import time
 
+import numpy as np
 import pytest
 
 FIT = (
@@ -13,6 +15,7 @@ FIT = (
 )  # fmt: skip
 COMPARED = (
     "journal.jsonl",
+    "vectors.f64",
     "result.json",
     "expert/adapter_model.safetensors",
     "expert/expert.json",
@@ -120,3 +123,38 @@ def test_a_read_only_folder_is_refused_in_a_sentence(bbalign, small_disk):
     refused = bbalign("fit", "--country", "SAU", "--runs", disk)
     assert refused.returncode == 1 and "read-only" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("kills", "seed"),
+    [(5, 0), *(pytest.param(15, s, marks=pytest.mark.slow) for s in (1, 2, 3, 4))],
+)
+def test_random_kills_change_no_bit(kills, seed, undisturbed, start_bbalign, bbalign, tmp_path):
+    """Wherever SIGKILL comes, while everything is loaded, in the middle of a line, or at the end."""
+    rng, run = np.random.default_rng(seed), tmp_path / "runs" / "one"
+    done = 0
+    while done < kills:
+        process, before = start_bbalign(*FIT), lines(run / "journal.jsonl")
+        cold = rng.random() < 0.3
+        wanted = 0 if cold else before + int(rng.integers(1, 9))
+        end = time.monotonic() + (rng.uniform(0.0, 3.0) if cold else 120.0)
+        while lines(run / "journal.jsonl") < max(wanted, 1) and time.monotonic() < end:
+            if process.poll() is not None:
+                break
+            time.sleep(0.001)
+        time.sleep(rng.uniform(0.0, 0.02))
+        process.kill()
+        process.wait()
+        done += 1
+        if (run / "result.json").exists():  # it came to its end: the next one begins anew
+            assert bbalign(*FIT).returncode == 0
+            same(run, undisturbed)
+            shutil.rmtree(run)
+    assert bbalign(*FIT).returncode == 0
+    same(run, undisturbed)
+    assert not list(run.glob(".*")) and not list(run.glob("*.damaged-*.damaged-*"))
+
+
+def same(run, undisturbed):
+    for name, content in undisturbed.items():
+        assert (run / name).read_bytes() == content, name

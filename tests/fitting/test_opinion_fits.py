@@ -15,6 +15,7 @@ from blackbox_align.errors import (
     UnknownNameError,
 )
 from blackbox_align.fitting import Stopping
+from blackbox_align.results import Result
 
 HELD_OUT_ROWS = {
     "uniform", "mean_of_other_countries", "unprompted_fitted_temperature",
@@ -66,7 +67,7 @@ def test_the_search_sees_the_questions_to_fit_and_no_other(finished):
     assert len(fit) == len(held_out) == 4 and set(fit) | set(held_out) == {
         f"q{n}" for n in range(8)
     }
-    entries = finished.journal.read()
+    entries = finished.entries()
     assert entries and all(entry.answers.shape[1:] == (4, 3) for entry in entries)
     assert "survey_sha256" not in facts and len(facts["opinions_sha256"]) == 64
 
@@ -95,8 +96,8 @@ def test_the_result_holds_both_distances_with_intervals_and_paired_differences(f
 def test_the_expert_and_its_card_give_the_held_out_figures(finished):
     """The card leads with them, names the questions' place, and says what it may not be used for."""
     expert = bba.read_expert(finished.expert)
-    assert expert.metadata["opinions"] == finished.result["opinions"]
-    assert expert.metadata["facts"]["held_out_questions"]
+    assert Result.from_dict(finished.result).figures == expert.card.result.figures
+    assert len(expert.card.fitted_items) == 4
     card = (finished.expert / "README.md").read_text()
     value = finished.result["opinions"]["held_out"]["distances"]["fitted"]["value"]
     assert "4 questions held out" in card and f"| fitted | {value:.3f} [" in card
@@ -115,7 +116,7 @@ def test_a_continued_run_ends_on_the_bits_of_one_that_never_stopped(finished, op
 def test_another_split_is_another_run(finished, opinions):
     """A changed share of held-out questions, or other figures, is refused with the difference."""
     settings = {"runs": finished.path.parent, "objective": "opinions", "opinions": opinions}
-    with pytest.raises(ChangedSpecificationError, match=r"held_out: 0\.5 then, 0\.25 now"):
+    with pytest.raises(ChangedSpecificationError, match=r"--held-out: 0\.5 then, 0\.25 now"):
         bba.fit("BRA", name=finished.path.name, held_out=0.25, **settings)
 
 
@@ -126,14 +127,15 @@ def test_two_objectives_are_summed_and_their_front_is_reported(both):
     assert result["loss"] == pytest.approx(result["errors"]["fitted"] + 50 * distance)
     assert both.loss == pytest.approx(both.history()["best"].iloc[-1], abs=1e-3)
     front = result["pareto_front"]
-    errors, distances = ([row[name] for row in front] for name in ("vsm13", "opinions"))
+    errors, distances = ([row[name] for row in front] for name in ("indices", "opinions"))
     assert errors == sorted(errors) and distances == sorted(distances, reverse=True)
     assert len({row["evaluation"] for row in front}) == len(front)
     assert all(1 <= row["evaluation"] <= 36 for row in front)
-    summed = [row["vsm13"] + 50 * row["opinions"] for row in front]
+    summed = [row["indices"] + 50 * row["opinions"] for row in front]
     assert min(summed) == pytest.approx(result["loss"], abs=1e-3)  # a best sum is never dominated
     assert list(both.table().index) == ["PDI", "IDV", "MAS", "UAI", "LTO", "IVR"]
-    assert bba.read_expert(both.expert).metadata["survey"] == "vsm2013+likes"
+    asked = bba.read_expert(both.expert).card.result.provenance.instruments
+    assert {instrument.name for instrument in asked} == {"vsm2013", "likes"}
 
 
 def test_several_countries_share_one_search(opinions, tmp_path):
@@ -177,9 +179,9 @@ def test_a_slip_in_the_settings_is_one_sentence(settings, error, message, tmp_pa
 def test_a_search_of_other_questions_is_no_start(finished, opinions, tmp_path):
     """Evaluations of a run with another objective or another split say nothing here."""
     settings = {"runs": tmp_path, "opinions": opinions, "warm_start": str(finished.path)}
-    with pytest.raises(SpecificationError, match=r"\(objective, survey_sha256, .* differ\)"):
+    with pytest.raises(SpecificationError, match=r"\(other --objective, .*--opinions\)"):
         bba.fit("BRA", **settings)
-    with pytest.raises(SpecificationError, match=r"\(seed, fit_questions differ\)"):
+    with pytest.raises(SpecificationError, match=r"\(other --seed, --opinions\)"):
         bba.fit("BRA", objective="opinions", seed=1, **settings)
     warm = bba.fit("KEN", objective="opinions", budget=12, **settings)
     assert warm.record["facts"]["warm_start_evaluations"] == 36

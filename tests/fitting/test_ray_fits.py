@@ -89,10 +89,14 @@ def test_two_workers_one_of_them_killed_end_on_the_bits_of_one_process(
         **QUICK,
     )
     assert_same(run.path, undisturbed)
-    ids = [i for entry in run.journal.read() for i in entry.ids]
+    ids = [i for entry in run.entries() for i in entry.ids]
     assert ids == list(range(36)), "every evaluation once"
     assert len(complaints) == 1 and "its process died" in complaints[0], complaints
-    assert run.record["workers"] == {"count": 2, "address": cluster.address, "gpus": None}
+    assert run.record["conditions"][-1]["workers"] == {
+        "count": 2,
+        "address": cluster.address,
+        "gpus": None,
+    }
 
 
 @pytest.mark.slow

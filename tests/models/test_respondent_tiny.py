@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from blackbox_align.assessment import score
-from blackbox_align.assessment.asking import ask
+from blackbox_align.adapters.adapter import Adapter
+from blackbox_align.assessment import Asking, ask, score
 from blackbox_align.engines.checkpoint import load_model
-from blackbox_align.engines.local.in_process import InProcessEvaluator
+from blackbox_align.engines.local.engine import LocalEngine
 from blackbox_align.engines.local.questions import tokenize_survey
 from blackbox_align.surveys import load_survey
 from blackbox_align.surveys.opinion_files import load_opinions
@@ -46,7 +46,7 @@ def test_naming_a_trained_country_moves_opinions_to_its_figures(model):
     """On average the distance to the countries named in training is well below the un-prompted one."""
     table = score("world-opinions", country=TRAINED, conditions=("none", "icl"), resamples=1)
     distance = {s.condition: s.value for s in table.scores
-                if (s.country, s.metric) == ("mean", "js_distance_nats")}  # fmt: skip
+                if (s.population, s.metric) == ("mean", "js_distance_nats")}  # fmt: skip
     assert distance["icl"] < 0.75 * distance["none"] < distance["uniform"]
 
 
@@ -60,8 +60,8 @@ def test_an_answer_is_found_by_its_text_not_by_its_place(model):
         ),
     )
     moved = []
-    nothing = np.zeros((0, model.embedding_width), np.float32)
-    one, two = (ask(InProcessEvaluator(model), s, nothing, orders="1") for s in (survey, turned))
+    with LocalEngine(model) as engine:
+        one, two = (ask(engine, s, [Adapter()], Asking("1", "own"))[0][0] for s in (survey, turned))
     for item, here, there in zip(survey.items, one, two, strict=True):
         size = len(item.scale)
         moved.append(np.abs(here[:size] - there[:size][::-1]).sum() / 2)

@@ -164,3 +164,14 @@ def test_no_candidates_have_no_losses():
     scored = objective(np.zeros((2, 6)))
     assert losses(scored, np.zeros((0, 24))).shape == (2, 0)
     assert residuals(scored, np.zeros((0, 24))).shape == (2, 0, 6)
+
+
+def test_one_missing_answer_spoils_its_candidate():
+    """Even of an item that no target depends on: a failed evaluation has no loss on any index."""
+    targets = np.array([[50.0, *[np.nan] * 5]])  # PDI alone, which item m01 has no part in
+    scored = objective(targets)
+    answers = np.full((2, len(SURVEY.items), SURVEY.width), 1 / SURVEY.width)
+    answers[1, 0, 0] = np.nan
+    outputs = scored.outputs(answers)
+    assert np.isnan(outputs[1]).all() and np.isnan(scored.losses(outputs)[0, 1])
+    assert np.isfinite(outputs[0]).all() and np.isfinite(scored.losses(outputs)[0, 0])

@@ -153,3 +153,14 @@ def test_the_hash_is_of_the_content_and_not_of_the_place(opinions, tmp_path):
     moved = load_opinions(tmp_path / "moved" / "opinions.csv")
     changed = load_opinions(tmp_path / "moved" / "changed.csv")
     assert draw(moved).sha256 == draw(opinions).sha256 != draw(changed).sha256
+
+
+def test_one_missing_answer_spoils_its_candidate(opinions):
+    """An item that could not be answered makes the whole evaluation a failure, never a better one."""
+    scored = objective(opinions, ["BRA"])
+    answers = random_answers(0, scored.survey)
+    answers[1, 0, 0] = np.nan
+    outputs = scored.outputs(answers)
+    losses = scored.losses(outputs)
+    assert np.isnan(losses[0, 1]) and np.isfinite(losses[0, [0, 2]]).all()
+    assert np.isnan(outputs[1]).all() and np.isfinite(outputs[[0, 2]]).all()

@@ -26,17 +26,18 @@ def answers(candidates):
 @pytest.fixture
 def parts():
     indices = IndexObjective(SURVEY, np.full((1, 6), 50.0), Constants("zero", (0.0,) * 6))
-    return {"vsm13": indices, "opinions": OpinionObjective(SURVEY, answers(1))}
+    return {"indices": indices, "opinions": OpinionObjective(SURVEY, answers(1))}
 
 
 @pytest.mark.parametrize(
     ("text", "weights"),
     [
-        ("vsm13", {"vsm13": 1.0}),
+        ("indices", {"indices": 1.0}),
+        ("vsm13", {"indices": 1.0}),  # as it was called before
         ("opinions", {"opinions": 1.0}),
         ("2*opinions", {"opinions": 1.0}),
-        ("vsm13+opinions", {"vsm13": 1.0, "opinions": 1.0}),
-        ("vsm13 + 0.5*opinions", {"vsm13": 1.0, "opinions": 0.5}),
+        ("vsm13+opinions", {"indices": 1.0, "opinions": 1.0}),
+        ("vsm13 + 0.5*opinions", {"indices": 1.0, "opinions": 0.5}),
     ],
 )
 def test_an_objective_is_written_as_a_sum(text, weights):
@@ -50,7 +51,7 @@ def test_an_objective_is_written_as_a_sum(text, weights):
         "",
         "opinion",
         "vsm13+",
-        "vsm13+vsm13",
+        "vsm13+indices",
         "0*opinions+vsm13",
         "-1*vsm13",
         "x*vsm13",
@@ -59,7 +60,7 @@ def test_an_objective_is_written_as_a_sum(text, weights):
 )
 def test_what_is_no_objective_is_refused(text):
     """Unknown or repeated names and weights that weigh nothing are one sentence."""
-    with pytest.raises(SpecificationError, match="The objective must be 'vsm13', 'opinions'"):
+    with pytest.raises(SpecificationError, match="The objective must be 'indices', 'opinions'"):
         parse_objective(text)
 
 
@@ -75,8 +76,8 @@ def test_one_part_alone_keeps_its_bits(parts):
 
 
 def test_a_sum_adds_points_and_hundredths_of_a_distance(parts):
-    """The loss of vsm13+0.5*opinions is points + 0.5 * 100 * JS distance."""
-    both = WeightedSum(parts, {"vsm13": 1.0, "opinions": 0.5})
+    """The loss of indices+0.5*opinions is points + 0.5 * 100 * JS distance."""
+    both = WeightedSum(parts, {"indices": 1.0, "opinions": 0.5})
     one, other = answers(3), answers(3)
     outputs = both.outputs(np.concatenate([one, other], axis=1))
     index, opinion = (
@@ -89,7 +90,7 @@ def test_a_sum_adds_points_and_hundredths_of_a_distance(parts):
 
 def test_every_part_enters_the_least_squares_with_the_mean_of_its_squares(parts):
     """Six indices do not drown in a hundred options."""
-    both = WeightedSum(parts, {"vsm13": 1.0, "opinions": 2.0})
+    both = WeightedSum(parts, {"indices": 1.0, "opinions": 2.0})
     one, other = answers(2), answers(2)
     outputs = both.outputs(np.concatenate([one, other], axis=1))
     squares = ((both.stacked(outputs) - both.targets[0]) ** 2).mean(axis=1)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
+import numpy as np
 import pytest
 
 from blackbox_align.optimizers import registry
@@ -13,3 +16,14 @@ class TestOurs(OptimizerContract):
     @pytest.fixture(autouse=True)
     def choose(self, name: str) -> None:
         self.name = name  # type: ignore[misc]
+
+
+class TestManyTargets(OptimizerContract):
+    """Gauss-Newton for several targets: outputs of 8 squares, which should be nothing, in part
+    nothing, and something."""
+
+    name = "gauss-newton"
+    options: ClassVar[dict[str, Any]] = {
+        "targets": np.array([[0.0] * 8, [0.0] * 4 + [np.nan] * 4, [0.1] * 8]),
+        "enough": 0.01,
+    }

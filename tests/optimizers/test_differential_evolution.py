@@ -97,3 +97,32 @@ def test_lshade_needs_a_budget() -> None:
     """Without a budget there is nothing to shrink over, and the error names the way out."""
     with pytest.raises(OptimizerError, match="'shade'"):
         create("lshade", 4, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("name", ["de", "shade"])
+def test_the_first_population_has_the_spread_that_was_asked(name: str) -> None:
+    """Its entries are N(0, sigma^2): with sigma 3 their standard deviation is about 3."""
+    optimizer = create(name, 200, np.random.default_rng(0), sigma=3.0)
+    first = np.array([candidate.vector for candidate in optimizer.ask()])
+    assert first.std() == pytest.approx(3.0, rel=0.05) and abs(first.mean()) < 0.2
+
+
+def test_shade_draws_f_and_cr_within_their_ranges() -> None:
+    """0 < F <= 1 and 0 <= CR <= 1, about what the history holds; a terminal entry gives CR = 0."""
+    optimizer = create("shade", 4, np.random.default_rng(0))
+    drawn = np.array([optimizer._draw_parameters() for _ in range(4000)])
+    assert drawn.min() >= 0.0 and drawn[:, 0].min() > 0.0 and drawn.max() <= 1.0
+    assert np.median(drawn, axis=0) == pytest.approx([0.5, 0.5], abs=0.02)
+    optimizer.M_CR[:] = np.nan
+    assert {optimizer._draw_parameters()[1] for _ in range(20)} == {0.0}
+
+
+def test_shade_writes_its_history_entry_by_entry() -> None:
+    """Each generation with a success fills the next of six entries, and the first again after the
+    sixth."""
+    optimizer = told_population("shade", [1e9] * 10)
+    for generation in range(7):
+        before = optimizer.M_F.copy()
+        trials = optimizer.ask()
+        optimizer.tell(trials, [Evaluation(1e8 - generation) for _ in trials])
+        assert np.flatnonzero(before != optimizer.M_F).tolist() == [generation % 6]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 pytest.importorskip("nevergrad")
 
 from blackbox_align.errors import MissingDependencyError
+from blackbox_align.optimizers import create
 from blackbox_align.optimizers.nevergrad_bridge import nevergrad_names
 from blackbox_align.testing.optimizers import OptimizerContract, Quadratic
 
@@ -40,3 +42,15 @@ class TestAHandful(NevergradContract):
 @pytest.mark.parametrize("name", sorted({*nevergrad_names()} - {*HANDFUL, *BROKEN}))
 class TestAllOthers(NevergradContract):
     """The rest of the registry."""
+
+
+@pytest.mark.parametrize("name", ["CMA", "DiagonalCMA"])
+def test_several_outstanding_in_hundreds_of_dimensions(name: str) -> None:
+    """A CMA-ES of nevergrad's goes on past its second generation when sixteen are asked at a time,
+    from the dimension on where pycma's own choice of step sizes would not let it."""
+    optimizer = create(f"ng:{name}", 320, np.random.default_rng(0), budget=480)
+    problem = Quadratic(320)
+    while not optimizer.stop():
+        candidates = optimizer.ask()
+        optimizer.tell(candidates, problem.of(candidates))
+    assert optimizer.told == 480

@@ -57,4 +57,4 @@ def test_the_contract_tests_of_a_plugin_are_five_lines(environment: dict[str, st
         environment, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(PLUGIN),
         "-c", os.devnull, str(PLUGIN / "test_hill_climber.py"),
     )  # fmt: skip
-    assert "20 passed" in printed
+    assert "21 passed" in printed

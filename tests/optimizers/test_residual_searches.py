@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from blackbox_align.errors import OptimizerError
-from blackbox_align.optimizers import Evaluation, Optimizer, create
+from blackbox_align.optimizers import Candidate, Evaluation, Optimizer, create
 from blackbox_align.optimizers.archive import Archive
 
 Residuals = Callable[[np.ndarray], np.ndarray]
@@ -73,6 +73,128 @@ def test_gauss_newton_takes_any_number_of_residuals(outputs: int) -> None:
 def test_the_first_candidate_is_the_start() -> None:
     """The prompt that the search starts from is evaluated, not only its neighbours."""
     assert not create("gauss-newton", 5, np.random.default_rng(0)).ask()[0].vector.any()
+
+
+def test_gauss_newton_explores_when_it_is_asked_one_by_one() -> None:
+    """Sixty single asks span about sixty directions, and solve what batches solve."""
+    optimizer = create("gauss-newton", 100, np.random.default_rng(0))
+    residuals, vectors, losses = saturating(100), [], []
+    while optimizer.told < 60:
+        (candidate,) = optimizer.ask(1)
+        vectors.append(candidate.vector)
+        told = residuals(candidate.vector)
+        losses.append(float(np.abs(told).mean()))
+        optimizer.tell([candidate], [Evaluation(losses[-1], told)])
+    sizes = np.linalg.svd(np.array(vectors), compute_uv=False)
+    assert (sizes > 1e-6 * sizes[0]).sum() > 50
+    assert min(losses) < 0.3 * losses[0]
+
+
+def test_a_round_asked_in_parts_is_a_batch() -> None:
+    """The first twelve asked one by one are the first batch; a natural ask completes a round that
+    was begun, and its first vector is the only one without a random part."""
+    whole, parts = (create("gauss-newton", 30, np.random.default_rng(0)) for _ in range(2))
+    residuals = saturating(30)
+
+    def tell(optimizer: Optimizer, candidates: list[Candidate]) -> None:
+        told = [residuals(c.vector) for c in candidates]
+        evaluations = [Evaluation(float(np.abs(r).mean()), r) for r in told]
+        optimizer.tell(candidates, evaluations)
+
+    batch = whole.ask()
+    tell(whole, batch)
+    for expected in batch:
+        (candidate,) = parts.ask(1)
+        assert np.array_equal(candidate.vector, expected.vector)
+        tell(parts, [candidate])
+    assert len(parts.ask(5)) == 5 and len(parts.ask()) == 7 and parts.batch == 12
+
+
+def test_gauss_newton_goes_by_the_loss_that_it_is_told() -> None:
+    """Where the loss weighs the residuals, the model is seen from the best by that loss."""
+    optimizer = create("gauss-newton", 10, np.random.default_rng(0))
+    candidates = optimizer.ask()
+    residuals = [np.array([n + 1.0, 12.0 - n]) for n in range(12)]  # one falls as the other grows
+    optimizer.tell(candidates, [Evaluation(float(3 * r[1] + r[0]), r) for r in residuals])
+    optimizer.ask()
+    assert optimizer.archive.ids[optimizer.centre] == 11
+
+
+def test_crowded_observations_do_not_stall_a_search() -> None:
+    """Hundreds of evaluations from where another search crept along cost it nothing: it reaches its
+    goal in no more than a cold start takes, and keeps few of them, the best one among them."""
+    residuals, rng = saturating(100), np.random.default_rng(5)
+    crowd = np.concatenate(
+        [0.05 * rng.standard_normal((500, 100)), rng.standard_normal((300, 100))]
+    )
+    told = [
+        Evaluation(float(np.abs(residuals(v)).mean()), residuals(v) + 0.3 * rng.standard_normal(6))
+        for v in crowd
+    ]
+    cold, warm = (create("gauss-newton", 100, np.random.default_rng(1)) for _ in range(2))
+    warm.observe(crowd, told)
+    best = min(range(800), key=lambda row: told[row].loss)
+    assert -1 - best in warm.archive.ids and len(warm.archive) <= 60
+    distances = np.sqrt(np.maximum(warm.archive.gram_from(0).diagonal(), 0.0))
+    assert len(distances) == 1 or distances[1:].min() > 0.4 * 8.0 * np.sqrt(100)
+    assert search(warm, residuals, 1.0, 600) <= search(cold, residuals, 1.0, 600)
+
+
+@pytest.mark.parametrize("gain, factor", [(0.5, 1.6), (0.9, 1.0), (1.0, 0.6)])
+def test_the_trust_region_follows_what_its_steps_gained(gain: float, factor: float) -> None:
+    """It grows after a round that brought the loss down by more than three tenths, shrinks after one
+    that brought nothing, and stays otherwise."""
+    optimizer = create("gauss-newton", 20, np.random.default_rng(0), radius=100.0)
+    optimizer._set_radius(10.0)
+    before = optimizer.delta
+    optimizer._set_radius(10.0 * gain)
+    assert optimizer.delta == pytest.approx(before * factor)
+
+
+def many(targets: list[list[float]], **options: float) -> Optimizer:
+    return create(
+        "gauss-newton", 30, np.random.default_rng(0), targets=np.array(targets), **options
+    )
+
+
+def test_a_batch_serves_first_the_target_that_gains_most() -> None:
+    """Steps come in the order of what the model promises, whatever the order in the table."""
+    optimizer = many([[1.0, 0.0], [40.0, 0.0], [8.0, 0.0]])
+    J = np.random.default_rng(3).standard_normal((2, 30)) / np.sqrt(30)
+    candidates = optimizer.ask()
+    optimizer.tell(candidates, [Evaluation(1.0, J @ c.vector) for c in candidates])
+    optimizer.ask(3)
+    model, misses = optimizer._fit(tune=False).model, optimizer._misses()
+    gains = [optimizer._plan(model, k, int(misses[k].argmin())).gain for k in range(3)]
+    assert len({round(gain, 3) for gain in gains}) == 3
+    served = list(optimizer.served.values())
+    assert served == sorted(range(3), key=lambda k: -gains[k]) and served != [0, 1, 2]
+
+
+def test_a_target_is_done_when_it_is_near_enough() -> None:
+    """Steps go to the targets that are farther than ``enough``; a missing output does not matter."""
+    optimizer = many([[0.0, 0.0], [np.nan, 30.0]], enough=1.0)
+    J = np.random.default_rng(3).standard_normal((2, 30)) / np.sqrt(30)
+    candidates = optimizer.ask()
+    outputs = [J @ c.vector for c in candidates]
+    optimizer.tell(candidates, [Evaluation(1.0, row) for row in outputs])
+    optimizer.ask()
+    assert set(optimizer.served.values()) == {1}
+    assert optimizer.errors[0] == 0.0  # the start itself
+    assert optimizer.errors[1] == pytest.approx(min(abs(row[1] - 30.0) for row in outputs))
+
+
+@pytest.mark.parametrize("targets", [[], [[np.nan, np.nan]], [1.0, 2.0]])
+def test_targets_have_a_number_in_every_row(targets: list) -> None:
+    """No targets, one that wants nothing, and a single vector are refused; so are outputs of
+    another length, and a search that cannot serve several."""
+    with pytest.raises(OptimizerError, match="targets"):
+        create("gauss-newton", 3, np.random.default_rng(0), targets=np.array(targets))
+    with pytest.raises(OptimizerError, match="one target at a time; several: 'gauss-newton'"):
+        create("eki", 3, np.random.default_rng(0), targets=np.zeros((2, 2)))
+    optimizer = many([[0.0, 0.0]])
+    with pytest.raises(OptimizerError, match="3 outputs, where each target has 2"):
+        optimizer.tell(optimizer.ask(1), [Evaluation(1.0, np.ones(3))])
 
 
 def test_gauss_newton_does_not_recommend_the_luckiest_draw() -> None:
@@ -174,12 +296,26 @@ def test_a_kalman_update_is_its_formula() -> None:
 def test_a_full_archive_keeps_what_is_near() -> None:
     """Beyond its capacity the vectors farthest from the one to keep make room; Z Z^T stays true."""
     archive = Archive(5, 3)
-    vectors = np.arange(1.0, 6.0)[:, None] * np.ones(3)
-    archive.add(list(range(5)), vectors, np.arange(5.0)[:, None], keep=0)
-    archive.add([5, 6], np.full((2, 3), 0.5), np.array([[5.0], [6.0]]), keep=0)
+
+    def told(id: int, entry: float) -> tuple[Candidate, float, np.ndarray]:
+        return Candidate(id, np.full(3, entry)), 10.0 * id, np.array([float(id)])
+
+    archive.add([told(id, id + 1.0) for id in range(5)], keep=0)
+    archive.add([told(5, 0.5), told(6, 0.5)], keep=0)
     assert sorted(archive.ids) == [0, 1, 2, 5, 6]
     assert archive.gram == pytest.approx(archive.Z @ archive.Z.T)
     assert archive.R[:, 0].tolist() == archive.ids.tolist()
+    assert archive.losses.tolist() == (10.0 * archive.ids).tolist()
+
+
+def test_an_extra_kalman_member_lies_in_the_cloud() -> None:
+    """What takes the place of a failed member has the mean and the spread of the ensemble."""
+    optimizer = create("eki", 50, np.random.default_rng(0), members=30, sigma=2.0)
+    optimizer.ask()
+    extra = np.array([c.vector for c in optimizer.ask(400)])
+    assert extra.std() == pytest.approx(2.0, rel=0.15)
+    assert np.linalg.norm(extra.mean(axis=0) - optimizer.U.mean(axis=0)) < 2.0
+    assert np.linalg.matrix_rank(extra - optimizer.U.mean(axis=0)) <= 29
 
 
 @pytest.mark.slow

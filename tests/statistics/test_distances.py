@@ -16,7 +16,6 @@ from blackbox_align.statistics.distances import (
     earth_movers_distance,
     js_distance,
     js_divergence,
-    kendall_tau,
 )
 
 
@@ -117,13 +116,3 @@ def test_a_tie_shares_the_credit():
     """The likeliest option counts; where several are, each has its share of the point."""
     p = np.array([[0.7, 0.3, 0, 0], [0.25] * 4, [0.4, 0.4, 0.2, 0], [0.1, 0.9, 0, 0]])
     np.testing.assert_allclose(credit(p, np.array([0, 3, 2, 0])), [1, 0.25, 0, 0])
-
-
-def test_kendalls_tau_is_of_ranks_and_leaves_gaps_out():
-    """Order is what counts; pairs with a gap are left out; fewer than three have no tau."""
-    a = np.array([1.0, 2, 3, 4])
-    assert kendall_tau(a, np.array([10.0, 20, 30, 400])) == 1
-    assert kendall_tau(a, -a) == -1
-    assert kendall_tau(a, np.array([2.0, 1, 3, 4])) == pytest.approx(4 / 6)
-    assert kendall_tau(a, np.array([1.0, np.nan, 3, 4])) == 1
-    assert math.isnan(kendall_tau(a[:2], a[:2]))

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from blackbox_align.assessment import load_instrument
-from blackbox_align.assessment.score import GROUPS
 from blackbox_align.errors import BlackboxAlignError, DataFileError, UnknownNameError
+from blackbox_align.populations.groups import SETS
 from blackbox_align.surveys.opinion_files import load_opinions, opinion_names
 from blackbox_align.surveys.opinions import OpinionSurvey
 
@@ -209,7 +209,7 @@ def test_world_opinions_ship_with_figures_for_the_eighteen_countries():
     opinions = load_instrument("world-opinions")
     assert isinstance(opinions, OpinionSurvey) and opinion_names() == ["world-opinions"]
     assert len(opinions.survey.items) == 40
-    assert set(opinions.countries) == set(GROUPS["cultural-palette"])
+    assert set(opinions.countries) == set(SETS["cultural-palette"])
     assert min(opinions.countries.values()) >= 34
     assert opinions.report.read == opinions.report.kept == len(opinions)
     assert set(opinions.sources) == set(opinions.items), "every question names its source"

@@ -1,0 +1,294 @@
+"""``assess``: instruments, an engine, populations and conditions make a result. Fits and scores call it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..adapters.adapter import Adapter
+from ..engines.base import Engine
+from ..errors import ModelError
+from ..populations import Population
+from ..results import Figure, ItemAnswers, Provenance, Result
+from ..results.names import PEOPLE, TEMPERED
+from ..surveys.instrument import Instrument, counted
+from .asking import STYLES, Asking, ask, unaskable
+from .conditions import Condition
+from .figures import Resampling, Rows, figures, index_figures
+
+Array = NDArray[np.floating]
+
+LEAST_MASS = 0.1
+"""Below this share of the next token on the labels, a model mostly wants to say something else."""
+
+
+def assess(
+    instruments: Instrument | Sequence[Instrument],
+    engine: Engine | None,
+    populations: Sequence[Population],
+    conditions: Sequence[Condition],
+    asking: Asking | None = None,
+    *,
+    resampling: Resampling | None = None,
+    fitted_items: Collection[str] = (),
+) -> Result:
+    """Every condition beside the baselines, on every instrument, with intervals and differences.
+
+    A condition that applies the same to all populations is asked once for all of them, and adapters
+    that are asked the same questions are asked them together.
+
+    Parameters
+    ----------
+    engine : None asks nobody: without conditions the baselines remain
+    populations : in the order in which they stand in tables
+    fitted_items : ids of items that some condition was fitted to; then the figures come for these and for
+        the others, which are held out, as well
+
+    Raises
+    ------
+    ModelError
+        The model cannot be asked any of the questions, or answers with numbers that are not finite.
+    """
+    asking, resampling = asking or Asking(), resampling or Resampling()
+    several = instruments if isinstance(instruments, Sequence) else [instruments]
+    return Result.joined(
+        [
+            _assess(
+                one, engine, populations, conditions, asking, resampling, frozenset(fitted_items)
+            )
+            for one in several
+        ]
+    )
+
+
+def _assess(
+    instrument: Instrument,
+    engine: Engine | None,
+    populations: Sequence[Population],
+    conditions: Sequence[Condition],
+    asking: Asking,
+    resampling: Resampling,
+    fitted_items: frozenset[str],
+) -> Result:
+    instrument, left_out = _askable(instrument, engine if conditions else None, asking)
+    known = {population.code for population in instrument.populations}
+    present = [population for population in populations if population.code in known]
+    answered = _Answered.ask(instrument, engine, present, conditions, asking)
+    rows = [_measure(instrument, p, answered, conditions, fitted_items) for p in present]
+    found = list(figures(instrument, rows, fitted_items, resampling))
+    if instrument.index_names:
+        predicted = {
+            condition.name: {p.code: instrument.indices(answered.of(condition, p)) for p in present}
+            for condition in conditions
+        }
+        found += index_figures(instrument, predicted)
+    data = instrument.notes(present)
+    how = [asking.describe(instrument.survey)] if conditions else []
+    interval = (
+        f"Brackets: 95 % interval over {'the ' if instrument.index_names else ''}{instrument.resampled}, "
+        f"{resampling.resamples:,} resamples, seed {resampling.seed}."
+    )
+    notes = [*data[:1], *how, *left_out, *data[1:], interval, *answered.notes(), *_remarks(found)]
+    return Result(
+        tuple(found),
+        tuple(_item_answers(instrument, present, answered)),
+        tuple(notes),
+        _provenance(instrument, engine, present, asking, resampling, fitted_items),
+        "held-out" if any(figure.split == "held-out" for figure in found) else "all",
+    )
+
+
+def _askable(
+    instrument: Instrument, engine: Engine | None, asking: Asking
+) -> tuple[Instrument, list[str]]:
+    """The instrument without what the engine's model cannot be asked, and a note of what that is."""
+    refused = unaskable(engine, instrument.survey, asking) if engine else {}
+    if not refused:
+        return instrument, []
+    reason = next(iter(refused.values()))
+    if len(refused) == len(instrument.items):
+        mend = "" if asking.labels == "digits" else " Try --labels digits."
+        raise ModelError(f"This model can be asked none of the questions: {reason}{mend}")
+    note = (
+        f"{counted(len(refused), 'question')} left out of all rows, which this model cannot be asked: "
+        f"{reason}"
+    )
+    return instrument.without(refused), [note]
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """(items, options) answers and (items,) label mass by adapter, NaN where it was not asked."""
+
+    conditions: Mapping[tuple[str, str], str]  # condition, population: the adapter's digest
+    by_adapter: Mapping[str, tuple[Array, Array]]
+
+    @classmethod
+    def ask(
+        cls,
+        instrument: Instrument,
+        engine: Engine | None,
+        populations: Sequence[Population],
+        conditions: Sequence[Condition],
+        asking: Asking,
+    ) -> _Answered:
+        """Every adapter is asked what is asked of the populations that it is for, once."""
+        digests: dict[tuple[str, str], str] = {}
+        adapters: dict[str, Adapter] = {}
+        wanted: dict[str, set[int]] = {}
+        for condition in conditions:
+            for population in populations:
+                adapter = condition.adapter(population)
+                digest = adapter.digest()
+                digests[condition.name, population.code] = digest
+                adapters[digest] = adapter
+                wanted.setdefault(digest, set()).update(instrument.asked_of(population).tolist())
+        together: dict[tuple[int, ...], list[str]] = {}
+        for digest, items in wanted.items():
+            together.setdefault(tuple(sorted(items)), []).append(digest)
+        answers: dict[str, tuple[Array, Array]] = {}
+        for asked, some in together.items():
+            assert engine is not None
+            given = _ask_some(instrument, engine, asked, [adapters[d] for d in some], asking)
+            answers.update(zip(some, given, strict=True))
+        return cls(digests, answers)
+
+    def of(self, condition: Condition, population: Population) -> Array:
+        return self.by_adapter[self.conditions[condition.name, population.code]][0]
+
+    def notes(self) -> Iterator[str]:
+        """A sentence for every condition under which the model hardly answers with labels at all."""
+        least: dict[str, tuple[int, int, float]] = {}
+        for (condition, _), digest in self.conditions.items():
+            mass = self.by_adapter[digest][1]
+            mass = mass[np.isfinite(mass)]
+            low, asked, smallest = least.get(condition, (0, 0, math.inf))
+            low, asked = low + int((mass < LEAST_MASS).sum()), asked + len(mass)
+            least[condition] = low, asked, min(smallest, float(mass.min(initial=math.inf)))
+        for condition, (low, asked, smallest) in least.items():
+            if low:
+                yield (
+                    f"Under {condition!r} the labels of the options have less than {LEAST_MASS:.0%} of "
+                    f"the next token's probability in {low / asked:.0%} of the answers (at least "
+                    f"{smallest:.2g}): what the model would rather say is not measured. See "
+                    "`bbalign doctor`."
+                )
+
+
+def _ask_some(
+    instrument: Instrument,
+    engine: Engine,
+    items: Sequence[int],
+    adapters: Sequence[Adapter],
+    asking: Asking,
+) -> Iterator[tuple[Array, Array]]:
+    """For every adapter (items, options) answers and (items,) mass of all items, NaN where not asked."""
+    survey = instrument.survey
+    asked = [survey.items[n] for n in items]
+    whole = len(asked) == len(survey.items)
+    part = survey if whole else replace(survey, items=tuple(asked), indices=())
+    probabilities, mass = ask(engine, part, adapters, asking)
+    for one, share in zip(probabilities, mass, strict=True):
+        answers = np.full((len(survey.items), survey.width), np.nan)
+        answers[list(items)] = 0.0
+        answers[list(items), : part.width] = one
+        spread = np.full(len(survey.items), np.nan)
+        spread[list(items)] = share
+        yield answers, spread
+
+
+def _measure(
+    instrument: Instrument,
+    population: Population,
+    answered: _Answered,
+    conditions: Sequence[Condition],
+    fitted_items: frozenset[str],
+) -> Rows:
+    """Baselines and conditions of one population, measured row by row."""
+    nothing = Adapter().digest()
+    given = {c.name: answered.of(c, population) for c in conditions}
+    unprompted = (
+        answered.by_adapter.get(nothing) if nothing in answered.conditions.values() else None
+    )
+    known = instrument.baselines(
+        population, None if unprompted is None else unprompted[0], fitted_items
+    )
+    measured = {name: instrument.measure(rows, population) for name, rows in given.items()}
+    return Rows(population, instrument.rows(population), {**known, **measured})
+
+
+def _item_answers(
+    instrument: Instrument, populations: Sequence[Population], answered: _Answered
+) -> Iterator[ItemAnswers]:
+    """What people answered, and what the model did, item by item."""
+    sizes = [len(item.scale) for item in instrument.items]
+    ids = [item.id for item in instrument.items]
+
+    def block(population: str, condition: str, rows: Array, mass: Array | None) -> ItemAnswers:
+        there = np.flatnonzero(~np.isnan(rows).any(-1))
+        return ItemAnswers(
+            instrument.name, population, condition,
+            tuple(ids[n] for n in there),
+            tuple(tuple(map(float, rows[n, : sizes[n]])) for n in there),
+            () if mass is None else tuple(float(mass[n]) for n in there),
+        )  # fmt: skip
+
+    for population in populations:
+        if not instrument.index_names:
+            yield block(population.code, PEOPLE, instrument.shares(population), None)
+    for condition in dict.fromkeys(name for name, _ in answered.conditions):
+        own = {code: d for (name, code), d in answered.conditions.items() if name == condition}
+        if len(set(own.values())) == 1 and len(own) > 1:
+            own = {"": next(iter(own.values()))}
+        for code, digest in own.items():
+            yield block(code, condition, *answered.by_adapter[digest])
+
+
+def _remarks(found: Sequence[Figure]) -> Iterator[str]:
+    """What has to be known to read figures such as these."""
+    scores = [figure for figure in found if not figure.minus and figure.low == figure.low]
+    counts: dict[tuple[str, str, str], set[int]] = {}
+    for figure in scores:
+        counts.setdefault((figure.population, figure.metric, figure.split), set()).add(figure.n)
+    if any(len(several) > 1 for several in counts.values()):
+        yield "Where the n of two rows differ, read their difference, not the two rows."
+    conditions = [figure for figure in scores if not figure.is_baseline and figure.n]
+    if any(f.low == f.high and f.metric == "accuracy" for f in conditions):
+        yield (
+            "A bracket without width means that all n questions came out alike; up to about 3 in n of "
+            "others might still not (the rule of three)."
+        )
+    if any(figure.condition == TEMPERED for figure in found):
+        yield (
+            "The fitted temperature is that of other questions, of the country's own: it knows how "
+            "sharp answers are there, and nothing of what they are."
+        )
+
+
+def _provenance(
+    instrument: Instrument,
+    engine: Engine | None,
+    populations: Sequence[Population],
+    asking: Asking,
+    resampling: Resampling,
+    fitted_items: frozenset[str],
+) -> Provenance:
+    info = engine.info if engine else None
+    fitted = tuple(item.id for item in instrument.items if item.id in fitted_items)
+    return Provenance(
+        (instrument.asked(),),
+        {population.code: population.name for population in populations},
+        model=info.name if info else "",
+        revision=info.revision if info else "",
+        dtype=info.dtype if info else "",
+        disclaimer=info.disclaimer if info else "",
+        orders=asking.orders if info else "",
+        labels=STYLES[asking.labels] if info else (),
+        fitted_items=fitted,
+        resamples=resampling.resamples,
+        seed=resampling.seed,
+    )

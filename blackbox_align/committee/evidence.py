@@ -1,0 +1,135 @@
+"""Evidence: which experts the words of a query name, and how strongly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from ..errors import UnknownNameError
+from ..populations import countries, find_country
+from .lexicon import Kind, Lexicon, Match, Sense, fold, lexicon
+
+STRENGTHS: Mapping[Kind, float] = {"name": 1.0, "people": 0.75, "place": 0.5, "language": 0.25}
+"""What a match counts by its kind: the surer a word names a country, the more."""
+
+_COUNTRY_KEYS = {"country", "nationality", "population", "people", "home"}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the words of a query say.
+
+    Parameters
+    ----------
+    strength : expert name to how strongly it is named, above 0
+    words : expert name to the words that name it
+    without_expert : the named countries that no expert speaks for, by code, and their words
+    regions : the words that name regions
+    in_region : the experts inside of all the named regions
+    """
+
+    strength: Mapping[str, float]
+    words: Mapping[str, tuple[str, ...]]
+    without_expert: Mapping[str, tuple[str, ...]]
+    regions: tuple[str, ...]
+    in_region: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Populations:
+    """The experts of a committee by the populations that they speak for.
+
+    ``experts`` is expert name to population: a country by code or name, or any other name, which is
+    then found by its own words.
+    """
+
+    experts: Mapping[str, str]
+
+    @cached_property
+    def by_code(self) -> Mapping[str, tuple[str, ...]]:
+        """Experts by country code; those of other populations stand under their own folded name."""
+        found: dict[str, list[str]] = {}
+        for expert, population in self.experts.items():
+            found.setdefault(country_code(population) or fold(population), []).append(expert)
+        return {code: tuple(experts) for code, experts in found.items()}
+
+    @cached_property
+    def lexicon(self) -> Lexicon:
+        """The world's lexicon, and the names of populations that are no countries."""
+        others = [fold(p) for p in self.experts.values() if not country_code(p)]
+        own = {phrase: Sense("name", {phrase: 1.0}) for phrase in others}
+        return Lexicon({**lexicon().senses, **own}) if own else lexicon()
+
+    def name(self, expert: str) -> str:
+        """What the expert's population is called."""
+        code = country_code(self.experts[expert])
+        return countries()[code].name if code else self.experts[expert]
+
+    def profile_matches(self, profile: Mapping[str, str]) -> tuple[Match, ...]:
+        """What a profile names; the value of ``country`` may also be a code."""
+        found: list[Match] = []
+        for key, value in profile.items():
+            code = country_code(value) if key.casefold() in _COUNTRY_KEYS else None
+            if code:
+                found.append(Match(value, 0, len(value), Sense("name", {code: 1.0})))
+            else:
+                found += self.lexicon.matches(value)
+        return tuple(found)
+
+    def gather(
+        self, parts: Iterable[tuple[Sequence[Match], float]], strengths: Mapping[Kind, float]
+    ) -> Evidence:
+        """The evidence of several texts, each with what its matches weigh.
+
+        A word that is said twice in a text does not name its country twice.
+        """
+        tally = _Tally(self, strengths)
+        for matches, weight in parts:
+            for match in {fold(match.phrase): match for match in reversed(matches)}.values():
+                tally.add(match, weight)
+        return tally.evidence()
+
+
+@dataclass
+class _Tally:
+    populations: Populations
+    strengths: Mapping[Kind, float]
+    strength: dict[str, float] = field(default_factory=dict)
+    words: dict[str, list[str]] = field(default_factory=dict)
+    without: dict[str, list[str]] = field(default_factory=dict)
+    regions: list[Match] = field(default_factory=list)
+
+    def add(self, match: Match, weight: float) -> None:
+        if match.sense.kind == "region":
+            self.regions.append(match)
+            return
+        for code, share in match.sense.shares.items():
+            experts = self.populations.by_code.get(code, ())
+            each = weight * self.strengths.get(match.sense.kind, 0.0) * share / max(len(experts), 1)
+            for expert in experts if each > 0 else ():
+                self.strength[expert] = self.strength.get(expert, 0.0) + each
+                self.words.setdefault(expert, []).append(match.phrase)
+            if not experts:
+                self.without.setdefault(code, []).append(match.phrase)
+
+    def evidence(self) -> Evidence:
+        inside = [
+            {e for code in region.sense.shares for e in self.populations.by_code.get(code, ())}
+            for region in self.regions
+        ]
+        return Evidence(
+            self.strength,
+            {expert: tuple(dict.fromkeys(found)) for expert, found in self.words.items()},
+            {code: tuple(dict.fromkeys(found)) for code, found in self.without.items()},
+            tuple(dict.fromkeys(region.phrase for region in self.regions)),
+            tuple(e for e in self.populations.experts if inside and all(e in s for s in inside)),
+        )
+
+
+def country_code(population: str) -> str | None:
+    """The code of a country by any of its names; None for another population."""
+    try:
+        return find_country(population).code
+    except UnknownNameError:
+        return None

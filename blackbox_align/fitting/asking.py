@@ -1,0 +1,125 @@
+"""Whom a fit asks, and what is known of it: the space of its prompts, its answers without one."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..adapters import (
+    Adapter,
+    Parameterization,
+    check_placement,
+    embedding_std,
+    from_text,
+    from_vocabulary,
+    parameterize,
+    zeros,
+)
+from ..engines import Answers, Engine
+from ..errors import ModelError, RunError
+from ..populations import Population
+from ..surveys import Survey
+from ..surveys.sheet import asked, average, sheet
+from .specification import Specification
+
+ORDERS = "1"  # in which the options of a question are asked: that of the file alone
+
+
+def by_item(probabilities: np.ndarray, survey: Survey) -> np.ndarray:
+    """(P, items, width) from what was answered to :func:`..surveys.sheet.sheet` of a survey.
+
+    What was asked in one order is not averaged, so that it keeps every bit.
+    """
+    if ORDERS != "1":
+        return average(probabilities, survey, ORDERS)
+    answers = np.zeros((len(probabilities), len(survey.items), survey.width), np.float32)
+    answers[:, item_order(survey)] = probabilities[:, :, : survey.width]
+    return answers
+
+
+def item_order(survey: Survey) -> list[int]:
+    """The item of every question of its sheet."""
+    return [item for item, _ in asked(survey, ORDERS)]
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What the model answers without a soft prompt, asked once and then known.
+
+    ``known`` holds answers by survey and population, as :meth:`to_facts` records them; without an
+    ``engine`` only what is known can be had.
+    """
+
+    engine: Engine | None = None
+    known: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def answers(self, survey: Survey, told: Population | None) -> np.ndarray:
+        """(items, width) float32 answers of the model as it is, or when it is told whom to answer like.
+
+        Raises :class:`ModelError` where they are not finite.
+        """
+        key = f"{survey.name} {told.code if told else ''}".strip()
+        if key not in self.known:
+            if self.engine is None:
+                raise RunError(f"What the model answers ({key}) was not recorded.")
+            adapter = Adapter(text=told.preamble()) if told else Adapter()
+            given = self.engine.answer([adapter], sheet(survey, ORDERS))
+            answers = by_item(given.probabilities, survey)[0]
+            if not np.isfinite(answers).all():
+                raise ModelError(
+                    f"The model {self.engine.info.name!r} answers the survey with numbers that are "
+                    "not finite. Try --dtype float32, and check its weights."
+                )
+            self.known[key] = answers
+        return self.known[key]
+
+    def to_facts(self) -> dict[str, Any]:
+        """All that is known, as JSON."""
+        return {
+            key: {
+                "shape": rows.shape,
+                "answers": base64.b64encode(rows.astype("<f4").tobytes()).decode(),
+            }
+            for key, rows in self.known.items()
+        }
+
+
+def known_from(facts: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """What :meth:`Asked.to_facts` recorded."""
+    return {
+        key: np.frombuffer(base64.b64decode(one["answers"]), "<f4").reshape(one["shape"])
+        for key, one in facts.items()
+    }
+
+
+def search_space(
+    settings: Specification, engine: Engine, rng: np.random.Generator
+) -> Parameterization:
+    """The vectors that are searched, and the adapters that they stand for."""
+    kind, _, text = settings.init.partition(":")
+    if kind == "zeros":
+        initial = zeros(engine, settings.tokens)
+    elif kind == "vocabulary":
+        initial = from_vocabulary(engine, settings.tokens, engine.info.vocabulary, rng)
+    else:
+        initial = from_text(engine, settings.tokens, list(engine.tokenize(text)))
+    return parameterize(
+        initial,
+        embedding_std(engine),
+        subspace=settings.subspace,
+        rng=rng,
+        alpha=settings.alpha,
+        placement=check_placement(settings.placement),
+    )
+
+
+def failures_of(answers: Answers) -> tuple[str | None, ...]:
+    """Why candidates failed; one whose answers are not all finite did, whatever is said of it."""
+    return tuple(
+        why or (None if np.isfinite(rows).all() else "the model's answer is not a finite number")
+        for why, rows in zip(answers.failures, answers.probabilities, strict=True)
+    )

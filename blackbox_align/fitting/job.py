@@ -1,0 +1,276 @@
+"""The work of one call on a run: ask, search, and write down what came of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..engines import Engine, Workers
+from ..engines import open as open_engine
+from ..errors import BlackboxAlignError, RunError
+from ..files.atomic import write_sealed_json, write_text
+from ..optimizers import Evaluation
+from .asking import Asked, failures_of, known_from, search_space
+from .conditions import conditions
+from .entry import Entry, digest, refuse_what_is_no_share
+from .format_1 import in_questions, vectors_by_asking
+from .frames import FILE, Frame
+from .interrupts import patient_interrupt
+from .outcome import Outcome, model_of
+from .problem import PROMPT, Data, generator, make_optimizer, pose
+from .record import Record, Writer
+from .run import Run
+from .search import Batch, Standing, search
+from .specification import Specification, refuse_facts
+from .stopping import Stopping
+from .warm_start import observe
+
+if TYPE_CHECKING:
+    from ..engines.ray.pool import OnTrouble
+
+CHECKPOINT_SECONDS = 60.0
+CHECKPOINT_SHARE = 0.1  # of the time of a search that checkpoints may take
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a search stands after a tell.
+
+    ``best`` is the best loss, of several countries the mean of each one's best, as the result has it;
+    None until an evaluation has succeeded.
+    """
+
+    evaluations: int
+    budget: int
+    best: float | None
+    replayed: int
+    seconds: float
+
+
+OnProgress = Callable[[Progress], None]
+
+
+class Job:
+    """One call's work on a run, under its lock."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        data: Data,
+        stopping: Stopping,
+        on_progress: OnProgress,
+        on_trouble: OnTrouble,
+    ) -> None:
+        self.writer, self.record, self.data, self.stopping = writer, writer.record, data, stopping
+        self.on_progress, self.on_trouble = on_progress, on_trouble
+        self.started = self.checkpoint = time.monotonic()
+        self.pause = CHECKPOINT_SECONDS
+        self.replayed = 0
+
+    def run(
+        self, workers: Workers | None, earlier: Record | None, frame: Frame | None = None
+    ) -> None:
+        """Ask, search, and write down what came of it."""
+        settings, new = self.data.specification, not self.record.exists()
+        recorded = {} if new else self.record.facts
+        finished = (
+            not new
+            and self.record.head["status"] == "done"
+            and (self.record.stopping == self.stopping)
+        )
+        why = self.record.reason if finished else None
+        if settings.dtype == "auto" and "dtype" in recorded:
+            settings = replace(settings, dtype=recorded["dtype"])
+        known = {} if new else known_from(self.record.head.get("asked") or {})
+        with closing(self._open(settings, workers, recorded)) as engine:
+            asked = Asked(engine, known)
+            problem = pose(self.data, asked, recorded)
+            space = search_space(settings, engine, generator(settings, PROMPT))
+            info = engine.info
+            facts = {
+                **problem.facts(),
+                "model_revision": info.revision,
+                "dtype": info.dtype,
+                "dimension": space.dimension,
+                "opening": info.opening,  # what was read around a question
+                "date": info.date,
+            }
+            optimizer = make_optimizer(problem, space.dimension, self.stopping)
+            if optimizer.capabilities.uses_budget:  # then it is no mere end of the search
+                facts["budget"] = self.stopping.budget
+            if len(problem.populations) > 1:  # a country that is done gets no more steps
+                facts["target_loss"] = self.stopping.target_loss
+            standing = Standing(len(problem.populations), space.dimension, self.stopping)
+            if earlier is not None:
+                facts |= observe(earlier, problem, facts, optimizer, standing)
+            if not new:
+                then = self.record.specification
+                refuse_facts(then, self.data.specification, (recorded, facts), self.record.path)
+            self.writer.begin(
+                self.data.specification,
+                self.stopping,
+                facts,
+                conditions(str(model_of(engine).device), asdict(workers) if workers else None),
+            )
+            if frame is not None:
+                write_text(self.record.path / FILE, frame.text)
+            facts = {**facts, **self.record.facts}
+            outcome = Outcome(problem, standing, optimizer, space, engine, asked, facts)
+            self._guarded(outcome, why, new)
+
+    def _guarded(self, outcome: Outcome, why: str | None, new: bool) -> None:
+        """Search to the end; whatever end it is, the record says which."""
+        try:
+            with patient_interrupt() as interrupted:
+                self._replay(outcome)
+                reason = why or search(
+                    lambda vectors, first: self._evaluate(outcome, vectors, first),
+                    outcome.optimizer,
+                    outcome.standing,
+                    on_batch=self._append,
+                    on_told=lambda: self._told(outcome),
+                    interrupted=interrupted,
+                )
+            self._finish(outcome, "done", reason)
+        except KeyboardInterrupt:
+            self._finish(outcome, "interrupted", "it was interrupted")
+            raise
+        except BlackboxAlignError as error:
+            if new and not outcome.standing.told:  # a slip in what was asked, very likely
+                with suppress(RunError):
+                    self.writer.remove()
+            self._give_up(outcome, str(error))
+            raise
+        except Exception as error:
+            self._give_up(outcome, f"{type(error).__name__}: {error}")
+            raise
+
+    def _open(
+        self, settings: Specification, workers: Workers | None, recorded: Mapping[str, Any]
+    ) -> Engine:
+        """The engine; where a template writes the date, it is that of the first day of the run."""
+        return open_engine(
+            settings.model,
+            revision=settings.revision,
+            device=settings.device,
+            dtype=settings.dtype,
+            trust_remote_code=settings.trust_remote_code,
+            date=str(recorded.get("date") or ""),
+            workers=workers,
+            on_trouble=self.on_trouble,
+        )
+
+    def _evaluate(self, outcome: Outcome, vectors: np.ndarray, first: int) -> Batch:
+        adapters = outcome.space.adapters(vectors)
+        answers = outcome.engine.answer(adapters, outcome.problem.sheet)
+        failures = failures_of(answers)
+        shares = answers.probabilities.copy()
+        shares[[why is not None for why in failures]] = np.nan
+        try:
+            refuse_what_is_no_share(shares)
+        except ValueError as error:
+            raise RunError(f"The answer of the model is none: {error}.") from None
+        evaluations, losses = outcome.problem.score(shares, first)
+        evaluations = [
+            Evaluation.failed(why) if why else evaluation
+            for why, evaluation in zip(failures, evaluations, strict=True)
+        ]
+        return Batch(vectors, losses, evaluations, shares)
+
+    def _append(self, batch: Batch) -> None:
+        assert batch.answers is not None
+        first = self.told
+        ids = tuple(range(first, first + len(batch.vectors)))
+        shown = tuple(evaluation.loss for evaluation in batch.evaluations)
+        self.writer.append(Entry(ids, batch.answers, shown, digest(batch.vectors)), batch.vectors)
+        self.told += len(ids)
+
+    def _told(self, outcome: Outcome) -> None:
+        self._report(outcome)
+        if time.monotonic() - self.checkpoint < self.pause:
+            return
+        start = time.monotonic()
+        try:
+            outcome.experts(self._places(outcome), "the search goes on", only_better=True)
+        except BlackboxAlignError as error:  # it is not worth the end of a search
+            self.on_trouble(f"An expert could not be written on the way: {error}")
+        self.checkpoint = time.monotonic()
+        self.pause = max(CHECKPOINT_SECONDS, (self.checkpoint - start) / CHECKPOINT_SHARE)
+
+    def _report(self, outcome: Outcome) -> None:
+        spent, standing = time.monotonic() - self.started, outcome.standing
+        best = None if standing.worst is None else float(standing.best.mean())
+        self.on_progress(Progress(standing.told, self.stopping.budget, best, self.replayed, spent))
+
+    # -- what was evaluated before ---------------------------------------------------------------
+
+    def _replay(self, outcome: Outcome) -> None:
+        """Tell the optimizer what the record holds."""
+        past = self.record.past(vectors=True)
+        self.told = past.told
+        if past.vectors is None and self.record.head["format"] == 1:
+            self._rewrite(outcome)
+            past = self.record.past(vectors=True)
+
+        def told() -> Iterator[tuple[np.ndarray, Any]]:
+            for entry in past.entries:
+                evaluations, losses = outcome.problem.score(entry.answers, entry.ids[0])
+                vectors = past.vectors_of(entry)
+                yield vectors, evaluations
+                outcome.standing.keep(vectors, losses)
+                self.replayed = entry.rows
+                self._report(outcome)
+
+        outcome.optimizer.replay(told())
+
+    def _rewrite(self, outcome: Outcome) -> None:
+        """Bring a record of format 1 to the present one."""
+        problem = outcome.problem
+        entries = [in_questions(entry, problem) for entry in self.record.past().entries]
+        again = make_optimizer(problem, outcome.space.dimension, self.stopping)
+        vectors, exact = vectors_by_asking(
+            self.record.path / "journal.jsonl",
+            entries,
+            again,
+            lambda answers, first: problem.score(answers, first)[0],
+        )
+        if not exact:
+            self.on_trouble(
+                "This run was begun by an earlier version under other conditions: its vectors were "
+                "found again to within rounding."
+            )
+        renewed = [replace(e, digest=digest(v)) for e, v in zip(entries, vectors, strict=True)]
+        self.writer.rewrite(renewed, vectors)
+
+    # -- what is written down ----------------------------------------------------------------------
+
+    def _places(self, outcome: Outcome) -> Mapping[str, Path]:
+        run = Run(self.record.path)
+        return {c.code: run.expert_of(c.code) for c in outcome.problem.populations}
+
+    def _finish(self, outcome: Outcome, status: str, reason: str) -> None:
+        """Write experts, result and status; without a single success there is only a status."""
+        if outcome.standing.worst is not None:
+            results = outcome.experts(self._places(outcome), reason)
+            summary = outcome.summary(results, self.record.entries(), reason)
+            write_sealed_json(self.record.path / "result.json", summary)
+            self.writer.update(asked=outcome.asked.to_facts())
+        self._close(outcome, status, reason)
+
+    def _give_up(self, outcome: Outcome, reason: str) -> None:
+        """Note the failure, if even that can still be written."""
+        if self.record.exists():
+            with suppress(
+                RunError
+            ):  # the disk is full, perhaps: the first error is the one to show
+                self._close(outcome, "failed", reason)
+
+    def _close(self, outcome: Outcome, status: str, reason: str) -> None:
+        spent = time.monotonic() - self.started
+        self.writer.close(status, reason, spent, outcome.standing.told)

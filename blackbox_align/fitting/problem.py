@@ -1,0 +1,305 @@
+"""A problem: the data and the objective of one specification made concrete.
+
+It is a value that asks no model once its constants are recorded: from answers it gives losses and
+residuals, for these countries or for others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import SpecificationError
+from ..objectives import (
+    OPINIONS,
+    Constants,
+    IndexObjective,
+    Objective,
+    SplitOpinions,
+    WeightedSum,
+)
+from ..objectives.constants import settle_constants
+from ..optimizers import Evaluation, Optimizer, create
+from ..optimizers.gauss_newton_many import GaussNewtonMany
+from ..populations import Population, TargetSet, find_population, load_targets
+from ..populations.population import country_population
+from ..surveys import Survey, item_means, load_survey
+from ..surveys.opinion_files import load_opinions
+from ..surveys.opinions import OpinionSurvey
+from ..surveys.sheet import Sheet, sheet
+from .asking import ORDERS, Asked, by_item, item_order
+from .specification import Specification
+from .stopping import Stopping
+
+# The generators of a run are children of its seed, one per use: none disturbs another.
+PROMPT, OPTIMIZER, READOUT, SPLIT = range(4)
+
+
+def generator(settings: Specification, use: int, *more: int) -> np.random.Generator:
+    """The generator of one use, from the seed."""
+    return np.random.default_rng(np.random.SeedSequence(settings.seed, spawn_key=(use, *more)))
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """What a specification names, loaded: no model is needed for it.
+
+    ``survey`` and ``target_set`` are there in any case; ``opinions`` only where they are fitted.
+    """
+
+    specification: Specification
+    populations: tuple[Population, ...]
+    survey: Survey
+    target_set: TargetSet
+    opinions: SplitOpinions | None
+
+    @property
+    def index_names(self) -> list[str]:
+        return [index.name for index in self.survey.indices]
+
+    def facts(self) -> dict[str, Any]:
+        """What the settings' names stood for: a run that goes on must find the same."""
+        facts: dict[str, Any] = {"countries": [one.code for one in self.populations]}
+        if self.specification.fits_indices:
+            facts |= {
+                "survey_sha256": self.survey.sha256,
+                "targets": self.target_set.name,
+                "targets_sha256": self.target_set.sha256,
+            }
+        if self.opinions is not None:
+            facts |= {
+                "opinions_sha256": self.opinions.sha256,
+                "fit_questions": [item.id for item in self.opinions.objective.survey.items],
+                "held_out_questions": sorted(self.opinions.held_out),
+            }
+        return facts
+
+
+def load_data(
+    settings: Specification,
+    recorded: Mapping[str, Any] | None = None,
+    targets: TargetSet | None = None,
+) -> Data:
+    """Survey, targets and opinions for the countries; told at once where a country has none.
+
+    ``recorded`` are the facts of an earlier call, from which countries and held-out items are taken;
+    ``targets`` stand in the place of those that the specification names.
+    """
+    survey, target_set = load_survey(settings.survey), targets or load_targets(settings.targets)
+    everyone = load_opinions(settings.opinions) if settings.fits_opinions else None
+    sources: dict[str, Collection[str]] = {}  # the countries that each source has all figures of
+    if settings.fits_indices:
+        sources[f"the target set {target_set.name}"] = target_set.complete(
+            [index.name for index in survey.indices]
+        )
+    if everyone is not None:
+        sources[everyone.survey.title] = everyone.countries
+    first, *others = sources.values()
+    found = _populations(settings, everyone, [c for c in first if all(c in o for o in others)])
+    if recorded is not None and "countries" in recorded:
+        found = tuple(find_population(code, everyone) for code in recorded["countries"])
+    if len(found) > 1 and settings.optimizer != "gauss-newton":
+        raise SpecificationError(
+            f"Several countries at once are fitted by 'gauss-newton', which shares what it learns "
+            f"among them; {settings.optimizer!r} fits one country at a time."
+        )
+    if not found:
+        raise SpecificationError(
+            f"No country of {settings.country!r} has complete figures in {' and '.join(sources)}; "
+            "`bbalign countries` lists what a target set has."
+        )
+    if settings.fits_indices:
+        for one in found:
+            target_set.target(one.code, [index.name for index in survey.indices])
+    opinions = None
+    if everyone is not None:
+        opinions = SplitOpinions.draw(
+            everyone,
+            [one.code for one in found],
+            settings.held_out,
+            generator(settings, SPLIT),
+            recorded=(recorded or {}).get("held_out_questions"),
+        )
+    return Data(settings, found, survey, target_set, opinions)
+
+
+def _populations(
+    settings: Specification, everyone: OpinionSurvey | None, complete: Sequence[str]
+) -> tuple[Population, ...]:
+    """Whom to fit: countries, ``complete`` ones where a group of countries is named; or people that the
+    file of opinions declares.
+    """
+    if not settings.group:
+        return tuple(map(country_population, settings.countries(complete)))
+    if everyone is None or settings.fits_indices:
+        raise SpecificationError(
+            "Groups of people are fitted to their answers, which a file declares: give --objective "
+            "opinions and --opinions FILE."
+        )
+    found = [find_population(name, everyone) for name in settings.group]
+    codes = {group.code for group in everyone.groups}
+    for one in found:
+        if one.code not in codes:
+            known = ", ".join(sorted(codes)) or "none"
+            raise SpecificationError(
+                f"{one.name} is a country and no group of {everyone.survey.title}: ask for it with "
+                f"--country. Its groups: {known}."
+            )
+    return tuple(dict.fromkeys(found))
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Data with an objective; :func:`pose` makes it."""
+
+    data: Data
+    objective: WeightedSum
+    index_objective: IndexObjective | None = None
+
+    @property
+    def specification(self) -> Specification:
+        return self.data.specification
+
+    @property
+    def populations(self) -> tuple[Population, ...]:
+        return self.data.populations
+
+    def facts(self) -> dict[str, Any]:
+        """What a run records of it."""
+        facts = self.data.facts()
+        if self.index_objective is not None:
+            facts["constants"] = list(self.index_objective.constants.values)
+        return facts
+
+    @property
+    def surveys(self) -> dict[str, Survey]:
+        """What is asked to report from, part by part; held-out questions included."""
+        whole = {name: part.survey for name, part in self.objective.parts.items()}
+        if self.data.opinions is not None:
+            whole[OPINIONS] = self.data.opinions.asked.survey
+        return whole
+
+    @property
+    def sheet(self) -> Sheet:
+        """What a candidate is asked: all parts, one behind another."""
+        parts = [sheet(survey, ORDERS).questions for survey in self.objective.surveys]
+        return Sheet(tuple(question for part in parts for question in part))
+
+    def arranged(self, answers: np.ndarray) -> np.ndarray:
+        """(P, items of all surveys, largest width) from (P, questions, labels)."""
+        blocks, start = [], 0
+        for survey in self.objective.surveys:
+            stop = start + len(sheet(survey, ORDERS).questions)
+            blocks.append(by_item(answers[:, start:stop], survey))
+            start = stop
+        width = max(block.shape[2] for block in blocks)
+        return np.concatenate(
+            [np.pad(b, ((0, 0), (0, 0), (0, width - b.shape[2]))) for b in blocks], axis=1
+        )
+
+    def as_asked(self, answers: np.ndarray) -> np.ndarray:
+        """The reverse for answers that were recorded item by item, in one order of options."""
+        columns, start = [], 0
+        for survey in self.objective.surveys:
+            columns += [start + item for item in item_order(survey)]
+            start += len(survey.items)
+        return answers[:, columns]
+
+    def score(self, answers: np.ndarray, first: int) -> tuple[list[Evaluation], np.ndarray]:
+        """Evaluations for the search, and every population's losses, from the answers of candidates.
+
+        For one population the residuals are outputs minus targets (see
+        :class:`..objectives.Objective`); for several they are the plain outputs and the loss is the
+        mean over the populations.
+
+        Parameters
+        ----------
+        answers : (P, questions, labels) float32 as they were given to :attr:`sheet`, NaN where the
+            evaluation failed
+        first : the number of the first candidate, which a readout draws from
+
+        Returns
+        -------
+        evaluations, and (G, P) losses, NaN where it failed
+        """
+        outputs = self._outputs(answers, first)
+        losses = self.objective.losses(outputs)
+        seen = self.objective.stacked(outputs)
+        if len(self.populations) == 1:
+            target = self.objective.targets[0]
+            seen = (seen - target)[:, ~np.isnan(target)]
+        evaluations = [
+            Evaluation(float(loss), row)
+            if np.isfinite(loss)
+            else Evaluation.failed("the model's answer is not a finite number")
+            for loss, row in zip(losses.mean(axis=0), seen, strict=True)
+        ]
+        return evaluations, losses
+
+    def losses_by_part(self, answers: np.ndarray, first: int) -> dict[str, np.ndarray]:
+        """(G, P) losses of every part of the objective, each in its own unit."""
+        return self.objective.each(self._outputs(answers, first))
+
+    def _outputs(self, answers: np.ndarray, first: int) -> dict[str, np.ndarray]:
+        rng = generator(self.specification, READOUT, first)
+        return self.objective.outputs(self.arranged(answers), rng)
+
+
+def pose(data: Data, asked: Asked, recorded: Mapping[str, Any] | None = None) -> Problem:
+    """The problem of ``data``; constants are those ``recorded``, or else ``asked`` is asked for them."""
+    settings, indices = data.specification, None
+    parts: dict[str, Objective] = {}
+    for name in settings.weights:
+        if name == OPINIONS:
+            assert data.opinions is not None
+            parts[name] = data.opinions.objective
+            continue
+        if recorded is not None and "constants" in recorded:
+            constants = Constants(settings.constants, tuple(map(float, recorded["constants"])))
+        else:
+            constants = settle_constants(
+                settings.constants,
+                data.survey,
+                data.target_set,
+                lambda country: _reference_means(
+                    data, asked, country_population(country) if country else None
+                ),
+            )
+        parts[name] = indices = IndexObjective(
+            data.survey,
+            np.array([data.target_set.target(p.code, data.index_names) for p in data.populations]),
+            constants,
+            settings.readout,
+            settings.respondents,
+            settings.temperature,
+        )
+    return Problem(data, WeightedSum(parts, settings.weights), indices)
+
+
+def make_optimizer(problem: Problem, dimension: int, stopping: Stopping) -> Optimizer:
+    """The search of a problem, from its own generator."""
+    settings = problem.specification
+    rng, budget = generator(settings, OPTIMIZER), stopping.budget
+    if len(problem.populations) == 1:
+        return create(settings.optimizer, dimension, rng, budget=budget, **settings.options)
+    return GaussNewtonMany(
+        dimension,
+        rng,
+        budget=budget,
+        targets=problem.objective.targets,
+        # Only of indices is the loss the mean of the residuals.
+        enough=0.0 if settings.fits_opinions else stopping.target_loss,
+        **settings.options,
+    )
+
+
+def _reference_means(data: Data, asked: Asked, told: Population | None) -> np.ndarray:
+    readout = data.specification.readout
+    return item_means(
+        asked.answers(data.survey, told)[None],
+        data.survey,
+        "expected" if readout == "sampled" else readout,
+    )

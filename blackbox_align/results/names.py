@@ -1,0 +1,39 @@
+"""What conditions and baselines are called, in one place: tables, cards, files and pages say the same.
+
+A condition that a user wrote (``text:...``, ``expert:...``) is called what the user wrote.
+"""
+
+from __future__ import annotations
+
+NONE = "none"
+COUNTRY_IN_TEXT = "icl"
+FITTED = "fitted"
+PEOPLE = "people"  # what people answered, or published figures: the condition that others are compared with
+
+UNIFORM = "uniform"
+MEAN_OF_OTHERS = "mean of other countries"
+MEAN_OF_OTHER_GROUPS = "mean of other groups"
+TEMPERED = "un-prompted, fitted temperature"
+MODE = "their likeliest answer for certain"
+THREES = "all threes"
+MIDDLES = "the middle of every scale"
+ALWAYS_A, ALWAYS_TRUE, ALWAYS_FALSE = "always A", "always true", "always false"
+
+BASELINES = frozenset(
+    (
+        *(UNIFORM, MEAN_OF_OTHERS, MEAN_OF_OTHER_GROUPS, TEMPERED, MODE, THREES, MIDDLES),
+        *(ALWAYS_A, ALWAYS_TRUE, ALWAYS_FALSE),
+    )
+)
+"""Rows that ask no model, or not anew: tables print them in parentheses."""
+
+TITLES = {NONE: "un-prompted", COUNTRY_IN_TEXT: "country in text", FITTED: "fitted"}
+"""How conditions are called where there is room for two words."""
+
+MEAN, ALL = "mean", "all"
+"""Populations of a figure: the mean over populations, and over all questions whoever they are about."""
+
+
+def title(condition: str) -> str:
+    """A condition in words; a baseline stands in parentheses."""
+    return f"({condition})" if condition in BASELINES else TITLES.get(condition, condition)

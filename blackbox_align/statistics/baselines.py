@@ -1,0 +1,116 @@
+"""Answers that need no model, and how sharp answers are: arrays in, arrays out.
+
+The papers' own figures show why every score has to be read beside them. Published scores of un-prompted
+models on GlobalOpinionQA lie below that of a *uniform* guess, and the mean answer of the *other*
+countries beats every published system.
+
+``sizes`` is (items,): the number of options of every item. Answers are (items, width), zeros behind an
+item's options.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .distances import js_distance
+
+Array = NDArray[np.floating]
+Whole = NDArray[np.integer]
+
+# From nearly the likeliest option alone to nearly uniform.
+TEMPERATURES = np.geomspace(0.1, 100.0, 61)
+_FOLDS = 5
+
+
+def offered(sizes: Whole, width: int | None = None) -> NDArray[np.bool_]:
+    """(items, width) bool: which options an item has."""
+    width = int(max(sizes, default=0)) if width is None else width
+    return np.arange(width) < np.asarray(sizes)[:, None]
+
+
+def uniform(sizes: Whole) -> Array:
+    """(items, width): every option of an item alike."""
+    there = offered(sizes)
+    return there / there.sum(-1, keepdims=True)
+
+
+def one_hot(positions: Whole, width: int) -> Array:
+    """(items, width): one option of every item for certain; ``positions`` is (items,)."""
+    answers = np.zeros((len(positions), width))
+    answers[np.arange(len(positions)), positions] = 1.0
+    return answers
+
+
+def always(sizes: Whole, position: int) -> Array:
+    """(items, width): the option at ``position`` of every item for certain; -1 is the last one."""
+    sizes = np.asarray(sizes)
+    column = np.minimum(position, sizes - 1) if position >= 0 else sizes + position
+    return one_hot(column, int(sizes.max()))
+
+
+def middle(sizes: Whole) -> Array:
+    """(items, width): the middle option for certain; between two middle ones the answer is split."""
+    sizes = np.asarray(sizes)
+    width = int(sizes.max())
+    return (one_hot((sizes - 1) // 2, width) + one_hot(sizes // 2, width)) / 2
+
+
+def mode(shares: Array) -> Array:
+    """(items, width): the likeliest option for certain; NaN rows stay NaN."""
+    known = ~np.isnan(shares).any(-1)
+    answers = np.full(shares.shape, np.nan)
+    answers[known] = one_hot(shares[known].argmax(-1), shares.shape[-1])
+    return answers
+
+
+def mean_of_others(values: Array, own: int | None) -> Array:
+    """(...): the mean of (populations, ...) over all but the row ``own``; NaN where nobody else is known.
+
+    What is missing in one population is left out of the mean; None leaves nobody out.
+    """
+    others = values if own is None else np.delete(values, own, axis=0)
+    known = ~np.isnan(others)
+    total = np.where(known, others, 0.0).sum(0)
+    return np.where(known.any(0), total / np.maximum(known.sum(0), 1), np.nan)
+
+
+def sharpened(answers: Array, temperature: float) -> Array:
+    """(..., width): p^(1/T) scaled to sum to 1; what is 0 stays 0."""
+    relative = answers / answers.max(-1, keepdims=True)  # so that a low T leaves one option
+    powered = relative ** (1 / temperature)
+    return np.asarray(powered / powered.sum(-1, keepdims=True))
+
+
+def best_temperature(answers: Array, observed: Array) -> float:
+    """The one of :data:`TEMPERATURES` with the smallest mean JS distance over (rows, width) answers."""
+    return float(TEMPERATURES[_distances(answers, observed).mean(1).argmin()])
+
+
+def tempered(answers: Array, observed: Array, question: Whole, folds: int = _FOLDS) -> Array:
+    """(rows, width): ``answers`` at the temperature that suits them best on *other* questions.
+
+    Questions are dealt into ``folds`` in the order in which they come, and each fold is answered at the
+    temperature of the rest: no question is scored at one that it was fitted on. With a single question
+    there is nothing to fit on, and the answers stay.
+
+    Parameters
+    ----------
+    question : (rows,) the question of every row; one that comes in several rows is in one fold
+    """
+    asked = np.asarray(question).tolist()
+    number = {name: n for n, name in enumerate(dict.fromkeys(asked))}
+    fold = np.array([number[name] % folds for name in asked], dtype=int)
+    distances = _distances(answers, observed)
+    result = np.array(answers, np.float64)
+    for part in range(folds):
+        here = fold == part
+        if here.any() and not here.all():
+            best = TEMPERATURES[distances[:, ~here].mean(1).argmin()]
+            result[here] = sharpened(answers[here], float(best))
+    return result
+
+
+def _distances(answers: Array, observed: Array) -> Array:
+    """(temperatures, rows): JS distances in nats of the answers at every temperature."""
+    return np.stack([js_distance(sharpened(answers, t), observed) for t in TEMPERATURES])

@@ -1,0 +1,108 @@
+"""Figures as they were printed before scores and fits came from one call: to the last digit."""
+
+from __future__ import annotations
+
+import pytest
+
+from blackbox_align.assessment import score
+from blackbox_align.results.tables import interval
+
+OPINIONS = {
+    "KEN uniform": "0.767 [0.736, 0.799]",
+    "KEN mean of other countries": "0.846 [0.826, 0.871]",
+    "KEN un-prompted, fitted temperature": "0.835 [0.809, 0.863]",
+    "KEN none": "0.833 [0.810, 0.860]",
+    "KEN icl": "0.835 [0.813, 0.862]",
+    "KEN text:Be brief.": "0.835 [0.813, 0.862]",
+    "BRA uniform": "0.763 [0.737, 0.795]",
+    "BRA mean of other countries": "0.876 [0.856, 0.900]",
+    "BRA un-prompted, fitted temperature": "0.884 [0.863, 0.909]",
+    "BRA none": "0.881 [0.859, 0.905]",
+    "BRA icl": "0.882 [0.860, 0.906]",
+    "BRA text:Be brief.": "0.882 [0.860, 0.907]",
+    "USA uniform": "0.789 [0.766, 0.815]",
+    "USA mean of other countries": "0.871 [0.849, 0.892]",
+    "USA un-prompted, fitted temperature": "0.893 [0.874, 0.911]",
+    "USA none": "0.895 [0.877, 0.914]",
+    "USA icl": "0.926 [0.912, 0.938]",
+    "USA text:Be brief.": "0.893 [0.874, 0.913]",
+    "mean uniform": "0.773 [0.756, 0.796]",
+    "mean mean of other countries": "0.864 [0.852, 0.878]",
+    "mean un-prompted, fitted temperature": "0.871 [0.858, 0.884]",
+    "mean none": "0.870 [0.858, 0.883]",
+    "mean icl": "0.881 [0.869, 0.895]",
+    "mean text:Be brief.": "0.870 [0.858, 0.883]",
+    "mean none - uniform": "0.097 [0.073, 0.120]",
+    "mean none - mean of other countries": "0.006 [0.003, 0.008]",
+    "mean none - un-prompted, fitted temperature": "-0.001 [-0.004, 0.002]",
+    "mean icl - uniform": "0.108 [0.083, 0.131]",
+    "mean icl - mean of other countries": "0.017 [0.012, 0.021]",
+    "mean icl - un-prompted, fitted temperature": "0.010 [0.006, 0.015]",
+    "mean icl - none": "0.011 [0.007, 0.014]",
+    "mean text:Be brief. - uniform": "0.097 [0.073, 0.121]",
+    "mean text:Be brief. - mean of other countries": "0.006 [0.004, 0.008]",
+    "mean text:Be brief. - un-prompted, fitted temperature": "0.000 [-0.004, 0.002]",
+    "mean text:Be brief. - none": "0.000 [-0.001, 0.001]",
+    "mean text:Be brief. - icl": "-0.011 [-0.015, -0.007]",
+}
+VSM = {
+    "SAU all threes": "48.8 [35.0, 61.7]",
+    "SAU mean of other countries": "11.9 [5.2, 19.5]",
+    "SAU none": "11.8 [5.2, 19.3]",
+    "SAU icl": "13.4 [6.9, 20.7]",
+    "USA all threes": "59.6 [39.5, 82.9]",
+    "USA mean of other countries": "26.4 [19.3, 37.1]",
+    "USA none": "26.1 [19.1, 36.8]",
+    "USA icl": "8.0 [4.7, 11.9]",
+    "CHN all threes": "55.3 [37.9, 74.1]",
+    "CHN mean of other countries": "25.3 [17.5, 33.8]",
+    "CHN none": "25.1 [17.4, 33.5]",
+    "CHN icl": "7.4 [4.4, 11.6]",
+    "IND all threes": "53.8 [41.5, 65.2]",
+    "IND mean of other countries": "13.9 [8.9, 19.8]",
+    "IND none": "13.7 [8.8, 19.6]",
+    "IND icl": "8.2 [5.1, 11.9]",
+    "mean all threes": "54.4 [45.4, 63.0]",
+    "mean mean of other countries": "19.3 [16.1, 22.7]",
+    "mean none": "19.2 [16.0, 22.4]",
+    "mean icl": "9.2 [6.4, 12.5]",
+    "mean none - all threes": "-35.2 [-45.8, -24.5]",
+    "mean none - mean of other countries": "-0.2 [-0.2, -0.1]",
+    "mean icl - all threes": "-45.1 [-52.5, -36.6]",
+    "mean icl - mean of other countries": "-10.1 [-13.2, -7.2]",
+    "mean icl - none": "-9.9 [-13.0, -7.1]",
+}
+
+
+@pytest.mark.parametrize(
+    ("instrument", "country", "conditions", "metric", "places", "expected"),
+    [
+        (
+            "world-opinions",
+            ["KEN", "BRA", "USA"],
+            ["none", "icl", "text:Be brief."],
+            "one_minus_js_distance_nats",
+            3,
+            OPINIONS,
+        ),
+        ("vsm2013", ["SAU", "USA", "CHN", "IND"], ["none", "icl"], "absolute_error_points", 1, VSM),
+    ],
+)
+def test_scores_are_what_they_were(instrument, country, conditions, metric, places, expected):
+    """Values, intervals and differences of the embedded model, in both instruments, in their order."""
+    result = score(
+        instrument,
+        country=country,
+        conditions=conditions,
+        device="cpu",
+        dtype="float32",
+        resamples=200,
+    )
+    found = {
+        f"{f.population} {f.condition}" + (f" - {f.minus}" if f.minus else ""): interval(
+            f, places=places
+        )
+        for f in [*result.scores, *result.differences]
+        if f.metric == metric and (not f.minus or f.population == "mean")
+    }
+    assert found == expected and list(found) == list(expected)

@@ -1,0 +1,98 @@
+"""What people mistype: every option of every command with values that make no sense there."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from blackbox_align.cli.main import main
+
+FIT = ("fit", "--country", "SAU", "--optimizer", "random", "--budget", "2")
+SCORE = ("score", "world-opinions", "--country", "IND", "--baselines", "--resamples", "10")
+ODD = ("", "[/]", "[red]x", "\x1b[31mred", "😀" * 3, "../../etc")
+NUMBERS = ("nan", "inf", "-1", "1e999", "x", "")
+WHOLE = ("nan", "1.5", "-3", "100000000000000000000", "x", "1e20")
+
+WRONG = {
+    # options of `fit`, and values that each must be refused
+    (*FIT, "--country"): (*ODD, "SUA", "Korea", "EU", "SAU,Sudi Arabia", "SAU USB"),
+    (*FIT, "--model"): (*ODD[1:], "nowhere/at all", "/dev/null"),
+    (*FIT, "--device"): (*ODD, "cuda:99", "gpu"),
+    (*FIT, "--dtype"): (*ODD, "float8"),
+    (*FIT, "--objective"): (*ODD, "vsm13+", "nan*vsm13", "0*vsm13", "vsm13+vsm13", "-1*opinions"),
+    (*FIT, "--objective", "opinions", "--opinions"): (*ODD, "/dev/null"),
+    (*FIT, "--held-out"): (*NUMBERS, "1.0", "2"),
+    (*FIT, "--survey"): (*ODD, "/dev/null", "missing.yaml"),
+    (*FIT, "--targets"): (*ODD, "missing.csv", "/dev/null"),
+    (*FIT, "--constants"): (*ODD, "anchor:", "anchor:Atlantis", "given:", "given:missing.yaml"),
+    (*FIT, "--readout"): (*ODD, "sample"),
+    (*FIT, "--readout", "sampled", "--respondents"): (*WHOLE, "0"),
+    (*FIT, "--readout", "sampled", "--temperature"): (*NUMBERS, "0"),
+    (*FIT, "--optimizer"): (*ODD, "cmma", "ng:", "ng:CMAA"),
+    (*FIT, "--option"): (*ODD, "sigma", "sigma=nan", "sigma=-1", "sigma=inf", "sigma=[]", "F=1", "=1"),
+    ("fit", "--country", "SAU", "--budget", "2", "--optimizer", "cma", "--option"): (
+        "diagonal=maybe", "population=-1", "population=x", "population=1e20", "restarts=7",
+    ),
+    ("fit", "--country", "SAU", "--budget", "2", "--optimizer", "de", "--option"): (
+        "F=nan", "F=x", "CR=7", "population=1", "population=2.5", "strategy=worst",
+    ),
+    ("fit", "--country", "SAU", "--budget", "2", "--option"): (
+        "batch=0", "batch=x", "window=-1", "spread=nan", "radius=0", "radius=x", "explore=x",
+    ),
+    (*FIT, "--tokens"): (*WHOLE, "0", "100000000"),
+    (*FIT, "--placement"): (*ODD, "middle"),
+    (*FIT, "--subspace"): WHOLE,
+    (*FIT, "--alpha"): (*NUMBERS, "0"),
+    (*FIT, "--init"): (*ODD, "ones", "text:"),
+    (*FIT, "--seed"): WHOLE,
+    (*FIT, "--from"): ODD,
+    ("fit", "--country", "SAU", "--budget"): (*WHOLE, "0"),
+    (*FIT, "--target-loss"): NUMBERS,
+    (*FIT, "--patience"): (*WHOLE, "0"),
+    (*FIT, "--seconds"): (*NUMBERS, "0"),
+    (*FIT, "--workers"): ("-1", "0", "x", "1.5", "[/]"),
+    (*FIT, "--gpus-per-worker"): (*NUMBERS,),
+    # the other commands
+    ("score",): (*ODD, "missing.csv", "/dev/null", "hf://datasets/x"),
+    (*SCORE, "--country"): (*ODD, "SUA", "Korea", "EU", "Atlantis"),
+    (*SCORE[:4], "--condition"): (
+        *ODD, "expert:", "expert:nowhere", "text:", "[{country}]",
+    ),
+    (*SCORE, "--orders"): (*ODD[1:], "2"),
+    (*SCORE, "--labels"): (*ODD, "roman"),
+    (*SCORE, "--samples"): (*ODD, "local"),
+    (*SCORE, "--missing"): (*ODD, "ignore"),
+    (*SCORE, "--metric"): (*ODD, "mse"),
+    (*SCORE, "--resamples"): (*WHOLE, "0"),
+    (*SCORE, "--seed"): WHOLE,
+    ("show",): (*ODD, "/", "/dev/null"),
+    ("countries",): (*ODD, "SUA", "Korea", "Atlantis"),
+    ("countries", "--targets"): (*ODD, "missing.csv"),
+    ("surveys", "show"): (*ODD, "vsm2031"),
+    ("surveys", "check"): (*ODD, "/dev/null", "/"),
+    ("doctor", "--survey"): (*ODD, "missing.yaml"),
+    ("runs", "--jsn"): ("",),
+    (): ("fitt", "--colour", "[/]"),
+}  # fmt: skip
+CASES = [(*command, value) for command, values in WRONG.items() for value in values]
+
+
+def test_there_are_enough_of_them():
+    """The list is meant to grow."""
+    assert len(CASES) >= 240
+
+
+@pytest.mark.parametrize("arguments", CASES, ids=lambda a: ascii(" ".join(a[-2:]))[:50])
+def test_a_wrong_argument_is_a_sentence_and_exit_code_2(arguments, monkeypatch, capsys, tmp_path):
+    """No traceback, no result, no terminal sequence, and no mistake that was not foreseen."""
+    monkeypatch.setattr(sys, "argv", ["bbalign", *arguments])
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    output, errors = capsys.readouterr()
+    assert ended.value.code == 2, (output, errors)
+    assert errors.startswith("Error: ") and errors.count("\n") <= 3, errors
+    assert "\x1b" not in errors and "Traceback" not in errors
+    assert "not foreseen" not in errors, errors
+    assert not list(tmp_path.glob("runs/*/journal.jsonl")), "nothing was evaluated"

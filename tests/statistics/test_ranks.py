@@ -1,0 +1,20 @@
+"""Orders of predicted against published figures."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from blackbox_align.statistics.ranks import kendall_tau
+
+
+def test_kendalls_tau_is_of_ranks_and_leaves_gaps_out():
+    """Order is what counts; pairs with a gap are left out; fewer than three have no tau."""
+    a = np.array([1.0, 2, 3, 4])
+    assert kendall_tau(a, np.array([10.0, 20, 30, 400])) == 1
+    assert kendall_tau(a, -a) == -1
+    assert kendall_tau(a, np.array([2.0, 1, 3, 4])) == pytest.approx(4 / 6)
+    assert kendall_tau(a, np.array([1.0, np.nan, 3, 4])) == 1
+    assert math.isnan(kendall_tau(a[:2], a[:2]))

@@ -1,0 +1,91 @@
+"""Respondents' rows become shares: weights, codes, labels of SPSS files, and what is not tabulated."""
+
+from __future__ import annotations
+
+import pytest
+
+from blackbox_align.errors import DataFileError, SpecificationError
+from blackbox_align.surveys.respondents import read_respondents, tabulate
+
+ROWS = """cntry,wt,q1,q2,id
+KE,1.0,1,yes,1
+KE,0.5,2,no,2
+KE,1.5,9,yes,3
+BR,1,1,no,4
+BR,1,3,no,5
+BR,2,2,don't know,6
+BR,1,,yes,7
+,1,1,yes,8
+"""
+
+
+@pytest.fixture
+def people(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text(ROWS)
+    return read_respondents(path)
+
+
+def shares(table, item):
+    return {(row[3], row[2]): (float(row[4]), row[5]) for row in table.rows if row[0] == item}
+
+
+def test_weights_and_numbers_of_people_by_hand(people):
+    """Kenya: 1.0, 0.5 and 1.5 of 3; Brazil: who was not asked is not in the denominator."""
+    table = tabulate(people, "cntry", "wt", ["q1", "q2"])
+    assert shares(table, "q1") == {
+        ("KE", "1"): (pytest.approx(1 / 3, abs=1e-6), "3"),
+        ("KE", "2"): (pytest.approx(1 / 6, abs=1e-6), "3"), ("KE", "3"): (0, "3"), ("KE", "9"): (0.5, "3"),
+        ("BR", "1"): (0.25, "3"), ("BR", "2"): (0.5, "3"), ("BR", "3"): (0.25, "3"), ("BR", "9"): (0, "3"),
+    }  # fmt: skip
+    marked = {(row[0], row[2]) for row in table.rows if row[7] == "yes"}
+    assert marked == {("q1", "9"), ("q2", "don't know")}
+    assert {row[0]: row[6] for row in table.rows} == {"q1": "yes", "q2": ""}
+    assert table.notes == ("Left out: 1 people without a cntry.",)
+
+
+def test_without_weights_all_count_the_same(people):
+    """A third of Kenya's three gave each answer."""
+    assert shares(tabulate(people, "cntry", None, ["q1"]), "q1")["KE", "9"][0] == pytest.approx(
+        1 / 3, abs=1e-6
+    )
+
+
+def test_mistakes_are_told(people, tmp_path):
+    """An unknown column is offered the nearest, a weight that is none is named with its line."""
+    with pytest.raises(SpecificationError, match=r"no column 'contry'\. Did you mean 'cntry'"):
+        tabulate(people, "contry")
+    path = tmp_path / "bad.csv"
+    path.write_text(ROWS.replace("KE,0.5", "KE,-0.5"))
+    with pytest.raises(DataFileError, match=r"line 3: the weight '-0\.5'"):
+        tabulate(read_respondents(path), "cntry", "wt")
+
+
+def test_an_spss_file_brings_its_questions_labels_and_missing_codes(tmp_path):
+    """Text, order and missing ranges come from the file itself, not from the codes that occur."""
+    pyreadstat = pytest.importorskip("pyreadstat")
+    import pandas
+
+    frame = pandas.DataFrame(
+        {"land": [1.0, 1.0, 2.0, 2.0], "q1": [2.0, 3.0, 3.0, -5.0], "wt": [1.0, 3.0, 1.0, 1.0]}
+    )
+    path = tmp_path / "rows.sav"
+    pyreadstat.write_sav(
+        frame,
+        str(path),
+        column_labels=["Country", "How much do you trust others?", "Weight"],
+        variable_value_labels={
+            "land": {1.0: "Kenya", 2.0: "Brazil"},
+            "q1": {1.0: "A lot", 2.0: "Some", 3.0: "Not", -5.0: "Other missing code"},
+        },
+        missing_ranges={"q1": [{"lo": -9, "hi": -1}]},
+    )
+    table = tabulate(read_respondents(path), "land", "wt")
+    rows = [row for row in table.rows if row[3] == "Kenya"]
+    assert [(row[2], float(row[4]), row[7]) for row in rows] == [
+        ("Other missing code", 0, "yes"), ("A lot", 0, "no"), ("Some", 0.25, "no"), ("Not", 0.75, "no"),
+    ]  # fmt: skip
+    assert rows[0][1] == "How much do you trust others?"
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(DataFileError, match="damaged"):
+        read_respondents(path)

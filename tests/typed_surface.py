@@ -1,0 +1,45 @@
+"""What a user writes against the public surface; mypy reads it, nobody runs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+import blackbox_align as bba
+
+
+def on_progress(progress: bba.Progress) -> None:
+    best: float | None = progress.best
+    print(progress.evaluations, best)
+
+
+run: bba.Run = bba.fit(
+    ["SAU", "USA"],
+    survey=Path("mine.yaml"),
+    targets=pd.DataFrame({"PDI": [1.0]}, index=["Chile"]),
+    options={"batch": 6},
+    placement="last",
+    workers=2,
+    warm_start=Path("runs/one"),
+    on_progress=on_progress,
+    on_trouble=print,
+)
+history: pd.DataFrame = run.history("KEN")
+loss: float = run.loss
+expert: bba.Expert = bba.read_expert(run.expert)
+runs: list[bba.Run] = bba.find_runs("runs")
+
+
+def residuals(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    return vectors - 1.0
+
+
+found: bba.Minimum = bba.minimize(residuals, 3, budget=60, seed=np.random.default_rng(0))
+vector: NDArray[np.float64] = found.vector
+names: list[str] = [country.name for country in bba.countries().values()]
+
+bba.fit("SAU", tokens="five")  # type: ignore[arg-type]
+bba.fit("SAU", tokenz=5)  # type: ignore[call-arg]
