@@ -194,17 +194,17 @@ def test_a_moved_folder_and_a_relative_model_go_on(tmp_path):
 
 def test_an_end_that_is_not_ours_is_a_failure_with_its_reason(tmp_path, monkeypatch):
     """An exception of a library leaves status and reason, and the run can go on."""
-    from blackbox_align.engines.local.in_process import InProcessEvaluator
+    from blackbox_align.engines.local.engine import LocalEngine
 
-    answer, calls = InProcessEvaluator.answer, []
+    answer, calls = LocalEngine.answer, []
 
-    def broken(self, *arguments):
+    def broken(self, *arguments, **more):
         calls.append(1)
         if len(calls) == 4:
             raise ZeroDivisionError("a library's own")
-        return answer(self, *arguments)
+        return answer(self, *arguments, **more)
 
-    monkeypatch.setattr(InProcessEvaluator, "answer", broken)
+    monkeypatch.setattr(LocalEngine, "answer", broken)
     settings = {"runs": tmp_path, "budget": 48, "target_loss": 0.0}
     with pytest.raises(ZeroDivisionError):
         bba.fit("SAU", **settings)
