@@ -10,6 +10,7 @@ nothing: sequences of one length side by side, under the model's own attention.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -17,11 +18,20 @@ import torch
 from torch import Tensor
 
 from ..checkpoint import LanguageModel
+from .attention import tree_shadow
 from .plan import Plan
 from .shadow import shadow
-from .tree_attention import Continuations, PackedRow, gather, question_lengths, tree_shadow
+from .tree_attention import (
+    Continuations,
+    PackedRow,
+    Past,
+    Steps,
+    gather,
+    question_lengths,
+)
 
 _LOGITS_PER_PASS = 2**27
+_CACHES = ("past_key_values", "cache_params", "state")
 
 
 class Scores(NamedTuple):
@@ -105,6 +115,50 @@ class Passes:
         logits: Tensor = self.plain(**given, use_cache=False, **keep).logits
         return logits[:, -last:].float().to(self.device)
 
+    # -- texts that are written --------------------------------------------------------------------
+
+    def begin(self, past: Past, tokens: Sequence[int], embeds: Tensor | None) -> Tensor:
+        """(words,) float32 logits behind the beginning of a text, which ``past`` then holds.
+
+        ``embeds`` (T, D) are its tokens with a soft prompt among them, None where there is none.
+        """
+        if past.alone:
+            ids = torch.tensor([list(tokens)], device=self.device)
+            return self._alone(
+                past, {"input_ids": ids} if embeds is None else {"inputs_embeds": embeds[None]}
+            )
+        embeds = self.embed(list(tokens)) if embeds is None else embeds
+        row = PackedRow(kept={})
+        row.add((), [len(embeds)])
+        logits = self._forward(self.along, embeds[None], row, [len(embeds) - 1])
+        past.layers, past.length = row.kept or {}, len(embeds)
+        return logits[0, 0].float().to(self.device)
+
+    def go_on(self, rows: list[Past], tokens: list[int]) -> list[Tensor]:
+        """(words,) float32 logits of every row behind one token more."""
+        given = torch.tensor(tokens, device=self.device)
+        together = [number for number, row in enumerate(rows) if not row.alone]
+        logits: dict[int, Tensor] = {}
+        if together:
+            steps = Steps([rows[number] for number in together])
+            out = self._forward(self.along, self._embed(given[together])[:, None], steps, [0])
+            logits.update(zip(together, out[:, 0].float().to(self.device), strict=True))
+            for row in steps.rows:
+                row.length += 1
+        for number, row in enumerate(rows):
+            if row.alone:
+                logits[number] = self._alone(row, {"input_ids": given[number].view(1, 1)})
+        return [logits[number] for number in range(len(rows))]
+
+    def _alone(self, past: Past, given: dict[str, Tensor]) -> Tensor:
+        """One row under the model's own attention, with the model's own kind of cache."""
+        known = {} if past.cache is None else past.cache
+        out = self.plain(**given, **known, use_cache=True)
+        for name in _CACHES:
+            if getattr(out, name, None) is not None:
+                past.cache = {name: getattr(out, name)}
+        return out.logits[0, -1].float().to(self.device)
+
     def _sequence(self, plan: Plan, prompt: Tensor, placement: str, number: int) -> Tensor:
         """(tokens, D): one question with the prompt in its place."""
         question = plan.questions[number]
@@ -142,7 +196,7 @@ class Passes:
         return logits.float().to(self.device)
 
     def _forward(
-        self, model: Any, embeds: Tensor, row: PackedRow | Continuations, ends: Any
+        self, model: Any, embeds: Tensor, row: PackedRow | Continuations | Steps, ends: Any
     ) -> Tensor:
         places = torch.as_tensor(ends, device=embeds.device)
         positions = torch.as_tensor(row.positions, device=self.device)
