@@ -79,12 +79,9 @@ class Job:
         """Ask, search, and write down what came of it."""
         settings, new = self.data.specification, not self.record.exists()
         recorded = {} if new else self.record.facts
-        finished = (
-            not new
-            and self.record.head["status"] == "done"
-            and (self.record.stopping == self.stopping)
-        )
-        why = self.record.reason if finished else None
+        why = None
+        if not new and self.record.head["status"] == "done":  # its end is known: it lost a file
+            why = self.record.reason if self.record.stopping == self.stopping else None
         if settings.dtype == "auto" and "dtype" in recorded:
             settings = replace(settings, dtype=recorded["dtype"])
         known = {} if new else known_from(self.record.head.get("asked") or {})
@@ -110,8 +107,7 @@ class Job:
             if earlier is not None:
                 facts |= observe(earlier, problem, facts, optimizer, standing)
             if not new:
-                then = self.record.specification
-                refuse_facts(then, self.data.specification, (recorded, facts), self.record.path)
+                self._refuse_other_facts(recorded, facts)
             self.writer.begin(
                 self.data.specification,
                 self.stopping,
@@ -123,6 +119,13 @@ class Job:
             facts = {**facts, **self.record.facts}
             outcome = Outcome(problem, standing, optimizer, space, engine, asked, facts)
             self._guarded(outcome, why, new)
+
+    def _refuse_other_facts(self, recorded: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+        then, now = self.record.specification, self.data.specification
+        if self.record.head["format"] == 1 and then.model == now.model:
+            # What a revision covers has grown since: of format 1 the name has to do.
+            recorded = {key: value for key, value in recorded.items() if key != "model_revision"}
+        refuse_facts(then, now, (recorded, facts), self.record.path)
 
     def _guarded(self, outcome: Outcome, why: str | None, new: bool) -> None:
         """Search to the end; whatever end it is, the record says which."""
