@@ -95,10 +95,9 @@ class Job:
                 "dimension": space.dimension,
                 "opening": info.opening,  # what was read around a question
                 "date": info.date,
+                "commit": info.commit,
             }
             optimizer = make_optimizer(problem, space.dimension, self.stopping)
-            if optimizer.capabilities.uses_budget:  # then it is no mere end of the search
-                facts["budget"] = self.stopping.budget
             if len(problem.populations) > 1:  # a country that is done gets no more steps
                 facts["target_loss"] = self.stopping.target_loss
             standing = Standing(len(problem.populations), space.dimension, self.stopping)
@@ -162,10 +161,12 @@ class Job:
     def _open(
         self, settings: Specification, workers: Workers | None, recorded: Mapping[str, Any]
     ) -> Engine:
-        """The engine; where a template writes the date, it is that of the first day of the run."""
+        """The engine; a run goes on with the commit of a hub model that it recorded, and where a
+        template writes the date, it is that of its first day.
+        """
         return open_engine(
             settings.model,
-            revision=settings.revision,
+            revision=settings.revision or recorded.get("commit") or None,
             device=settings.device,
             dtype=settings.dtype,
             trust_remote_code=settings.trust_remote_code,

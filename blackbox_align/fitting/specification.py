@@ -279,7 +279,6 @@ _FACTS = {
     "opinions_sha256": "opinions",
     "model_revision": "model",
     "warm_start_digest": "warm_start",
-    "budget": "budget",
     "target_loss": "target_loss",
 }
 # Named in a run's name in any case, or nothing that another run should be made for.

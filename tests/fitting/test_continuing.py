@@ -302,3 +302,15 @@ def test_other_settings_get_other_names(tmp_path):
     groups = {Specification(list(codes)).name for codes in (
         ("SAU", "USA", "IND", "CHN", "BRA"), ("SAU", "USA", "IND", "CHN", "GBR"))}  # fmt: skip
     assert len(groups) == 2
+
+
+@pytest.mark.parametrize("optimizer", ["lshade", "ng:DE"])
+def test_a_search_that_sizes_itself_by_its_budget_may_be_given_more(optimizer, tmp_path):
+    """What was evaluated is its past; the journal keeps its first half."""
+    settings = {"runs": tmp_path, "optimizer": optimizer, "target_loss": 0.0}
+    first = bba.fit("SAU", budget=20, **settings)
+    before = (first.path / "journal.jsonl").read_bytes()
+    second = bba.fit("SAU", budget=40, **settings)
+    assert second.path == first.path
+    assert (second.path / "journal.jsonl").read_bytes().startswith(before)
+    assert len(second.history()) == 40
