@@ -79,9 +79,7 @@ class Job:
         """Ask, search, and write down what came of it."""
         settings, new = self.data.specification, not self.record.exists()
         recorded = {} if new else self.record.facts
-        why = None
-        if not new and self.record.head["status"] == "done":  # its end is known: it lost a file
-            why = self.record.reason if self.record.stopping == self.stopping else None
+        why = None if new else self._known_end()
         if settings.dtype == "auto" and "dtype" in recorded:
             settings = replace(settings, dtype=recorded["dtype"])
         known = {} if new else known_from(self.record.head.get("asked") or {})
@@ -119,6 +117,13 @@ class Job:
             facts = {**facts, **self.record.facts}
             outcome = Outcome(problem, standing, optimizer, space, engine, asked, facts)
             self._guarded(outcome, why, new)
+
+    def _known_end(self) -> str | None:
+        """Why a run ended that is done and only lost its result or its experts."""
+        head, told = self.record.head, self.record.past(vectors=True).told
+        whole = told == head.get("evaluations", told)
+        same = head["status"] == "done" and self.record.stopping == self.stopping
+        return self.record.reason if same and whole else None
 
     def _refuse_other_facts(self, recorded: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
         then, now = self.record.specification, self.data.specification
