@@ -116,9 +116,7 @@ class Outcome:
         return replace(
             found,
             notes=tuple(note for note in found.notes if note not in said),
-            provenance=replace(
-                found.provenance, readout=settings.readout, versions=versions()
-            ),
+            provenance=replace(found.provenance, readout=settings.readout, versions=versions()),
             search=self._searched(found, people, reason, entries),
         )
 
@@ -186,7 +184,9 @@ class Outcome:
         settings, standing = self.problem.specification, self.standing
         codes = [one.code for one in self.problem.populations]
         fronts = self._fronts(entries) if entries and len(self.problem.objective.parts) > 1 else []
-        after = {code: int(n) or None for code, n in zip(codes, standing.reached_after, strict=True)}
+        after = {
+            code: int(n) or None for code, n in zip(codes, standing.reached_after, strict=True)
+        }
         return Searched(
             settings.optimizer,
             settings.seed,
