@@ -197,6 +197,6 @@ def _is_done(record: Record, stopping: Stopping) -> bool:
         past = record.past(vectors=True)
         record.refuse_damage(past)
         run = Run(record.path)
-        whole = all(run.expert_of(one["country"]).is_dir() for one in run.results)
+        whole = all(run.expert_of(code).is_dir() for code in run.result.provenance.populations)
         return whole and (record.stopping == stopping or past.told >= stopping.budget)
     return False

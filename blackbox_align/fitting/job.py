@@ -113,8 +113,7 @@ class Job:
             )
             if frame is not None:
                 write_text(self.record.path / FILE, frame.text)
-            facts = {**facts, **self.record.facts}
-            outcome = Outcome(problem, standing, optimizer, space, engine, asked, facts)
+            outcome = Outcome(problem, standing, optimizer, space, engine, asked)
             self._guarded(outcome, why, new)
 
     def _known_end(self) -> str | None:
@@ -206,7 +205,10 @@ class Job:
             return
         start = time.monotonic()
         try:
-            outcome.experts(self._places(outcome), "the search goes on", only_better=True)
+            better = outcome.better_than_written
+            if better:
+                result = outcome.result("the search goes on", populations=better)
+                outcome.write_experts(result, self._places(outcome))
         except BlackboxAlignError as error:  # it is not worth the end of a search
             self.on_trouble(f"An expert could not be written on the way: {error}")
         self.checkpoint = time.monotonic()
@@ -266,9 +268,9 @@ class Job:
     def _finish(self, outcome: Outcome, status: str, reason: str) -> None:
         """Write experts, result and status; without a single success there is only a status."""
         if outcome.standing.worst is not None:
-            results = outcome.experts(self._places(outcome), reason)
-            summary = outcome.summary(results, self.record.entries(), reason)
-            write_sealed_json(self.record.path / "result.json", summary)
+            result = outcome.result(reason, self.record.entries())
+            outcome.write_experts(result, self._places(outcome))
+            write_sealed_json(self.record.path / "result.json", result.to_dict())
             self.writer.update(asked=outcome.asked.to_facts())
         self._close(outcome, status, reason)
 

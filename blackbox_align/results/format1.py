@@ -8,30 +8,12 @@ from typing import Any
 
 from ..errors import RunError
 from ..statistics.distances import ABSOLUTE_ERROR, DISTRIBUTION_METRICS, Metric
-from .names import (
-    COUNTRY_IN_TEXT,
-    FITTED,
-    MEAN_OF_OTHER_GROUPS,
-    MEAN_OF_OTHERS,
-    NONE,
-    PEOPLE,
-    TEMPERED,
-    UNIFORM,
-)
+from .names import COLUMNS, FITTED
 from .plain import is_number
 from .result import Asked, Figure, Provenance, Result, Searched, Split
 
 _DISTANCE = DISTRIBUTION_METRICS["js_distance_nats"]
-NAMES = {
-    "target": PEOPLE,
-    "unprompted": NONE,
-    "country_in_text": COUNTRY_IN_TEXT,
-    "fitted": FITTED,
-    "uniform": UNIFORM,
-    "mean_of_other_countries": MEAN_OF_OTHERS,
-    "mean_of_other_groups": MEAN_OF_OTHER_GROUPS,
-    "unprompted_fitted_temperature": TEMPERED,
-}
+_NAMES = {old: name for name, old in COLUMNS.items()}
 _SPLITS: dict[str, Split] = {"held_out": "held-out", "fit": "fit"}
 
 
@@ -127,9 +109,9 @@ def _opinion_figures(code: str, opinions: Mapping[str, Any]) -> Iterator[Figure]
     for side, split in _SPLITS.items():
         n = _whole(opinions[side]["questions"])
         for condition, row in opinions[side]["distances"].items():
-            yield _with_interval(code, NAMES[condition], split, row, n, "", name)
+            yield _with_interval(code, _NAMES[condition], split, row, n, "", name)
         for condition, row in opinions[side]["fitted_minus"].items():
-            yield _with_interval(code, FITTED, split, row, n, NAMES[condition], name)
+            yield _with_interval(code, FITTED, split, row, n, _NAMES[condition], name)
 
 
 def _with_interval(
@@ -147,7 +129,7 @@ def _index_figures(code: str, part: Mapping[str, Any], name: str) -> Iterator[Fi
     for condition, error in part["errors"].items():
         yield Figure(
             code,
-            NAMES[condition],
+            _NAMES[condition],
             ABSOLUTE_ERROR.name,
             "all",
             _number(error),
@@ -161,7 +143,7 @@ def _index_figures(code: str, part: Mapping[str, Any], name: str) -> Iterator[Fi
         for row in part["table"]:
             value = _number(row[condition])
             index, n = _text(row["index"]), 0 if math.isnan(value) else 1
-            yield Figure(code, NAMES[condition], index, "all", value, nan, nan, n, "", name)
+            yield Figure(code, _NAMES[condition], index, "all", value, nan, nan, n, "", name)
 
 
 def _notes(part: Mapping[str, Any], alone: bool) -> Iterator[str]:

@@ -104,7 +104,9 @@ def test_a_prompt_that_stands_last_is_kept_from_peft(tmp_path):
     means = item_means(average(given, survey, "1"), survey)
     raw = raw_indices(survey, means)[0]
     np.testing.assert_allclose(
-        raw + list(run.result["constants"]["values"].values()), run.table()["fitted"], atol=1e-3
+        raw + list(run.result.provenance.instruments[0].constants.values()),
+        run.table()["fitted"],
+        atol=1e-3,
     )
     with pytest.raises(ExpertError, match="PEFT puts every soft prompt before the whole text"):
         expert.peft_folder()

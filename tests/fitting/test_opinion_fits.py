@@ -17,7 +17,7 @@ from blackbox_align.errors import (
 )
 from blackbox_align.fitting import Stopping
 from blackbox_align.fitting.asking import by_item, known_from
-from blackbox_align.results import Result
+from blackbox_align.statistics.distances import js_distance
 from blackbox_align.surveys.sheet import sheet
 
 HELD_OUT_ROWS = {
@@ -88,8 +88,14 @@ def test_the_result_holds_both_distances_with_intervals_and_paired_differences(f
     for name in HELD_OUT_ROWS - {"fitted"}:
         difference = held_out.loc["fitted", "value"] - held_out.loc[name, "value"]
         assert table.loc[name, ("fitted_minus", "value")] == pytest.approx(difference)
-    by_question = finished.result["opinions"]["by_question"]
-    told = [row["fitted"] for row in by_question.values() if row["held_out"]]
+    answered = {
+        one.condition: dict(zip(one.items, one.probabilities, strict=True))
+        for one in finished.result.answers
+    }
+    told = [
+        js_distance(np.array(answered["fitted"][item]), np.array(answered["people"][item]))
+        for item in finished.record["facts"]["held_out_questions"]
+    ]
     assert np.mean(told) == pytest.approx(held_out.loc["fitted", "value"]) and len(told) == 4
     assert finished.summary().loc["BRA", "held_out_fitted"] == held_out.loc["fitted", "value"]
     with pytest.raises(RunError, match="fitted no indices"):
@@ -99,10 +105,10 @@ def test_the_result_holds_both_distances_with_intervals_and_paired_differences(f
 def test_the_expert_and_its_card_give_the_held_out_figures(finished):
     """The card leads with them, names the questions' place, and says what it may not be used for."""
     expert = bba.read_expert(finished.expert)
-    assert Result.from_dict(finished.result).figures == expert.card.result.figures
+    assert expert.card.result == finished.result
     assert len(expert.card.fitted_items) == 4
     card = (finished.expert / "README.md").read_text()
-    value = finished.result["opinions"]["held_out"]["distances"]["fitted"]["value"]
+    value = finished.result.value("fitted", "js_distance_nats")
     assert "4 questions held out" in card and f"| fitted | {value:.3f} [" in card
     assert "shares of answers describe samples" in card and "index points" not in card
 
@@ -126,16 +132,17 @@ def test_another_split_is_another_run(finished, opinions):
 def test_two_objectives_are_summed_and_their_front_is_reported(both):
     """points + 0.5 * 100 * distance; no evaluation of the front is bettered by any other."""
     result = both.result
-    distance = result["opinions"]["fit"]["distances"]["fitted"]["value"]
-    assert result["loss"] == pytest.approx(result["errors"]["fitted"] + 50 * distance)
+    distance = result.value("fitted", "js_distance_nats", split="fit")
+    error = result.value("fitted", "absolute_error_points", split="all")
+    assert result.loss == pytest.approx(error + 50 * distance)
     assert both.loss == pytest.approx(both.history()["best"].iloc[-1], abs=1e-3)
-    front = result["pareto_front"]
+    front = result.search.fronts["BRA"]
     errors, distances = ([row[name] for row in front] for name in ("indices", "opinions"))
     assert errors == sorted(errors) and distances == sorted(distances, reverse=True)
     assert len({row["evaluation"] for row in front}) == len(front)
     assert all(1 <= row["evaluation"] <= 36 for row in front)
     summed = [row["indices"] + 50 * row["opinions"] for row in front]
-    assert min(summed) == pytest.approx(result["loss"], abs=1e-3)  # a best sum is never dominated
+    assert min(summed) == pytest.approx(result.loss, abs=1e-3)  # a best sum is never dominated
     assert list(both.table().index) == ["PDI", "IDV", "MAS", "UAI", "LTO", "IVR"]
     asked = bba.read_expert(both.expert).card.result.provenance.instruments
     assert {instrument.name for instrument in asked} == {"vsm2013", "likes"}
@@ -145,12 +152,14 @@ def test_several_countries_share_one_search(opinions, tmp_path):
     """One journal, an expert each, and for every country its own distances."""
     settings = {"objective": "opinions", "opinions": opinions, "runs": tmp_path}
     run = bba.fit("all", budget=36, **settings)
-    assert [result["country"] for result in run.result["countries"]] == ["BRA", "KEN", "IND"]
+    assert list(run.result.provenance.populations) == ["BRA", "KEN", "IND"]
     assert len(run.history()) == 36
-    for result in run.result["countries"]:
-        fit = result["opinions"]["fit"]["distances"]
-        assert fit["fitted"]["value"] < fit["unprompted"]["value"]
-        assert bba.read_expert(run.expert_of(result["country"])).country == result["country"]
+    for code in run.result.provenance.populations:
+        fit = run.opinions(code)["fit"]["value"]
+        assert fit["fitted"] < fit["unprompted"]
+        expert = bba.read_expert(run.expert_of(code))
+        assert expert.country == code
+        assert expert.card.result == run.result.of(code)
 
 
 def test_a_country_without_opinions_is_told_with_the_nearest_that_has(tmp_path):
@@ -213,7 +222,8 @@ def test_the_command_line_leads_with_the_held_out_figures(bbalign, finished, bot
     printed = bbalign("show", both.path).stdout
     assert printed.index("held out") < printed.index("PDI  Power distance")
     assert "on the Pareto front" in printed
-    assert json.loads(bbalign("show", both.path, "--json").stdout)["pareto_front"]
+    search = json.loads(bbalign("show", both.path, "--json").stdout)["search"]
+    assert search["fronts"]["BRA"]
     scored = bbalign(
         "score", opinions, "--country", "BRA", "--condition", f"expert:{finished.path}"
     )
@@ -245,7 +255,7 @@ def test_a_group_of_people_is_fitted_and_its_text_baseline_names_it(parties, tmp
     """Groups that a file declares stand in the place of countries, alone or several at once."""
     settings = {"objective": "opinions", "opinions": parties, "runs": tmp_path, "budget": 24}
     run = bba.fit(group="the greens", **settings)
-    assert run.result["country"] == "greens" and run.result["country_name"] == "The greens"
+    assert run.result.provenance.populations == {"greens": "The greens"}
     assert run.loss < run.opinions().loc["unprompted", ("fit", "value")]
     assert bba.read_expert(run.expert).card.result.provenance.populations == {
         "greens": "The greens"
