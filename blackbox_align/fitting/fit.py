@@ -17,9 +17,9 @@ from ..optimizers.gauss_newton_many import GaussNewtonMany
 from .frames import target_file
 from .job import Job, OnProgress, Progress
 from .problem import load_data
-from .record import Record, folder
+from .record import Record
 from .run import Run
-from .specification import Specification, refuse_settings
+from .specification import Specification, folder, refuse_settings
 from .stopping import Stopping
 
 if TYPE_CHECKING:

@@ -79,12 +79,7 @@ class Job:
         """Ask, search, and write down what came of it."""
         settings, new = self.data.specification, not self.record.exists()
         recorded = {} if new else self.record.facts
-        finished = (
-            not new
-            and self.record.head["status"] == "done"
-            and (self.record.stopping == self.stopping)
-        )
-        why = self.record.reason if finished else None
+        why = None if new else self._known_end()
         if settings.dtype == "auto" and "dtype" in recorded:
             settings = replace(settings, dtype=recorded["dtype"])
         known = {} if new else known_from(self.record.head.get("asked") or {})
@@ -110,8 +105,7 @@ class Job:
             if earlier is not None:
                 facts |= observe(earlier, problem, facts, optimizer, standing)
             if not new:
-                then = self.record.specification
-                refuse_facts(then, self.data.specification, (recorded, facts), self.record.path)
+                self._refuse_other_facts(recorded, facts)
             self.writer.begin(
                 self.data.specification,
                 self.stopping,
@@ -123,6 +117,20 @@ class Job:
             facts = {**facts, **self.record.facts}
             outcome = Outcome(problem, standing, optimizer, space, engine, asked, facts)
             self._guarded(outcome, why, new)
+
+    def _known_end(self) -> str | None:
+        """Why a run ended that is done and only lost its result or its experts."""
+        head, told = self.record.head, self.record.past(vectors=True).told
+        whole = told == head.get("evaluations", told)
+        same = head["status"] == "done" and self.record.stopping == self.stopping
+        return self.record.reason if same and whole else None
+
+    def _refuse_other_facts(self, recorded: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+        then, now = self.record.specification, self.data.specification
+        if self.record.head["format"] == 1 and then.model == now.model:
+            # What a revision covers has grown since: of format 1 the name has to do.
+            recorded = {key: value for key, value in recorded.items() if key != "model_revision"}
+        refuse_facts(then, now, (recorded, facts), self.record.path)
 
     def _guarded(self, outcome: Outcome, why: str | None, new: bool) -> None:
         """Search to the end; whatever end it is, the record says which."""

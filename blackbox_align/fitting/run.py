@@ -115,7 +115,8 @@ class Run:
     def expert_of(self, code: str) -> Path:
         """The folder of one population's best prompt, where several were fitted at once."""
         settings = self.specification
-        if code in (settings.country, "+".join(settings.group)):
+        alone = bool(settings.group) and len(self._record.facts["countries"]) == 1
+        if alone or code == settings.country:
             return self.path / "expert"
         return self.path / "experts" / re.sub(r"[^\w.+-]+", "-", code)
 

@@ -66,6 +66,8 @@ def refuse_other_space(earlier: Record, now: Specification, facts: Mapping[str, 
     other = [option(key) for key in keys if getattr(then, key) != getattr(now, key)]
     same = {"survey_sha256": "survey", "model_revision": "model", "dtype": "dtype",
             "fit_questions": "opinions"}  # fmt: skip
+    if earlier.head["format"] == 1 and then.model == now.model:
+        del same["model_revision"]  # what a revision covers has grown since
     other += [
         option(setting) for key, setting in same.items() if facts.get(key) != recorded.get(key)
     ]

@@ -8,7 +8,16 @@ from typing import Any
 
 from ..errors import RunError
 from ..statistics.distances import ABSOLUTE_ERROR, DISTRIBUTION_METRICS, Metric
-from .names import COUNTRY_IN_TEXT, FITTED, MEAN_OF_OTHERS, NONE, PEOPLE, TEMPERED, UNIFORM
+from .names import (
+    COUNTRY_IN_TEXT,
+    FITTED,
+    MEAN_OF_OTHER_GROUPS,
+    MEAN_OF_OTHERS,
+    NONE,
+    PEOPLE,
+    TEMPERED,
+    UNIFORM,
+)
 from .plain import is_number
 from .result import Asked, Figure, Provenance, Result, Searched, Split
 
@@ -20,6 +29,7 @@ NAMES = {
     "fitted": FITTED,
     "uniform": UNIFORM,
     "mean_of_other_countries": MEAN_OF_OTHERS,
+    "mean_of_other_groups": MEAN_OF_OTHER_GROUPS,
     "unprompted_fitted_temperature": TEMPERED,
 }
 _SPLITS: dict[str, Split] = {"held_out": "held-out", "fit": "fit"}

@@ -116,11 +116,19 @@ def test_under_the_same_conditions_nothing_tells_that_it_was_stopped(undisturbed
 
 
 def test_a_result_that_was_deleted_is_written_again(undisturbed, tmp_path):
-    """The same command writes it, byte for byte, and evaluates nothing; so with a damaged one."""
+    """The same command writes it, byte for byte; so with a damaged one, a damaged last line, an expert."""
     path = tmp_path / "runs" / "one"
     shutil.copytree(undisturbed, path)
-    for spoil in (Path.unlink, lambda file: file.write_text("{}")):
-        spoil(path / "result.json")
+    for spoil, name in (
+        (Path.unlink, "result.json"),
+        (lambda file: file.write_text("{}"), "result.json"),
+        (
+            lambda file: file.write_bytes(file.read_bytes()[:-30] + b"x" * 29 + b"\n"),
+            "journal.jsonl",
+        ),
+        (shutil.rmtree, "expert"),
+    ):
+        spoil(path / name)
         ran = run_bbalign(tmp_path, *BEGUN, "--budget", 60, OMP_NUM_THREADS="1")
         assert ran.returncode == 0, ran.stderr
         for name in COMPARED:
@@ -194,17 +202,17 @@ def test_a_moved_folder_and_a_relative_model_go_on(tmp_path):
 
 def test_an_end_that_is_not_ours_is_a_failure_with_its_reason(tmp_path, monkeypatch):
     """An exception of a library leaves status and reason, and the run can go on."""
-    from blackbox_align.engines.local.in_process import InProcessEvaluator
+    from blackbox_align.engines.local.engine import LocalEngine
 
-    answer, calls = InProcessEvaluator.answer, []
+    answer, calls = LocalEngine.answer, []
 
-    def broken(self, *arguments):
+    def broken(self, *arguments, **more):
         calls.append(1)
         if len(calls) == 4:
             raise ZeroDivisionError("a library's own")
-        return answer(self, *arguments)
+        return answer(self, *arguments, **more)
 
-    monkeypatch.setattr(InProcessEvaluator, "answer", broken)
+    monkeypatch.setattr(LocalEngine, "answer", broken)
     settings = {"runs": tmp_path, "budget": 48, "target_loss": 0.0}
     with pytest.raises(ZeroDivisionError):
         bba.fit("SAU", **settings)

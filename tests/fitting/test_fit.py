@@ -297,3 +297,36 @@ def test_a_shared_search_is_not_continued_to_another_target(tmp_path):
     bba.fit(["SAU", "IND"], runs=tmp_path, target_loss=3.0, budget=24)
     with pytest.raises(ChangedSpecificationError, match=r"--target-loss: 3 then, 1 now"):
         bba.fit(["SAU", "IND"], runs=tmp_path, target_loss=1.0, budget=48)
+
+
+def test_another_country_s_curve_is_read_from_the_record(finished):
+    """What was answered serves any country: its losses are those of a fit of it to these answers."""
+    own, other = finished.history("SAU"), finished.history("Germany")
+    np.testing.assert_allclose(own["loss"], finished.history()["loss"])
+    assert len(other) == 60 and not np.allclose(other["loss"], own["loss"])
+
+
+def test_targets_may_be_a_table(tmp_path):
+    """A pandas table with a row per country is what a file with these rows would be."""
+    import pandas as pd
+
+    frame = pd.DataFrame({"PDI": [63, 64], "IDV": [23, 16]}, index=["Chile", "Peru"])
+    settings = {"runs": tmp_path, "optimizer": "random", "budget": 16}
+    run = bba.fit("Chile", targets=frame, **settings)
+    (tmp_path / "mine.csv").write_text("country,PDI,IDV\nChile,63,23\nPeru,64,16\n")
+    file = bba.fit("Chile", targets=tmp_path / "mine.csv", **settings)
+    assert run.loss == file.loss and run.path != file.path
+    assert (
+        bba.fit("Chile", targets=frame.rename_axis("country").reset_index(), **settings).path
+        == run.path
+    )
+    assert len(run.history("Peru")) == 16
+    with pytest.raises(SpecificationError, match="a name, a file or a pandas table; not int"):
+        bba.fit("Chile", targets=3, **settings)
+
+
+def test_a_notebook_shows_the_table_of_a_run(finished, tmp_path):
+    """Its table, or how it stands; names are text, never markup."""
+    assert "<table" in finished._repr_html_() and "country_in_text" in finished._repr_html_()
+    empty = bba.Run(tmp_path / "<b>")._repr_html_()
+    assert "&lt;b&gt;" in empty and "has no result yet" in empty and "<b></b>" not in empty

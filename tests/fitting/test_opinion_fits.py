@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import blackbox_align as bba
+from blackbox_align.adapters import Adapter
 from blackbox_align.errors import (
     ChangedSpecificationError,
     RunError,
@@ -15,7 +16,9 @@ from blackbox_align.errors import (
     UnknownNameError,
 )
 from blackbox_align.fitting import Stopping
+from blackbox_align.fitting.asking import by_item, known_from
 from blackbox_align.results import Result
+from blackbox_align.surveys.sheet import sheet
 
 HELD_OUT_ROWS = {
     "uniform", "mean_of_other_countries", "unprompted_fitted_temperature",
@@ -217,3 +220,68 @@ def test_the_command_line_leads_with_the_held_out_figures(bbalign, finished, bot
     assert "was fitted to 4 of these 8 questions" in scored.stdout
     for question in finished.record["facts"]["held_out_questions"]:
         assert question in scored.stdout.partition("held out")[2]
+
+
+@pytest.fixture(scope="module")
+def parties(tmp_path_factory):
+    """What the voters of three parties answered."""
+    rng = np.random.default_rng(1)
+    rows = ["item,question,option,party,share,name,wording"]
+    for number in range(6):
+        for party in ("greens", "blues", "a/b"):
+            shares = rng.dirichlet(np.ones(3)).round(3)
+            shares[-1] = 1 - shares[:-1].sum()
+            rows += [
+                f"q{number},Do you like thing {number}?,{option},{party},{share:.3f},The {party},"
+                f"Answer as a voter of the {party} would."
+                for option, share in zip(("yes", "a little", "no"), shares, strict=True)
+            ]
+    path = tmp_path_factory.mktemp("data") / "parties.csv"
+    path.write_text("\n".join(rows) + "\n")
+    return str(path)
+
+
+def test_a_group_of_people_is_fitted_and_its_text_baseline_names_it(parties, tmp_path):
+    """Groups that a file declares stand in the place of countries, alone or several at once."""
+    settings = {"objective": "opinions", "opinions": parties, "runs": tmp_path, "budget": 24}
+    run = bba.fit(group="the greens", **settings)
+    assert run.result["country"] == "greens" and run.result["country_name"] == "The greens"
+    assert run.loss < run.opinions().loc["unprompted", ("fit", "value")]
+    assert bba.read_expert(run.expert).card.result.provenance.populations == {
+        "greens": "The greens"
+    }
+    assert run.path.name.startswith("the-greens-opinions-") and run.expert.is_dir()
+    from blackbox_align.engines import open as open_engine
+    from blackbox_align.surveys.opinion_files import load_opinions
+
+    survey = load_opinions(parties).survey
+    engine = open_engine()
+    told = Adapter(text="Answer as a voter of the greens would.")
+    named = engine.answer([told], sheet(survey)).probabilities[0]
+    recorded = known_from(run.record["asked"])[f"{survey.name} greens"]
+    np.testing.assert_array_equal(recorded[: len(named)], by_item(named[None], survey)[0])
+    several = bba.fit(group=["blues", "a/b"], **settings)
+    assert list(several.summary().index) == ["blues", "a/b"]
+    assert several.expert_of("a/b").name == "a-b" and several.expert_of("a/b").is_dir()
+    curve = run.history("blues")
+    assert len(curve) == len(run.history()) and curve["best"].iloc[-1] < curve["loss"].iloc[0]
+
+
+def test_what_is_no_group_is_said(parties, tmp_path):
+    """A country is no group, and indices have none."""
+    for settings, message in (
+        ({"group": "greens"}, "give --objective opinions and --opinions FILE"),
+        (
+            {"group": "USA", "objective": "opinions", "opinions": parties},
+            "is a country and no group",
+        ),
+        (
+            {"group": "pinks", "objective": "opinions", "opinions": parties},
+            "Unknown group or country",
+        ),
+        ({"group": "greens", "country": "USA"}, "to countries or to groups of people; not to both"),
+        ({}, "A fit needs a country, or a group of people"),
+    ):
+        with pytest.raises(bba.BlackboxAlignError, match=message):
+            bba.fit(runs=tmp_path, **settings)
+    assert not list(tmp_path.iterdir())

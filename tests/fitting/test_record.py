@@ -18,7 +18,8 @@ from blackbox_align.files.atomic import read_json, write_json, write_sealed_json
 from blackbox_align.fitting import Specification, Stopping
 from blackbox_align.fitting.conditions import conditions
 from blackbox_align.fitting.entry import Entry, digest
-from blackbox_align.fitting.record import Record, folder
+from blackbox_align.fitting.record import Record
+from blackbox_align.fitting.specification import folder
 
 DIMENSION, FACTS = 7, {"countries": ["SAU"], "dimension": 7, "constants": [1.5, 2.5]}
 FORMAT_1 = Path(__file__).parent / "format_1" / "SAU"

@@ -206,8 +206,9 @@ class RunningBatch:
             return bool(self._active or self._coming)
 
     def _begin(self, group: Group) -> None:
-        for tokens, embeds in group.before:
-            past = Past(alone=group.alone)
+        voices = group.writing.request.voices
+        for (tokens, embeds), (adapter, _) in zip(group.before, voices, strict=True):
+            past = Past(group.alone, adapter.loras)
             group.logits.append(self._passes.begin(past, tokens, embeds))
             group.rows.append(past)
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...adapters.adapter import Adapter
+from ...adapters.adapter import Adapter, Lora
 from ...errors import ModelError, OutOfMemoryError, SpecificationError
 from ...surveys.sheet import Question, Sheet
 from ..base import VERBS, Answers, EngineInfo, Reply, Request
@@ -38,6 +38,7 @@ _TRIAL = Sheet((Question("Which is it?\n1 = this, 2 = that", ("1", "2")),))
 _GRADIENT_SHARE = 8  # of a pass: what leads to an answer is kept for its gradient
 
 Pause = Callable[[], None]
+Kind = tuple[str, str, int, tuple[Lora, ...]]
 
 
 class LocalEngine:
@@ -73,12 +74,12 @@ class LocalEngine:
         self._passes = Passes(model)
         self._ways = Ways(model, self._passes)
         self._batch = RunningBatch(self._passes, end_tokens(model.model, model.tokenizer))
-        self._plans: dict[tuple[str, str], Plan] = {}
+        self._plans: dict[tuple[Any, ...], Plan] = {}
         self._thread = JobThread()
 
     @property
     def info(self) -> EngineInfo:
-        kinds = {"text", "first", "message", "last"}
+        kinds = {"text", "first", "message", "last", "lora"}
         positions = self._ways.limits.positions
         return self.model.described(
             opening=self.reader.opening,
@@ -182,7 +183,9 @@ class LocalEngine:
     ) -> tuple[Answers, Callable[[Answers], np.ndarray]]:
         asked = list(adapters)
         groups = self._groups(asked)
-        if len({width for _, _, width in groups}) != 1 or "" in {place for _, place, _ in groups}:
+        if len({width for _, _, width, _ in groups}) != 1 or "" in {
+            place for _, place, _, _ in groups
+        }:
             raise SpecificationError(
                 "Gradients are taken of soft prompts of one length; some adapters have none or another."
             )
@@ -196,11 +199,11 @@ class LocalEngine:
     ) -> np.ndarray:
         """(P, tokens, D), group by group of what can share a pass."""
         gradients: dict[int, np.ndarray] = {}
-        for (text, placement, width), members in self._groups(adapters).items():
+        for (text, placement, width, loras), members in self._groups(adapters).items():
             # Of its own: what was computed in passing cannot be a part of a gradient.
             plan = Plan.of(sheet, text, self.reader, self._passes.along, self.model.device)
             with torch.inference_mode():
-                usual = self._plan(sheet, text) if sheet.questions else plan
+                usual = self._plan(sheet, text, loras) if sheet.questions else plan
                 alone = self._ways.alone(usual, placement, width) if sheet.questions else None
             vectors = np.stack([self._vectors(adapters[number]) for number in members])
             prompts = torch.as_tensor(vectors).to(self.model.device, self.model.dtype)
@@ -223,7 +226,8 @@ class LocalEngine:
                 divergence=cotangent.divergence[members],
                 surprise=cotangent.surprise[members],
             )
-            pulled = pull(prompts, part, ask, rows)
+            with self._passes.under(loras):
+                pulled = pull(prompts, part, ask, rows)
             gradients.update(zip(members, pulled, strict=True))
         return np.stack([gradients[number] for number in range(len(adapters))])
 
@@ -248,19 +252,20 @@ class LocalEngine:
         probabilities = np.zeros((count, len(sheet.questions), sheet.width), np.float32)
         mass = np.full(probabilities.shape[:2], np.nan, np.float32)
         divergence, surprise = np.zeros((2, count, texts), np.float32)
-        for (text, placement, _), members in self._groups(adapters).items():
+        for (text, placement, _, loras), members in self._groups(adapters).items():
             # Without a soft prompt all of them are one and the same.
             some = members if placement else members[:1]
             vectors = np.stack([self._vectors(adapters[number]) for number in some])
             prompts = torch.as_tensor(vectors).to(self.model.device, self.model.dtype)
-            if sheet.questions:
-                plan = self._plan(sheet, text)
-                given = self._rows(plan, prompts, placement, plainly, pause)
-                probabilities[members], mass[members] = given
-            if sheet.texts:
-                pause()
-                both = self._read_texts(sheet, text, prompts, placement)
-                divergence[members], surprise[members] = (part.cpu().numpy() for part in both)
+            with self._passes.under(loras):
+                if sheet.questions:
+                    plan = self._plan(sheet, text, loras)
+                    given = self._rows(plan, prompts, placement, plainly, pause)
+                    probabilities[members], mass[members] = given
+                if sheet.texts:
+                    pause()
+                    both = self._read_texts(sheet, text, prompts, placement)
+                    divergence[members], surprise[members] = (part.cpu().numpy() for part in both)
         answers = Answers.of(probabilities, texts)
         return replace(answers, mass=mass, divergence=divergence, surprise=surprise)
 
@@ -280,12 +285,12 @@ class LocalEngine:
             return np.zeros((0, self.model.embedding_width), np.float32)
         return adapter.prompt.vectors
 
-    def _groups(self, adapters: Sequence[Adapter]) -> dict[tuple[str, str, int], list[int]]:
-        """Adapters by what can share a pass: the text, the place and the length of the prompt."""
-        groups: dict[tuple[str, str, int], list[int]] = {}
+    def _groups(self, adapters: Sequence[Adapter]) -> dict[Kind, list[int]]:
+        """Adapters by what can share a pass: updates, the text, place and length of the prompt."""
+        groups: dict[Kind, list[int]] = {}
         for number, adapter in enumerate(adapters):
-            if adapter.loras or adapter.gate is not None:
-                raise SpecificationError("This engine applies texts and soft prompts, and no LoRA.")
+            if adapter.gate is not None:
+                raise SpecificationError("This engine applies no gate over several LoRA yet.")
             prompt = adapter.prompt
             if prompt is not None and prompt.vectors.shape[1] != self.model.embedding_width:
                 raise SpecificationError(
@@ -293,7 +298,7 @@ class LocalEngine:
                     f"{prompt.vectors.shape[1]}."
                 )
             placed = (prompt.placement, len(prompt)) if prompt is not None else ("", 0)
-            groups.setdefault((adapter.text, *placed), []).append(number)
+            groups.setdefault((adapter.text, *placed, adapter.loras), []).append(number)
         return groups
 
     def _rows(
@@ -353,8 +358,8 @@ class LocalEngine:
                 "questions, or use fewer virtual tokens."
             )
 
-    def _plan(self, sheet: Sheet, text: str) -> Plan:
-        key = (sheet.digest, text)
+    def _plan(self, sheet: Sheet, text: str, loras: tuple[Lora, ...] = ()) -> Plan:
+        key = (sheet.digest, text, loras)
         if key not in self._plans:
             if len(self._plans) == _PLANS:  # the sheet of a search is asked first, and stays
                 self._plans.popitem()

@@ -10,13 +10,17 @@ nothing: sequences of one length side by side, under the model's own attention.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from ...adapters.adapter import Lora
+from ...errors import SpecificationError
 from ..checkpoint import LanguageModel
 from .attention import tree_shadow
 from .plan import Plan
@@ -49,6 +53,7 @@ class Passes:
         self.device, self.dtype = model.device, model.dtype
         self.plain, self.along = shadow(model.model), tree_shadow(model.model)
         self._embed = self.plain.get_input_embeddings()
+        self._updated = True
         self._keeps = "logits_to_keep" in inspect.signature(self.plain.forward).parameters
 
     def embed(self, tokens: Any) -> Tensor:
@@ -115,6 +120,48 @@ class Passes:
         logits: Tensor = self.plain(**given, use_cache=False, **keep).logits
         return logits[:, -last:].float().to(self.device)
 
+    # -- low-rank updates ----------------------------------------------------------------------------
+
+    @contextmanager
+    def under(self, loras: Sequence[Lora]) -> Iterator[None]:
+        """Low-rank updates on these modules, which are nobody else's, for as long as this lasts."""
+        hooks = []
+        try:
+            for lora in loras:
+                for name, (down, up) in lora.updates.items():
+                    add = self._update(name, down, up)
+                    for model in (self.plain, self.along):
+                        hooks.append(_submodule(model, name).register_forward_hook(add))
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    @contextmanager
+    def bare(self) -> Iterator[None]:
+        """The model as it is, also :meth:`under` updates."""
+        usual, self._updated = self._updated, False
+        try:
+            yield
+        finally:
+            self._updated = usual
+
+    def _update(self, name: str, down: Any, up: Any) -> Callable[[Any, Any, Tensor], Tensor]:
+        a, b = (torch.as_tensor(np.asarray(part), device=self.device) for part in (down, up))
+        if a.ndim != 2 or b.ndim != 2 or a.shape[0] != b.shape[1]:
+            raise SpecificationError(
+                f"The update of {name!r} is A (r, in) and B (out, r); not {tuple(a.shape)} and "
+                f"{tuple(b.shape)}."
+            )
+
+        def add(module: Any, given: Any, out: Tensor) -> Tensor:
+            if not self._updated:
+                return out
+            there = given[0].to(a.dtype) @ a.to(out.device).T @ b.to(out.device).T
+            return out + there.to(out.dtype)
+
+        return add
+
     # -- texts that are written --------------------------------------------------------------------
 
     def begin(self, past: Past, tokens: Sequence[int], embeds: Tensor | None) -> Tensor:
@@ -122,6 +169,10 @@ class Passes:
 
         ``embeds`` (T, D) are its tokens with a soft prompt among them, None where there is none.
         """
+        with self.under(past.loras):
+            return self._begin(past, tokens, embeds)
+
+    def _begin(self, past: Past, tokens: Sequence[int], embeds: Tensor | None) -> Tensor:
         if past.alone:
             ids = torch.tensor([list(tokens)], device=self.device)
             return self._alone(
@@ -137,17 +188,23 @@ class Passes:
     def go_on(self, rows: list[Past], tokens: list[int]) -> list[Tensor]:
         """(words,) float32 logits of every row behind one token more."""
         given = torch.tensor(tokens, device=self.device)
-        together = [number for number, row in enumerate(rows) if not row.alone]
-        logits: dict[int, Tensor] = {}
-        if together:
-            steps = Steps([rows[number] for number in together])
-            out = self._forward(self.along, self._embed(given[together])[:, None], steps, [0])
-            logits.update(zip(together, out[:, 0].float().to(self.device), strict=True))
-            for row in steps.rows:
-                row.length += 1
+        groups: dict[tuple[Any, ...], list[int]] = {}
         for number, row in enumerate(rows):
-            if row.alone:
-                logits[number] = self._alone(row, {"input_ids": given[number].view(1, 1)})
+            key = (number,) if row.alone else ("together", *map(id, row.loras))
+            groups.setdefault(key, []).append(number)
+        logits: dict[int, Tensor] = {}
+        for members in groups.values():
+            some = [rows[number] for number in members]
+            with self.under(some[0].loras):
+                if some[0].alone:
+                    out = self._alone(some[0], {"input_ids": given[members].view(1, 1)})[None]
+                else:
+                    out = self._forward(
+                        self.along, self._embed(given[members])[:, None], Steps(some), [0]
+                    )[:, 0]
+            logits.update(zip(members, out.float().to(self.device), strict=True))
+            for row in some:
+                row.length += 1
         return [logits[number] for number in range(len(rows))]
 
     def _alone(self, past: Past, given: dict[str, Tensor]) -> Tensor:
@@ -213,3 +270,12 @@ class Passes:
         columns = plan.label_ids[plan.columns] if whole else plan.columns
         labels = logits.gather(-1, columns.expand(len(logits), -1, -1))
         return Scores(labels, logits.logsumexp(-1) if whole else None)
+
+
+def _submodule(model: Any, name: str) -> Any:
+    try:
+        return model.get_submodule(name)
+    except AttributeError:
+        raise SpecificationError(
+            f"A LoRA updates the module {name!r}, which this model has not; was it made for another?"
+        ) from None

@@ -191,10 +191,12 @@ class Continuations:
 class Past:
     """What one row has read so far: keys and values by layer, as attention sees them.
 
-    ``alone`` is a row under the model's own attention, whose ``cache`` is the model's own.
+    ``alone`` is a row under the model's own attention, whose ``cache`` is the model's own; ``loras`` are
+    the low-rank updates under which it is read.
     """
 
     alone: bool = False
+    loras: tuple[Any, ...] = ()
     length: int = 0
     layers: dict[int, KeysAndValues] = field(default_factory=dict)
     cache: Any = None
