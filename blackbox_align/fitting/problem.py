@@ -30,6 +30,7 @@ from ..surveys import Survey, item_means, load_survey
 from ..surveys.opinion_files import load_opinions
 from ..surveys.opinions import OpinionSurvey
 from ..surveys.sheet import Sheet, sheet
+from ..surveys.survey import NO_ANSWERS
 from .asking import ORDERS, Asked, by_item, item_order
 from .specification import Specification
 from .stopping import Stopping
@@ -92,6 +93,8 @@ def load_data(
     everyone = load_opinions(settings.opinions) if settings.fits_opinions else None
     sources: dict[str, Collection[str]] = {}  # the countries that each source has all figures of
     if settings.fits_indices:
+        if not survey.indices:
+            raise SpecificationError(f"{survey.title} has no indices and {NO_ANSWERS}")
         sources[f"the target set {target_set.name}"] = target_set.complete(
             [index.name for index in survey.indices]
         )
