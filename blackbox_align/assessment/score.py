@@ -77,8 +77,8 @@ def score(
     missing : see :func:`..surveys.opinions.assemble`, for opinion surveys from a file
     labels : what options are called: ``letters``, ``digits`` or ``both``, which averages the answers;
         a survey with indices keeps its own
-    orders : see :func:`..surveys.sheet.option_orders`; by default ``cyclic``, and ``1`` for a survey with
-        indices, as in a fit
+    orders : see :func:`..surveys.sheet.option_orders`; by default ``cyclic``, and for a survey with indices
+        what suits the model, as in a fit
     targets, constants : for a survey with indices, as in :func:`..fitting.fit`
     batch : questions that are asked together
     cache : whether answers are kept on disk and looked up there, see :mod:`..engines.kept`
@@ -101,9 +101,6 @@ def score(
     chosen = _populations(country, instrument, targets)
     made = _instrument(instrument, chosen, targets, samples, missing)
     indices = isinstance(made, Indices)
-    asking = Asking(
-        orders or ("1" if indices else "cyclic"), "own" if indices else labels, batch, on_batch
-    )
     trouble: Callable[[], str] = str
     if engine is None and parsed:
         from ..engines.kept import open_kept
@@ -113,6 +110,9 @@ def score(
             trust_remote_code=trust_remote_code, cache=cache,
         )  # fmt: skip
         engine, trouble = kept, lambda: kept.trouble
+    if orders is None:
+        orders = "cyclic" if not indices else engine.info.orders if engine else "1"
+    asking = Asking(orders, "own" if indices else labels, batch, on_batch)
     if isinstance(made, Indices):
         made = _with_constants(made, constants, engine, asking)
     by_code = {population.code: population for population in made.populations}

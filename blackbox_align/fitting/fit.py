@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from ..engines import Workers
 from ..errors import RunError
 from ..optimizers import create
 from ..optimizers.gauss_newton_many import GaussNewtonMany
+from .asking import ONE_ORDER
 from .frames import target_file
 from .job import Job, OnProgress, Progress
 from .problem import load_data
@@ -55,6 +57,7 @@ def fit(
     subspace: int = 0,
     alpha: float = 1.0,
     init: str = "zeros",
+    orders: str = "auto",
     seed: int = 0,
     warm_start: str | os.PathLike[str] | Run | None = None,
     budget: int = Stopping.budget,
@@ -84,6 +87,8 @@ def fit(
     model, revision, device, dtype, trust_remote_code : see :func:`..engines.open`
     optimizer, options : a registered name and that algorithm's own options
     tokens, placement : length of the soft prompt, and where it stands: ``first``, ``message``, ``last``
+    orders : in which options are asked, and answers averaged over them: ``1``, ``reversed``, ``cyclic``,
+        ``all``; ``auto`` is ``reversed``, or what the model's card says
     subspace, alpha, init : see :class:`.specification.Specification`
     seed : the same seed gives the same search
     warm_start : an earlier run whose evaluations the search starts from; no model is asked for them
@@ -133,6 +138,7 @@ def fit(
         subspace=subspace,
         alpha=alpha,
         init=init,
+        orders=orders,
         constants=constants,
         readout=readout,
         respondents=respondents,
@@ -152,8 +158,9 @@ def fit(
     # Everything that can be wrong without a model is told before anything is made.
     recorded = None
     if record.exists():
-        refuse_settings(record.specification, specification, record.path)
-        recorded = record.facts
+        recorded = {"orders": ONE_ORDER, **record.facts}
+        then = replace(record.specification, orders=recorded["orders"])
+        refuse_settings(then, specification, record.path)
     data = load_data(specification, recorded, frame.targets if frame else None)
     _rehearse(specification, stopping, len(data.populations))
     earlier = _earlier(specification)

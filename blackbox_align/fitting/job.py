@@ -16,13 +16,13 @@ from ..engines import open as open_engine
 from ..errors import BlackboxAlignError, RunError
 from ..files.atomic import write_sealed_json, write_text
 from ..optimizers import Evaluation
-from .asking import Asked, failures_of, known_from, search_space
+from .asking import ONE_ORDER, Asked, failures_of, known_from, search_space
 from .conditions import conditions
 from .entry import Entry, digest, refuse_what_is_no_share
 from .format_1 import in_questions, vectors_by_asking
 from .frames import FILE, Frame
 from .interrupts import patient_interrupt
-from .outcome import Outcome, model_of
+from .outcome import Outcome, device_of
 from .problem import PROMPT, Data, generator, make_optimizer, pose
 from .record import Record, Writer
 from .run import Run
@@ -78,7 +78,7 @@ class Job:
     ) -> None:
         """Ask, search, and write down what came of it."""
         settings, new = self.data.specification, not self.record.exists()
-        recorded = {} if new else self.record.facts
+        recorded = {} if new else {"orders": ONE_ORDER, **self.record.facts}
         finished = (
             not new
             and self.record.head["status"] == "done"
@@ -89,7 +89,7 @@ class Job:
             settings = replace(settings, dtype=recorded["dtype"])
         known = {} if new else known_from(self.record.head.get("asked") or {})
         with closing(self._open(settings, workers, recorded)) as engine:
-            asked = Asked(engine, known)
+            asked = Asked(engine, known, _orders(settings, engine, recorded))
             problem = pose(self.data, asked, recorded)
             space = search_space(settings, engine, generator(settings, PROMPT))
             info = engine.info
@@ -116,7 +116,7 @@ class Job:
                 self.data.specification,
                 self.stopping,
                 facts,
-                conditions(str(model_of(engine).device), asdict(workers) if workers else None),
+                conditions(device_of(engine), asdict(workers) if workers else None),
             )
             if frame is not None:
                 write_text(self.record.path / FILE, frame.text)
@@ -274,3 +274,10 @@ class Job:
     def _close(self, outcome: Outcome, status: str, reason: str) -> None:
         spent = time.monotonic() - self.started
         self.writer.close(status, reason, spent, outcome.standing.told)
+
+
+def _orders(settings: Specification, engine: Engine, recorded: Mapping[str, Any]) -> str:
+    """The orders of options that are asked: those asked for, else those recorded, else the model's own."""
+    if settings.orders != "auto":
+        return settings.orders
+    return str(recorded.get("orders") or engine.info.orders)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..adapters import Adapter, Parameterization
+from ..assessment.asking import Asking
 from ..engines import Engine
 from ..experts import Card, prove, write_expert
 from ..objectives import INDICES, OPINIONS
@@ -18,7 +19,7 @@ from ..populations import Population
 from ..results import Result
 from ..statistics.pareto import pareto_front
 from ..surveys.sheet import Sheet, sheet
-from .asking import ORDERS, Asked, by_item
+from .asking import Asked, by_item
 from .conditions import versions
 from .entry import Entry
 from .problem import Problem
@@ -26,7 +27,7 @@ from .search import Standing
 from .tables import index_table, opinion_table
 
 if TYPE_CHECKING:
-    from ..engines.checkpoint import LanguageModel
+    pass
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,24 +48,24 @@ class Outcome:
         self, place: Mapping[str, Path], reason: str, *, only_better: bool = False
     ) -> list[dict[str, Any]]:
         """Write all experts, or those that are better than on disk; returns their results."""
-        results = []
+        results, orders = [], self.problem.orders
         for number, people in enumerate(self.problem.populations):
             loss = float(self.standing.best[number])
             if only_better and not loss < self.written.get(people.code, np.inf):
                 continue
             adapter = self._adapter(number)
-            surveys = self.problem.surveys
+            sheets = {name: sheet(s, orders) for name, s in self.problem.surveys.items()}
             answers = {
                 name: by_item(
-                    self.engine.answer([adapter], sheet(survey, ORDERS)).probabilities, survey
+                    self.engine.answer([adapter], sheets[name]).probabilities, survey, orders
                 )[0]
-                for name, survey in surveys.items()
+                for name, survey in self.problem.surveys.items()
             }
             result = self._result(number, people, answers, reason)
             settings = self.problem.specification.to_dict()
             more = {"facts": dict(self.facts), "specification": settings, "versions": versions()}
             card = Card.of(Result.from_fit_dict({**result, **more}), people.code, settings)
-            questions = [q for s in surveys.values() for q in sheet(s, ORDERS).questions]
+            questions = [question for one in sheets.values() for question in one.questions]
             proof = prove(self.engine, adapter, Sheet(tuple(questions)))
             write_expert(place[people.code], adapter, card, proof)
             self.written[people.code] = loss
@@ -104,6 +105,7 @@ class Outcome:
         settings = self.problem.specification
         return {
             **self._tables(number, people, answers),
+            **self._asking(),
             "readout": settings.readout,
             "placement": settings.placement,
             "model": self.engine.info.name,
@@ -113,6 +115,18 @@ class Outcome:
             "reason": reason,
             "optimizer": settings.optimizer,
             "seed": settings.seed,
+        }
+
+    def _asking(self) -> dict[str, Any]:
+        """In which orders the questions were put, and what these do to the answers."""
+        asking, surveys = Asking(self.problem.orders, "own"), self.problem.surveys.values()
+        biases = [self.asked.position_bias(survey) for survey in surveys]
+        correlation = biases[0].correlation
+        notes = [asking.describe(survey) for survey in surveys]
+        return {
+            "orders": self.problem.orders,
+            "bias": None if np.isnan(correlation) else correlation,
+            "notes": list(dict.fromkeys([*notes, *(bias.describe() for bias in biases)])),
         }
 
     def _tables(
@@ -164,7 +178,8 @@ class Outcome:
         ]
 
 
-def model_of(engine: Any) -> LanguageModel:
-    """The model that checks an expert: the engine's own, or that of this process beside workers."""
-    found: LanguageModel = engine.model if hasattr(engine, "model") else engine.words.model
-    return found
+def device_of(engine: Any) -> str:
+    """Where the model lies that checks an expert: the engine's own, or that of this process beside workers;
+    nowhere, for an engine without a model."""
+    model = getattr(getattr(engine, "words", engine), "model", None)
+    return "" if model is None else str(model.device)

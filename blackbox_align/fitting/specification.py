@@ -22,6 +22,7 @@ from ..objectives.constants import check_policy
 from ..populations import Country
 from ..populations.groups import expand, parse_countries
 from ..surveys import READOUTS
+from ..surveys.sheet import ORDERS
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,9 @@ class Specification:
     subspace : dimension of the random subspace that is searched; 0 is every entry of the prompt
     alpha : scale of a unit step, in standard deviations of the word embeddings
     init : ``zeros``, ``vocabulary``, or ``text:`` and a text
+    orders : in which the options of every question are asked, and answers averaged over them, one of
+        :data:`..surveys.sheet.ORDERS`; ``auto`` is what suits the model, see
+        :class:`..engines.base.EngineInfo`
     constants : the policy of :mod:`..objectives.constants`
     readout, respondents, temperature : see :func:`..surveys.item_means`
     """
@@ -72,6 +76,7 @@ class Specification:
     subspace: int = 0
     alpha: float = 1.0
     init: str = "zeros"
+    orders: str = "auto"
     constants: str = "anchor"
     readout: str = "expected"
     respondents: int = 50
@@ -102,6 +107,9 @@ class Specification:
         if self.readout not in READOUTS:
             known = ", ".join(repr(name) for name in READOUTS)
             raise SpecificationError(f"The readout must be one of {known}; not {self.readout!r}.")
+        if self.orders not in ("auto", *ORDERS):
+            known = ", ".join(repr(name) for name in ("auto", *ORDERS))
+            raise SpecificationError(f"The orders must be one of {known}; not {self.orders!r}.")
         check_placement(self.placement)
         check_policy(self.constants)
         if not 0 < self.held_out < 1:
@@ -213,8 +221,10 @@ def refuse_settings(then: Specification, now: Specification, where: Path) -> Non
         for before, after in [(getattr(then, one.name), getattr(now, one.name))]
         if before != after
     ]
-    if then.dtype != now.dtype and "auto" not in (then.dtype, now.dtype):
-        changed.append(f"--dtype: {then.dtype} then, {now.dtype} now")
+    for name in ("dtype", "orders"):
+        before, after = getattr(then, name), getattr(now, name)
+        if before != after and "auto" not in (before, after):
+            changed.append(f"{option(name)}: {before} then, {after} now")
     _refuse(changed, where)
 
 
@@ -256,7 +266,7 @@ def _refuse(changed: Sequence[str], where: Path) -> None:
 
 # What is found by name or place: a run that goes on compares what is found there.
 _BY_CONTENT = (
-    "survey", "targets", "opinions", "model", "revision", "warm_start", "device", "dtype",
+    "survey", "targets", "opinions", "model", "revision", "warm_start", "device", "dtype", "orders",
     "trust_remote_code",
 )  # fmt: skip
 _FACTS = {
@@ -265,6 +275,7 @@ _FACTS = {
     "opinions_sha256": "opinions",
     "model_revision": "model",
     "warm_start_digest": "warm_start",
+    "orders": "orders",
     "budget": "budget",
     "target_loss": "target_loss",
 }

@@ -57,7 +57,7 @@ def _result(parts: Sequence[Mapping[str, Any]], whole: Mapping[str, Any]) -> Res
             revision=_text(facts.get("model_revision", "")),
             dtype=_text(facts.get("dtype", "")),
             disclaimer=_text(first.get("disclaimer", "")),
-            orders="1",
+            orders=_text(first.get("orders", "1")),
             readout=_text(first.get("readout", "expected")),
             fitted_items=tuple(map(_text, facts.get("fit_questions", ()))),
             resamples=1000 if "opinions" in first else 0,
@@ -66,6 +66,7 @@ def _result(parts: Sequence[Mapping[str, Any]], whole: Mapping[str, Any]) -> Res
         ),
         "held-out" if "opinions" in first else "all",
         _searched(parts, whole, settings),
+        bias=None if first.get("bias") is None else _number(first["bias"]),
     )
 
 
@@ -156,6 +157,7 @@ def _index_figures(code: str, part: Mapping[str, Any], name: str) -> Iterator[Fi
 
 def _notes(part: Mapping[str, Any], alone: bool) -> Iterator[str]:
     country = _text(part["country_name"])
+    yield from map(_text, part.get("notes", ()))
     if part.get("missing"):
         missing = ", ".join(map(_text, part["missing"]))
         yield f"No figure is published for {country} {missing}: left out of the error."
