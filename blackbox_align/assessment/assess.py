@@ -19,7 +19,6 @@ from ..surveys.instrument import Instrument, counted
 from .asking import STYLES, Asking, ask, unaskable
 from .conditions import Condition
 from .figures import Resampling, Rows, figures, index_figures
-from .position_bias import PositionBias, position_bias
 
 Array = NDArray[np.floating]
 
@@ -88,9 +87,7 @@ def _assess(
         }
         found += index_figures(instrument, predicted)
     data = instrument.notes(present)
-    bias = _position_bias(instrument, engine, present, asking) if conditions else None
     how = [asking.describe(instrument.survey)] if conditions else []
-    how += [bias.describe()] if bias else []
     interval = (
         f"Brackets: 95 % interval over {'the ' if instrument.index_names else ''}{instrument.resampled}, "
         f"{resampling.resamples:,} resamples, seed {resampling.seed}."
@@ -102,24 +99,7 @@ def _assess(
         tuple(notes),
         _provenance(instrument, engine, present, asking, resampling, fitted_items),
         "held-out" if any(figure.split == "held-out" for figure in found) else "all",
-        bias=None if bias is None or math.isnan(bias.correlation) else bias.correlation,
     )
-
-
-def _position_bias(
-    instrument: Instrument,
-    engine: Engine | None,
-    populations: Sequence[Population],
-    asking: Asking,
-) -> PositionBias | None:
-    """Of the model as it is, on the questions that are asked of these populations."""
-    items = sorted({int(n) for one in populations for n in instrument.asked_of(one)})
-    if engine is None or not items:
-        return None
-    survey = asking.surveys(instrument.survey)[0]
-    if len(items) < len(survey.items):
-        survey = replace(survey, items=tuple(survey.items[n] for n in items), indices=())
-    return position_bias(engine, survey, batch=asking.batch)
 
 
 def _askable(

@@ -140,8 +140,12 @@ def fit_command(
         ),
     ] = 1.0,
     init: Annotated[
-        str, typer.Option(help="Start: zeros, vocabulary or text:TEXT.", rich_help_panel=_SEARCH)
-    ] = "zeros",
+        str,
+        typer.Option(
+            help="Start: zeros, vocabulary or text:TEXT. auto is zeros; vocabulary for adam.",
+            rich_help_panel=_SEARCH,
+        ),
+    ] = "auto",
     orders: Annotated[
         str,
         typer.Option(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..engines import Workers
-from ..errors import RunError
+from ..errors import RunError, SpecificationError
 from ..optimizers import create
 from ..optimizers.gauss_newton_many import GaussNewtonMany
 from .asking import ONE_ORDER
@@ -56,7 +56,7 @@ def fit(
     placement: str = "first",
     subspace: int = 0,
     alpha: float = 1.0,
-    init: str = "zeros",
+    init: str = "auto",
     orders: str = "auto",
     seed: int = 0,
     warm_start: str | os.PathLike[str] | Run | None = None,
@@ -162,7 +162,7 @@ def fit(
         then = replace(record.specification, orders=recorded["orders"])
         refuse_settings(then, specification, record.path)
     data = load_data(specification, recorded, frame.targets if frame else None)
-    _rehearse(specification, stopping, len(data.populations))
+    _rehearse(specification, stopping, len(data.populations), where is not None)
     earlier = _earlier(specification)
     with record.writing(on_trouble) as writer:
         if not _is_done(record, stopping):
@@ -177,10 +177,15 @@ def _path_of(run: str | os.PathLike[str] | Run | None) -> str | None:
     return None if run is None else os.fspath(run)
 
 
-def _rehearse(settings: Specification, stopping: Stopping, countries: int) -> None:
+def _rehearse(settings: Specification, stopping: Stopping, countries: int, workers: bool) -> None:
     """Make the optimizer once, so that a slip in its name or options is told at once."""
     rng = np.random.default_rng(0)
-    create(settings.optimizer, 100, rng, budget=stopping.budget, **settings.options)
+    made = create(settings.optimizer, 100, rng, budget=stopping.budget, **settings.options)
+    if made.capabilities.uses_gradient and (settings.readout != "expected" or workers):
+        raise SpecificationError(
+            f"{settings.optimizer!r} follows gradients, which only expected answers have, asked in this "
+            "process: leave out --readout and --workers, or choose 'gauss-newton', which needs none."
+        )
     if countries > 1:
         targets = np.zeros((countries, 1))
         GaussNewtonMany(

@@ -21,6 +21,7 @@ from .conditions import conditions
 from .entry import Entry, digest, refuse_what_is_no_share
 from .format_1 import in_questions, vectors_by_asking
 from .frames import FILE, Frame
+from .gradients import by_probabilities, refuse_without_gradient, with_gradients
 from .interrupts import patient_interrupt
 from .outcome import Outcome, device_of
 from .problem import PROMPT, Data, generator, make_optimizer, pose
@@ -102,6 +103,8 @@ class Job:
                 "date": info.date,
             }
             optimizer = make_optimizer(problem, space.dimension, self.stopping)
+            if optimizer.capabilities.uses_gradient:
+                refuse_without_gradient(engine)
             if optimizer.capabilities.uses_budget:  # then it is no mere end of the search
                 facts["budget"] = self.stopping.budget
             if len(problem.populations) > 1:  # a country that is done gets no more steps
@@ -167,8 +170,11 @@ class Job:
         )
 
     def _evaluate(self, outcome: Outcome, vectors: np.ndarray, first: int) -> Batch:
-        adapters = outcome.space.adapters(vectors)
-        answers = outcome.engine.answer(adapters, outcome.problem.sheet)
+        adapters, sheet, pull = outcome.space.adapters(vectors), outcome.problem.sheet, None
+        if outcome.optimizer.capabilities.uses_gradient:
+            answers, pull = outcome.engine.pullback(adapters, sheet)
+        else:
+            answers = outcome.engine.answer(adapters, sheet)
         failures = failures_of(answers)
         shares = answers.probabilities.copy()
         shares[[why is not None for why in failures]] = np.nan
@@ -181,14 +187,20 @@ class Job:
             Evaluation.failed(why) if why else evaluation
             for why, evaluation in zip(failures, evaluations, strict=True)
         ]
-        return Batch(vectors, losses, evaluations, shares)
+        gradients = None
+        if pull is not None:
+            slopes = pull(by_probabilities(answers, outcome.problem.cotangent(shares)))
+            gradients = outcome.space.pull(slopes).astype(np.float32)
+        evaluations = with_gradients(evaluations, gradients)
+        return Batch(vectors, losses, evaluations, shares, gradients)
 
     def _append(self, batch: Batch) -> None:
         assert batch.answers is not None
         first = self.told
         ids = tuple(range(first, first + len(batch.vectors)))
         shown = tuple(evaluation.loss for evaluation in batch.evaluations)
-        self.writer.append(Entry(ids, batch.answers, shown, digest(batch.vectors)), batch.vectors)
+        entry = Entry(ids, batch.answers, shown, digest(batch.vectors), batch.gradients)
+        self.writer.append(entry, batch.vectors)
         self.told += len(ids)
 
     def _told(self, outcome: Outcome) -> None:
@@ -222,7 +234,7 @@ class Job:
             for entry in past.entries:
                 evaluations, losses = outcome.problem.score(entry.answers, entry.ids[0])
                 vectors = past.vectors_of(entry)
-                yield vectors, evaluations
+                yield vectors, with_gradients(evaluations, entry.gradients)
                 outcome.standing.keep(vectors, losses)
                 self.replayed = entry.rows
                 self._report(outcome)

@@ -30,7 +30,7 @@ from ..populations.population import country_population
 from ..surveys import Survey, item_means, load_survey
 from ..surveys.opinion_files import load_opinions
 from ..surveys.opinions import OpinionSurvey
-from ..surveys.sheet import Sheet, sheet
+from ..surveys.sheet import Sheet, sheet, spread
 from ..surveys.sheet import asked as asked_in
 from .asking import ONE_ORDER, Asked, by_item
 from .specification import Specification
@@ -244,6 +244,21 @@ class Problem:
             for loss, row in zip(losses.mean(axis=0), seen, strict=True)
         ]
         return evaluations, losses
+
+    def cotangent(self, answers: np.ndarray) -> np.ndarray:
+        """(P, questions, labels) derivatives by the answers to :attr:`sheet`, for one population.
+
+        See :meth:`..objectives.Objective.cotangent` for what of; 0 where the evaluation failed.
+        """
+        slopes = self.objective.cotangent(self.arranged(answers), 0)
+        blocks, start = np.zeros(answers.shape), 0
+        column = 0
+        for survey in self.objective.surveys:
+            stop = start + len(survey.items)
+            block = spread(slopes[:, start:stop, : survey.width], survey, self.orders)
+            blocks[:, column : column + block.shape[1], : survey.width] = block
+            start, column = stop, column + block.shape[1]
+        return np.nan_to_num(blocks)
 
     def losses_by_part(self, answers: np.ndarray, first: int) -> dict[str, np.ndarray]:
         """(G, P) losses of every part of the objective, each in its own unit."""

@@ -49,7 +49,8 @@ class Specification:
     placement : where it stands, one of :data:`..engines.base.PLACEMENTS`
     subspace : dimension of the random subspace that is searched; 0 is every entry of the prompt
     alpha : scale of a unit step, in standard deviations of the word embeddings
-    init : ``zeros``, ``vocabulary``, or ``text:`` and a text
+    init : ``zeros``, ``vocabulary``, or ``text:`` and a text; ``auto`` is ``zeros``, and ``vocabulary`` for
+        ``adam``, which is kept as such
     orders : in which the options of every question are asked, and answers averaged over them, one of
         :data:`..surveys.sheet.ORDERS`; ``auto`` is what suits the model, see
         :class:`..engines.base.EngineInfo`
@@ -75,7 +76,7 @@ class Specification:
     placement: str = "first"
     subspace: int = 0
     alpha: float = 1.0
-    init: str = "zeros"
+    init: str = "auto"
     orders: str = "auto"
     constants: str = "anchor"
     readout: str = "expected"
@@ -99,6 +100,8 @@ class Specification:
             raise SpecificationError(f"A soft prompt has 1 token or more; not {self.tokens}.")
         if self.seed < 0:
             raise SpecificationError(f"The seed must be 0 or more; not {self.seed}.")
+        if self.init == "auto":
+            object.__setattr__(self, "init", usual_start(self.optimizer))
         kind, _, text = self.init.partition(":")
         if kind not in INITIALIZATIONS or (kind == "text") != bool(text):
             raise SpecificationError(
@@ -168,6 +171,8 @@ class Specification:
             for one in fields(self)
             if one.name not in _IN_NAME and getattr(self, one.name) != _default(one)
         }
+        if self.init == usual_start(self.optimizer):
+            del other["init"]
         if shortened:
             other["wanted"] = " ".join(self.wanted)
         words = [f"{option(key)[2:]}-{value}" for key, value in other.items()]
@@ -290,6 +295,11 @@ _IN_NAME = (
     "device",
     "trust_remote_code",
 )
+
+
+def usual_start(optimizer: str) -> str:
+    """Where a search starts by default: gradients lead on from words, and from nowhere else as well."""
+    return "vocabulary" if optimizer == "adam" else "zeros"
 
 
 def _default(one: Any) -> Any:

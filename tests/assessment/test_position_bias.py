@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from blackbox_align.adapters.adapter import Adapter
-from blackbox_align.assessment import Asking, assess
-from blackbox_align.assessment.conditions import parse_condition
+from blackbox_align.assessment import score
 from blackbox_align.assessment.position_bias import (
     both_directions,
     compare_directions,
@@ -15,9 +14,7 @@ from blackbox_align.assessment.position_bias import (
 )
 from blackbox_align.engines import FunctionEngine
 from blackbox_align.errors import ModelError
-from blackbox_align.populations import find_population, load_targets
 from blackbox_align.surveys import load_survey
-from blackbox_align.surveys.instruments import instrument_of
 from blackbox_align.surveys.sheet import sheet
 from tests.assessment.reading import engine
 
@@ -84,16 +81,9 @@ def test_the_correlation_is_that_of_the_item_means():
 
 def test_it_stands_under_the_table_of_a_score_and_in_its_result():
     """Whatever is scored, the un-prompted model's bias is said, with the warning."""
-    instrument = instrument_of(VSM, targets=load_targets(), populations=["SAU"])
     biased = by_place(lambda length: (length % 7 - 3) / 4)
-    result = assess(
-        instrument,
-        biased,
-        [find_population("SAU")],
-        [parse_condition("icl")],
-        Asking("reversed", "own"),
-    )
-    assert result.bias == pytest.approx(-1)
+    result = score("vsm2013", country="SAU", conditions=["icl"], engine=biased)
+    assert result.bias == pytest.approx(-1) and result.provenance.orders == "reversed"
     assert any("correlate at -1.00" in note for note in result.notes)
     assert type(result).from_dict(result.to_dict(), "here").bias == result.bias
 
