@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from .assessment import score
     from .engines import Workers
     from .experts import Expert, read_expert
-    from .fitting import Minimum, Progress, Run, find_runs, fit, minimize
+    from .fitting import Minimum, Progress, Run, find_runs
+    from .fitting.fit import fit
+    from .fitting.minimize import minimize
     from .populations import countries, find_country, load_targets, target_sets
     from .surveys import Survey, load_survey
 

@@ -18,7 +18,7 @@ from .adapters.adapter import PLACEMENTS, Adapter, SoftPrompt
 from .assessment.position_bias import position_bias
 from .engines.base import LEAST_MASS, PARITY
 from .surveys import Survey
-from .surveys.sheet import sheet
+from .surveys.sheet import average, sheet
 
 if TYPE_CHECKING:
     from .engines.checkpoint import LanguageModel
@@ -44,7 +44,6 @@ def examine(model: LanguageModel, survey: Survey, rng: np.random.Generator) -> I
         The model cannot be asked this survey at all; the message says why.
     """
     from .engines.local.engine import LocalEngine
-    from .engines.local.in_process import InProcessEvaluator
     from .engines.local.questions import tokenize
     from .experts.parity import answer_through_peft
     from .experts.peft_files import write_prompt
@@ -90,7 +89,7 @@ def examine(model: LanguageModel, survey: Survey, rng: np.random.Generator) -> I
     with tempfile.TemporaryDirectory() as folder:
         write_prompt(Path(folder), vectors[0].astype(np.float32), model.source)
         through = answer_through_peft(Path(folder), model, survey)
-        yield gap("PEFT", InProcessEvaluator(model).answer(vectors[:1], survey)[0], through)
+        yield gap("PEFT", average(answers["first"][:1], survey, "1")[0], through)
     mass = engine.answer([Adapter()], asked).mass
     yield Finding(
         "label mass",

@@ -26,6 +26,7 @@ BUILTINS = {
     "SpecificationError": ValueError,
     "ChangedSpecificationError": errors.SpecificationError,
     "ModelError": RuntimeError,
+    "OutOfMemoryError": RuntimeError,
     "OptimizerError": ValueError,
     "RunError": RuntimeError,
     "ExpertError": RuntimeError,

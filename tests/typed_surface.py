@@ -29,6 +29,7 @@ run: bba.Run = bba.fit(
 )
 history: pd.DataFrame = run.history("KEN")
 loss: float = run.loss
+unprompted: float = run.result.of("SAU").value("none")
 expert: bba.Expert = bba.read_expert(run.expert)
 runs: list[bba.Run] = bba.find_runs("runs")
 

@@ -88,10 +88,7 @@ def _assess(
         found += index_figures(instrument, predicted)
     data = instrument.notes(present)
     how = [asking.describe(instrument.survey)] if conditions else []
-    interval = (
-        f"Brackets: 95 % interval over {'the ' if instrument.index_names else ''}{instrument.resampled}, "
-        f"{resampling.resamples:,} resamples, seed {resampling.seed}."
-    )
+    interval = interval_note(instrument, resampling)
     notes = [*data[:1], *how, *left_out, *data[1:], interval, *answered.notes(), *_remarks(found)]
     return Result(
         tuple(found),
@@ -99,6 +96,14 @@ def _assess(
         tuple(notes),
         _provenance(instrument, engine, present, asking, resampling, fitted_items),
         "held-out" if any(figure.split == "held-out" for figure in found) else "all",
+    )
+
+
+def interval_note(instrument: Instrument, resampling: Resampling) -> str:
+    """What brackets are in a table of an instrument."""
+    return (
+        f"Brackets: 95 % interval over {'the ' if instrument.index_names else ''}{instrument.resampled}, "
+        f"{resampling.resamples:,} resamples, seed {resampling.seed}."
     )
 
 

@@ -296,7 +296,7 @@ def fit_command(
     elif last.replayed:
         print_note(f"Continued after {last.replayed:,} evaluations.")
     if as_json:
-        print_json({**run.result, "run": str(run.path)})
+        print_json({**run.result.to_dict(), "run": str(run.path), "status": run.status})
     else:
         print_result(run)
 

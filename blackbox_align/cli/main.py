@@ -13,9 +13,11 @@ import typer
 
 from ..errors import BlackboxAlignError, ExpertError, RunError
 from ..version import __version__
+from .ask import ask_command
 from .cache import cache_command
 from .compare import compare_command
 from .doctor import doctor_command
+from .experts import experts_app
 from .fit import fit_command
 from .lists import countries_command, models_command, optimizers_command
 from .runs import runs_command, show_command
@@ -35,6 +37,10 @@ EXAMPLES = {
     "score": (
         "bbalign score world-opinions --country KEN --condition none --condition prompting",
         "bbalign score vsm2013 --country cultural-palette --baselines",
+    ),
+    "ask": (
+        'bbalign ask "How do Egyptians greet an elder?" --as parts',
+        'bbalign ask "Is it right to keep what one finds?" --options "yes,no" --population SAU=0.3,EGY=0.7',
     ),
     "compare": (
         "bbalign compare --country SAU,CHN --optimizer gauss-newton --optimizer de --optimizer random",
@@ -69,6 +75,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "fit": fit_command,
     "show": show_command,
     "score": score_command,
+    "ask": ask_command,
     "compare": compare_command,
     "doctor": doctor_command,
     "cache": cache_command,
@@ -83,6 +90,13 @@ app.add_typer(
     surveys_app,
     name="surveys",
     epilog=_examples(("bbalign surveys show world-opinions", "bbalign surveys check mine.yaml")),
+)
+app.add_typer(
+    experts_app,
+    name="experts",
+    epilog=_examples(
+        ("bbalign experts add runs/RUN", "bbalign experts export served --expert SAU")
+    ),
 )
 
 

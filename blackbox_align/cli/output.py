@@ -13,19 +13,9 @@ if TYPE_CHECKING:
     from ..results import Result
 
 
-def result_of(run: Run) -> Result:
-    """The result of a run, in whichever format it was written."""
-    from ..results import Result
-
-    found = run.result
-    if isinstance(found, Result):
-        return found
-    return Result.from_dict(found, str(run.path / "result.json"))
-
-
 def print_result(run: Run) -> None:
     """The final table of a fit, with everything that has to stand beside it."""
-    result = result_of(run)
+    result = run.result
     codes = list(result.provenance.populations)
     if len(codes) > 1:
         _print_populations(result, str(run.path))

@@ -9,7 +9,7 @@ import typer
 
 from ..errors import BlackboxAlignError, RunError, SpecificationError
 from .options import AsJson, find_run
-from .output import print_population, print_result, result_of
+from .output import print_population, print_result
 from .screen import command, print_json, print_note, print_table
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def show_command(
     from ..populations.groups import expand, parse_countries
 
     shown = Run.load(find_run(run))
-    result = result_of(shown)
+    result = shown.result
     code = None
     if country is not None:
         codes = [found.code for found in expand(parse_countries(country))]
@@ -71,9 +71,8 @@ def show_command(
             f"The run {run} holds {', '.join(result.provenance.populations)}: name one of them."
         )
     if as_json:
-        found = shown.result if code is None else shown.result_of(code)
-        found = found if isinstance(found, dict) else found.to_dict()
-        print_json({**found, "run": str(shown.path), "status": shown.status})
+        found = result if code is None else result.of(code)
+        print_json({**found.to_dict(), "run": str(shown.path), "status": shown.status})
         return
     if code is None:
         print_result(shown)
@@ -99,7 +98,7 @@ def _row(run: Run) -> dict[str, Any]:
             "status": run.status,
         }
         if (run.path / "result.json").is_file():
-            result = result_of(run)
+            result = run.result
             row |= {
                 "evaluations": result.search.evaluations if result.search else None,
                 "loss": result.loss,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import ModelError
+from ..errors import DataFileError, ModelError
 from .options import AsJson
 from .screen import print_hint, print_json, print_note, print_table, say
 
@@ -126,8 +126,9 @@ def check_command(
     It ends with 2 for a mistake in the file.
     """
     from ..surveys.checking import check
+    from ..surveys.reading import read
 
-    content = _load(file, missing)
+    content = read(file, missing=missing)
     found = check(content)
     unaskable = _cannot_be_asked(content, model) if model else {}
     if as_json:
@@ -152,6 +153,13 @@ def tabulate_command(
         list[str] | None,
         typer.Option(help="A column to tabulate; repeat it. Default: all answers."),
     ] = None,
+    survey: Annotated[
+        Path | None,
+        typer.Option(
+            help="The questionnaire of the rows, as Qualtrics (QSF), LimeSurvey or XLSForm write it: its "
+            "questions and labels."
+        ),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(help="The file to write. Default: FILE-shares.csv.")
     ] = None,
@@ -161,9 +169,16 @@ def tabulate_command(
     import io
 
     from ..files.atomic import write_text
-    from ..surveys.respondents import HEADER, read_respondents, tabulate
+    from ..surveys.reading import read_form
+    from ..surveys.respondents import HEADER, read_respondents, tabulate, with_form
 
-    table = tabulate(read_respondents(file), country, weight, item or ())
+    people = read_respondents(file)
+    if survey is not None:
+        form = read_form(survey)
+        if form is None:
+            raise DataFileError(survey, None, "this is no QSF, LimeSurvey structure or XLSForm.")
+        people = with_form(people, form)
+    table = tabulate(people, country, weight, item or ())
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(HEADER if country.casefold() == "country" else _header_for(HEADER, country))
@@ -183,23 +198,6 @@ def _header_for(header: Sequence[str], column: str) -> list[str]:
 
     groups = not country_columns([column])
     return [column if cell == "country" and groups else cell for cell in header]
-
-
-def _load(file: str, missing: str) -> Instrument | TargetSet:
-    from ..populations import load_targets, target_sets
-    from ..populations.targets import is_target_file, read_targets
-    from ..surveys import load_survey
-    from ..surveys.instruments import load_instrument
-    from ..surveys.qstn import is_questionnaire
-
-    path = Path(file)
-    if file in {targets.name for targets in target_sets()}:
-        return load_targets(file)
-    if path.suffix.casefold() not in (".yaml", ".yml") and path.is_file() and is_target_file(path):
-        return read_targets(path)
-    if is_questionnaire(path):
-        return load_survey(path)
-    return load_instrument(file, missing=missing)
 
 
 def _cannot_be_asked(content: Instrument | TargetSet, model: str) -> dict[str, str]:

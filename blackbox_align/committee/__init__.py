@@ -2,19 +2,24 @@
 
 Three ways lead to weights, and all give one :class:`Decision`: weights are stated
 (:func:`stated_weights`), found from answers to a few known questions (:func:`weights_by_answers`), or
-read from a text (:class:`TextRouter`).
+read from a text (:class:`TextRouter`). A :class:`Committee` answers by them.
 """
 
+from .asking import answer_closed, closed_question, decide, write_all
 from .by_answers import FittedWeights, fit_weights, weights_by_answers
 from .by_text import Embedder, Query, TextRouter
 from .combine import Combined, combine
+from .committee import FORMS, Committee, mixed
 from .decision import Considered, Decision
 from .embedders import sentence_model
 from .fusion import Fused, FusionSettings, cluster_centroids, fuse
+from .known_answers import known_answers
 from .stated import stated_weights
 
 __all__ = [
+    "FORMS",
     "Combined",
+    "Committee",
     "Considered",
     "Decision",
     "Embedder",
@@ -23,11 +28,17 @@ __all__ = [
     "FusionSettings",
     "Query",
     "TextRouter",
+    "answer_closed",
+    "closed_question",
     "cluster_centroids",
     "combine",
+    "decide",
     "fit_weights",
     "fuse",
+    "known_answers",
+    "mixed",
     "sentence_model",
     "stated_weights",
     "weights_by_answers",
+    "write_all",
 ]

@@ -3,8 +3,8 @@
 What needs torch is imported when it is used, by :func:`.opening.open` and in ``engines.local``.
 """
 
-from .base import Answers, Engine, EngineInfo, Evaluator, Request, Sampling, Text, mass_note
-from .function import FunctionEngine, FunctionEvaluator
+from .base import Answers, Engine, EngineInfo, Request, Sampling, Text, mass_note
+from .function import FunctionEngine
 from .opening import open
 from .ray.cluster import Workers
 
@@ -12,9 +12,7 @@ __all__ = [
     "Answers",
     "Engine",
     "EngineInfo",
-    "Evaluator",
     "FunctionEngine",
-    "FunctionEvaluator",
     "Request",
     "Sampling",
     "Text",

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..adapters.adapter import PLACEMENTS, Adapter, check_placement
-from ..surveys import Survey
 from ..surveys.sheet import Sheet
 
 Array = NDArray[np.floating]
@@ -230,11 +229,5 @@ class Engine(Protocol):
         ...
 
 
-class Evaluator(Protocol):
-    """The seam as it was; goes when its last caller speaks to an :class:`Engine`."""
-
-    def answer(self, soft_prompts: np.ndarray, survey: Survey) -> np.ndarray: ...
-
-
-__all__ = ["LEAST_MASS", "PARITY", "PLACEMENTS", "Answers", "Engine", "EngineInfo", "Evaluator", "Message",
+__all__ = ["LEAST_MASS", "PARITY", "PLACEMENTS", "Answers", "Engine", "EngineInfo", "Message",
            "Reply", "Request", "Sampling", "Text", "check_placement", "mass_note"]  # fmt: skip

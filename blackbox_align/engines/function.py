@@ -10,7 +10,6 @@ import numpy as np
 
 from ..adapters.adapter import Adapter
 from ..errors import ModelError
-from ..surveys import Survey
 from ..surveys.sheet import Sheet
 from .base import KINDS, Answers, EngineInfo
 
@@ -61,13 +60,3 @@ class FunctionEngine:
 
     def pullback(self, adapters: Any, sheet: Any) -> Any:
         raise ModelError(f"The engine {self.info.name!r} is a function and has no gradient.")
-
-
-@dataclass(frozen=True)
-class FunctionEvaluator:
-    """Answers with ``function(soft_prompts, survey)``: the seam as it was."""
-
-    function: Callable[[np.ndarray, Survey], np.ndarray]
-
-    def answer(self, soft_prompts: np.ndarray, survey: Survey) -> np.ndarray:
-        return np.asarray(self.function(soft_prompts, survey), dtype=np.float32)

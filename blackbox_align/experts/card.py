@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..results import Result
+from ..results.names import FITTED
 from ..results.tables import (
     constants_line,
     errors,
@@ -67,6 +68,15 @@ class Card:
     def fitted_items(self) -> tuple[str, ...]:
         """The items that it was fitted to, where others were held out."""
         return self.result.provenance.fitted_items
+
+    @property
+    def answers(self) -> dict[str, dict[str, tuple[float, ...]]]:
+        """The expert's own answers: shares of the options by instrument and item, where it was asked."""
+        own = [asked for asked in self.result.answers if asked.condition == FITTED]
+        return {
+            asked.instrument: dict(zip(asked.items, asked.probabilities, strict=False))
+            for asked in own
+        }
 
     @property
     def limits(self) -> tuple[str, ...]:

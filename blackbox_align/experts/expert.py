@@ -19,7 +19,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import numpy as np
@@ -80,6 +80,11 @@ class Expert:
     parts: Parts | None = field(repr=False)
     base: str = ""
     proof: Proof | None = None
+
+    @property
+    def name(self) -> str:
+        """What its folder is called: its name in a library and in a committee."""
+        return self.path.name
 
     @property
     def country(self) -> str:
@@ -175,9 +180,23 @@ def read_expert(folder: Path | str) -> Expert:
                 f"{path} is in expert format {value.get('format')!r}; this version reads {FORMAT} and 1."
             )
         record = from_plain(Record, value, f"{path / RECORD}")
+        _refuse_outside(path, record.parts)
     except RunError as error:
         raise ExpertError(str(error)) from None
     return Expert(path, record.card, record.parts, record.base, record.proof)
+
+
+def _refuse_outside(folder: Path, parts: Parts) -> None:
+    """A record tells of files in its own folder alone, each with its hash."""
+    named = [name for name in (parts.prompt, parts.gate) if name]
+    for inner in parts.peft:
+        named += [name if inner == "." else f"{inner}/{name}" for name in (CONFIG, WEIGHTS)]
+    for name in (*parts.sha256, *named):
+        place = PureWindowsPath(name)  # knows both kinds of separators
+        if place.anchor or ".." in place.parts or "\0" in name or name not in parts.sha256:
+            raise ExpertError(
+                f"{folder / RECORD} tells of a file {name!r}, which is none of its own; it is damaged."
+            )
 
 
 def _read(folder: Path, parts: Parts) -> Adapter:

@@ -20,8 +20,6 @@ _TABULATE = (
     "respondents in it."
 )
 _FOREIGN = {
-    b"PAR1": f"this is a parquet file, not text. {_TABULATE} Of a table of shares, write a CSV "
-    "file: pandas.read_parquet(FILE).to_csv('shares.csv', index=False).",
     b"$FL2": f"this is an SPSS file. {_TABULATE}",
     b"$FL3": f"this is an SPSS file (.zsav). {_TABULATE}",
     b"<stata_dta>": f"this is a Stata file. {_TABULATE}",
@@ -42,6 +40,11 @@ _FOREIGN = {
 def is_spreadsheet(content: bytes) -> bool:
     """Whether the bytes are an Excel workbook of the present format (.xlsx, .xlsm)."""
     return "xl/workbook.xml" in _members(content)
+
+
+def is_parquet(content: bytes) -> bool:
+    """Whether the bytes are a parquet file."""
+    return content.startswith(b"PAR1")
 
 
 def refuse_foreign(path: Path, content: bytes) -> None:
@@ -94,7 +97,7 @@ def sheet_rows(path: Path, content: bytes) -> list[tuple[int, list[str]]]:
     any cell at the right are left away. A workbook with several sheets that hold something is
     refused, because only one of them can be meant.
     """
-    sheets = {name: rows for name, rows in _sheets(path, content).items() if rows}
+    sheets = {name: rows for name, rows in workbook(path, content).items() if rows}
     names = [name.casefold() for name in sheets]
     if {"survey", "choices"} <= set(names):
         raise DataFileError(
@@ -115,7 +118,8 @@ def sheet_rows(path: Path, content: bytes) -> list[tuple[int, list[str]]]:
     return [(line, (row + [""] * width)[:width]) for line, row in rows]
 
 
-def _sheets(path: Path, content: bytes) -> dict[str, list[tuple[int, list[str]]]]:
+def workbook(path: Path, content: bytes) -> dict[str, list[tuple[int, list[str]]]]:
+    """The rows of each sheet of a workbook that are not empty, with their numbers in it."""
     try:
         from openpyxl import load_workbook
     except ImportError:
@@ -129,6 +133,21 @@ def _sheets(path: Path, content: bytes) -> dict[str, list[tuple[int, list[str]]]
         raise DataFileError(
             path, None, f"the Excel workbook is damaged ({type(error).__name__}); save it again."
         ) from error
+
+
+def parquet_rows(path: Path, content: bytes) -> list[tuple[int, list[str]]]:
+    """The rows of a parquet file as text, the names of the columns first."""
+    try:
+        from pyarrow import BufferReader, parquet
+    except ImportError:
+        raise MissingDependencyError("pyarrow", "Reading parquet files") from None
+    try:
+        columns = parquet.read_table(BufferReader(content)).to_pydict()
+    except Exception as error:  # whatever a damaged file makes the library raise
+        message = f"the parquet file is damaged ({type(error).__name__}); fetch it again."
+        raise DataFileError(path, None, message) from error
+    rows = [list(columns), *zip(*columns.values(), strict=True)]
+    return _filled(rows)
 
 
 def _filled(rows: Iterable[Sequence[Any]]) -> list[tuple[int, list[str]]]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DataFileError
-from .formats import is_spreadsheet, refuse_foreign, sheet_rows
+from .formats import is_parquet, is_spreadsheet, parquet_rows, refuse_foreign, sheet_rows
 
 _LARGEST = 1 << 30  # bytes: a file that grows beyond this when it is unpacked is no survey
 _LONGEST_CELL = 1 << 24
@@ -59,14 +59,21 @@ def read_text(path: Path) -> str:
 
 
 def read_rows(path: Path, expected: str) -> list[Row]:
-    """The rows of a table that are not empty: of a CSV file, gzipped or not, or of an Excel sheet.
+    """The rows of a table that are not empty: of CSV, gzipped or not, Excel or parquet.
 
     ``expected`` says what should be there, for a text that is no table at all.
     """
     content = read_bytes(path)
     if is_spreadsheet(content):
         return sheet_rows(path, content)
+    if is_parquet(content):
+        return parquet_rows(path, content)
     return split_table(path, read_text(path), expected)
+
+
+def is_binary_table(content: bytes) -> bool:
+    """Whether :func:`read_rows` reads the bytes as a table though they are no text."""
+    return is_parquet(content) or is_spreadsheet(content)
 
 
 def split_table(path: Path, text: str, expected: str) -> list[Row]:

@@ -118,6 +118,12 @@ class YamlDocument:
                 self.fail((*place, key), f"{key!r} is not known here; the keys are: {names}.")
 
 
+def is_yaml(path: Path) -> bool:
+    """Whether a file's name ends as one of YAML does, in small letters or capitals, gzipped or not."""
+    name = path.name.casefold().removesuffix(".gz")
+    return name.endswith((".yaml", ".yml"))
+
+
 def read_yaml(path: Path) -> YamlDocument:
     """Parse ``path``; a file that cannot be read is a :class:`DataFileError` as well."""
     return YamlDocument(path, read_text(path))

@@ -19,9 +19,9 @@ from .asking import ONE_ORDER
 from .frames import target_file
 from .job import Job, OnProgress, Progress
 from .problem import load_data
-from .record import Record, folder
+from .record import Record
 from .run import Run
-from .specification import Specification, refuse_settings
+from .specification import Specification, folder, refuse_settings
 from .stopping import Stopping
 
 if TYPE_CHECKING:
@@ -209,6 +209,6 @@ def _is_done(record: Record, stopping: Stopping) -> bool:
         past = record.past(vectors=True)
         record.refuse_damage(past)
         run = Run(record.path)
-        whole = all(run.expert_of(one["country"]).is_dir() for one in run.results)
+        whole = all(run.expert_of(code).is_dir() for code in run.result.provenance.populations)
         return whole and (record.stopping == stopping or past.told >= stopping.budget)
     return False

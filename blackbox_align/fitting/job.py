@@ -80,12 +80,7 @@ class Job:
         """Ask, search, and write down what came of it."""
         settings, new = self.data.specification, not self.record.exists()
         recorded = {} if new else {"orders": ONE_ORDER, **self.record.facts}
-        finished = (
-            not new
-            and self.record.head["status"] == "done"
-            and (self.record.stopping == self.stopping)
-        )
-        why = self.record.reason if finished else None
+        why = None if new else self._known_end()
         if settings.dtype == "auto" and "dtype" in recorded:
             settings = replace(settings, dtype=recorded["dtype"])
         known = {} if new else known_from(self.record.head.get("asked") or {})
@@ -101,20 +96,18 @@ class Job:
                 "dimension": space.dimension,
                 "opening": info.opening,  # what was read around a question
                 "date": info.date,
+                "commit": info.commit,
             }
             optimizer = make_optimizer(problem, space.dimension, self.stopping)
             if optimizer.capabilities.uses_gradient:
                 refuse_without_gradient(engine)
-            if optimizer.capabilities.uses_budget:  # then it is no mere end of the search
-                facts["budget"] = self.stopping.budget
             if len(problem.populations) > 1:  # a country that is done gets no more steps
                 facts["target_loss"] = self.stopping.target_loss
             standing = Standing(len(problem.populations), space.dimension, self.stopping)
             if earlier is not None:
                 facts |= observe(earlier, problem, facts, optimizer, standing)
             if not new:
-                then = self.record.specification
-                refuse_facts(then, self.data.specification, (recorded, facts), self.record.path)
+                self._refuse_other_facts(recorded, facts)
             self.writer.begin(
                 self.data.specification,
                 self.stopping,
@@ -123,9 +116,22 @@ class Job:
             )
             if frame is not None:
                 write_text(self.record.path / FILE, frame.text)
-            facts = {**facts, **self.record.facts}
-            outcome = Outcome(problem, standing, optimizer, space, engine, asked, facts)
+            outcome = Outcome(problem, standing, optimizer, space, engine, asked)
             self._guarded(outcome, why, new)
+
+    def _known_end(self) -> str | None:
+        """Why a run ended that is done and only lost its result or its experts."""
+        head, told = self.record.head, self.record.past(vectors=True).told
+        whole = told == head.get("evaluations", told)
+        same = head["status"] == "done" and self.record.stopping == self.stopping
+        return self.record.reason if same and whole else None
+
+    def _refuse_other_facts(self, recorded: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+        then, now = self.record.specification, self.data.specification
+        if self.record.head["format"] == 1 and then.model == now.model:
+            # What a revision covers has grown since: of format 1 the name has to do.
+            recorded = {key: value for key, value in recorded.items() if key != "model_revision"}
+        refuse_facts(then, now, (recorded, facts), self.record.path)
 
     def _guarded(self, outcome: Outcome, why: str | None, new: bool) -> None:
         """Search to the end; whatever end it is, the record says which."""
@@ -157,10 +163,12 @@ class Job:
     def _open(
         self, settings: Specification, workers: Workers | None, recorded: Mapping[str, Any]
     ) -> Engine:
-        """The engine; where a template writes the date, it is that of the first day of the run."""
+        """The engine; a run goes on with the commit of a hub model that it recorded, and where a
+        template writes the date, it is that of its first day.
+        """
         return open_engine(
             settings.model,
-            revision=settings.revision,
+            revision=settings.revision or recorded.get("commit") or None,
             device=settings.device,
             dtype=settings.dtype,
             trust_remote_code=settings.trust_remote_code,
@@ -209,7 +217,10 @@ class Job:
             return
         start = time.monotonic()
         try:
-            outcome.experts(self._places(outcome), "the search goes on", only_better=True)
+            better = outcome.better_than_written
+            if better:
+                result = outcome.result("the search goes on", populations=better)
+                outcome.write_experts(result, self._places(outcome))
         except BlackboxAlignError as error:  # it is not worth the end of a search
             self.on_trouble(f"An expert could not be written on the way: {error}")
         self.checkpoint = time.monotonic()
@@ -269,9 +280,9 @@ class Job:
     def _finish(self, outcome: Outcome, status: str, reason: str) -> None:
         """Write experts, result and status; without a single success there is only a status."""
         if outcome.standing.worst is not None:
-            results = outcome.experts(self._places(outcome), reason)
-            summary = outcome.summary(results, self.record.entries(), reason)
-            write_sealed_json(self.record.path / "result.json", summary)
+            result = outcome.result(reason, self.record.entries())
+            outcome.write_experts(result, self._places(outcome))
+            write_sealed_json(self.record.path / "result.json", result.to_dict())
             self.writer.update(asked=outcome.asked.to_facts())
         self._close(outcome, status, reason)
 

@@ -78,23 +78,28 @@ def minimize(
     losses: list[float] = []
 
     def evaluate(vectors: Array, first: int) -> Batch:
-        found = np.asarray(function(vectors), dtype=np.float64)
-        if found.ndim not in (1, 2) or len(found) != len(vectors) or found[0].size == 0:
-            raise SpecificationError(
-                f"The function must give {len(vectors)} losses, or so many rows of residuals, for "
-                f"{len(vectors)} vectors; not an array of shape {found.shape}."
-            )
-        residuals = found if found.ndim == 2 else None
-        values = found if residuals is None else np.abs(residuals).mean(axis=1)
-        values = np.where(np.isfinite(values), values, np.nan)
-        evaluations = [
-            Evaluation.failed("the function gives no finite number")
-            if np.isnan(value)
-            else Evaluation(float(value), None if residuals is None else residuals[row])
-            for row, value in enumerate(values)
-        ]
-        losses.extend(values.tolist())
-        return Batch(vectors, values[None], evaluations)
+        batch = _scored(vectors, np.asarray(function(vectors), dtype=np.float64))
+        losses.extend(batch.losses[0].tolist())
+        return batch
 
     reason = search(evaluate, searcher, standing)
     return Minimum(standing.vectors[0], float(standing.best[0]), np.array(losses), reason)
+
+
+def _scored(vectors: Array, found: Array) -> Batch:
+    """What a function gave for vectors: residuals (P, m) or losses (P,)."""
+    if found.ndim not in (1, 2) or len(found) != len(vectors) or found[0].size == 0:
+        raise SpecificationError(
+            f"The function must give {len(vectors)} losses, or so many rows of residuals, for "
+            f"{len(vectors)} vectors; not an array of shape {found.shape}."
+        )
+    residuals = found if found.ndim == 2 else None
+    values = found if residuals is None else np.abs(residuals).mean(axis=1)
+    values = np.where(np.isfinite(values), values, np.nan)
+    evaluations = [
+        Evaluation.failed("the function gives no finite number")
+        if np.isnan(value)
+        else Evaluation(float(value), None if residuals is None else residuals[row])
+        for row, value in enumerate(values)
+    ]
+    return Batch(vectors, values[None], evaluations)

@@ -1,9 +1,9 @@
-"""What a search leaves: experts, and the tables of its result."""
+"""What a search leaves: its result, which is an assessment of the best adapters, and experts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +11,29 @@ import numpy as np
 
 from ..adapters import Adapter, Parameterization
 from ..assessment.asking import Asking
-from ..engines import Engine
+from ..assessment.assess import assess, interval_note
+from ..assessment.conditions import Condition
+from ..assessment.figures import Resampling
+from ..engines import Answers, Engine
+from ..engines.function import FunctionEngine
 from ..experts import Card, prove, write_expert
 from ..objectives import INDICES, OPINIONS
 from ..optimizers import Optimizer
 from ..populations import Population
-from ..results import Result
+from ..results import Result, Searched
+from ..results.names import FITTED
+from ..results.tables import DISTANCE, ERROR
 from ..statistics.pareto import pareto_front
-from ..surveys.sheet import Sheet, sheet
-from .asking import Asked, by_item
+from ..surveys.index_instrument import Indices
+from ..surveys.instrument import Instrument
+from ..surveys.opinion_instrument import Opinions
+from ..surveys.sheet import Question, Sheet, sheet
+from ..surveys.sheet import asked as asked_in_order
+from .asking import Asked
 from .conditions import versions
 from .entry import Entry
 from .problem import Problem
 from .search import Standing
-from .tables import index_table, opinion_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,129 +46,172 @@ class Outcome:
     space: Parameterization
     engine: Engine
     asked: Asked
-    facts: Mapping[str, Any]
     written: dict[str, float] = field(default_factory=dict)
     """The loss of each expert on disk, by country."""
 
-    def experts(
-        self, place: Mapping[str, Path], reason: str, *, only_better: bool = False
-    ) -> list[dict[str, Any]]:
-        """Write all experts, or those that are better than on disk; returns their results."""
-        results, orders = [], self.problem.orders
+    @property
+    def instruments(self) -> list[Instrument]:
+        """What the result is read from, opinions first: all questions, with the constants of the run."""
+        opinions, indices = self.problem.data.opinions, self.problem.index_objective
+        made: list[Instrument] = []
+        if opinions is not None:
+            made.append(Opinions(opinions.asked, opinions.everyone))
+        if indices is not None:
+            made.append(
+                Indices(
+                    indices.survey,
+                    self.problem.data.target_set,
+                    indices.constants.values,
+                    indices.constants.policy,
+                    # Answers are drawn for the search alone: their expectation is known.
+                    readout="expected" if indices.readout == "sampled" else indices.readout,
+                )
+            )
+        return made
+
+    @property
+    def fitted_items(self) -> frozenset[str]:
+        """The questions that were fitted, where others were held out."""
+        opinions = self.problem.data.opinions
+        if opinions is None:
+            return frozenset()
+        return frozenset(item.id for item in opinions.asked.survey.items) - opinions.held_out
+
+    @property
+    def orders(self) -> str:
+        """In which options are shown, to search and to report alike."""
+        return self.problem.orders
+
+    def result(
+        self,
+        reason: str,
+        entries: Sequence[Entry] = (),
+        populations: Sequence[Population] | None = None,
+    ) -> Result:
+        """The best adapters beside the model without one, of all populations or of some.
+
+        ``entries`` are all that was evaluated; where a loss has several parts, their Pareto front comes
+        from there.
+        """
+        settings = self.problem.specification
+        people = self.problem.populations if populations is None else populations
+        adapters = {one.code: self._adapter(one) for one in people}
+        fitted = Condition(FITTED, lambda population: adapters[population.code])
+        instruments, resampling = self.instruments, Resampling(seed=settings.seed)
+        found = assess(
+            instruments,
+            self._knowing(people),
+            people,
+            [Condition.plain(), Condition.country_in_text(), fitted],
+            Asking(self.orders, "own"),
+            resampling=resampling,
+            fitted_items=self.fitted_items,
+        )
+        # The tables of a fit say themselves what constants and brackets are.
+        said = {one.notes(people)[0] for one in instruments if one.index_names}
+        said |= {interval_note(one, resampling) for one in instruments}
+        biases = [self.asked.position_bias(survey) for survey in self.problem.surveys.values()]
+        notes = [note for note in found.notes if note not in said]
+        correlation = biases[0].correlation
+        return replace(
+            found,
+            notes=(*notes, *(bias.describe() for bias in biases)),
+            bias=None if np.isnan(correlation) else correlation,
+            provenance=replace(found.provenance, readout=settings.readout, versions=versions()),
+            search=self._searched(found, people, reason, entries),
+        )
+
+    def write_experts(self, result: Result, place: Mapping[str, Path]) -> None:
+        """Write an expert for every population of a result, where ``place`` says."""
+        settings = self.problem.specification.to_dict()
+        surveys = self.problem.surveys.values()
+        questions = tuple(q for survey in surveys for q in sheet(survey, self.orders).questions)
         for number, people in enumerate(self.problem.populations):
-            loss = float(self.standing.best[number])
-            if only_better and not loss < self.written.get(people.code, np.inf):
+            if people.code not in result.provenance.populations:
                 continue
-            adapter = self._adapter(number)
-            sheets = {name: sheet(s, orders) for name, s in self.problem.surveys.items()}
-            answers = {
-                name: by_item(
-                    self.engine.answer([adapter], sheets[name]).probabilities, survey, orders
-                )[0]
-                for name, survey in self.problem.surveys.items()
-            }
-            result = self._result(number, people, answers, reason)
-            settings = self.problem.specification.to_dict()
-            more = {"facts": dict(self.facts), "specification": settings, "versions": versions()}
-            card = Card.of(Result.from_fit_dict({**result, **more}), people.code, settings)
-            questions = [question for one in sheets.values() for question in one.questions]
-            proof = prove(self.engine, adapter, Sheet(tuple(questions)))
-            write_expert(place[people.code], adapter, card, proof)
-            self.written[people.code] = loss
-            results.append(result)
-        return results
+            adapter = self._adapter(people)
+            proof = prove(self.engine, adapter, Sheet(questions))
+            write_expert(place[people.code], adapter, Card.of(result, people.code, settings), proof)
+            self.written[people.code] = float(self.standing.best[number])
 
-    def summary(
-        self, results: list[dict[str, Any]], entries: tuple[Entry, ...], reason: str
-    ) -> dict[str, Any]:
-        """What ``result.json`` holds: one country's result, or those of all and their mean."""
-        if len(self.problem.objective.parts) > 1:
-            for result, front in zip(results, self._fronts(entries), strict=True):
-                result["pareto_front"] = front
-        if len(results) == 1:
-            return results[0]
-        enough = self.standing.stopping.target_loss
-        return {
-            "countries": results,
-            "loss": float(np.mean([result["loss"] for result in results])),
-            "reached": int(sum(self.standing.best <= enough)),
-            "target_loss": enough,
-            "evaluations": self.standing.told,
-            "reason": reason,
-        }
+    @property
+    def better_than_written(self) -> list[Population]:
+        """The populations whose best adapter is better than their expert on disk."""
+        losses = zip(self.problem.populations, self.standing.best, strict=True)
+        return [one for one, loss in losses if loss < self.written.get(one.code, np.inf)]
 
-    def _adapter(self, number: int) -> Adapter:
+    def _adapter(self, people: Population) -> Adapter:
         """What to keep: the best one or, where a loss is partly luck, the optimizer's own choice."""
-        vector = self.standing.vectors[number]
+        vector = self.standing.vectors[self.problem.populations.index(people)]
         sampled = self.problem.specification.readout == "sampled"
         if sampled and len(self.problem.populations) == 1:
             vector = self.optimizer.recommend().vector
         return self.space.adapters(vector[None])[0]
 
-    def _result(
-        self, number: int, people: Population, answers: Mapping[str, np.ndarray], reason: str
-    ) -> dict[str, Any]:
-        settings = self.problem.specification
-        return {
-            **self._tables(number, people, answers),
-            **self._asking(),
-            "readout": settings.readout,
-            "placement": settings.placement,
-            "model": self.engine.info.name,
-            "disclaimer": self.engine.info.disclaimer,
-            "evaluations": self.standing.told,
-            "reached_after": int(self.standing.reached_after[number]) or None,
-            "reason": reason,
-            "optimizer": settings.optimizer,
-            "seed": settings.seed,
-        }
+    def _knowing(self, people: Sequence[Population]) -> Engine:
+        """The engine, but what it answers without a soft prompt is known and not asked again."""
+        known: dict[str, dict[Question, np.ndarray]] = {}
+        for survey in self.problem.surveys.values():
+            questions = sheet(survey, self.orders).questions
+            for told in (None, *people):
+                adapter = Adapter(text=told.preamble()) if told else Adapter()
+                rows = self.asked.answers(survey, told)
+                of_one = known.setdefault(adapter.digest(), {})
+                for question, (item, order) in zip(
+                    questions, asked_in_order(survey, self.orders), strict=True
+                ):
+                    of_one[question] = rows[item, list(order)]
 
-    def _asking(self) -> dict[str, Any]:
-        """In which orders the questions were put, and what these do to the answers."""
-        asking, surveys = Asking(self.problem.orders, "own"), self.problem.surveys.values()
-        biases = [self.asked.position_bias(survey) for survey in surveys]
-        correlation = biases[0].correlation
-        notes = [asking.describe(survey) for survey in surveys]
-        return {
-            "orders": self.problem.orders,
-            "bias": None if np.isnan(correlation) else correlation,
-            "notes": list(dict.fromkeys([*notes, *(bias.describe() for bias in biases)])),
-        }
+        def answer(adapters: Sequence[Adapter], asked: Sheet) -> Answers:
+            looked_up = [known.get(adapter.digest()) for adapter in adapters]
+            new = [n for n, rows in enumerate(looked_up) if rows is None]
+            shape = (len(adapters), len(asked.questions))
+            probabilities = np.zeros((*shape, asked.width), np.float32)
+            mass = np.full(shape, np.nan, np.float32)
+            if new:
+                given = self.engine.answer([adapters[n] for n in new], asked)
+                probabilities[new], mass[new] = given.probabilities, given.mass
+            for n, rows in enumerate(looked_up):
+                for column, question in enumerate(asked.questions if rows else ()):
+                    assert rows is not None
+                    probabilities[n, column, : len(question.labels)] = rows[question]
+            return replace(Answers.of(probabilities), mass=mass)
 
-    def _tables(
-        self, number: int, people: Population, fitted: Mapping[str, np.ndarray]
-    ) -> dict[str, Any]:
-        """The final tables of one country; ``fitted`` are the answers under its prompt."""
-        problem, data = self.problem, self.problem.data
-        conditions = {
-            "unprompted": {n: self.asked.answers(s, None) for n, s in problem.surveys.items()},
-            "country_in_text": {
-                n: self.asked.answers(s, people) for n, s in problem.surveys.items()
-            },
-            "fitted": fitted,
-        }
-        result: dict[str, Any] = {"country": people.code, "country_name": people.name}
-        if problem.index_objective is not None:
-            answers = {name: part[INDICES] for name, part in conditions.items()}
-            result |= index_table(
-                problem.index_objective, number, people.code, data.target_set, answers
-            )
-        if data.opinions is not None:
-            answers = {name: part[OPINIONS] for name, part in conditions.items()}
-            table = opinion_table(data.opinions, number, answers, problem.specification.seed)
-            reached = {
-                INDICES: result.get("loss"),
-                OPINIONS: table["fit"]["distances"]["fitted"]["value"],
-            }
-            result |= {
-                "objective": problem.specification.objective,
-                # On the questions to fit: what was searched for.
-                "loss": problem.objective.weigh(reached),
-                "opinions": table,
-            }
-        return result
+        return FunctionEngine(answer, self.engine.info)
 
-    def _fronts(self, entries: tuple[Entry, ...]) -> list[list[dict[str, Any]]]:
+    def _searched(
+        self, found: Result, people: Sequence[Population], reason: str, entries: Sequence[Entry]
+    ) -> Searched:
+        settings, standing = self.problem.specification, self.standing
+        codes = [one.code for one in self.problem.populations]
+        fronts = self._fronts(entries) if entries and len(self.problem.objective.parts) > 1 else []
+        after = {
+            code: int(n) or None for code, n in zip(codes, standing.reached_after, strict=True)
+        }
+        return Searched(
+            settings.optimizer,
+            settings.seed,
+            standing.told,
+            reason,
+            {one.code: self._loss(found, one.code) for one in people},
+            {one.code: after[one.code] for one in people},
+            dict(zip(codes, fronts, strict=False)),
+            settings.objective,
+            settings.placement,
+            settings.tokens,
+            standing.stopping.target_loss,
+        )
+
+    def _loss(self, found: Result, code: str) -> float:
+        """What was searched for, as the figures have it: of opinions on the questions to fit."""
+        reached = {}
+        if INDICES in self.problem.objective.parts:
+            reached[INDICES] = found.value(FITTED, ERROR, code, "all")
+        if OPINIONS in self.problem.objective.parts:
+            reached[OPINIONS] = found.value(FITTED, DISTANCE, code, "fit")
+        return float(self.problem.objective.weigh(reached))
+
+    def _fronts(self, entries: Sequence[Entry]) -> list[tuple[dict[str, float], ...]]:
         """For every country, the evaluations that no other one betters in all parts at once."""
         tried = [self.problem.losses_by_part(one.answers, one.ids[0]) for one in entries]
         losses = {
@@ -167,10 +219,10 @@ class Outcome:
             for name in self.problem.objective.parts
         }
         return [
-            [
+            tuple(
                 {"evaluation": n + 1, **{name: float(rows[k, n]) for name, rows in losses.items()}}
                 for n in pareto_front(np.stack([rows[k] for rows in losses.values()], axis=1))
-            ]
+            )
             for k in range(len(self.problem.populations))
         ]
 

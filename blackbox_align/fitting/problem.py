@@ -32,6 +32,7 @@ from ..surveys.opinion_files import load_opinions
 from ..surveys.opinions import OpinionSurvey
 from ..surveys.sheet import Sheet, sheet, spread
 from ..surveys.sheet import asked as asked_in
+from ..surveys.survey import NO_ANSWERS
 from .asking import ONE_ORDER, Asked, by_item
 from .specification import Specification
 from .stopping import Stopping
@@ -94,6 +95,8 @@ def load_data(
     everyone = load_opinions(settings.opinions) if settings.fits_opinions else None
     sources: dict[str, Collection[str]] = {}  # the countries that each source has all figures of
     if settings.fits_indices:
+        if not survey.indices:
+            raise SpecificationError(f"{survey.title} has no indices and {NO_ANSWERS}")
         sources[f"the target set {target_set.name}"] = target_set.complete(
             [index.name for index in survey.indices]
         )

@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import RunError, SpecificationError
+from ..errors import RunError
 from ..files.atomic import plain_errors, read_sealed_json, sweep, write_sealed_json
 from ..files.journal import Damage, Reading, append, read_lines, set_aside, to_line
 from ..version import __version__
@@ -375,20 +375,6 @@ class Writer:
     def _write(self, head: dict[str, Any]) -> None:
         write_sealed_json(self.record.path / "run.json", head)
         self.record.__dict__.update(head=json.loads(json.dumps(head)))
-
-
-def folder(runs: Path | str, name: str) -> Path:
-    """The directory of the run called ``name`` in ``runs``; refuses a name that leads elsewhere."""
-    plain = name.strip()
-    wrong = (
-        not plain or plain.startswith(".") or any(c in "/\\" or not c.isprintable() for c in plain)
-    )
-    if wrong or len(plain.encode("utf-8", "replace")) > 200:
-        raise SpecificationError(
-            f"--name is the name of one folder in the runs folder, without slashes and not beginning "
-            f"with a dot; not {name!r}."
-        )
-    return Path(runs) / plain
 
 
 def _understood(path: Path, make: Callable[[Any], Any], value: Any) -> Any:

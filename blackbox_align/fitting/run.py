@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,17 @@ import numpy as np
 
 from ..errors import RunError
 from ..files.atomic import read_sealed_json
+from ..results import Figure, Result, Split
+from ..results.names import COLUMNS, FITTED, PEOPLE
+from ..results.tables import (
+    ASKED,
+    DISTANCE,
+    errors,
+    fitted_minus,
+    index_rows,
+    indices_of,
+    opinions_of,
+)
 from .entry import Entry
 from .frames import kept_targets
 from .record import FORMAT, Record
@@ -79,8 +90,11 @@ class Run:
         return self._record.reason
 
     @property
-    def result(self) -> dict[str, Any]:
-        """The content of ``result.json``: table, loss, reason of the end, provenance."""
+    def result(self) -> Result:
+        """What the best prompts score, beside the model without them, and how the search went.
+
+        The content of ``result.json``, in whichever format; of one population it is ``result.of(code)``.
+        """
         file = self.path / "result.json"
         if not file.is_file():
             raise RunError(
@@ -88,16 +102,10 @@ class Run:
                 "the same fit command continues it."
             )
         try:
-            return read_sealed_json(file, required=self.record["format"] == FORMAT)
+            written = read_sealed_json(file, required=self.record["format"] == FORMAT)
+            return Result.from_dict(written, str(file))
         except RunError as error:
             raise RunError(f"{error} The same fit command writes it again.") from None
-
-    @property
-    def results(self) -> list[dict[str, Any]]:
-        """The results of all its countries, one or several."""
-        result = self.result
-        results: list[dict[str, Any]] = result.get("countries", [result])
-        return results
 
     @property
     def loss(self) -> float:
@@ -105,7 +113,7 @@ class Run:
 
         Of opinions it is that on the questions that were fitted, not on those held out.
         """
-        return float(self.result["loss"])
+        return self.result.loss
 
     @property
     def expert(self) -> Path:
@@ -115,7 +123,8 @@ class Run:
     def expert_of(self, code: str) -> Path:
         """The folder of one population's best prompt, where several were fitted at once."""
         settings = self.specification
-        if code in (settings.country, "+".join(settings.group)):
+        alone = bool(settings.group) and len(self._record.facts["countries"]) == 1
+        if alone or code == settings.country:
             return self.path / "expert"
         return self.path / "experts" / re.sub(r"[^\w.+-]+", "-", code)
 
@@ -123,30 +132,26 @@ class Run:
         """All that was evaluated, tell by tell: ids, answers and losses."""
         return self._record.entries()
 
-    def result_of(self, code: str | None = None) -> dict[str, Any]:
-        """The result of one country; its code is needed where several were fitted."""
-        results = self.results
-        if code is None and len(results) == 1:
-            return results[0]
-        by_code = {result["country"]: result for result in results}
-        if code not in by_code:
-            raise RunError(f"The run {self.path} holds {', '.join(by_code)}: name one of them.")
-        return by_code[code]
-
     def summary(self) -> pd.DataFrame:
         """One row per country: errors in index points, held-out JS distances (nats), and evaluations
         until its target loss.
         """
         import pandas as pd
 
+        result = self.result
+        indices, names = indices_of(result), [COLUMNS[condition] for condition in ASKED]
+        reached = result.search.reached if result.search else {}
         rows = [
             {
-                "country": r["country"],
-                **r.get("errors", {}),
-                **{f"held_out_{name}": row["value"] for name, row in _held_out(r).items()},
-                "reached_after": r["reached_after"],
+                "country": code,
+                **(dict(zip(names, errors(result, code), strict=True)) if indices else {}),
+                **{
+                    f"held_out_{COLUMNS[condition]}": figure.value
+                    for condition, figure in _distances(result, code, "held-out").items()
+                },
+                "reached_after": reached.get(code),
             }
-            for r in self.results
+            for code in result.provenance.populations
         ]
         return pd.DataFrame(rows).set_index("country")
 
@@ -154,11 +159,15 @@ class Run:
         """One row per index: target, un-prompted, country named in text, fitted, error (points)."""
         import pandas as pd
 
-        result = self.result_of(code)
-        if "table" not in result:
+        result = self.result
+        code = self._one_of(result, code)
+        rows = index_rows(result, code)
+        if not rows:
             raise RunError(f"The run {self.path} fitted no indices; ask for its opinions.")
-        frame = pd.DataFrame(result["table"]).set_index("index")
-        return frame.drop(columns="title").astype(float)
+        names = [COLUMNS[condition] for condition in (PEOPLE, *ASKED)]
+        figures = [(row.target, *row.points, row.error) for row in rows]
+        index = pd.Index([row.name for row in rows], name="index")
+        return pd.DataFrame(figures, index, [*names, "error"], dtype=float)
 
     def opinions(self, code: str | None = None) -> pd.DataFrame:
         """One row per condition: JS distances (nats) on the held-out and on the fitted questions.
@@ -168,17 +177,34 @@ class Run:
         """
         import pandas as pd
 
-        result = self.result_of(code)
-        if "opinions" not in result:
+        result = self.result
+        code = self._one_of(result, code)
+        if opinions_of(result) is None:
             raise RunError(f"The run {self.path} fitted no opinions; ask for its table.")
-        held_out, fit = result["opinions"]["held_out"], result["opinions"]["fit"]
+        held_out = _distances(result, code, "held-out")
+        minus = {name: fitted_minus(result, code, name) for name in held_out if name != FITTED}
         blocks = {
-            "held_out": held_out["distances"],
-            "fitted_minus": held_out["fitted_minus"],
-            "fit": fit["distances"],
+            "held_out": held_out,
+            "fitted_minus": {name: figure for name, figure in minus.items() if figure},
+            "fit": _distances(result, code, "fit"),
         }
-        frames = {name: pd.DataFrame(rows).T.astype(float) for name, rows in blocks.items()}
+        frames = {
+            name: pd.DataFrame(
+                {COLUMNS[key]: (f.value, f.low, f.high) for key, f in block.items()},
+                ["value", "low", "high"],
+            ).T
+            for name, block in blocks.items()
+        }
         return pd.concat(frames, axis=1)
+
+    def _one_of(self, result: Result, code: str | None) -> str:
+        """A population's code, which is needed where several were fitted."""
+        codes = list(result.provenance.populations)
+        if code is None and len(codes) == 1:
+            return codes[0]
+        if code is None or code not in codes:
+            raise RunError(f"The run {self.path} holds {', '.join(codes)}: name one of them.")
+        return code
 
     def history(self, population: str | None = None) -> pd.DataFrame:
         """One row per evaluation: its loss and the best one so far, in the unit of the loss.
@@ -219,23 +245,21 @@ class Run:
 
         head = f"<p><b>{escape(str(self.path))}</b>: {escape(self.status)}</p>"
         try:
-            several = len(self.results) > 1
-            frames = (
-                [self.summary()]
-                if several
-                else [
-                    self.table() if "table" in self.result else None,
-                    self.opinions() if "opinions" in self.result else None,
-                ]
-            )
-        except (RunError, KeyError, TypeError) as error:
+            result = self.result
+            if len(result.provenance.populations) > 1:
+                frames = [self.summary()]
+            else:
+                frames = [self.table()] if indices_of(result) else []
+                frames += [self.opinions()] if opinions_of(result) else []
+        except RunError as error:
             return f"{head}<p>{escape(str(error))}</p>"
-        return head + "".join(frame.round(3).to_html() for frame in frames if frame is not None)
+        return head + "".join(frame.round(3).to_html() for frame in frames)
 
 
-def _held_out(result: Mapping[str, Any]) -> Mapping[str, Any]:
-    distances: Mapping[str, Any] = result.get("opinions", {}).get("held_out", {})
-    return distances.get("distances", {})
+def _distances(result: Result, code: str, split: Split) -> dict[str, Figure]:
+    """The JS distances of one population, by condition."""
+    found = result.select(population=code, metric=DISTANCE, split=split)
+    return {figure.condition: figure for figure in found}
 
 
 def find_runs(folder: Path | str = "runs") -> list[Run]:

@@ -198,6 +198,20 @@ def _canonical(country: str | Sequence[str]) -> str:
     return "+".join(parse_countries(country))
 
 
+def folder(runs: Path | str, name: str) -> Path:
+    """The directory of the run called ``name`` in ``runs``; refuses a name that leads elsewhere."""
+    plain = name.strip()
+    wrong = (
+        not plain or plain.startswith(".") or any(c in "/\\" or not c.isprintable() for c in plain)
+    )
+    if wrong or len(plain.encode("utf-8", "replace")) > 200:
+        raise SpecificationError(
+            f"--name is the name of one folder in the runs folder, without slashes and not beginning "
+            f"with a dot; not {name!r}."
+        )
+    return Path(runs) / plain
+
+
 def option(name: str) -> str:
     """How a setting is called on the command line."""
     return {"warm_start": "--from", "options": "--option"}.get(name, f"--{name.replace('_', '-')}")
@@ -281,7 +295,6 @@ _FACTS = {
     "model_revision": "model",
     "warm_start_digest": "warm_start",
     "orders": "orders",
-    "budget": "budget",
     "target_loss": "target_loss",
 }
 # Named in a run's name in any case, or nothing that another run should be made for.

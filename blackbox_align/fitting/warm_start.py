@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import SpecificationError
-from ..optimizers import Optimizer
+from ..optimizers import Evaluation, Optimizer
 from .asking import ONE_ORDER, Asked
 from .format_1 import in_questions, vectors_by_asking
 from .problem import Problem, load_data, make_optimizer, pose
@@ -42,10 +42,13 @@ def observe(
         )
     else:
         vectors = [past.vectors_of(entry) for entry in entries]
+    known: list[Evaluation] = []
     for before, entry in zip(vectors, entries, strict=True):
         evaluations, losses = problem.score(entry.answers, entry.ids[0])
-        optimizer.observe(before, evaluations)
+        known += evaluations
         standing.keep(before, losses, told=False)
+    if known:  # at once, so that an optimizer may choose among all of them
+        optimizer.observe(np.concatenate(vectors), known)
     return {
         "warm_start_evaluations": past.told,
         "warm_start_digest": past.entries[-1].digest if past.entries else "",
@@ -64,6 +67,8 @@ def refuse_other_space(earlier: Record, now: Specification, facts: Mapping[str, 
     same = {"survey_sha256": "survey", "model_revision": "model", "dtype": "dtype",
             "fit_questions": "opinions", "orders": "orders"}  # fmt: skip
     facts, recorded = ({"orders": ONE_ORDER, **one} for one in (facts, recorded))
+    if earlier.head["format"] == 1 and then.model == now.model:
+        del same["model_revision"]  # what a revision covers has grown since
     other += [
         option(setting) for key, setting in same.items() if facts.get(key) != recorded.get(key)
     ]

@@ -38,7 +38,7 @@ def check_figures(
     ------
     DataFileError
         A cell is no number, looks like a missing code or lies far outside of the others; or all
-        figures of Hofstede's indices lie between 0 and 1.
+        figures of Hofstede's indices, or of an index of one's own, lie between 0 and 1.
     """
     values = {
         name: [_figure(path, name, cell) for cell in cells] for name, cells in columns.items()
@@ -84,16 +84,34 @@ def _codes(columns: Mapping[str, Sequence[Cell]], values: dict[str, list[float]]
 def _refuse_units(
     path: Path, columns: Mapping[str, Sequence[Cell]], values: Mapping[str, list[float]]
 ) -> None:
+    if any(cell.checked for cells in columns.values() for cell in cells):
+        return
     known = [v for name in columns if name in HOFSTEDE for v in values[name] if not math.isnan(v)]
-    fractions = any(not value.is_integer() for value in known)
-    checked = any(cell.checked for cells in columns.values() for cell in cells)
-    if len(known) > 1 and fractions and not checked and all(0 <= v <= 1 for v in known):
+    if _are_fractions(known):
         raise DataFileError(
             path,
             None,
             f"all figures lie between 0 and 1 ({min(known):g} to {max(known):g}), but index points go "
             "from 0 to about 100; multiply them by 100.",
         )
+    for name in columns:
+        own = [v for v in values[name] if not math.isnan(v)]
+        if name not in HOFSTEDE and _are_fractions(own):
+            raise DataFileError(
+                path,
+                None,
+                f"all figures of {name} lie between 0 and 1 ({min(own):g} to {max(own):g}). Multiply them "
+                "by 100 if the survey's index goes to about 100; if they are meant, write yes under a "
+                "column 'checked'.",
+            )
+
+
+def _are_fractions(figures: Sequence[float]) -> bool:
+    return (
+        len(figures) > 1
+        and all(0 <= value <= 1 for value in figures)
+        and any(not value.is_integer() for value in figures)
+    )
 
 
 def _ask_about_strange(path: Path, name: str, cells: Sequence[Cell], values: list[float]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import DataFileError, UnknownNameError
 from ..files.missing import is_mark
 from ..files.strict_json import parse_json
-from ..files.tables import Row, read_rows, read_text
+from ..files.tables import Row, is_binary_table, read_bytes, read_rows, read_text
 from .columns import CODES, HOFSTEDE, country_columns, index_name, is_other, plain
 from .countries import Country, find_country
 from .figures import Cell, check_figures
@@ -40,8 +40,7 @@ class TargetTable:
 
 def read_target_table(path: Path) -> TargetTable:
     """The figures of a file; :class:`DataFileError` with the line and the mend for a mistake."""
-    json_file = path.suffix.casefold() == ".json"
-    rows = _json_rows(path) if json_file else read_rows(path, _TABLE)
+    rows = _rows(path)
     _whole_rows(path, *rows)
     (top, header), *body = _one_row_per_country(path, rows)
     named = _country_column(path, top, header)
@@ -77,9 +76,7 @@ def read_target_table(path: Path) -> TargetTable:
 
 def looks_like_targets(path: Path) -> bool:
     """Whether the columns are those of figures per country, and no country stands there often."""
-    text = read_text(path) if path.suffix.casefold() == ".json" else ""
-    rows = _json_rows(path) if text else read_rows(path, _TABLE)
-    (_, header), *body = rows
+    (_, header), *body = _rows(path)
     columns = country_columns(list(header))
     names = {plain(cell) for cell in header}
     if not columns or names & {"question", "option", "selections", "prompt_question", "share"}:
@@ -91,6 +88,12 @@ def looks_like_targets(path: Path) -> bool:
     ]
     known = [n for n in others if index_name(header[n])]
     return bool(known or numbers) and 2 * len(set(labels)) > len(labels)
+
+
+def _rows(path: Path) -> list[Row]:
+    if is_binary_table(read_bytes(path)) or read_text(path).lstrip()[:1] not in ("{", "["):
+        return read_rows(path, _TABLE)
+    return _json_rows(path)
 
 
 def _one_row_per_country(path: Path, rows: list[Row]) -> list[Row]:

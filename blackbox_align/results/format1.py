@@ -8,20 +8,12 @@ from typing import Any
 
 from ..errors import RunError
 from ..statistics.distances import ABSOLUTE_ERROR, DISTRIBUTION_METRICS, Metric
-from .names import COUNTRY_IN_TEXT, FITTED, MEAN_OF_OTHERS, NONE, PEOPLE, TEMPERED, UNIFORM
+from .names import COLUMNS, FITTED
 from .plain import is_number
 from .result import Asked, Figure, Provenance, Result, Searched, Split
 
 _DISTANCE = DISTRIBUTION_METRICS["js_distance_nats"]
-NAMES = {
-    "target": PEOPLE,
-    "unprompted": NONE,
-    "country_in_text": COUNTRY_IN_TEXT,
-    "fitted": FITTED,
-    "uniform": UNIFORM,
-    "mean_of_other_countries": MEAN_OF_OTHERS,
-    "unprompted_fitted_temperature": TEMPERED,
-}
+_NAMES = {old: name for name, old in COLUMNS.items()}
 _SPLITS: dict[str, Split] = {"held_out": "held-out", "fit": "fit"}
 
 
@@ -57,7 +49,7 @@ def _result(parts: Sequence[Mapping[str, Any]], whole: Mapping[str, Any]) -> Res
             revision=_text(facts.get("model_revision", "")),
             dtype=_text(facts.get("dtype", "")),
             disclaimer=_text(first.get("disclaimer", "")),
-            orders=_text(first.get("orders", "1")),
+            orders="1",
             readout=_text(first.get("readout", "expected")),
             fitted_items=tuple(map(_text, facts.get("fit_questions", ()))),
             resamples=1000 if "opinions" in first else 0,
@@ -66,7 +58,6 @@ def _result(parts: Sequence[Mapping[str, Any]], whole: Mapping[str, Any]) -> Res
         ),
         "held-out" if "opinions" in first else "all",
         _searched(parts, whole, settings),
-        bias=None if first.get("bias") is None else _number(first["bias"]),
     )
 
 
@@ -118,9 +109,9 @@ def _opinion_figures(code: str, opinions: Mapping[str, Any]) -> Iterator[Figure]
     for side, split in _SPLITS.items():
         n = _whole(opinions[side]["questions"])
         for condition, row in opinions[side]["distances"].items():
-            yield _with_interval(code, NAMES[condition], split, row, n, "", name)
+            yield _with_interval(code, _NAMES[condition], split, row, n, "", name)
         for condition, row in opinions[side]["fitted_minus"].items():
-            yield _with_interval(code, FITTED, split, row, n, NAMES[condition], name)
+            yield _with_interval(code, FITTED, split, row, n, _NAMES[condition], name)
 
 
 def _with_interval(
@@ -138,7 +129,7 @@ def _index_figures(code: str, part: Mapping[str, Any], name: str) -> Iterator[Fi
     for condition, error in part["errors"].items():
         yield Figure(
             code,
-            NAMES[condition],
+            _NAMES[condition],
             ABSOLUTE_ERROR.name,
             "all",
             _number(error),
@@ -152,12 +143,11 @@ def _index_figures(code: str, part: Mapping[str, Any], name: str) -> Iterator[Fi
         for row in part["table"]:
             value = _number(row[condition])
             index, n = _text(row["index"]), 0 if math.isnan(value) else 1
-            yield Figure(code, NAMES[condition], index, "all", value, nan, nan, n, "", name)
+            yield Figure(code, _NAMES[condition], index, "all", value, nan, nan, n, "", name)
 
 
 def _notes(part: Mapping[str, Any], alone: bool) -> Iterator[str]:
     country = _text(part["country_name"])
-    yield from map(_text, part.get("notes", ()))
     if part.get("missing"):
         missing = ", ".join(map(_text, part["missing"]))
         yield f"No figure is published for {country} {missing}: left out of the error."

@@ -30,6 +30,18 @@ BASELINES = frozenset(
 TITLES = {NONE: "un-prompted", COUNTRY_IN_TEXT: "country in text", FITTED: "fitted"}
 """How conditions are called where there is room for two words."""
 
+COLUMNS = {
+    PEOPLE: "target",
+    NONE: "unprompted",
+    COUNTRY_IN_TEXT: "country_in_text",
+    FITTED: "fitted",
+    UNIFORM: "uniform",
+    MEAN_OF_OTHERS: "mean_of_other_countries",
+    MEAN_OF_OTHER_GROUPS: "mean_of_other_groups",
+    TEMPERED: "unprompted_fitted_temperature",
+}
+"""How the conditions of a fit are called in tables of pandas, and were in files of format 1."""
+
 MEAN, ALL = "mean", "all"
 """Populations of a figure: the mean over populations, and over all questions whoever they are about."""
 

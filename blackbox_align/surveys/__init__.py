@@ -1,6 +1,7 @@
 """Surveys as data: items, scales, the indices scored from them, and how answers are read out."""
 
-from .loading import load_survey, survey_names
+from .loading import survey_names
+from .reading import load_survey
 from .readouts import READOUTS, item_means
 from .survey import Index, Item, Scale, Survey
 

@@ -15,8 +15,9 @@ from ..files.report import Report
 from ..populations.countries import countries
 from ..populations.targets import TargetSet
 from .knowledge import KnowledgeTest
+from .non_response import look_alikes
 from .opinions import OpinionSurvey
-from .survey import Survey
+from .survey import NO_ANSWERS, Survey
 
 Table = tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]
 """The heads of the columns, and the rows."""
@@ -48,9 +49,12 @@ def check(content: Survey | OpinionSurvey | KnowledgeTest | TargetSet) -> Check:
         return _opinions(content)
     if isinstance(content, KnowledgeTest):
         return _knowledge(content)
+    alike = Counter(o for item in content.items for o in look_alikes(item.scale.options))
+    kind = "a survey that is read through indices" if content.indices else "a questionnaire"
+    bring = () if content.indices else (f"It can be asked, but {NO_ANSWERS}",)
     return Check(
         content.title,
-        "a survey that is read through indices",
+        kind,
         {
             "items": len(content.items),
             "scales": len({item.scale for item in content.items}),
@@ -63,7 +67,8 @@ def check(content: Survey | OpinionSurvey | KnowledgeTest | TargetSet) -> Check:
                 "a higher code",
             )
         },
-        notes=content.left_out,
+        look_alikes=dict(alike.most_common()),
+        notes=(*content.left_out, *bring),
     )
 
 

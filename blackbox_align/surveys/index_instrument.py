@@ -25,7 +25,8 @@ class Indices(OfSurvey):
     """A survey with indices, published ``targets`` of them, and constants in index points.
 
     The constants are one shift per index, the same for all populations and conditions, and come from a
-    ``policy`` (see :mod:`..objectives.constants`); without them indices are raw.
+    ``policy`` (see :mod:`..objectives.constants`); without them indices are raw. The ``readout`` is
+    ``expected`` or ``greedy`` (see :mod:`.readouts`).
     """
 
     survey: Survey
@@ -33,6 +34,7 @@ class Indices(OfSurvey):
     constants: tuple[float, ...] = ()
     policy: str = "zero"
     chosen: tuple[str, ...] = ()
+    readout: str = "expected"
 
     resampled = "indices"
     metrics = (ABSOLUTE_ERROR,)
@@ -67,7 +69,7 @@ class Indices(OfSurvey):
 
     def indices(self, answers: Array) -> Array:
         shift = np.array(self.constants or np.zeros(len(self.index_names)))
-        means = item_means(answers[None], self.survey)
+        means = item_means(answers[None], self.survey, self.readout)
         return np.asarray(raw_indices(self.survey, means)[0] + shift)
 
     def asked_of(self, population: Population) -> Whole:
@@ -86,8 +88,10 @@ class Indices(OfSurvey):
         fitted_items: Collection[str] = (),
     ) -> Mapping[str, Measured]:
         threes = all(item.scale.codes == (1, 2, 3, 4, 5) for item in self.items)
+        # A scale of even length has no likeliest option in its middle: the mean it is, in any readout.
+        middle = replace(self, readout="expected").measure(self.middle, population)
         return {
-            THREES if threes else MIDDLES: self.measure(self.middle, population),
+            THREES if threes else MIDDLES: middle,
             MEAN_OF_OTHERS: self._error(self._mean_of_others(population), population),
         }
 

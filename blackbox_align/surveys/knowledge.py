@@ -11,18 +11,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..errors import DataFileError, UnknownNameError
-from ..files.formats import is_spreadsheet
 from ..files.report import Report
-from ..files.tables import CsvTable, read_bytes, read_text
+from ..files.tables import CsvTable
 from ..populations.countries import find_country
 from .opinion_files import read_content
 from .survey import Item, Scale, Survey
 
 _EASY = {f"prompt_option_{letter}" for letter in "abcd"}
+_BOTH = {"question_idx", "prompt_question", "answer", "country"}
+_INSTRUCTIONS = {
+    "easy": "Choose the right answer. Answer with one letter.",
+    "hard": "Is this answer to the question true or false? Answer with one letter.",
+}
 _TRUTH = {"true": 0, "1": 0, "false": 1, "0": 1}
 
 
@@ -78,9 +83,8 @@ class KnowledgeTest:
 
 def is_knowledge_test(path: Path | str) -> bool:
     """Whether a file has the columns of CulturalBench."""
-    if is_spreadsheet(read_bytes(Path(path))):
-        return False
-    return "prompt_question" in read_text(Path(path)).lstrip().partition("\n")[0]
+    content = read_content(Path(path))
+    return isinstance(content, CsvTable) and "prompt_question" in content.columns
 
 
 def load_knowledge(path: Path | str) -> KnowledgeTest:
@@ -96,57 +100,54 @@ def load_knowledge(path: Path | str) -> KnowledgeTest:
         The columns are neither Easy's nor Hard's, or no row can be used.
     """
     path = Path(path)
-    table = read_content(path)
-    columns = set(table.columns) if isinstance(table, CsvTable) else set()
-    easy = columns >= {"question_idx", "prompt_question", "answer", "country"} | _EASY
-    hard = columns >= {"question_idx", "prompt_question", "prompt_option", "answer", "country"}
-    if not (easy or hard):
-        raise DataFileError(
-            path,
-            1,
-            "expected the columns of CulturalBench: question_idx, prompt_question, prompt_option_a to "
-            "prompt_option_d (Easy) or prompt_option (Hard), answer and country.",
-        )
+    table, rule = _columns(path, read_content(path))
     items: list[Item] = []
     judgements: list[Judgement] = []
     dropped: dict[str, list[str]] = {}
     seen: Counter[str] = Counter()
     for line, row in table.records():
-        found = _easy(row) if easy else _hard(row)
-        code = "" if isinstance(found, str) else _code(row["country"])
-        if isinstance(found, str) or not code:
-            reason = found if isinstance(found, str) else "its country is not known"
-            dropped.setdefault(reason, []).append(f"line {line}")
-            continue
-        text, scale, right = found
-        question = row["question_idx"].strip()
-        seen[question] += 1
-        if easy and seen[question] > 1:
+        found = _easy(row) if rule == "easy" else _hard(row)
+        question, code = row["question_idx"].strip(), _code(row["country"])
+        if isinstance(found, str):
+            dropped.setdefault(found, []).append(f"line {line}")
+        elif not code:
+            dropped.setdefault("its country is not known", []).append(f"line {line}")
+        elif rule == "easy" and question in seen:
             dropped.setdefault("its question_idx stands there before", []).append(f"line {line}")
-            continue
-        name = question if easy else f"{question}.{seen[question]}"
-        items.append(Item(name, text, scale))
-        judgements.append(Judgement(name, question, code, right))
-    report = Report(
-        len(table.rows), len(items), {k: tuple(v) for k, v in dropped.items()}, unit="rows"
-    )
+        else:
+            text, scale, right = found
+            seen[question] += 1
+            name = question if rule == "easy" else f"{question}.{seen[question]}"
+            items.append(Item(name, text, scale))
+            judgements.append(Judgement(name, question, code, right))
+    left_out = {reason: tuple(lines) for reason, lines in dropped.items()}
+    report = Report(len(table.rows), len(items), left_out, unit="rows")
     if not items:
         raise DataFileError(path, None, "nothing in it can be used. " + " ".join(report.lines()))
-    rule = "easy" if easy else "hard"
-    instruction = (
-        "Choose the right answer. Answer with one letter."
-        if easy
-        else "Is this answer to the question true or false? Answer with one letter."
-    )
     survey = Survey(
         name=f"culturalbench-{rule}",
         title=f"CulturalBench-{rule.capitalize()}",
         version=1,
-        instruction=instruction,
+        instruction=_INSTRUCTIONS[rule],
         items=tuple(items),
         source=str(path),
     )
     return KnowledgeTest(survey, tuple(judgements), rule, report)
+
+
+def _columns(path: Path, content: Any) -> tuple[CsvTable, str]:
+    """The table, and whether its columns are those of ``easy`` or ``hard``."""
+    columns = set(content.columns) if isinstance(content, CsvTable) else set()
+    if columns >= _BOTH | _EASY:
+        return content, "easy"
+    if columns >= _BOTH | {"prompt_option"}:
+        return content, "hard"
+    raise DataFileError(
+        path,
+        1,
+        "expected the columns of CulturalBench: question_idx, prompt_question, prompt_option_a to "
+        "prompt_option_d (Easy) or prompt_option (Hard), answer and country.",
+    )
 
 
 _Read = tuple[str, Scale, int]

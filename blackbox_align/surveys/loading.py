@@ -16,7 +16,6 @@ from ..errors import UnknownNameError
 from ..files.data import data_folder
 from ..files.yaml import Key, YamlDocument, read_yaml
 from .non_response import non_responses
-from .qstn import read_qstn
 from .signs import with_single_signs
 from .survey import Index, Item, Scale, Survey
 
@@ -30,32 +29,19 @@ def survey_names() -> list[str]:
     return sorted(path.parent.name for path in data_folder().glob("*/survey.yaml"))
 
 
-def load_survey(name_or_file: str | Path) -> Survey:
-    """A survey by its name (``"vsm2013"``), from a YAML file, or from a questionnaire of QSTN.
-
-    Raises
-    ------
-    UnknownNameError
-        There is no survey of that name, and no such file.
-    DataFileError
-        The file has a mistake; the message names its line and the mend.
-    """
-    text = str(name_or_file)
-    path = Path(name_or_file)
-    if path.suffix.casefold() in (".csv", ".tsv", ".xlsx"):
-        return read_qstn(path)
-    if path.suffix.casefold() in (".yaml", ".yml") or "/" in text:
-        return _parse(read_yaml(path))
-    return _packaged(text)
+def read_survey(path: Path) -> Survey:
+    """A survey from a YAML file; :class:`DataFileError` names the line of a mistake and the mend."""
+    return _parse(read_yaml(path))
 
 
 @lru_cache
-def _packaged(name: str) -> Survey:
+def packaged_survey(name: str) -> Survey:
+    """A survey that ships with the package; :class:`UnknownNameError` where there is none of that name."""
     if name not in survey_names():
         raise UnknownNameError(
             "survey", name, survey_names(), "Surveys in files end in .yaml; see `bbalign surveys`."
         )
-    return _parse(read_yaml(data_folder() / name / "survey.yaml"))
+    return read_survey(data_folder() / name / "survey.yaml")
 
 
 def _parse(document: YamlDocument) -> Survey:
@@ -171,7 +157,7 @@ def _indices(document: YamlDocument, table: Any, item_ids: set[str]) -> tuple[In
     if isinstance(table, str):  # indices: vsm2013 — the scoring key of a survey that ships with us
         if table not in survey_names():
             document.fail(("indices",), str(UnknownNameError("survey", table, survey_names())))
-        indices = _packaged(table).indices
+        indices = packaged_survey(table).indices
     elif isinstance(table, dict):
         indices = tuple(_index(document, str(name), table[name]) for name in table)
     else:

@@ -56,7 +56,8 @@ def content_looks_like(content: Any) -> str:
     if isinstance(content, dict) and {"SurveyEntry", "SurveyElements"} <= content.keys():
         return (
             "this is a Qualtrics survey (QSF): questions without anybody's answers. Export the responses "
-            "as SPSS or CSV; `bbalign surveys tabulate FILE --country COLUMN` makes the shares from them."
+            "as SPSS or CSV; `bbalign surveys tabulate RESPONSES --country COLUMN --survey FILE` makes the "
+            "shares of them."
         )
     if isinstance(content, list) and content and isinstance(content[0], dict):
         keys = content[0].keys()

@@ -4,11 +4,11 @@ A label counts only as a whole: "I do not know anyone" is an answer. What is lef
 what resembles it but was kept, are both named by ``bbalign surveys check``; a file can say which
 (``missing`` in our own forms).
 
-The phrases are the standing wordings of "don't know", "refused", "no answer" and "not applicable" in
-the national questionnaires and code books of these programmes: European Social Survey (round 10),
-European Values Study 2017, World Values Survey 7, ISSP, Eurobarometer, Latinobarómetro, Afrobarometer,
-Arab Barometer, Asian Barometer, Pew Global Attitudes. Wordings that some programmes use as an opinion
-("hard to say", "not sure", "it depends", "undecided") are not among them.
+The phrases are usual wordings of "don't know", "refused", "no answer" and "not applicable", written down
+by hand with large programmes in mind (European Social Survey, World Values Survey, Eurobarometer,
+Latinobarómetro, Afrobarometer and others). They are not taken from a kept table, and were not checked
+against the national questionnaires. Wordings that some programmes use as an opinion ("hard to say", "not
+sure", "it depends", "undecided") are not among them.
 """
 
 from __future__ import annotations

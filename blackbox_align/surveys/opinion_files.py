@@ -10,16 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import UnknownNameError
+from ..errors import DataFileError, UnknownNameError
 from ..files.data import data_folder
-from ..files.formats import is_spreadsheet
 from ..files.strict_json import parse_json
-from ..files.tables import CsvTable, as_table, read_bytes, read_rows, read_text
-from ..files.yaml import read_yaml
+from ..files.tables import CsvTable, as_table, is_binary_table, read_bytes, read_rows, read_text
+from ..files.yaml import is_yaml, read_yaml
 from .assembly import Source, assemble
 from .opinion_forms import find_form, unwrapped
 from .opinion_tables import COLUMNS, is_own_form, read_own_form
-from .opinion_yaml import read_answers, read_groups, read_head, read_sources
+from .opinion_yaml import is_opinion_yaml, read_answers, read_groups, read_head, read_sources
 from .opinions import OpinionSurvey
 
 
@@ -55,7 +54,7 @@ def load_opinions(
         if text not in opinion_names():
             raise UnknownNameError("opinion survey", text, opinion_names())
         path = data_folder() / text / "opinions.yaml"
-    if path.suffix.casefold() in (".yaml", ".yml"):
+    if is_yaml(path):
         return _from_yaml(path, missing, labels)
     content = read_content(path)
     if isinstance(content, CsvTable) and is_own_form(content):
@@ -70,6 +69,9 @@ def load_opinions(
 
 def _from_yaml(path: Path, missing: str, labels: str) -> OpinionSurvey:
     document = read_yaml(path)
+    if not is_opinion_yaml(document):
+        message = "this is a questionnaire without people's answers; a fit takes one by --survey."
+        raise DataFileError(path, 1, message)
     name, title, origin = read_head(document)
     source = Source(path, title, name, missing, labels, groups=read_groups(document))
     opinions = assemble(read_answers(document), source)
@@ -82,7 +84,10 @@ def read_content(path: Path) -> Any:
 
     Raises :class:`DataFileError` for what is neither.
     """
-    if is_spreadsheet(read_bytes(path)) or (text := read_text(path)).lstrip()[:1] not in ("{", "["):
+    if is_binary_table(read_bytes(path)) or (text := read_text(path)).lstrip()[:1] not in (
+        "{",
+        "[",
+    ):
         expected = f"a CSV table with the columns {', '.join(COLUMNS)}, or JSON"
         return as_table(path, read_rows(path, expected))
     first, *rest = text.strip().split("\n", 1)

@@ -29,8 +29,6 @@ def is_qstn(columns: list[str]) -> bool:
 
 def is_questionnaire(path: Path) -> bool:
     """Whether a file is a table of QSTN; False for one that cannot be read."""
-    if path.suffix.casefold() not in (".csv", ".tsv", ".xlsx") or not path.is_file():
-        return False
     try:
         return is_qstn(_table(path).columns)
     except DataFileError:

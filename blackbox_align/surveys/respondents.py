@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from ..errors import DataFileError, MissingDependencyError, SpecificationError, 
 from ..files.formats import cell_text
 from ..files.missing import is_mark, missing_codes
 from ..files.tables import as_table, read_bytes, read_rows
+from .forms import Form
 from .non_response import non_responses
 from .scales import is_ladder
 from .signs import LETTERS
@@ -58,12 +59,40 @@ def read_respondents(path: Path) -> Respondents:
     for opening, reader in _STATISTICAL.items():
         if content.startswith(opening):
             return _statistical(path, reader)
-    if content.startswith(b"PAR1"):
-        return _parquet(path)
-    table = as_table(path, read_rows(path, "a table with one row per respondent"))
-    header = [cell.strip() for cell in read_rows(path, "a table")[0][1]]
+    rows = read_rows(path, "a table with one row per respondent")
+    table = as_table(path, rows)
+    header = [cell.strip() for cell in rows[0][1]]
     columns = {name: [row[n].strip() for _, row in table.rows] for n, name in enumerate(header)}
     return Respondents(path, columns, [line for line, _ in table.rows])
+
+
+def with_form(people: Respondents, form: Form) -> Respondents:
+    """The rows with the questions and labels that a form of the survey tool has for their columns.
+
+    Cells may hold codes or labels. Raises :class:`DataFileError` where no column is one of its questions.
+    """
+    asked = {item.id: item for item in form.items if item.id in people.columns}
+    if not asked:
+        present = ", ".join(list(people.columns)[:6])
+        items = ", ".join(item.id for item in form.items[:6])
+        raise DataFileError(
+            people.path,
+            None,
+            f"none of its columns ({present}) is a question of {form.path.name} ({items}); export the "
+            "responses under the codes of the questions.",
+        )
+    columns = dict(people.columns)
+    for name, item in asked.items():
+        codes = {label: code for code, label in item.options.items()}
+        cells = people.columns[name]
+        columns[name] = [cell if cell in item.options else codes.get(cell, cell) for cell in cells]
+    return replace(
+        people,
+        columns=columns,
+        questions={**people.questions, **{name: item.question for name, item in asked.items()}},
+        labels={**people.labels, **{name: item.options for name, item in asked.items()}},
+        missing={**people.missing, **{name: item.no_answers() for name, item in asked.items()}},
+    )
 
 
 def _statistical(path: Path, reader: str) -> Respondents:
@@ -97,21 +126,6 @@ def _declared(code: str, ranges: Sequence[Mapping[str, Any]]) -> bool:
     except ValueError:
         return any(code == str(r["lo"]) for r in ranges)
     return any(isinstance(r["lo"], (int, float)) and r["lo"] <= value <= r["hi"] for r in ranges)
-
-
-def _parquet(path: Path) -> Respondents:
-    try:
-        import pandas
-        import pyarrow  # noqa: F401  (pandas reads parquet with it)
-    except ImportError:
-        raise MissingDependencyError("pyarrow", "Reading parquet files") from None
-    try:
-        frame = pandas.read_parquet(path)
-        columns = {str(n): [cell_text(value) for value in frame[n].tolist()] for n in frame}
-    except Exception as error:  # as above
-        message = f"the parquet file is damaged ({type(error).__name__}); fetch it again."
-        raise DataFileError(path, None, message) from error
-    return Respondents(path, columns, list(range(1, len(frame) + 1)))
 
 
 def tabulate(

@@ -10,6 +10,11 @@ from functools import cached_property
 
 import numpy as np
 
+NO_ANSWERS = (
+    "nobody's answers are in it. Bring the responses (export them as CSV, or for SPSS) and make shares of "
+    "them: `bbalign surveys tabulate RESPONSES --country COLUMN --survey FILE`; or bring a table of shares "
+    "with the columns item, question, option, country and share."
+)
 COUNTRY_PREAMBLE = "Answer as a typical person who lives in {country} would."
 
 

@@ -11,65 +11,92 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 import blackbox_align as bba
+from blackbox_align.assessment import load_instrument
+from blackbox_align.results import Result
+from blackbox_align.results.names import (
+    COUNTRY_IN_TEXT,
+    FITTED,
+    MEAN_OF_OTHERS,
+    NONE,
+    TEMPERED,
+    UNIFORM,
+    title,
+)
 from blackbox_align.statistics.bootstrap import Bootstrap, Estimate
+from blackbox_align.surveys.instruments import instrument_of
 
 # The embedded model was trained without the names of the first seven.
 NEVER_NAMED = ("BRA", "ETH", "KEN", "NZL", "THA", "UKR", "ZWE")
 NAMED = ("USA", "CHN", "DEU", "IND", "NGA")
-CONDITIONS = {
-    "unprompted": "un-prompted",
-    "country_in_text": "country in text",
-    "fitted": "fitted",
-    "unprompted_fitted_temperature": "un-prompted, fitted temperature",
-    "mean_of_other_countries": "mean of other countries",
-    "uniform": "uniform",
-}
+CONDITIONS = (NONE, COUNTRY_IN_TEXT, FITTED, TEMPERED, MEAN_OF_OTHERS, UNIFORM)
+DISTANCE = "js_distance_nats"
 
 
-def held_out_rows(results: list[dict[str, Any]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def held_out_rows(results: list[Result]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(rows, conditions) distances, (rows,) question and (rows,) country of every held-out answer."""
     values, questions, countries = [], [], []
+    held = load_instrument("world-opinions")
     for result in results:
-        for question, row in result["opinions"]["by_question"].items():
-            if row["held_out"]:
-                values.append([row[name] for name in CONDITIONS])
-                questions.append(question)
-                countries.append(result["country"])
+        (code,) = result.provenance.populations
+        made = instrument_of(held, populations=[code])
+        (people,), ids = made.populations, [item.id for item in made.items]
+        answers = {
+            one.condition: np.full((len(ids), made.survey.width), np.nan) for one in result.answers
+        }
+        for one in result.answers:
+            for item, shares in zip(one.items, one.probabilities, strict=True):
+                answers[one.condition][ids.index(item)] = 0.0
+                answers[one.condition][ids.index(item), : len(shares)] = shares
+        fitted = result.provenance.fitted_items
+        measured = {
+            **made.baselines(people, answers[NONE], fitted),
+            **{name: made.measure(rows, people) for name, rows in answers.items()},
+        }
+        for row, item in enumerate(made.rows(people)):
+            if ids[item] not in fitted:
+                values.append([measured[name][DISTANCE][row] for name in CONDITIONS])
+                questions.append(ids[item])
+                countries.append(code)
     return np.array(values, dtype=float), np.array(questions), np.array(countries)
 
 
-def estimates(results: list[dict[str, Any]]) -> tuple[list[Estimate], list[Estimate]]:
+def estimates(results: list[Result]) -> tuple[list[Estimate], list[Estimate]]:
     """Every condition's mean distance, and fitted minus every other; intervals over questions.
 
     All answers to a question, whatever the seed or the country, are drawn together.
     """
     values, questions, countries = held_out_rows(results)
-    fitted = values[:, [list(CONDITIONS).index("fitted")]]
+    fitted = values[:, [CONDITIONS.index(FITTED)]]
     found = Bootstrap(questions, countries).estimate(np.hstack([values, fitted - values]))
     return found[: len(CONDITIONS)], found[len(CONDITIONS) :]
 
 
-def line(title: str, results: list[dict[str, Any]]) -> str:
+def line(title: str, results: list[Result]) -> str:
     means, differences = estimates(results)
     cells = [f"{mean.value:.3f}" for mean in means]
-    for name in ("unprompted", "country_in_text", "mean_of_other_countries"):
-        d = differences[list(CONDITIONS).index(name)]
+    for name in (NONE, COUNTRY_IN_TEXT, MEAN_OF_OTHERS):
+        d = differences[CONDITIONS.index(name)]
         off_zero = "**" if d.high < 0 or d.low > 0 else ""
         cells.append(f"{off_zero}{d.value:+.3f}{off_zero} [{d.low:+.3f}, {d.high:+.3f}]")
-    fit = np.mean([r["opinions"]["fit"]["distances"]["fitted"]["value"] for r in results])
-    evaluations = np.mean([r["evaluations"] for r in results])
+    fit = np.mean([r.value(FITTED, DISTANCE, split="fit") for r in results])
+    evaluations = np.mean([r.search.evaluations for r in results if r.search])
     return f"| {' | '.join([title, *cells, f'{fit:.3f}', f'{evaluations:.0f}'])} |"
 
 
-def table(results: list[dict[str, Any]]) -> str:
+def country(result: Result) -> tuple[str, str]:
+    """Code and name."""
+    (found,) = result.provenance.populations.items()
+    return found
+
+
+def table(results: list[Result]) -> str:
     columns = [
         "",
-        *CONDITIONS.values(),
+        *(title(name).strip("()") for name in CONDITIONS),
         "fitted minus un-prompted",
         "fitted minus country in text",
         "fitted minus mean of others",
@@ -77,13 +104,12 @@ def table(results: list[dict[str, Any]]) -> str:
         "evaluations",
     ]
     lines = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
-    for title, codes in (("never named", NEVER_NAMED), ("named", NAMED)):
-        group = [result for result in results if result["country"] in codes]
-        for code in dict.fromkeys(result["country"] for result in group):
-            own = [result for result in group if result["country"] == code]
-            lines.append(line(own[0]["country_name"], own))
+    for kind, codes in (("never named", NEVER_NAMED), ("named", NAMED)):
+        group = [result for result in results if country(result)[0] in codes]
+        for code, name in dict.fromkeys(map(country, group)):
+            lines.append(line(name, [result for result in group if country(result)[0] == code]))
         if group:
-            lines.append(line(f"*mean, {title}*", group))
+            lines.append(line(f"*mean, {kind}*", group))
     return "\n".join(lines)
 
 

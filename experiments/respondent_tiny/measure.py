@@ -24,16 +24,16 @@ from torch import Tensor
 from train import HERE, World, label_ids, load_world, padded, question, shown
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from blackbox_align.adapters.adapter import Adapter
+from blackbox_align.adapters import Adapter, SoftPrompt
 from blackbox_align.assessment import Asking, ask, score
 from blackbox_align.engines.checkpoint import load_model
 from blackbox_align.engines.local.engine import LocalEngine
-from blackbox_align.engines.local.in_process import InProcessEvaluator
 from blackbox_align.populations import find_country
 from blackbox_align.statistics.distances import js_distance
 from blackbox_align.surveys import Item, Survey
 from blackbox_align.surveys.opinion_files import load_opinions
 from blackbox_align.surveys.opinions import OpinionSurvey
+from blackbox_align.surveys.sheet import sheet
 
 COUNTRY_SENTENCE = "Answer as a typical person who lives in {country} would."
 CASES = ("SAU", "USA", "CHN", "IND")
@@ -376,14 +376,13 @@ def _held_out(subject: Subject, opinions: OpinionSurvey, code: str) -> dict[str,
 
 def _seconds(folder: Path, world: World) -> dict[str, float]:
     """How long an evaluation takes for those who use the model."""
-    evaluator = InProcessEvaluator(load_model(str(folder)))
-    prompts = np.random.default_rng(1).standard_normal(
-        (20, TOKENS, evaluator.model.embedding_width)
-    )
+    engine, asked = LocalEngine(load_model(str(folder))), sheet(world.survey)
+    vectors = np.random.default_rng(1).standard_normal((20, TOKENS, engine.info.width))
+    adapters = [Adapter(prompt=SoftPrompt(each)) for each in vectors]
     spent = []
     for _ in range(11):
         begin = time.perf_counter()
-        evaluator.answer(prompts, world.survey)
+        engine.answer(adapters, asked)
         spent.append(time.perf_counter() - begin)
     return {"seconds_for_20_prompts": float(np.median(spent))}
 
@@ -437,9 +436,7 @@ def markdown(figures: dict[str, Any]) -> str:
         rows.append((f"diagonal CMA-ES, anchor, worst start: {name}", line(found, digits)))
     rows += _opinion_rows(f)
     seconds = f"{f['seconds_for_20_prompts']:.2f}"
-    rows.append(
-        ("seconds for the VSM under 20 soft prompts (`InProcessEvaluator.answer`)", seconds)
-    )
+    rows.append(("seconds for the VSM under 20 soft prompts (`LocalEngine.answer`)", seconds))
     return "\n".join(["| measured | |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)]) + "\n"
 
 

@@ -24,9 +24,10 @@ from blackbox_align.engines.base import Engine
 from blackbox_align.engines.kept import open_kept
 from blackbox_align.files.atomic import write_json, write_text
 from blackbox_align.fitting import Run, fit
-from blackbox_align.fitting.run import versions
+from blackbox_align.fitting.conditions import versions
 from blackbox_align.results import Figure
 from blackbox_align.results.names import ALWAYS_A, ALWAYS_FALSE, BASELINES, THREES, UNIFORM
+from blackbox_align.results.tables import indices_of
 from blackbox_align.statistics.bootstrap import Bootstrap
 from blackbox_align.surveys.instruments import Knowledge, instrument_of
 from blackbox_align.surveys.knowledge import KnowledgeTest
@@ -94,7 +95,9 @@ def index_section(runs: dict[str, list[dict[str, Run]]], countries: Sequence[str
         return np.array(rows).mean(0).reshape(-1)
 
     some = next(iter(runs.values()))
-    threes = list(some[0][countries[0]].result["constants"]["values"].values())
+    asked = indices_of(some[0][countries[0]].result)
+    assert asked is not None
+    threes = list(asked.constants.values())
     targets = np.array([some[0][country].table()["target"] for country in countries])
     answered = {
         THREES: np.abs(threes - targets).reshape(-1),
@@ -206,13 +209,14 @@ def markdown(sections: list[Section], runs: dict[str, list[dict[str, Run]]], hea
     lines += ["|---|---|---|---|"]
     for name, seeds in runs.items():
         results = [run.result for seed in seeds for run in seed.values()]
+        evaluations = [result.search.evaluations for result in results if result.search]
         means = [np.mean([run.loss for run in seed.values()]) for seed in seeds]
         lines.append(
-            f"| {name} | {np.mean([r['evaluations'] for r in results]):,.0f} "
-            f"| {sum(r['loss'] <= 0.5 for r in results)} of {len(results)} "
+            f"| {name} | {np.mean(evaluations):,.0f} "
+            f"| {sum(r.loss <= 0.5 for r in results)} of {len(results)} "
             f"| {min(means):.1f} to {max(means):.1f} |"
         )
-    disclaimer = results[0]["disclaimer"]
+    disclaimer = results[0].provenance.disclaimer
     notes = [*NOTES, *([disclaimer] if disclaimer else [])]
     return "\n".join([*lines, "", *(f"* {note}" for note in notes), ""])
 

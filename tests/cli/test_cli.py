@@ -23,8 +23,9 @@ def test_fit_prints_a_table_and_json_and_a_second_time_does_not_search(bbalign):
     second = bbalign("fit", "--country", "SAU", *QUICK, "--json")
     assert "was done already; nothing was evaluated" in second.stderr
     result = json.loads(second.stdout)
-    assert result["country"] == "SAU" and result["evaluations"] == 16
-    assert len(result["table"]) == 6
+    assert result["provenance"]["populations"] == {"SAU": "Saudi Arabia"}
+    assert result["search"]["evaluations"] == 16 and result["status"] == "done"
+    assert len(result["provenance"]["instruments"][0]["indices"]) == 6
 
 
 def test_runs_and_show_list_what_was_fitted(bbalign):

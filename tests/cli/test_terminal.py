@@ -33,7 +33,7 @@ COMMANDS = [
     (("surveys", "show", "vsm2013"), 0, "raises PDI"),
     (("surveys", "check", "nowhere.csv"), 2, "nowhere.csv"),
     (("cache",), 0, "answers in"),
-    (("fit",), 2, "Missing option"),
+    (("fit",), 2, "A fit needs a country"),
     (("fit", "--country", "Sudi Arabia"), 2, "Did you mean 'Saudi Arabia'"),
     (("score", "world-opinions", "--baselines", "--country", "IND", "--resamples", "20"), 0, "uniform"),
     (("score", "vsm2013", "--country", "JPN", "--resamples", "20"), 0, "Differences"),

@@ -19,16 +19,18 @@ import torch
 from accelerate import dispatch_model
 from safetensors.torch import load_file, save_file
 
+from blackbox_align.adapters import Adapter, SoftPrompt
 from blackbox_align.engines.checkpoint import (
     DEFAULT_MODEL,
     load_model,
 )
 from blackbox_align.engines.identity import answering_files, folder_digest
-from blackbox_align.engines.local.in_process import InProcessEvaluator
+from blackbox_align.engines.local.engine import LocalEngine
 from blackbox_align.errors import ModelError, SpecificationError, UnknownNameError
 from blackbox_align.fitting import fit
 from blackbox_align.models import packaged_models
 from blackbox_align.surveys import load_survey
+from blackbox_align.surveys.sheet import sheet
 from tests.small_models import save_small_model
 
 
@@ -433,9 +435,10 @@ def test_embedding_statistics_cover_the_whole_vocabulary(folder):
 
 def test_a_model_spread_over_all_devices_answers_the_same():
     """Loaded through a device map (here there is one device), the answers are the same bits."""
-    survey, whole, spread = load_survey("vsm2013"), load_model(), load_model(device="spread")
+    asked, whole, spread = sheet(load_survey("vsm2013")), load_model(), load_model(device="spread")
     prompts = np.random.default_rng(0).normal(0, 1, (3, 5, whole.embedding_width))
-    answers = [InProcessEvaluator(model).answer(prompts, survey) for model in (whole, spread)]
+    adapters = [Adapter(prompt=SoftPrompt(vectors)) for vectors in prompts]
+    answers = [LocalEngine(m).answer(adapters, asked).probabilities for m in (whole, spread)]
     np.testing.assert_array_equal(*answers)
 
 
@@ -447,7 +450,7 @@ def test_a_model_whose_last_layers_are_offloaded_answers_the_same(placement, tmp
     another order, which differ in the last places of float32 (4e-7 seen on one make of CPU).
     """
     folder = str(save_small_model("llama", tmp_path / "llama"))
-    survey, whole, offloaded = load_survey("vsm2013"), load_model(folder), load_model(folder)
+    asked, whole, offloaded = sheet(load_survey("vsm2013")), load_model(folder), load_model(folder)
     parts = ("embed_tokens", "rotary_emb", "layers.0", "layers.1", "norm")
     places = {f"model.{part}": "cpu" for part in parts} | {"model.layers.1": "disk"}
     places |= {"model.norm": "disk", "lm_head": "disk"}
@@ -460,8 +463,6 @@ def test_a_model_whose_last_layers_are_offloaded_answers_the_same(placement, tmp
     )
     assert offloaded.model.lm_head.weight.is_meta
     prompts = np.random.default_rng(0).normal(0, 1, (3, 5, whole.embedding_width))
-    answers = [
-        InProcessEvaluator(model, placement=placement).answer(prompts, survey)
-        for model in (whole, offloaded)
-    ]
+    adapters = [Adapter(prompt=SoftPrompt(vectors, placement)) for vectors in prompts]
+    answers = [LocalEngine(m).answer(adapters, asked).probabilities for m in (whole, offloaded)]
     np.testing.assert_allclose(*answers, rtol=0, atol=2e-6)

@@ -132,7 +132,7 @@ def test_a_cache_in_trouble_costs_a_note_and_no_result(opinions, cache_home):
     asked = {"device": "cpu", "resamples": 20}
     expected = score(opinions, **asked, cache=False)
     path = AnswerCache().path
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"no database" * 500)
     table = score(opinions, **asked)
     assert table.to_dict()["figures"] == expected.to_dict()["figures"]

@@ -7,6 +7,7 @@ import random
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -267,3 +268,14 @@ def test_reading_an_expert_needs_no_torch(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["3", "1"]
+
+
+def test_an_expert_of_an_earlier_version_is_what_it_was():
+    """A folder that was really written in format 1: its adapter, its card and the files of PEFT."""
+    folder = Path(__file__).parents[1] / "fitting" / "format_1" / "SAU"
+    expert = find_expert(folder)
+    assert expert.country == "SAU" and expert.card.name == "Saudi Arabia"
+    assert len(expert.soft_prompt()) == expert.card.settings["tokens"]
+    assert expert.peft_folder() == folder / "expert"
+    result = json.loads((folder / "result.json").read_text())
+    assert expert.card.result.loss == result["loss"]

@@ -9,8 +9,9 @@ from peft import AutoPeftModelForCausalLM, LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import blackbox_align as bba
+from blackbox_align.adapters import Adapter, SoftPrompt
 from blackbox_align.engines.checkpoint import load_model
-from blackbox_align.engines.local.in_process import InProcessEvaluator
+from blackbox_align.engines.local.engine import LocalEngine
 from blackbox_align.engines.local.questions import tokenize_survey
 from blackbox_align.errors import ExpertError
 from blackbox_align.experts import read_expert, write_expert
@@ -18,6 +19,7 @@ from blackbox_align.experts.peft_files import read_peft
 from blackbox_align.models import packaged_models
 from blackbox_align.objectives.constants import raw_indices
 from blackbox_align.surveys import item_means
+from blackbox_align.surveys.sheet import average, sheet
 from tests.experts.hand_made import PROOF, card
 from tests.small_models import ARCHITECTURES, save_small_model
 
@@ -47,10 +49,10 @@ def test_peft_answers_with_the_expert_as_the_search_did(fitted):
     base = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     adapted = PeftModel.from_pretrained(base, str(run.expert))
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    ours = InProcessEvaluator(load_model(str(folder), device="cpu", dtype="float32"))
-    prompt = bba.read_expert(run.expert).soft_prompt()
-    answers = ours.answer(prompt[None], survey)[0]
-    unprompted = ours.answer(prompt[None, :0], survey)[0]
+    ours = LocalEngine(load_model(str(folder), device="cpu", dtype="float32"))
+    prompt = SoftPrompt(bba.read_expert(run.expert).soft_prompt())
+    given = ours.answer([Adapter(prompt=prompt), Adapter()], sheet(survey)).probabilities
+    answers, unprompted = average(given, survey, "1")
     assert np.abs(answers - unprompted).max() > 1e-3, "a prompt without effect would prove nothing"
     for row, question in zip(answers, tokenize_survey(survey, tokenizer), strict=True):
         logits = adapted(input_ids=torch.tensor([question.context])).logits[0, -1]
@@ -94,12 +96,17 @@ def test_a_prompt_that_stands_last_is_kept_from_peft(tmp_path):
     run = bba.fit("SAU", placement="last", runs=tmp_path, optimizer="random", budget=32)
     expert = bba.read_expert(run.expert)
     assert expert.placement == "last" and not (run.expert / "adapter_config.json").exists()
-    evaluator = InProcessEvaluator(load_model(), placement="last")
-    survey = bba.load_survey("vsm2013")
-    means = item_means(evaluator.answer(expert.soft_prompt()[None], survey), survey)
+    survey, adapter = (
+        bba.load_survey("vsm2013"),
+        Adapter(prompt=SoftPrompt(expert.soft_prompt(), "last")),
+    )
+    given = LocalEngine(load_model()).answer([adapter], sheet(survey)).probabilities
+    means = item_means(average(given, survey, "1"), survey)
     raw = raw_indices(survey, means)[0]
     np.testing.assert_allclose(
-        raw + list(run.result["constants"]["values"].values()), run.table()["fitted"], atol=1e-3
+        raw + list(run.result.provenance.instruments[0].constants.values()),
+        run.table()["fitted"],
+        atol=1e-3,
     )
     with pytest.raises(ExpertError, match="PEFT puts every soft prompt before the whole text"):
         expert.peft_folder()

@@ -56,7 +56,7 @@ def undisturbed(begun, tmp_path_factory):
 def went_on(path: Path, begun: Path) -> None:
     """It ended well, and its past is what it was."""
     run, before = bba.Run.load(path), (begun / "runs" / "one" / "journal.jsonl").read_bytes()
-    assert run.status == "done" and run.result["evaluations"] == 60
+    assert run.status == "done" and run.result.search.evaluations == 60
     assert (path / "journal.jsonl").read_bytes().startswith(before)
     assert (
         (path / "vectors.f64")
@@ -102,7 +102,9 @@ def test_constants_that_another_machine_found_are_taken(undisturbed, begun, tmp_
     run = bba.fit("SAU", runs=path.parent, **settings)
     went_on(path, begun)
     assert run.record["facts"]["constants"] == head["facts"]["constants"]
-    assert list(run.result["constants"]["values"].values()) == head["facts"]["constants"]
+    assert (
+        list(run.result.provenance.instruments[0].constants.values()) == head["facts"]["constants"]
+    )
     assert "blackbox_align 0.0.9 then" in notes[0]
     kept = [one["versions"]["blackbox_align"] for one in run.record["conditions"]]
     assert kept == ["0.0.9", bba.__version__]
@@ -116,11 +118,19 @@ def test_under_the_same_conditions_nothing_tells_that_it_was_stopped(undisturbed
 
 
 def test_a_result_that_was_deleted_is_written_again(undisturbed, tmp_path):
-    """The same command writes it, byte for byte, and evaluates nothing; so with a damaged one."""
+    """The same command writes it, byte for byte; so with a damaged one, a damaged last line, an expert."""
     path = tmp_path / "runs" / "one"
     shutil.copytree(undisturbed, path)
-    for spoil in (Path.unlink, lambda file: file.write_text("{}")):
-        spoil(path / "result.json")
+    for spoil, name in (
+        (Path.unlink, "result.json"),
+        (lambda file: file.write_text("{}"), "result.json"),
+        (
+            lambda file: file.write_bytes(file.read_bytes()[:-30] + b"x" * 29 + b"\n"),
+            "journal.jsonl",
+        ),
+        (shutil.rmtree, "expert"),
+    ):
+        spoil(path / name)
         ran = run_bbalign(tmp_path, *BEGUN, "--budget", 60, OMP_NUM_THREADS="1")
         assert ran.returncode == 0, ran.stderr
         for name in COMPARED:
@@ -134,7 +144,7 @@ def test_a_budget_below_what_is_spent_changes_nothing(undisturbed, tmp_path):
     before = {p: p.read_bytes() for p in path.rglob("*") if p.is_file() and p.name != "lock"}
     settings = {"name": "one", "target_loss": 0.0}
     run = bba.fit("SAU", runs=path.parent, budget=10, **settings)
-    assert run.result["evaluations"] == 60
+    assert run.result.search.evaluations == 60
     assert {p: p.read_bytes() for p in before} == before
 
 
@@ -145,12 +155,12 @@ def test_a_run_of_format_1_goes_on(tmp_path):
     before = bba.Run.load(path).entries()
     run = bba.fit("SAU", runs=tmp_path, name="SAU", budget=36, target_loss=0.0)
     after = run.entries()
-    assert run.record["format"] == 2 and run.result["evaluations"] == 36
+    assert run.record["format"] == 2 and run.result.search.evaluations == 36
     for one, other in zip(before, after, strict=False):
         assert one.ids == other.ids and one.answers.tobytes() == other.answers.tobytes()
     assert Record(path).past(vectors=True).vectors.shape == (36, 320)
     again = bba.fit("SAU", runs=tmp_path, name="SAU", budget=48, target_loss=0.0)
-    assert again.result["evaluations"] == 48
+    assert again.result.search.evaluations == 48
 
 
 def test_a_search_starts_from_a_run_of_format_1_and_leaves_it(tmp_path):
@@ -184,7 +194,7 @@ def test_a_moved_folder_and_a_relative_model_go_on(tmp_path):
         tmp_path, *words, "--model", "there/model", "--runs", "there/runs", "--budget", 32
     )
     assert ran.returncode == 0, ran.stderr
-    assert bba.Run.load(tmp_path / "there" / "runs" / "one").result["evaluations"] == 32
+    assert bba.Run.load(tmp_path / "there" / "runs" / "one").result.search.evaluations == 32
     save_small_model("llama", tmp_path / "there" / "model", seed=1)
     ran = run_bbalign(
         tmp_path, *words, "--model", "there/model", "--runs", "there/runs", "--budget", 48
@@ -194,17 +204,17 @@ def test_a_moved_folder_and_a_relative_model_go_on(tmp_path):
 
 def test_an_end_that_is_not_ours_is_a_failure_with_its_reason(tmp_path, monkeypatch):
     """An exception of a library leaves status and reason, and the run can go on."""
-    from blackbox_align.engines.local.in_process import InProcessEvaluator
+    from blackbox_align.engines.local.engine import LocalEngine
 
-    answer, calls = InProcessEvaluator.answer, []
+    answer, calls = LocalEngine.answer, []
 
-    def broken(self, *arguments):
+    def broken(self, *arguments, **more):
         calls.append(1)
         if len(calls) == 4:
             raise ZeroDivisionError("a library's own")
-        return answer(self, *arguments)
+        return answer(self, *arguments, **more)
 
-    monkeypatch.setattr(InProcessEvaluator, "answer", broken)
+    monkeypatch.setattr(LocalEngine, "answer", broken)
     settings = {"runs": tmp_path, "budget": 48, "target_loss": 0.0}
     with pytest.raises(ZeroDivisionError):
         bba.fit("SAU", **settings)
@@ -271,7 +281,7 @@ def test_numbers_of_numpy_and_paths_are_settings(tmp_path):
         options={"batch": np.int64(6)}, budget=np.int64(12),
     )  # fmt: skip
     assert run.specification.options == {"batch": 6} and run.specification.survey == str(survey)
-    assert run.result["evaluations"] == 12
+    assert run.result.search.evaluations == 12
 
 
 def test_other_settings_get_other_names(tmp_path):
@@ -294,3 +304,15 @@ def test_other_settings_get_other_names(tmp_path):
     groups = {Specification(list(codes)).name for codes in (
         ("SAU", "USA", "IND", "CHN", "BRA"), ("SAU", "USA", "IND", "CHN", "GBR"))}  # fmt: skip
     assert len(groups) == 2
+
+
+@pytest.mark.parametrize("optimizer", ["lshade", "ng:DE"])
+def test_a_search_that_sizes_itself_by_its_budget_may_be_given_more(optimizer, tmp_path):
+    """What was evaluated is its past; the journal keeps its first half."""
+    settings = {"runs": tmp_path, "optimizer": optimizer, "target_loss": 0.0}
+    first = bba.fit("SAU", budget=20, **settings)
+    before = (first.path / "journal.jsonl").read_bytes()
+    second = bba.fit("SAU", budget=40, **settings)
+    assert second.path == first.path
+    assert (second.path / "journal.jsonl").read_bytes().startswith(before)
+    assert len(second.history()) == 40

@@ -33,7 +33,7 @@ def test_a_fit_leaves_a_run_with_table_history_expert_and_result(finished):
     assert finished.loss == pytest.approx(table["error"].abs().mean())
     assert len(history) == 60 and history["best"].is_monotonic_decreasing
     assert finished.loss == pytest.approx(history["best"].iloc[-1], abs=1e-3)
-    assert finished.loss < finished.result["errors"]["unprompted"]
+    assert finished.loss < finished.result.value("none")
     assert finished.status == "done" and bba.Run.load(finished.path).loss == finished.loss
     assert bba.read_expert(finished.expert).country == "SAU"
 
@@ -116,7 +116,8 @@ def test_missing_figures_are_left_out_and_named(tmp_path):
     """Kenya has no LTO and no IVR: they stand in the table without target and error."""
     run = bba.fit("KEN", runs=tmp_path, optimizer="random", budget=16)
     table = run.table()
-    assert run.result["missing"] == ["LTO", "IVR"]
+    note = "No figure is published for Kenya LTO, IVR: left out of the error."
+    assert note in run.result.notes
     assert table.loc[["LTO", "IVR"], ["target", "error"]].isna().all().all()
     assert run.loss == pytest.approx(table["error"].abs()[:4].mean())
 
@@ -133,7 +134,7 @@ def test_missing_figures_are_left_out_and_named(tmp_path):
 def test_every_end_of_a_search_is_named(stop, reason, tmp_path):
     """The result says which of the limits ended the search."""
     run = bba.fit("CHN", runs=tmp_path, **{"optimizer": "random", "target_loss": 0.0, **stop})
-    assert reason in run.result["reason"]
+    assert reason in run.result.search.reason
 
 
 @pytest.mark.parametrize("optimizer", ["random", "de", "cma", "cma-diagonal"])
@@ -141,7 +142,7 @@ def test_every_end_of_a_search_is_named(stop, reason, tmp_path):
 def test_every_optimizer_searches_every_space(optimizer, subspace, tmp_path):
     """Each pair runs within its budget, to the evaluation, and keeps the best it saw."""
     run = bba.fit("IND", runs=tmp_path, optimizer=optimizer, subspace=subspace, budget=45)
-    assert len(run.history()) == run.result["evaluations"] == 45
+    assert len(run.history()) == run.result.search.evaluations == 45
     assert run.loss == pytest.approx(run.history()["loss"].min(), abs=1e-3)
 
 
@@ -235,11 +236,14 @@ def test_several_countries_share_one_search_and_each_gets_its_expert(tmp_path):
     run = bba.fit(codes, runs=tmp_path, target_loss=3.0)
     summary = run.summary()
     assert list(summary.index) == codes and (summary["fitted"] <= 3.01).all()
-    assert run.result["reached"] == 4 and "the error reached 3" in run.result["reason"]
-    alone = sum(
-        bba.fit(code, runs=tmp_path, target_loss=3.0).result["evaluations"] for code in codes
+    assert (
+        all(run.result.search.reached.values())
+        and "the error reached 3" in run.result.search.reason
     )
-    assert run.result["evaluations"] < alone
+    alone = sum(
+        bba.fit(code, runs=tmp_path, target_loss=3.0).result.search.evaluations for code in codes
+    )
+    assert run.result.search.evaluations < alone
     for code in codes:
         expert = bba.read_expert(run.expert_of(code))
         assert expert.country == code
@@ -273,7 +277,7 @@ def test_a_search_starts_from_the_evaluations_of_an_earlier_one(tmp_path):
     cold = bba.fit("GBR", runs=tmp_path, name="cold", target_loss=1.0)
     warm = bba.fit("GBR", runs=tmp_path, target_loss=1.0, warm_start=str(earlier.path))
     assert warm.loss <= 1.01
-    assert warm.result["evaluations"] < cold.result["evaluations"]
+    assert warm.result.search.evaluations < cold.result.search.evaluations
     again = bba.fit(
         "GBR", runs=tmp_path, name="again", target_loss=1.0, warm_start=str(earlier.path)
     )
@@ -297,3 +301,36 @@ def test_a_shared_search_is_not_continued_to_another_target(tmp_path):
     bba.fit(["SAU", "IND"], runs=tmp_path, target_loss=3.0, budget=24)
     with pytest.raises(ChangedSpecificationError, match=r"--target-loss: 3 then, 1 now"):
         bba.fit(["SAU", "IND"], runs=tmp_path, target_loss=1.0, budget=48)
+
+
+def test_another_country_s_curve_is_read_from_the_record(finished):
+    """What was answered serves any country: its losses are those of a fit of it to these answers."""
+    own, other = finished.history("SAU"), finished.history("Germany")
+    np.testing.assert_allclose(own["loss"], finished.history()["loss"])
+    assert len(other) == 60 and not np.allclose(other["loss"], own["loss"])
+
+
+def test_targets_may_be_a_table(tmp_path):
+    """A pandas table with a row per country is what a file with these rows would be."""
+    import pandas as pd
+
+    frame = pd.DataFrame({"PDI": [63, 64], "IDV": [23, 16]}, index=["Chile", "Peru"])
+    settings = {"runs": tmp_path, "optimizer": "random", "budget": 16}
+    run = bba.fit("Chile", targets=frame, **settings)
+    (tmp_path / "mine.csv").write_text("country,PDI,IDV\nChile,63,23\nPeru,64,16\n")
+    file = bba.fit("Chile", targets=tmp_path / "mine.csv", **settings)
+    assert run.loss == file.loss and run.path != file.path
+    assert (
+        bba.fit("Chile", targets=frame.rename_axis("country").reset_index(), **settings).path
+        == run.path
+    )
+    assert len(run.history("Peru")) == 16
+    with pytest.raises(SpecificationError, match="a name, a file or a pandas table; not int"):
+        bba.fit("Chile", targets=3, **settings)
+
+
+def test_a_notebook_shows_the_table_of_a_run(finished, tmp_path):
+    """Its table, or how it stands; names are text, never markup."""
+    assert "<table" in finished._repr_html_() and "country_in_text" in finished._repr_html_()
+    empty = bba.Run(tmp_path / "<b>")._repr_html_()
+    assert "&lt;b&gt;" in empty and "has no result yet" in empty and "<b></b>" not in empty

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import blackbox_align as bba
+from blackbox_align.adapters import Adapter
 from blackbox_align.errors import (
     ChangedSpecificationError,
     RunError,
@@ -15,7 +16,9 @@ from blackbox_align.errors import (
     UnknownNameError,
 )
 from blackbox_align.fitting import Stopping
-from blackbox_align.results import Result
+from blackbox_align.fitting.asking import by_item, known_from
+from blackbox_align.statistics.distances import js_distance
+from blackbox_align.surveys.sheet import sheet
 
 HELD_OUT_ROWS = {
     "uniform", "mean_of_other_countries", "unprompted_fitted_temperature",
@@ -85,8 +88,14 @@ def test_the_result_holds_both_distances_with_intervals_and_paired_differences(f
     for name in HELD_OUT_ROWS - {"fitted"}:
         difference = held_out.loc["fitted", "value"] - held_out.loc[name, "value"]
         assert table.loc[name, ("fitted_minus", "value")] == pytest.approx(difference)
-    by_question = finished.result["opinions"]["by_question"]
-    told = [row["fitted"] for row in by_question.values() if row["held_out"]]
+    answered = {
+        one.condition: dict(zip(one.items, one.probabilities, strict=True))
+        for one in finished.result.answers
+    }
+    told = [
+        js_distance(np.array(answered["fitted"][item]), np.array(answered["people"][item]))
+        for item in finished.record["facts"]["held_out_questions"]
+    ]
     assert np.mean(told) == pytest.approx(held_out.loc["fitted", "value"]) and len(told) == 4
     assert finished.summary().loc["BRA", "held_out_fitted"] == held_out.loc["fitted", "value"]
     with pytest.raises(RunError, match="fitted no indices"):
@@ -96,10 +105,10 @@ def test_the_result_holds_both_distances_with_intervals_and_paired_differences(f
 def test_the_expert_and_its_card_give_the_held_out_figures(finished):
     """The card leads with them, names the questions' place, and says what it may not be used for."""
     expert = bba.read_expert(finished.expert)
-    assert Result.from_dict(finished.result).figures == expert.card.result.figures
+    assert expert.card.result == finished.result
     assert len(expert.card.fitted_items) == 4
     card = (finished.expert / "README.md").read_text()
-    value = finished.result["opinions"]["held_out"]["distances"]["fitted"]["value"]
+    value = finished.result.value("fitted", "js_distance_nats")
     assert "4 questions held out" in card and f"| fitted | {value:.3f} [" in card
     assert "shares of answers describe samples" in card and "index points" not in card
 
@@ -123,16 +132,17 @@ def test_another_split_is_another_run(finished, opinions):
 def test_two_objectives_are_summed_and_their_front_is_reported(both):
     """points + 0.5 * 100 * distance; no evaluation of the front is bettered by any other."""
     result = both.result
-    distance = result["opinions"]["fit"]["distances"]["fitted"]["value"]
-    assert result["loss"] == pytest.approx(result["errors"]["fitted"] + 50 * distance)
+    distance = result.value("fitted", "js_distance_nats", split="fit")
+    error = result.value("fitted", "absolute_error_points", split="all")
+    assert result.loss == pytest.approx(error + 50 * distance)
     assert both.loss == pytest.approx(both.history()["best"].iloc[-1], abs=1e-3)
-    front = result["pareto_front"]
+    front = result.search.fronts["BRA"]
     errors, distances = ([row[name] for row in front] for name in ("indices", "opinions"))
     assert errors == sorted(errors) and distances == sorted(distances, reverse=True)
     assert len({row["evaluation"] for row in front}) == len(front)
     assert all(1 <= row["evaluation"] <= 36 for row in front)
     summed = [row["indices"] + 50 * row["opinions"] for row in front]
-    assert min(summed) == pytest.approx(result["loss"], abs=1e-3)  # a best sum is never dominated
+    assert min(summed) == pytest.approx(result.loss, abs=1e-3)  # a best sum is never dominated
     assert list(both.table().index) == ["PDI", "IDV", "MAS", "UAI", "LTO", "IVR"]
     asked = bba.read_expert(both.expert).card.result.provenance.instruments
     assert {instrument.name for instrument in asked} == {"vsm2013", "likes"}
@@ -142,12 +152,14 @@ def test_several_countries_share_one_search(opinions, tmp_path):
     """One journal, an expert each, and for every country its own distances."""
     settings = {"objective": "opinions", "opinions": opinions, "runs": tmp_path}
     run = bba.fit("all", budget=36, **settings)
-    assert [result["country"] for result in run.result["countries"]] == ["BRA", "KEN", "IND"]
+    assert list(run.result.provenance.populations) == ["BRA", "KEN", "IND"]
     assert len(run.history()) == 36
-    for result in run.result["countries"]:
-        fit = result["opinions"]["fit"]["distances"]
-        assert fit["fitted"]["value"] < fit["unprompted"]["value"]
-        assert bba.read_expert(run.expert_of(result["country"])).country == result["country"]
+    for code in run.result.provenance.populations:
+        fit = run.opinions(code)["fit"]["value"]
+        assert fit["fitted"] < fit["unprompted"]
+        expert = bba.read_expert(run.expert_of(code))
+        assert expert.country == code
+        assert expert.card.result == run.result.of(code)
 
 
 def test_a_country_without_opinions_is_told_with_the_nearest_that_has(tmp_path):
@@ -210,10 +222,76 @@ def test_the_command_line_leads_with_the_held_out_figures(bbalign, finished, bot
     printed = bbalign("show", both.path).stdout
     assert printed.index("held out") < printed.index("PDI  Power distance")
     assert "on the Pareto front" in printed
-    assert json.loads(bbalign("show", both.path, "--json").stdout)["pareto_front"]
+    search = json.loads(bbalign("show", both.path, "--json").stdout)["search"]
+    assert search["fronts"]["BRA"]
     scored = bbalign(
         "score", opinions, "--country", "BRA", "--condition", f"expert:{finished.path}"
     )
     assert "was fitted to 4 of these 8 questions" in scored.stdout
     for question in finished.record["facts"]["held_out_questions"]:
         assert question in scored.stdout.partition("held out")[2]
+
+
+@pytest.fixture(scope="module")
+def parties(tmp_path_factory):
+    """What the voters of three parties answered."""
+    rng = np.random.default_rng(1)
+    rows = ["item,question,option,party,share,name,wording"]
+    for number in range(6):
+        for party in ("greens", "blues", "a/b"):
+            shares = rng.dirichlet(np.ones(3)).round(3)
+            shares[-1] = 1 - shares[:-1].sum()
+            rows += [
+                f"q{number},Do you like thing {number}?,{option},{party},{share:.3f},The {party},"
+                f"Answer as a voter of the {party} would."
+                for option, share in zip(("yes", "a little", "no"), shares, strict=True)
+            ]
+    path = tmp_path_factory.mktemp("data") / "parties.csv"
+    path.write_text("\n".join(rows) + "\n")
+    return str(path)
+
+
+def test_a_group_of_people_is_fitted_and_its_text_baseline_names_it(parties, tmp_path):
+    """Groups that a file declares stand in the place of countries, alone or several at once."""
+    settings = {"objective": "opinions", "opinions": parties, "runs": tmp_path, "budget": 24}
+    run = bba.fit(group="the greens", **settings)
+    assert run.result.provenance.populations == {"greens": "The greens"}
+    assert run.loss < run.opinions().loc["unprompted", ("fit", "value")]
+    assert bba.read_expert(run.expert).card.result.provenance.populations == {
+        "greens": "The greens"
+    }
+    assert run.path.name.startswith("the-greens-opinions-") and run.expert.is_dir()
+    from blackbox_align.engines import open as open_engine
+    from blackbox_align.surveys.opinion_files import load_opinions
+
+    survey = load_opinions(parties).survey
+    engine = open_engine()
+    told = Adapter(text="Answer as a voter of the greens would.")
+    named = engine.answer([told], sheet(survey)).probabilities[0]
+    recorded = known_from(run.record["asked"])[f"{survey.name} greens"]
+    np.testing.assert_array_equal(recorded[: len(named)], by_item(named[None], survey)[0])
+    several = bba.fit(group=["blues", "a/b"], **settings)
+    assert list(several.summary().index) == ["blues", "a/b"]
+    assert several.expert_of("a/b").name == "a-b" and several.expert_of("a/b").is_dir()
+    curve = run.history("blues")
+    assert len(curve) == len(run.history()) and curve["best"].iloc[-1] < curve["loss"].iloc[0]
+
+
+def test_what_is_no_group_is_said(parties, tmp_path):
+    """A country is no group, and indices have none."""
+    for settings, message in (
+        ({"group": "greens"}, "give --objective opinions and --opinions FILE"),
+        (
+            {"group": "USA", "objective": "opinions", "opinions": parties},
+            "is a country and no group",
+        ),
+        (
+            {"group": "pinks", "objective": "opinions", "opinions": parties},
+            "Unknown group or country",
+        ),
+        ({"group": "greens", "country": "USA"}, "to countries or to groups of people; not to both"),
+        ({}, "A fit needs a country, or a group of people"),
+    ):
+        with pytest.raises(bba.BlackboxAlignError, match=message):
+            bba.fit(runs=tmp_path, **settings)
+    assert not list(tmp_path.iterdir())

@@ -30,6 +30,10 @@ def places(adapters, sheet):
     return rows
 
 
+def unprompted(run):
+    return run.result.value("none", "absolute_error_points", "SAU", "all")
+
+
 @pytest.fixture
 def position_alone(monkeypatch):
     """A model with a pure position bias in the place of the one that a fit would load."""
@@ -43,13 +47,13 @@ def position_alone(monkeypatch):
 def test_a_pure_position_bias_is_fitted_in_one_order_and_not_in_both(tmp_path, position_alone):
     """In one order the table shows a gain; asked in both directions there is none, and it is said."""
     one = bba.fit("SAU", runs=tmp_path / "one", orders="1", **FEW)
-    assert one.loss < 0.9 * one.result["errors"]["unprompted"]
+    assert one.loss < 0.9 * unprompted(one)
     both = bba.fit("SAU", runs=tmp_path / "both", **FEW)
-    assert both.result["orders"] == "reversed"
-    assert both.loss == pytest.approx(both.result["errors"]["unprompted"], abs=1e-3)
+    assert both.result.provenance.orders == "reversed"
+    assert both.loss == pytest.approx(unprompted(both), abs=1e-3)
     for run in (one, both):
-        assert any("mostly the place of an option" in note for note in run.result["notes"])
-        assert run.result["bias"] is None or run.result["bias"] < -0.9
+        assert any("mostly the place of an option" in note for note in run.result.notes)
+        assert run.result.bias is None or run.result.bias < -0.9
 
 
 def test_what_is_recorded_is_what_the_average_gives(tmp_path, position_alone):
@@ -74,8 +78,8 @@ def test_the_orders_are_a_part_of_what_is_continued(tmp_path, position_alone):
 def test_the_embedded_model_is_asked_in_the_one_order_that_its_card_names(tmp_path):
     """It was trained in one direction of its scales; that is said under its table."""
     run = bba.fit("SAU", runs=tmp_path, budget=6)
-    assert run.record["facts"]["orders"] == run.result["orders"] == "1"
-    assert any("shown in one order" in note for note in run.result["notes"])
+    assert run.record["facts"]["orders"] == run.result.provenance.orders == "1"
+    assert any("shown in one order" in note for note in run.result.notes)
     assert run.entries()[0].answers.shape[1] == len(VSM.items)
 
 

@@ -170,7 +170,7 @@ def test_results_alone_go_to_stdout(start_bbalign, tmp_path):
     workers_of(process.pid)[0].send_signal(signal.SIGKILL)
     result, errors = process.communicate(timeout=120)
     assert process.returncode == 0
-    assert json.loads(result)["evaluations"] == 36
+    assert json.loads(result)["search"]["evaluations"] == 36
     assert "its process died" in errors
 
 

@@ -18,7 +18,9 @@ from blackbox_align.files.atomic import read_json, write_json, write_sealed_json
 from blackbox_align.fitting import Specification, Stopping
 from blackbox_align.fitting.conditions import conditions
 from blackbox_align.fitting.entry import Entry, digest
-from blackbox_align.fitting.record import Record, folder
+from blackbox_align.fitting.record import Record
+from blackbox_align.fitting.specification import folder
+from tests.experts.hand_made import result as hand_made_result
 
 DIMENSION, FACTS = 7, {"countries": ["SAU"], "dimension": 7, "constants": [1.5, 2.5]}
 FORMAT_1 = Path(__file__).parent / "format_1" / "SAU"
@@ -41,7 +43,7 @@ def record(tmp_path):
         writer.begin(Specification("SAU"), Stopping(), FACTS, conditions("cpu", None))
         for first in range(0, 20, 4):
             writer.append(*tell(first, rng))
-        write_sealed_json(record.path / "result.json", {"loss": 0.25, "country": "SAU"})
+        write_sealed_json(record.path / "result.json", hand_made_result().to_dict())
         writer.close("done", "the budget is spent", 1.0, 20)
     return Record(record.path)
 

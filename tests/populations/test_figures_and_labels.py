@@ -75,6 +75,17 @@ def test_an_index_of_ones_own_may_be_negative_or_minus_one(load):
     assert targets.notes == ()
 
 
+def test_fractions_of_an_index_of_ones_own_are_asked_about(load):
+    """0..1 may be its unit or points divided by 100; beside indices in points it is asked about as well."""
+    with pytest.raises(
+        DataFileError, match=r"all figures of OPEN lie between 0 and 1 \(0\.1 to 0\.7\)"
+    ):
+        load("country,PDI,OPEN\nChile,63,0.1\nJapan,54,0.7\n")
+    meant = load("country,PDI,OPEN,checked\nChile,63,0.1,yes\nJapan,54,0.7,\n")
+    assert meant.figures["JPN"] == (54, 0.7)
+    assert load("country,OPEN\nChile,0\nJapan,1\n").figures["JPN"] == (1,)
+
+
 def test_complete_means_the_indices_of_the_survey(load):
     """A further column of numbers, blank for some, decides nothing; plain ones are named as not read."""
     text = (HEAD + ROWS).replace("IVR\n", "IVR,survey_n,gdp growth\n")

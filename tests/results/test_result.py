@@ -6,8 +6,10 @@ import copy
 import json
 import math
 import random
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,6 +28,7 @@ from blackbox_align.results.names import BASELINES, FITTED, NONE, PEOPLE, TITLES
 from blackbox_align.statistics.distances import ABSOLUTE_ERROR, Metric
 
 NAN = math.nan
+RUN = Path(__file__).parents[1] / "fitting" / "format_1" / "SAU"  # as it was written then
 
 
 def made() -> Result:
@@ -230,16 +233,12 @@ def test_damaged_dictionaries_of_format_1_never_end_in_a_traceback(place):
         "import blackbox_align.experts",
         "from blackbox_align.assessment import assess, score",
         "from blackbox_align.cli.main import main; sys.argv = ['bbalign', 'runs', '{folder}']; main()",
-        "from blackbox_align.cli.main import main; sys.argv = ['bbalign', 'show', '{folder}/KEN']; main()",
+        "from blackbox_align.cli.main import main; sys.argv = ['bbalign', 'show', '{folder}/SAU']; main()",
     ],
 )
 def test_reading_what_was_done_imports_no_torch(code, tmp_path):
     """Results, `runs` and `show` need no model, and neither load torch nor transformers."""
-    run = tmp_path / "KEN"
-    run.mkdir()
-    record = {"format": 1, "status": "done", "specification": {"country": "KEN"}, "facts": {}}
-    (run / "run.json").write_text(json.dumps(record))
-    (run / "result.json").write_text(json.dumps(FORMAT1))
+    shutil.copytree(RUN, tmp_path / "SAU")
     heavy = "{'torch', 'transformers', 'ray', 'peft'} & set(sys.modules)"
     script = f"import sys, atexit\natexit.register(lambda: print('HEAVY', {heavy}))\n"
     script += code.format(folder=tmp_path)
@@ -249,4 +248,4 @@ def test_reading_what_was_done_imports_no_torch(code, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.rstrip().endswith("HEAVY set()"), done.stdout[-500:]
     if "show" in code or "runs" in code:
-        assert "KEN" in done.stdout
+        assert "SAU" in done.stdout

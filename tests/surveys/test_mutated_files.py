@@ -6,6 +6,8 @@ it, every share by the cell that it stands in, every place by the code book, eve
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import random
 from pathlib import Path
@@ -17,6 +19,7 @@ from blackbox_align.populations import find_country, load_targets
 from blackbox_align.surveys import load_survey
 from blackbox_align.surveys.checking import check
 from blackbox_align.surveys.opinion_files import load_opinions
+from blackbox_align.surveys.opinion_tables import COLUMNS
 from blackbox_align.surveys.respondents import read_respondents, tabulate
 
 COUNTRIES = ["Kenya", "Chile", "Japan", "India", "France", "Peru"]
@@ -56,7 +59,7 @@ def mutate(rows, rng, values):
     """Change a few cells, rows or columns of a table in place, and perhaps bytes of its text."""
     for _ in range(rng.randint(1, 3)):
         row = rng.choice(rows)
-        match rng.randrange(7):
+        match rng.randrange(9):
             case 0 | 1 | 2:
                 row[rng.randrange(len(row))] = rng.choice(values)
             case 3:
@@ -70,8 +73,11 @@ def mutate(rows, rng, values):
                     if len(other) > max(one, two):
                         other[one], other[two] = other[two], other[one]
             case 6:
-                rng.shuffle(rows[1:])
                 row.append(rng.choice(values))
+            case 7 | 8:
+                body = rows[1:]
+                rng.shuffle(body)
+                rows[1:] = body
     text = text_of(rows, rng.choice(",,,,;\t"))
     if rng.random() < 0.2:
         place = rng.randrange(len(text))
@@ -132,15 +138,18 @@ def _is_number(text):
 
 @pytest.mark.parametrize("seed", range(10))
 def test_mutated_tables_of_answers(seed, tmp_path):
-    """Each share belongs to the country and the option of its row, and shares sum to 1."""
+    """Each share is that of its row's country and option, scaled to 1 over the options that are asked."""
     rng = random.Random(100 + seed)
+    strictly = 0
     path = tmp_path / "answers.csv"
     for _ in range(60):
-        rows = [["item", "question", "option", "country", "share"]]
+        rows = [list(COLUMNS)]
         for country in COUNTRIES[:3]:
-            for option, share in zip("1234", (10, 20, 30, 40), strict=True):
+            skew = COUNTRIES.index(country)  # no two countries answer alike
+            for option, share in zip("1234", (10 + skew, 20 - skew, 31, 39), strict=True):
                 rows.append(["a", "How far?", option, country, str(share)])
-            rows += [["b", "Tea?", "yes", country, "70"], ["b", "Tea?", "no", country, "30"]]
+            for option, share in (("yes", 70 + skew), ("no", 30 - skew)):
+                rows.append(["b", "Tea?", option, country, str(share)])
         text = mutate(rows, rng, SPELLINGS + NUMBERS + WORDS)
         path.write_text(text, encoding="utf-8", newline="")
         opinions = read(load_opinions, path)
@@ -154,16 +163,38 @@ def test_mutated_tables_of_answers(seed, tmp_path):
             assert sum(distribution.shares) == pytest.approx(1)
             sample = distribution.sample
             assert sample.kind == "group" or country_of(sample.label) == sample.country
+        told = cells_of(text)
+        if told is None:
+            continue  # a head was changed: the columns mean something else
+        strictly += 1
+        for distribution in opinions.distributions:
+            people = told[distribution.item, distribution.sample.label]
             options = opinions.items[distribution.item].scale.options
+            assert {*people} <= {*options, *opinions.report.options}, text
+            total = sum(people.get(option, 0) for option in options)
             for option, share in zip(options, distribution.shares, strict=True):
-                lines = [
-                    line for line in text.split("\n") if sample.label in line and option in line
-                ]
-                assert share == 0 or lines, (text, option)
+                assert share == pytest.approx(people.get(option, 0) / total), (text, option)
         for item in opinions.survey.items:
             numbers = [int(o) for o in item.scale.options if o.isascii() and o.isdigit()]
             if len(numbers) == len(item.scale):
                 assert numbers in (sorted(numbers), sorted(numbers, reverse=True))
+    assert strictly  # some mutated files were read, and held against their cells
+
+
+def cells_of(text):
+    """The shares of a table by (item, country) and option, read without any of the project's code."""
+    first = next(line for line in text.splitlines() if line.strip())
+    separator = max(",;\t", key=first.count)
+    heads, *body = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    heads = [head.strip().casefold() for head in heads]
+    if not {*heads} >= {*COLUMNS}:
+        return None
+    told: dict[tuple[str, str], dict[str, float]] = {}
+    for cells in filter(None, body):
+        row = dict(zip(heads, map(str.strip, cells), strict=True))
+        share = float(row["share"].rstrip("% ").replace(",", "."))
+        told.setdefault((row["item"], row["country"]), {})[row["option"]] = share
+    return told
 
 
 @pytest.mark.parametrize("seed", range(8))

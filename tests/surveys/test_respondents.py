@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from blackbox_align.errors import DataFileError, SpecificationError
+from blackbox_align.populations import load_targets
+from blackbox_align.surveys.instruments import load_instrument
 from blackbox_align.surveys.respondents import read_respondents, tabulate
 
 ROWS = """cntry,wt,q1,q2,id
@@ -89,3 +91,45 @@ def test_an_spss_file_brings_its_questions_labels_and_missing_codes(tmp_path):
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(DataFileError, match="damaged"):
         read_respondents(path)
+
+
+def test_a_stata_file_brings_its_questions_and_labels(tmp_path):
+    """Labels of values in their order, the label of a variable as the question; shares by hand."""
+    pyreadstat = pytest.importorskip("pyreadstat")
+    import pandas
+
+    frame = pandas.DataFrame({"land": ["KE", "KE", "BR"], "q1": [2, 3, 8], "wt": [1.0, 3.0, 1.0]})
+    path = tmp_path / "rows.dta"
+    pyreadstat.write_dta(
+        frame,
+        str(path),
+        column_labels=["Land", "Do you trust others?", "Weight"],
+        variable_value_labels={"q1": {1: "A lot", 2: "Some", 3: "Not", 8: "Refused"}},
+    )
+    table = tabulate(read_respondents(path), "land", "wt")
+    assert [(row[2], float(row[4]), row[7]) for row in table.rows if row[3] == "KE"] == [
+        ("A lot", 0, "no"), ("Some", 0.25, "no"), ("Not", 0.75, "no"), ("Refused", 0, "yes"),
+    ]  # fmt: skip
+    assert {row[1] for row in table.rows} == {"Do you trust others?"}
+
+
+def test_parquet_is_read_as_the_same_rows_in_csv(people, tmp_path):
+    """Rows of respondents, shares and figures give what the CSV file of the same table gives."""
+    pytest.importorskip("pyarrow")
+    import pandas
+
+    def twin(text):
+        (tmp_path / "twin.csv").write_text(text)
+        pandas.read_csv(tmp_path / "twin.csv").to_parquet(tmp_path / "twin.parquet")
+        return tmp_path / "twin.csv", tmp_path / "twin.parquet"
+
+    _, parquet = twin(ROWS)
+    assert tabulate(read_respondents(parquet), "cntry", "wt") == tabulate(people, "cntry", "wt")
+    shares = "item,question,option,country,share\nq,How?,a,Chile,25\nq,How?,b,Chile,75\n"
+    one, two = map(load_instrument, twin(shares))
+    assert one.distributions == two.distributions
+    one, two = map(load_targets, twin("country,PDI,IDV\nChile,63,23.5\nPeru,64,\n"))
+    assert one.sha256 == two.sha256
+    parquet.write_bytes(parquet.read_bytes()[:100])
+    with pytest.raises(DataFileError, match="parquet file is damaged"):
+        read_respondents(parquet)

@@ -11,8 +11,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from ...errors import ModelError, SpecificationError
@@ -60,7 +61,8 @@ class ChatFormat:
 
 @dataclass(frozen=True)
 class Rendered:
-    """A text as a model reads it; ``content`` is where the user's own words are in it.
+    """A text as a model reads it; ``content`` is where the user's own words are in it, and ``others``
+    where those of further messages are.
 
     ``special`` says whether the tokenizer has still to add its special tokens.
     """
@@ -68,6 +70,7 @@ class Rendered:
     text: str
     content: slice
     special: bool
+    others: tuple[slice, ...] = ()
 
 
 class Reader:
@@ -94,23 +97,18 @@ class Reader:
         self._openings: dict[str, list[int]] = {}
         self.suffix = _suffix(tokenizer)
 
-    @property
+    @cached_property
     def opening(self) -> str:
         """What the model reads around a question, with :data:`PLACEHOLDER` in the question's place."""
         return self.render(PLACEHOLDER).text
 
-    @property
+    @cached_property
     def dated(self) -> str:
         """The date, if the template writes one, else nothing."""
-        kept = self.date
-        try:
-            one = self.opening
-            self.date = kept.replace(
-                year=kept.year + 1, month=1 + kept.month % 12, day=1 + kept.day % 28
-            )
-            return f"{kept:%Y-%m-%d}" if self.opening != one else ""
-        finally:
-            self.date = kept
+        day = self.date
+        other = day.replace(year=day.year + 1, month=1 + day.month % 12, day=1 + day.day % 28)
+        form = replace(self.form, date=f"{other:%Y-%m-%d}")
+        return "" if Reader(self.tokenizer, form).opening == self.opening else f"{day:%Y-%m-%d}"
 
     def render(self, content: str) -> Rendered:
         """A question with all that stands around it, up to where the answer begins."""
@@ -123,17 +121,45 @@ class Reader:
             messages.insert(0, {"role": "system", "content": self.form.system})
         return self.conversation(messages, content)
 
-    def conversation(self, messages: Sequence[Any], content: str = "") -> Rendered:
-        """Messages through the chat template; ``content`` is the text in them to be found again."""
+    def plain(self, text: str, before: str = "") -> Rendered:
+        """A text as it is, behind another on a line of its own."""
+        whole = f"{before}\n{text}" if before else text
+        return Rendered(whole, slice(0, len(whole)), True)
+
+    def messages(self, given: Sequence[Any], before: str = "") -> Rendered:
+        """Messages up to where the answer begins; ``before`` stands in front of the user's first."""
+        messages = [dict(message) for message in given]
+        first = next((m for m in messages if m.get("role") == "user"), None)
+        if first is None:
+            raise SpecificationError("A conversation needs a message of the user.")
+        if before:
+            first["content"] = f"{before}\n{first['content']}"
+        if not self.template:
+            return self.plain("\n".join(message["content"] for message in messages))
+        if self.form.system and messages[0].get("role") != "system":
+            messages.insert(0, {"role": "system", "content": self.form.system})
+        return self.conversation(messages, first["content"])
+
+    def conversation(self, messages: Sequence[Any], content: str) -> Rendered:
+        """Messages through the chat template; ``content`` is the user's, to be found again."""
         text = _bounded(lambda: self._apply(messages))
-        asked = content.strip()
-        start = text.find(asked)
-        if start < 0:
-            raise ModelError(
-                "The chat template of this model leaves out or rewrites the question that it is given; "
-                "choose another with --chat-template, or `none` for plain text."
-            )
-        return Rendered(text, slice(start, start + len(asked)), False)
+        own, others, start = slice(0, 0), [], 0
+        for message in messages:
+            words = str(message["content"]).strip()
+            at = text.find(words, start)
+            if at < 0 and message["content"] == content:
+                raise ModelError(
+                    "The chat template of this model leaves out or rewrites the question that it is "
+                    "given; choose another with --chat-template, or `none` for plain text."
+                )
+            if at < 0:
+                continue
+            start = at + len(words)
+            if message["content"] == content and not own.stop:
+                own = slice(at, start)
+            else:
+                others.append(slice(at, start))
+        return Rendered(text, own, False, tuple(others))
 
     def _apply(self, messages: Sequence[Any]) -> str:
         assert self.template is not None
@@ -157,7 +183,7 @@ class Reader:
         What a user wrote never becomes a control token: its name is cut behind its first character.
         """
         text = rendered.text + answer
-        own = (rendered.content, slice(len(rendered.text), len(text)))
+        own = (rendered.content, *rendered.others, slice(len(rendered.text), len(text)))
         cuts = [
             found.start() + 1
             for found in (self._control.finditer(text) if self._control else ())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,33 +11,34 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...adapters.adapter import Adapter
+from ...adapters.adapter import Adapter, Lora
 from ...errors import ModelError, OutOfMemoryError, SpecificationError
-from ...surveys.sheet import Sheet
-from ..base import Answers, EngineInfo, Reply, Request
+from ...surveys.sheet import Question, Sheet
+from ..base import VERBS, Answers, EngineInfo, Reply, Request
 from ..checkpoint import LanguageModel
-from . import guard
 from .chat import ChatFormat, Reader, Rendered
+from .decoding import Group, RunningBatch, Writing, begin_text, end_tokens
 from .gradients import Read, pull
 from .hidden import hidden_states
-from .memory import free_memory, keep_freed_memory
+from .memory import free_memory, is_out_of_memory, keep_freed_memory
 from .passes import Passes, Scores
 from .plan import Plan
 from .questions import tokenize
 from .shadow import bytes_per_token, check_causal
 from .texts import read, tokenize_text
 from .thread import JobThread
+from .ways import Ways
 
 # Tokens of one pass: enough to keep any device busy. Half of them, and half again, until they take
 # no more than this share of the memory that is free: batches then are not of a new size in each run.
 _TOKENS_PER_PASS = 16_384
 _SHARE_OF_MEMORY = 0.8
 _PLANS = 4
+_TRIAL = Sheet((Question("Which is it?\n1 = this, 2 = that", ("1", "2")),))
 _GRADIENT_SHARE = 8  # of a pass: what leads to an answer is kept for its gradient
-_LONGER = 1.5  # than the questions that a way was compared on: it is compared again
 
-_log = logging.getLogger("blackbox_align")
 Pause = Callable[[], None]
+Kind = tuple[str, str, int, tuple[Lora, ...]]
 
 
 class LocalEngine:
@@ -67,35 +67,31 @@ class LocalEngine:
         check_causal(model)
         self.model, self.batch_size = model, batch_size
         self.reader = Reader(model.tokenizer, form)
-        self.limits = guard.limits(model.model)
         devices = {parameter.device for parameter in model.model.parameters()}
         self._room = _SHARE_OF_MEMORY * min(map(free_memory, devices))
         if model.device.type == "cpu":
             keep_freed_memory()
         self._passes = Passes(model)
-        self._plans: dict[tuple[str, str], Plan] = {}
-        self._trusted: dict[str, tuple[int, str | None]] = {}
-        self._embeddable: tuple[str | None] | None = None
+        self._ways = Ways(model, self._passes)
+        self._batch = RunningBatch(self._passes, end_tokens(model.model, model.tokenizer))
+        self._plans: dict[tuple[Any, ...], Plan] = {}
         self._thread = JobThread()
 
     @property
     def info(self) -> EngineInfo:
-        kinds = {"text", "first", "message", "last"}
-        positions = self.limits.positions
+        kinds = {"text", "first", "message", "last", "lora"}
+        positions = self._ways.limits.positions
         return self.model.described(
             opening=self.reader.opening,
             date=self.reader.dated,
             positions=positions,
-            can=frozenset({"answer", "embed", "hidden", "pullback", *kinds}),
+            can=frozenset({*VERBS, *kinds}),
         )
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences on what was found out while it was asked, such as that it is asked slowly."""
-        return tuple(
-            f"{self.model.name!r} is asked question by question, which is slower: {why}."
-            for why in dict.fromkeys(why for _, why in self._trusted.values() if why)
-        )
+        return self._ways.notes
 
     def answer(
         self, adapters: Sequence[Adapter], sheet: Sheet, *, plainly: bool = False
@@ -121,7 +117,49 @@ class LocalEngine:
         return tuple(map(why_not, range(len(sheet.questions))))
 
     def submit(self, request: Request) -> Reply:
-        raise ModelError(f"{self.model.name!r} cannot be asked to write texts yet.")
+        voices = [adapter for adapter, _ in request.voices]
+        self._groups(voices)
+        before = [begin_text(self.reader, request.prompt, adapter) for adapter in voices]
+        most, new = self._ways.limits.positions, request.sampling.max_tokens
+        longest = max(len(text.tokens) + text.width for text in before)
+        if most is not None and longest + new > most:
+            raise ModelError(
+                f"The text to go on from has {longest:,} tokens, {longest + new:,} with those to be "
+                f"written, and {self.model.name!r} has learned {most:,} positions; ask for less."
+            )
+        tokenizer = self.model.tokenizer
+        writing = Writing(request, lambda ids: tokenizer.decode(ids, skip_special_tokens=True))
+
+        def begin() -> None:
+            try:
+                with torch.inference_mode():
+                    alone = self._writes_alone(longest + new, any(text.width for text in before))
+                    if self._batch.join(Group.of(writing, before, self._passes, alone)):
+                        self._thread.submit(self._step)
+            except BaseException as error:
+                writing.fail(error)
+
+        self._thread.submit(begin)
+        return writing
+
+    def _step(self) -> None:
+        """One token for every text, then whatever waits, then the next."""
+        try:
+            if self._batch.step():
+                self._thread.submit(self._step)
+        except BaseException as error:
+            self._batch.fail(error)
+
+    def _writes_alone(self, longest: int, prompted: bool) -> bool:
+        """Whether rows are written one by one, under the model's own attention."""
+        try:
+            plan = self._plan(_TRIAL, "")
+        except ModelError:  # labels that are no single tokens
+            return True
+        if prompted:
+            self._ways.refuse_other_embeddings(plan)
+        shared = self._ways.limits.shared
+        return bool((shared and longest > shared) or self._ways.alone(plan, "first", 0))
 
     def hidden(self, texts: Sequence[str], source: str) -> np.ndarray:
         if source not in ("layer-input", "feed-forward"):
@@ -145,7 +183,9 @@ class LocalEngine:
     ) -> tuple[Answers, Callable[[Answers], np.ndarray]]:
         asked = list(adapters)
         groups = self._groups(asked)
-        if len({width for _, _, width in groups}) != 1 or "" in {place for _, place, _ in groups}:
+        if len({width for _, _, width, _ in groups}) != 1 or "" in {
+            place for _, place, _, _ in groups
+        }:
             raise SpecificationError(
                 "Gradients are taken of soft prompts of one length; some adapters have none or another."
             )
@@ -159,12 +199,12 @@ class LocalEngine:
     ) -> np.ndarray:
         """(P, tokens, D), group by group of what can share a pass."""
         gradients: dict[int, np.ndarray] = {}
-        for (text, placement, width), members in self._groups(adapters).items():
+        for (text, placement, width, loras), members in self._groups(adapters).items():
             # Of its own: what was computed in passing cannot be a part of a gradient.
             plan = Plan.of(sheet, text, self.reader, self._passes.along, self.model.device)
             with torch.inference_mode():
-                usual = self._plan(sheet, text) if sheet.questions else plan
-                alone = self._alone(usual, placement, width) if sheet.questions else None
+                usual = self._plan(sheet, text, loras) if sheet.questions else plan
+                alone = self._ways.alone(usual, placement, width) if sheet.questions else None
             vectors = np.stack([self._vectors(adapters[number]) for number in members])
             prompts = torch.as_tensor(vectors).to(self.model.device, self.model.dtype)
 
@@ -186,12 +226,14 @@ class LocalEngine:
                 divergence=cotangent.divergence[members],
                 surprise=cotangent.surprise[members],
             )
-            pulled = pull(prompts, part, ask, rows)
+            with self._passes.under(loras):
+                pulled = pull(prompts, part, ask, rows)
             gradients.update(zip(members, pulled, strict=True))
         return np.stack([gradients[number] for number in range(len(adapters))])
 
     def close(self) -> None:
         self._thread.close()
+        self._batch.fail(ModelError("The engine was closed while it wrote."))
         self._plans.clear()
 
     def __enter__(self) -> LocalEngine:
@@ -210,19 +252,20 @@ class LocalEngine:
         probabilities = np.zeros((count, len(sheet.questions), sheet.width), np.float32)
         mass = np.full(probabilities.shape[:2], np.nan, np.float32)
         divergence, surprise = np.zeros((2, count, texts), np.float32)
-        for (text, placement, _), members in self._groups(adapters).items():
+        for (text, placement, _, loras), members in self._groups(adapters).items():
             # Without a soft prompt all of them are one and the same.
             some = members if placement else members[:1]
             vectors = np.stack([self._vectors(adapters[number]) for number in some])
             prompts = torch.as_tensor(vectors).to(self.model.device, self.model.dtype)
-            if sheet.questions:
-                plan = self._plan(sheet, text)
-                given = self._rows(plan, prompts, placement, plainly, pause)
-                probabilities[members], mass[members] = given
-            if sheet.texts:
-                pause()
-                both = self._read_texts(sheet, text, prompts, placement)
-                divergence[members], surprise[members] = (part.cpu().numpy() for part in both)
+            with self._passes.under(loras):
+                if sheet.questions:
+                    plan = self._plan(sheet, text, loras)
+                    given = self._rows(plan, prompts, placement, plainly, pause)
+                    probabilities[members], mass[members] = given
+                if sheet.texts:
+                    pause()
+                    both = self._read_texts(sheet, text, prompts, placement)
+                    divergence[members], surprise[members] = (part.cpu().numpy() for part in both)
         answers = Answers.of(probabilities, texts)
         return replace(answers, mass=mass, divergence=divergence, surprise=surprise)
 
@@ -242,12 +285,12 @@ class LocalEngine:
             return np.zeros((0, self.model.embedding_width), np.float32)
         return adapter.prompt.vectors
 
-    def _groups(self, adapters: Sequence[Adapter]) -> dict[tuple[str, str, int], list[int]]:
-        """Adapters by what can share a pass: the text, the place and the length of the prompt."""
-        groups: dict[tuple[str, str, int], list[int]] = {}
+    def _groups(self, adapters: Sequence[Adapter]) -> dict[Kind, list[int]]:
+        """Adapters by what can share a pass: updates, the text, place and length of the prompt."""
+        groups: dict[Kind, list[int]] = {}
         for number, adapter in enumerate(adapters):
-            if adapter.loras or adapter.gate is not None:
-                raise SpecificationError("This engine applies texts and soft prompts, and no LoRA.")
+            if adapter.gate is not None:
+                raise SpecificationError("This engine applies no gate over several LoRA yet.")
             prompt = adapter.prompt
             if prompt is not None and prompt.vectors.shape[1] != self.model.embedding_width:
                 raise SpecificationError(
@@ -255,7 +298,7 @@ class LocalEngine:
                     f"{prompt.vectors.shape[1]}."
                 )
             placed = (prompt.placement, len(prompt)) if prompt is not None else ("", 0)
-            groups.setdefault((adapter.text, *placed), []).append(number)
+            groups.setdefault((adapter.text, *placed, adapter.loras), []).append(number)
         return groups
 
     def _rows(
@@ -276,7 +319,7 @@ class LocalEngine:
             try:
                 parts.append(self._pass(plan, batch, placement, plainly))
             except (RuntimeError, MemoryError) as error:
-                if not _is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 if len(batch) == 1:
                     raise OutOfMemoryError(
@@ -292,10 +335,10 @@ class LocalEngine:
         self, plan: Plan, prompts: Tensor, placement: str, plainly: bool
     ) -> tuple[np.ndarray, np.ndarray]:
         if placement:
-            self._refuse_other_embeddings(plan)
+            self._ways.refuse_other_embeddings(plan)
         if plainly:
             return _finished(self._passes.plainly(plan, prompts, placement, 1), plan)
-        alone = bool(self._alone(plan, placement, prompts.shape[1]))
+        alone = bool(self._ways.alone(plan, placement, prompts.shape[1]))
         return _finished(self._scores(plan, prompts, placement, alone), plan)
 
     def _scores(self, plan: Plan, prompts: Tensor, placement: str, alone: bool) -> Scores:
@@ -306,51 +349,8 @@ class LocalEngine:
             return self._passes.behind(plan, prompts)
         return self._passes.in_a_row(plan, prompts, placement == "message", not placement)
 
-    def _alone(self, plan: Plan, placement: str, width: int) -> str | None:
-        """Why questions cannot share a pass; None where they can."""
-        limits, longest = self.limits, plan.longest + width
-        alone = limits.alone or self._other_embeddings(plan)
-        if alone:
-            self._trust("", 0, alone)
-            return alone
-        if limits.shared and longest > limits.shared:
-            longer = f"beyond {limits.shared} tokens it attends by the length of each text"
-            self._trust("long", 0, longer)
-            return longer
-        way = placement or "first"
-        compared, known = self._trusted.get(way, (0, None))
-        if known or longest <= _LONGER * compared:
-            return known
-        ask = self._passes.behind if way == "last" else (
-            lambda part, given: self._passes.in_a_row(part, given, way == "message")
-        )  # fmt: skip
-        layers = int(self.model.model.config.get_text_config().num_hidden_layers)
-        why = guard.differs(self._passes, plan, ask, way, layers)
-        self._trust(way, longest, why)
-        return why
-
-    def _trust(self, way: str, longest: int, why: str | None) -> None:
-        before = self.notes
-        self._trusted[way] = longest, why
-        for note in self.notes[len(before) :]:
-            _log.warning(note)
-
-    def _other_embeddings(self, plan: Plan) -> str | None:
-        if self._embeddable is None:
-            self._embeddable = (guard.other_embeddings(self._passes, plan),)
-        return self._embeddable[0]
-
-    def _refuse_other_embeddings(self, plan: Plan) -> None:
-        why = self._other_embeddings(plan)
-        if why:
-            raise ModelError(
-                f"{self.model.name!r} ({self.model.model.config.model_type}) cannot be given a soft "
-                f"prompt: {why}. Choose a model of another architecture, such as Llama, "
-                "Qwen, Mistral, Gemma or Phi."
-            )
-
     def _check_positions(self, plan: Plan, width: int) -> None:
-        most = self.limits.positions
+        most = self._ways.limits.positions
         if most is not None and plan.longest + width > most:
             raise ModelError(
                 f"The longest question has {plan.longest:,} tokens, {plan.longest + width:,} with the "
@@ -358,8 +358,8 @@ class LocalEngine:
                 "questions, or use fewer virtual tokens."
             )
 
-    def _plan(self, sheet: Sheet, text: str) -> Plan:
-        key = (sheet.digest, text)
+    def _plan(self, sheet: Sheet, text: str, loras: tuple[Lora, ...] = ()) -> Plan:
+        key = (sheet.digest, text, loras)
         if key not in self._plans:
             if len(self._plans) == _PLANS:  # the sheet of a search is asked first, and stays
                 self._plans.popitem()
@@ -398,10 +398,3 @@ def _finished(scores: Scores, plan: Plan) -> tuple[np.ndarray, np.ndarray]:
     if scores.total is not None:
         mass = (offered.logsumexp(-1) - scores.total).exp()
     return probabilities.cpu().numpy(), mass.cpu().numpy()
-
-
-def _is_out_of_memory(error: Any) -> bool:
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    signs = ("out of memory", "can't allocate memory", "not enough memory")
-    return any(sign in str(error).casefold() for sign in signs)

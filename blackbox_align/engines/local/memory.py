@@ -38,3 +38,11 @@ def free_memory(device: torch.device) -> int:
         return psutil.virtual_memory().available
     unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     return torch.cuda.mem_get_info(device)[0] + unused
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, as torch or the system says it."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    signs = ("out of memory", "can't allocate memory", "not enough memory")
+    return any(sign in str(error).casefold() for sign in signs)

@@ -10,18 +10,32 @@ nothing: sequences of one length side by side, under the model's own attention.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from ...adapters.adapter import Lora
+from ...errors import SpecificationError
 from ..checkpoint import LanguageModel
+from .attention import tree_shadow
 from .plan import Plan
 from .shadow import shadow
-from .tree_attention import Continuations, PackedRow, gather, question_lengths, tree_shadow
+from .tree_attention import (
+    Continuations,
+    PackedRow,
+    Past,
+    Steps,
+    gather,
+    question_lengths,
+)
 
 _LOGITS_PER_PASS = 2**27
+_CACHES = ("past_key_values", "cache_params", "state")
 
 
 class Scores(NamedTuple):
@@ -39,6 +53,7 @@ class Passes:
         self.device, self.dtype = model.device, model.dtype
         self.plain, self.along = shadow(model.model), tree_shadow(model.model)
         self._embed = self.plain.get_input_embeddings()
+        self._updated = True
         self._keeps = "logits_to_keep" in inspect.signature(self.plain.forward).parameters
 
     def embed(self, tokens: Any) -> Tensor:
@@ -105,6 +120,102 @@ class Passes:
         logits: Tensor = self.plain(**given, use_cache=False, **keep).logits
         return logits[:, -last:].float().to(self.device)
 
+    # -- low-rank updates ----------------------------------------------------------------------------
+
+    @contextmanager
+    def under(self, loras: Sequence[Lora]) -> Iterator[None]:
+        """Low-rank updates on these modules, which are nobody else's, for as long as this lasts."""
+        hooks = []
+        try:
+            for lora in loras:
+                for name, (down, up) in lora.updates.items():
+                    add = self._update(name, down, up)
+                    for model in (self.plain, self.along):
+                        hooks.append(_submodule(model, name).register_forward_hook(add))
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    @contextmanager
+    def bare(self) -> Iterator[None]:
+        """The model as it is, also :meth:`under` updates."""
+        usual, self._updated = self._updated, False
+        try:
+            yield
+        finally:
+            self._updated = usual
+
+    def _update(self, name: str, down: Any, up: Any) -> Callable[[Any, Any, Tensor], Tensor]:
+        a, b = (torch.as_tensor(np.asarray(part), device=self.device) for part in (down, up))
+        if a.ndim != 2 or b.ndim != 2 or a.shape[0] != b.shape[1]:
+            raise SpecificationError(
+                f"The update of {name!r} is A (r, in) and B (out, r); not {tuple(a.shape)} and "
+                f"{tuple(b.shape)}."
+            )
+
+        def add(module: Any, given: Any, out: Tensor) -> Tensor:
+            if not self._updated:
+                return out
+            there = given[0].to(a.dtype) @ a.to(out.device).T @ b.to(out.device).T
+            return out + there.to(out.dtype)
+
+        return add
+
+    # -- texts that are written --------------------------------------------------------------------
+
+    def begin(self, past: Past, tokens: Sequence[int], embeds: Tensor | None) -> Tensor:
+        """(words,) float32 logits behind the beginning of a text, which ``past`` then holds.
+
+        ``embeds`` (T, D) are its tokens with a soft prompt among them, None where there is none.
+        """
+        with self.under(past.loras):
+            return self._begin(past, tokens, embeds)
+
+    def _begin(self, past: Past, tokens: Sequence[int], embeds: Tensor | None) -> Tensor:
+        if past.alone:
+            ids = torch.tensor([list(tokens)], device=self.device)
+            return self._alone(
+                past, {"input_ids": ids} if embeds is None else {"inputs_embeds": embeds[None]}
+            )
+        embeds = self.embed(list(tokens)) if embeds is None else embeds
+        row = PackedRow(kept={})
+        row.add((), [len(embeds)])
+        logits = self._forward(self.along, embeds[None], row, [len(embeds) - 1])
+        past.layers, past.length = row.kept or {}, len(embeds)
+        return logits[0, 0].float().to(self.device)
+
+    def go_on(self, rows: list[Past], tokens: list[int]) -> list[Tensor]:
+        """(words,) float32 logits of every row behind one token more."""
+        given = torch.tensor(tokens, device=self.device)
+        groups: dict[tuple[Any, ...], list[int]] = {}
+        for number, row in enumerate(rows):
+            key = (number,) if row.alone else ("together", *map(id, row.loras))
+            groups.setdefault(key, []).append(number)
+        logits: dict[int, Tensor] = {}
+        for members in groups.values():
+            some = [rows[number] for number in members]
+            with self.under(some[0].loras):
+                if some[0].alone:
+                    out = self._alone(some[0], {"input_ids": given[members].view(1, 1)})[None]
+                else:
+                    out = self._forward(
+                        self.along, self._embed(given[members])[:, None], Steps(some), [0]
+                    )[:, 0]
+            logits.update(zip(members, out.float().to(self.device), strict=True))
+            for row in some:
+                row.length += 1
+        return [logits[number] for number in range(len(rows))]
+
+    def _alone(self, past: Past, given: dict[str, Tensor]) -> Tensor:
+        """One row under the model's own attention, with the model's own kind of cache."""
+        known = {} if past.cache is None else past.cache
+        out = self.plain(**given, **known, use_cache=True)
+        for name in _CACHES:
+            if getattr(out, name, None) is not None:
+                past.cache = {name: getattr(out, name)}
+        return out.logits[0, -1].float().to(self.device)
+
     def _sequence(self, plan: Plan, prompt: Tensor, placement: str, number: int) -> Tensor:
         """(tokens, D): one question with the prompt in its place."""
         question = plan.questions[number]
@@ -142,7 +253,7 @@ class Passes:
         return logits.float().to(self.device)
 
     def _forward(
-        self, model: Any, embeds: Tensor, row: PackedRow | Continuations, ends: Any
+        self, model: Any, embeds: Tensor, row: PackedRow | Continuations | Steps, ends: Any
     ) -> Tensor:
         places = torch.as_tensor(ends, device=embeds.device)
         positions = torch.as_tensor(row.positions, device=self.device)
@@ -159,3 +270,12 @@ class Passes:
         columns = plan.label_ids[plan.columns] if whole else plan.columns
         labels = logits.gather(-1, columns.expand(len(logits), -1, -1))
         return Scores(labels, logits.logsumexp(-1) if whole else None)
+
+
+def _submodule(model: Any, name: str) -> Any:
+    try:
+        return model.get_submodule(name)
+    except AttributeError:
+        raise SpecificationError(
+            f"A LoRA updates the module {name!r}, which this model has not; was it made for another?"
+        ) from None

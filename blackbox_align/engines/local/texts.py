@@ -60,7 +60,8 @@ def read(
         if len(words) <= skipped:
             divergence[:, column] = surprise[:, column] = torch.nan
             continue
-        usual = _predicted(passes, bare, prompts[:1, :0], "first")
+        with passes.bare():
+            usual = _predicted(passes, bare, prompts[:1, :0], "first")
         rows = max(1, _ROWS_TIMES_WORDS // usual[0].numel())
         for start in range(0, len(prompts), rows):
             some = prompts[start : start + rows]

@@ -17,14 +17,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import scaled_dot_product_attention
-from transformers import AttentionInterface
 
 from ...errors import ModelError
 from .prefix_tree import Node
-from .shadow import shadow
 
-_NAME = "blackbox_align_tree"
 # Neighbouring spans are taken together up to so many tokens: larger products, more masked scores.
 _BLOCK = 64
 
@@ -191,6 +187,41 @@ class Continuations:
         return self._masks[key]
 
 
+@dataclass(eq=False)
+class Past:
+    """What one row has read so far: keys and values by layer, as attention sees them.
+
+    ``alone`` is a row under the model's own attention, whose ``cache`` is the model's own; ``loras`` are
+    the low-rank updates under which it is read.
+    """
+
+    alone: bool = False
+    loras: tuple[Any, ...] = ()
+    length: int = 0
+    layers: dict[int, KeysAndValues] = field(default_factory=dict)
+    cache: Any = None
+
+
+@dataclass
+class Steps:
+    """One more token for each of several rows."""
+
+    rows: list[Past]
+
+    @property
+    def positions(self) -> list[list[int]]:
+        return [[row.length] for row in self.rows]
+
+    def meet(self, layer: int, key: Tensor, value: Tensor) -> None:
+        """A layer attends: every row gets its new key and value."""
+        for number, row in enumerate(self.rows):
+            keys, values = row.layers[layer]
+            here = slice(number, number + 1)
+            row.layers[layer] = (
+                torch.cat([keys, key[here]], dim=2), torch.cat([values, value[here]], dim=2)
+            )  # fmt: skip
+
+
 def gather(row: PackedRow) -> dict[int, KeysAndValues]:
     """The ``kept`` keys and values of a row, by layer: (questions, heads, longest, d), padded behind
     their ends."""
@@ -225,137 +256,3 @@ def _joined(path: tuple[slice, ...], piece: slice) -> tuple[slice, ...]:
 
 def _length(path: Sequence[slice]) -> int:
     return sum(piece.stop - piece.start for piece in path)
-
-
-def tree_shadow(module: Any) -> Any:
-    """A :func:`.shadow.shadow` that attends along the ``row`` that its forward call is given."""
-    AttentionInterface.register(_NAME, _attend_along)
-    return shadow(module, _NAME)
-
-
-# What layers hand over that changes nothing here: there is no cache, no dropout and no training.
-_HARMLESS = frozenset(
-    ("dropout", "position_ids", "cache_position", "is_causal", "use_cache", "output_attentions",
-     "output_hidden_states", "return_dict", "past_key_values", "logits_to_keep", "output_router_logits",
-     "inputs_embeds")
-)  # fmt: skip
-
-
-def _attend_along(
-    module: torch.nn.Module,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attention_mask: Tensor | None,
-    *,
-    row: PackedRow | Continuations | None = None,
-    scaling: float | None = None,
-    sliding_window: int | None = None,
-    softcap: float | None = None,
-    s_aux: Tensor | None = None,
-    **kwargs: Any,
-) -> tuple[Tensor, None]:
-    """Attention of (rows, heads, T, d) queries: what transformers calls instead of its own.
-
-    ``s_aux`` are attention sinks, a logit per head that takes its share and gives nothing.
-    """
-    if row is None:
-        raise OtherAttentionError("does not hand its attention what it is given")
-    given = [name for name, value in kwargs.items() if value is not None]
-    unknown = sorted(set(given) - _HARMLESS)
-    if unknown:
-        raise OtherAttentionError(f"attends with {', '.join(unknown)}")
-    layer = int(module.layer_idx)  # type: ignore[arg-type]
-    row.meet(layer, key, value)
-    scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
-    sinks = None if s_aux is None else s_aux.to(query.dtype)
-    more = (scaling, sliding_window, softcap, sinks)
-    if isinstance(row, Continuations):
-        return _attend_behind(query, (key, value), row.past[layer], row, *more), None
-    return _attend_in_tree(query, (key, value), row, *more), None
-
-
-def _attend_in_tree(
-    query: Tensor,
-    own: KeysAndValues,
-    row: PackedRow,
-    scaling: float,
-    sliding_window: int | None,
-    softcap: float | None,
-    sinks: Tensor | None,
-) -> Tensor:
-    """(rows, T, heads, d): every span attends to itself and to its way from the root."""
-    rows, heads, length, width = query.shape
-    shared = heads // own[0].shape[1]  # queries per key: grouped-query attention
-    out = query.new_empty(rows, length, heads, own[1].shape[-1])
-    for block in row.blocks:
-        k, v = (
-            torch.cat([*(part[:, :, piece] for piece in block.path), part[:, :, block.here]], dim=2)
-            for part in own
-        )
-        q = query[:, :, block.here]
-        window = sliding_window if sliding_window and k.shape[2] > sliding_window else None
-        mask = row.mask(block, window, query)
-        if shared > 1:  # queries that share a key stand behind each other: no key is copied
-            q = q.reshape(rows, heads // shared, -1, width)
-            mask = torch.cat([mask] * shared, dim=-2)
-        if softcap is None and sinks is None:
-            answer = scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scaling)
-        else:
-            sink = (
-                None if sinks is None else _by_place(sinks.view(-1, shared), q.shape[2] // shared)
-            )
-            answer = _weights(q @ k.transpose(2, 3) * scaling, mask, softcap, sink) @ v
-        if shared > 1:
-            answer = answer.reshape(rows, heads, -1, out.shape[-1])
-        out[:, block.here] = answer.transpose(1, 2)
-    return out
-
-
-def _attend_behind(
-    query: Tensor,
-    own: KeysAndValues,
-    past: KeysAndValues,
-    row: Continuations,
-    scaling: float,
-    sliding_window: int | None,
-    softcap: float | None,
-    sinks: Tensor | None,
-) -> Tensor:
-    """(questions, T, heads, d): every span attends to its question and to itself.
-
-    The two are two products, so that neither are the keys of the questions copied for each
-    candidate nor do candidates stand in each other's masks.
-    """
-    questions, heads, length, width = query.shape
-    groups, longest = own[0].shape[1], row.longest
-    spans = (row.candidates, row.width)
-    window = sliding_window if sliding_window and longest + row.width > sliding_window else None
-    q = query.reshape(questions, groups, -1, width)
-    q_own = q.view(questions, groups, -1, *spans, width)
-    k_own, v_own = (part.reshape(questions, groups, 1, *spans, -1) for part in own)
-    there = (q @ past[0].transpose(2, 3)).view(*q_own.shape[:-1], longest)
-    scores = torch.cat([there, q_own @ k_own.transpose(-1, -2)], dim=-1) * scaling
-    mask = row.mask(window, query)[:, None, None, None]
-    sink = None if sinks is None else sinks.view(groups, -1, 1, 1, 1)
-    weights = _weights(scores, mask, softcap, sink)
-    there, here = weights[..., :longest], weights[..., longest:]
-    answer = (here @ v_own).flatten(2, 4) + there.flatten(2, 4) @ past[1]
-    return answer.reshape(questions, heads, length, -1).transpose(1, 2)
-
-
-def _by_place(sinks: Tensor, length: int) -> Tensor:
-    """(groups, queries of a key times ``length``, 1) of (groups, queries of a key) sinks."""
-    return sinks[..., None].expand(-1, -1, length).reshape(len(sinks), -1, 1)
-
-
-def _weights(
-    scores: Tensor, mask: Tensor, softcap: float | None, sink: Tensor | None = None
-) -> Tensor:
-    if softcap is not None:
-        scores = softcap * torch.tanh(scores / softcap)
-    scores = scores + mask
-    if sink is not None:
-        scores = torch.cat([scores, sink.expand(*scores.shape[:-1], 1)], dim=-1)
-    weights = scores.softmax(-1, dtype=torch.float32).to(scores.dtype)
-    return weights if sink is None else weights[..., :-1]

@@ -10,12 +10,10 @@ import numpy as np
 
 from ...adapters.adapter import Adapter
 from ...errors import ModelError
-from ...surveys import Survey
-from ...surveys.sheet import Sheet, sheet
+from ...surveys.sheet import Sheet
 from ..base import Answers, EngineInfo, Reply, Request
 from .cluster import Workers
 from .pool import OnTrouble, Pool
-from .workers import Factory
 
 
 class RayEngine:
@@ -102,23 +100,3 @@ def open_on_workers(
         pool.close()
         raise
     return RayEngine(pool, words)
-
-
-class RayEvaluator(Pool):
-    """A pool behind the seam as it was: soft prompts and a survey. Goes with its last caller."""
-
-    placement: Any = "first"
-
-    def __enter__(self) -> RayEvaluator:
-        return self
-
-    def load(self, factory: Factory) -> None:
-        self.placement = getattr(factory, "placement", "first")
-        super().load(factory)
-
-    def answer(self, soft_prompts: Any, survey: Any) -> Any:
-        from ..local.in_process import as_adapters, by_item
-
-        assert isinstance(survey, Survey)
-        given = super().answer(as_adapters(soft_prompts, self.placement), sheet(survey))
-        return by_item(given, survey)

@@ -27,7 +27,6 @@ class LoadModel:
     trust_remote_code: bool
     expected: str
     form: ChatFormat = field(default_factory=ChatFormat)
-    placement: str = "first"  # for the seam as it was
 
     def __call__(self) -> LocalEngine:
         import torch

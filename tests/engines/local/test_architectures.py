@@ -74,12 +74,12 @@ def test_a_model_is_compared_before_it_is_believed_and_again_where_questions_are
     model = build_model("llama")
     engine = LocalEngine(model)
     engine.answer(random_adapters(model, 2, 3, "first"), asked)
-    compared = engine._trusted["first"]
+    compared = engine._ways._trusted["first"]
     engine.answer(random_adapters(model, 2, 3, "first"), asked)
-    assert engine._trusted["first"] is compared
+    assert engine._ways._trusted["first"] is compared
     longer = Sheet(tuple(Question(q.text * 3, q.labels) for q in asked.questions))
     engine.answer(random_adapters(model, 2, 3, "first"), longer)
-    assert engine._trusted["first"][0] > 2 * compared[0]
+    assert engine._ways._trusted["first"][0] > 2 * compared[0]
 
 
 def test_an_attention_with_arguments_of_its_own_is_not_guessed_at(asked, monkeypatch):

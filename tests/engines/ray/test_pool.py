@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from blackbox_align.adapters import Adapter, SoftPrompt
 from blackbox_align.engines.checkpoint import load_model
@@ -97,6 +98,16 @@ def test_chunks_hold_every_candidate_once_and_none_is_alone(count):
     assert count < 2 or (min(sizes) >= 2 and max(sizes) < 16)
 
 
+@pytest.fixture
+def one_thread():
+    """As many threads as a worker has: equal bits are promised for equal numbers alone."""
+    usual = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(usual)
+
+
+@pytest.mark.usefixtures("one_thread")
 def test_workers_answer_as_the_model_in_this_process_does(pool_of, survey):
     """The same bits, for many candidates, for one and for none, behind a text, and for another sheet."""
     model = load_model(device="cpu")

@@ -1,0 +1,102 @@
+"""Asking a committee: a question in words, the way to weights, and texts written side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from numpy.random import Generator
+
+from ..engines.base import Engine, Request, Text
+from ..errors import SpecificationError
+from ..experts import Expert
+from ..surveys.sheet import average, sheet
+from ..surveys.signs import INSTRUCTIONS, LETTERS
+from ..surveys.survey import Item, Scale, Survey
+from .by_answers import weights_by_answers
+from .by_text import Embedder, Query, TextRouter
+from .committee import Array, Committee, mixed
+from .decision import Decision
+from .known_answers import known_answers
+from .stated import stated_weights
+
+ORDERS = "cyclic"
+"""A closed question is asked in every rotation of its options, and averaged: see :mod:`..surveys.sheet`."""
+
+
+def closed_question(question: str, options: Sequence[str]) -> Survey:
+    """A survey of one item, for :func:`..surveys.sheet.sheet`: options are called A, B, ...
+
+    Raises :class:`SpecificationError` unless there are 2 to 26 options, all different.
+    """
+    given = [option.strip() for option in options]
+    distinct = len({option.casefold() for option in given}) == len(given) and all(given)
+    if not 2 <= len(given) <= len(LETTERS) or not distinct:
+        raise SpecificationError(
+            f"A closed question has 2 to {len(LETTERS)} different options; got "
+            f"{', '.join(map(repr, given))}."
+        )
+    labels = tuple(LETTERS[: len(given)])
+    codes = tuple(float(n) for n in range(1, len(given) + 1))
+    scale = Scale("asked", labels, tuple(given), codes)
+    item = Item("asked", question, scale)
+    return Survey("asked", "Asked of a committee", 1, INSTRUCTIONS["letters"], (item,))
+
+
+def answer_closed(committee: Committee, decision: Decision, survey: Survey) -> tuple[Array, Array]:
+    """(experts, options) shares, in the order of the weights, and (options,) their mixture."""
+    parts = average(committee.parts(sheet(survey, ORDERS), decision), survey, ORDERS)
+    return parts[:, 0], mixed(parts, decision)[0]
+
+
+def decide(
+    question: str,
+    experts: Sequence[Expert],
+    *,
+    population: str | None = None,
+    answers: Path | str | None = None,
+    embed: Embedder | None = None,
+    rng: Generator | None = None,
+) -> Decision:
+    """The decision of who answers: as stated, by known answers, or else by the words of the question.
+
+    Parameters
+    ----------
+    population : as of :func:`.stated.stated_weights`
+    answers : a file for :func:`.known_answers.known_answers`
+    embed : compares a question in which no country is named with the experts' names
+    rng : draws the known questions again, for the intervals of weights by answers
+
+    Raises
+    ------
+    SpecificationError
+        Two ways are asked for at once, or there is no expert.
+    """
+    if not experts:
+        raise SpecificationError(
+            "There is no expert to ask; `bbalign fit` makes one, and `bbalign experts add` keeps it."
+        )
+    if population is not None and answers is not None:
+        raise SpecificationError(
+            "Weights are either stated (--population) or found from answers (--like); give one of them."
+        )
+    by_name = {expert.name: expert.country for expert in experts}
+    if population is not None:
+        return stated_weights(population, by_name)
+    if answers is not None:
+        profiles, known = known_answers(answers, experts)
+        return weights_by_answers(list(by_name), profiles, known, rng=rng)
+    return TextRouter(by_name, embed).decide(Query(question))
+
+
+def write_all(engine: Engine, requests: Sequence[Request]) -> list[Text]:
+    """The texts of requests, written side by side; where one fails the others are cancelled."""
+    replies = []
+    try:
+        for request in requests:
+            replies.append(engine.submit(request))
+        return [reply.result() for reply in replies]
+    except BaseException:
+        for reply in replies:
+            reply.cancel()
+        raise
