@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .adapters.adapter import PLACEMENTS, Adapter, SoftPrompt
+from .assessment.position_bias import position_bias
 from .engines.base import LEAST_MASS, PARITY
 from .surveys import Survey
 from .surveys.sheet import average, sheet
@@ -95,6 +96,10 @@ def examine(model: LanguageModel, survey: Survey, rng: np.random.Generator) -> I
         f"{mass.min():.4f} at least: the share of the next token that is a label, un-prompted",
         fine=bool(mass.min() >= LEAST_MASS),
     )
+    bias = position_bias(engine, survey)
+    one_way = engine.info.orders == "1"
+    said = " Its card says that it reads scales in one direction alone." if one_way else ""
+    yield Finding("position bias", bias.describe() + said, bias.mostly_position <= one_way)
     for place in PLACEMENTS:
         begin = time.perf_counter()
         engine.answer(adapters[place], asked)

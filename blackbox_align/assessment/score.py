@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,10 +25,11 @@ from ..surveys.instruments import Questionnaire, instrument_of, load_instrument
 from ..surveys.opinions import OpinionSurvey
 from ..surveys.readouts import item_means
 from ..surveys.survey import COUNTRY_PREAMBLE, Survey
-from .asking import STYLES, Asking, ask
+from .asking import STYLES, Asking, ask, unaskable
 from .assess import assess
 from .conditions import Condition, parse_condition
 from .figures import Resampling
+from .position_bias import PositionBias, position_bias
 from .published import published_note
 
 if TYPE_CHECKING:
@@ -77,8 +79,8 @@ def score(
     missing : see :func:`..surveys.opinions.assemble`, for opinion surveys from a file
     labels : what options are called: ``letters``, ``digits`` or ``both``, which averages the answers;
         a survey with indices keeps its own
-    orders : see :func:`..surveys.sheet.option_orders`; by default ``cyclic``, and ``1`` for a survey with
-        indices, as in a fit
+    orders : see :func:`..surveys.sheet.option_orders`; by default ``cyclic``, and for a survey with indices
+        what suits the model, as in a fit
     targets, constants : for a survey with indices, as in :func:`..fitting.fit`
     batch : questions that are asked together
     cache : whether answers are kept on disk and looked up there, see :mod:`..engines.kept`
@@ -101,9 +103,8 @@ def score(
     chosen = _populations(country, instrument, targets)
     made = _instrument(instrument, chosen, targets, samples, missing)
     indices = isinstance(made, Indices)
-    asking = Asking(
-        orders or ("1" if indices else "cyclic"), "own" if indices else labels, batch, on_batch
-    )
+    style = "own" if indices else labels
+    asking = Asking(orders or "cyclic", style, batch, on_batch)
     trouble: Callable[[], str] = str
     if engine is None and parsed:
         from ..engines.kept import open_kept
@@ -113,6 +114,8 @@ def score(
             trust_remote_code=trust_remote_code, cache=cache,
         )  # fmt: skip
         engine, trouble = kept, lambda: kept.trouble
+    if indices and orders is None:
+        asking = replace(asking, orders=engine.info.orders if engine else "1")
     if isinstance(made, Indices):
         made = _with_constants(made, constants, engine, asking)
     by_code = {population.code: population for population in made.populations}
@@ -128,9 +131,13 @@ def score(
         result = replace(result, figures=rows)
     if questions and any(figure.split == questions for figure in result.figures):
         result = replace(result, split=questions)  # type: ignore[arg-type]
+    bias = _position_bias(made, populations, engine, asking) if parsed else None
+    if bias is not None and not math.isnan(bias.correlation):
+        result = replace(result, bias=bias.correlation)
     published = published_note(model, made.title, chosen or (), SETS["cultural-palette"])
     return result.with_notes(
         *about,
+        bias.describe() if bias else "",
         published or "" if parsed else "",
         f"Data: {made.survey.source}." if made.survey.source.startswith(SCHEME) else "",
         trouble(),
@@ -205,6 +212,23 @@ def _with_constants(made: Indices, policy: str, engine: Engine | None, asking: A
 
     settled = settle_constants(policy, made.survey, made.targets, means)
     return replace(made, constants=settled.values, policy=policy)
+
+
+def _position_bias(
+    made: Instrument, populations: Sequence[Population], engine: Engine | None, asking: Asking
+) -> PositionBias | None:
+    """Of the model as it is, on what is asked of these populations and it can be asked."""
+    if engine is None:
+        return None
+    survey = asking.surveys(made.survey)[0]
+    known = {population.code for population in made.populations}
+    items = {int(n) for one in populations if one.code in known for n in made.asked_of(one)}
+    refused = unaskable(engine, survey, Asking(labels="own"))
+    kept = [item for n, item in enumerate(survey.items) if n in items and item.id not in refused]
+    if not kept:
+        return None
+    part = replace(survey, items=tuple(kept), indices=())
+    return position_bias(engine, part, batch=asking.batch)
 
 
 def _fitted(

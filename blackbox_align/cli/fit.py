@@ -140,8 +140,20 @@ def fit_command(
         ),
     ] = 1.0,
     init: Annotated[
-        str, typer.Option(help="Start: zeros, vocabulary or text:TEXT.", rich_help_panel=_SEARCH)
-    ] = "zeros",
+        str,
+        typer.Option(
+            help="Start: zeros, vocabulary or text:TEXT. auto is zeros; vocabulary for adam.",
+            rich_help_panel=_SEARCH,
+        ),
+    ] = "auto",
+    orders: Annotated[
+        str,
+        typer.Option(
+            help="Orders of the options that are asked and averaged over: 1, reversed (both ways), "
+            "cyclic or all. auto is reversed, or what the model's card says.",
+            rich_help_panel=_SURVEY,
+        ),
+    ] = "auto",
     seed: Annotated[int, typer.Option(help="Same seed, same result.", rich_help_panel=_SEARCH)] = 0,
     warm_start: Annotated[
         str | None,
@@ -268,6 +280,7 @@ def fit_command(
                 subspace=subspace,
                 alpha=alpha,
                 init=init,
+                orders=orders,
                 constants=constants,
                 readout=readout,
                 respondents=respondents,

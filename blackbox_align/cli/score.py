@@ -63,8 +63,8 @@ def score_command(
     orders: Annotated[
         str | None,
         typer.Option(
-            help="Orders of the options to average over: 1, cyclic or all.  "
-            "Default: cyclic; 1 for indices.",
+            help="Orders of the options to average over: 1, reversed, cyclic or all.  "
+            "Default: cyclic; for indices as in a fit.",
             show_default=False,
             rich_help_panel=MODEL_PANEL,
         ),

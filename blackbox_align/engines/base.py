@@ -158,8 +158,9 @@ class EngineInfo:
     that of a hub model, for going on with the same one; ``width`` is D;
     ``vocabulary`` the number of tokens that have an embedding; ``positions`` how many tokens it takes,
     None without a limit; ``opening`` what it reads around a question, and ``date`` the day that stands
-    in it, if any: with ``revision`` they are all that an answer follows from; ``noise`` index points of
-    its precision where that was measured; ``can`` the :data:`VERBS` and :data:`KINDS` that it has.
+    in it, if any: with ``revision`` they are all that an answer follows from; ``orders`` are those in
+    which options are asked by default, both directions unless its card says otherwise; ``noise`` index
+    points of its precision where that was measured; ``can`` the :data:`VERBS` and :data:`KINDS` that it has.
     """
 
     name: str
@@ -172,6 +173,7 @@ class EngineInfo:
     date: str = ""
     disclaimer: str = ""
     commit: str = ""
+    orders: str = "reversed"
     noise: float | None = None
     can: frozenset[str] = frozenset({"answer"})
 

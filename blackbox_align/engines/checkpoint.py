@@ -17,11 +17,15 @@ from ..errors import DataFileError, ModelError, SpecificationError, UnknownNameE
 from ..files.hub import fetch_model
 from ..files.yaml import YamlDocument
 from ..models import packaged_models
+from ..surveys.sheet import ORDERS
 from .base import EngineInfo
 from .identity import answering_files, folder_digest, refuse_pointers
 
 DEFAULT_MODEL = "respondent-tiny"
 _SPREAD = "spread"
+BOTH_WAYS = (
+    "reversed"  # scales are asked in both directions, where a model's card says nothing else
+)
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -31,7 +35,7 @@ class LanguageModel:
 
     ``source`` is a folder or a name on the hub, ``revision`` a hash of the content of all that an
     answer follows from, ``commit`` that of a hub model; ``disclaimer`` is a sentence of the model's own
-    card that has to be shown.
+    card that has to be shown, ``orders`` what it says of the orders of options that suit the model.
     """
 
     name: str
@@ -41,6 +45,7 @@ class LanguageModel:
     tokenizer: Any
     disclaimer: str = ""
     commit: str = ""
+    orders: str = BOTH_WAYS
 
     @property
     def device(self) -> torch.device:
@@ -70,6 +75,7 @@ class LanguageModel:
             int(self.model.get_input_embeddings().weight.shape[0]),
             disclaimer=self.disclaimer,
             commit=self.commit,
+            orders=self.orders,
             **more,
         )
 
@@ -88,7 +94,7 @@ class LanguageModel:
 class Checkpoint:
     """A model before its weights are read: enough to know which answers are its own.
 
-    ``source``, ``revision``, ``commit`` and ``disclaimer`` are those of :class:`LanguageModel`;
+    ``source``, ``revision``, ``commit``, ``disclaimer`` and ``orders`` are those of :class:`LanguageModel`;
     ``folder`` is where its files lie. Device and dtype are settled, and ``spread`` is over all devices
     of that kind.
     """
@@ -103,6 +109,7 @@ class Checkpoint:
     dtype: torch.dtype
     trust_remote_code: bool
     disclaimer: str
+    orders: str
 
     @cached_property
     def model(self) -> LanguageModel:
@@ -110,8 +117,9 @@ class Checkpoint:
         model, tokenizer = _from_pretrained(self)
         model.requires_grad_(False).eval()
         return LanguageModel(
-            self.name, self.source, self.revision, model, tokenizer, self.disclaimer, self.commit
-        )
+            self.name, self.source, self.revision, model, tokenizer, self.disclaimer, self.commit,
+            self.orders,
+        )  # fmt: skip
 
 
 def load_model(name: str = DEFAULT_MODEL, **settings: Any) -> LanguageModel:
@@ -154,6 +162,7 @@ def find_model(
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
         folder, commit = fetch_model(source, revision, _needed)
     refuse_pointers(folder, name)
+    card = _front_matter(folder)
     return Checkpoint(
         name,
         source,
@@ -164,7 +173,8 @@ def find_model(
         device == _SPREAD,
         precision,
         trust_remote_code,
-        disclaimer=_disclaimer(folder),
+        disclaimer=str(card.get("disclaimer") or ""),
+        orders=_orders(card),
     )
 
 
@@ -272,18 +282,24 @@ def _why_not_loaded(name: str, error: Exception) -> str:
     return f"The model {name!r} cannot be loaded ({type(error).__name__}): {reason[:300]}"
 
 
-def _disclaimer(folder: Path) -> str:
-    """The ``disclaimer`` in the front matter of a model card, if it has one."""
+def _front_matter(folder: Path) -> dict[str, Any]:
+    """The front matter of a model card; empty where it has none."""
     card = folder / "README.md"
     if not card.is_file():
-        return ""
+        return {}
     parts = re.split(
         r"^---[ \t]*$", card.read_text("utf-8", "replace"), maxsplit=2, flags=re.MULTILINE
     )
     if len(parts) < 3 or parts[0].strip("\ufeff \n"):
-        return ""
+        return {}
     try:
         front = YamlDocument(card, parts[1]).value
     except DataFileError:  # cards are written for people, and checked by nobody
-        return ""
-    return str(front.get("disclaimer") or "") if isinstance(front, dict) else ""
+        return {}
+    return front if isinstance(front, dict) else {}
+
+
+def _orders(card: dict[str, Any]) -> str:
+    """What a card says under ``orders``, if that is one of :data:`..surveys.sheet.ORDERS`."""
+    said = str(card.get("orders") or "")
+    return said if said in ORDERS else BOTH_WAYS

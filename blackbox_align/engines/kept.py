@@ -212,6 +212,7 @@ def open_kept(
         found.revision,
         str(found.dtype).removeprefix("torch."),
         disclaimer=found.disclaimer,
+        orders=found.orders,
     )
     # The code that turns a question into tokens counts by its content, so that no change to it is
     # answered from before.

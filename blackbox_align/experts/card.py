@@ -126,8 +126,9 @@ def _search(card: Card) -> str:
     search = card.result.search
     if search is None:
         return ""
+    how = "by" if search.optimizer == "adam" else "without"
     return (
-        f"\nFound without gradients ({search.optimizer}, seed {search.seed}, "
+        f"\nFound {how} gradients ({search.optimizer}, seed {search.seed}, "
         f"{search.evaluations:,} evaluations)."
     )
 

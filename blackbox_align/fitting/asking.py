@@ -19,6 +19,8 @@ from ..adapters import (
     parameterize,
     zeros,
 )
+from ..assessment.position_bias import ORDERS as BOTH
+from ..assessment.position_bias import PositionBias, both_directions, compare_directions
 from ..engines import Answers, Engine
 from ..errors import ModelError, RunError
 from ..populations import Population
@@ -26,24 +28,19 @@ from ..surveys import Survey
 from ..surveys.sheet import asked, average, sheet
 from .specification import Specification
 
-ORDERS = "1"  # in which the options of a question are asked: that of the file alone
+ONE_ORDER = "1"  # that of the file alone: how runs were asked that do not say how
 
 
-def by_item(probabilities: np.ndarray, survey: Survey) -> np.ndarray:
+def by_item(probabilities: np.ndarray, survey: Survey, orders: str) -> np.ndarray:
     """(P, items, width) from what was answered to :func:`..surveys.sheet.sheet` of a survey.
 
     What was asked in one order is not averaged, so that it keeps every bit.
     """
-    if ORDERS != "1":
-        return average(probabilities, survey, ORDERS)
+    if orders != ONE_ORDER:
+        return average(probabilities, survey, orders)
     answers = np.zeros((len(probabilities), len(survey.items), survey.width), np.float32)
-    answers[:, item_order(survey)] = probabilities[:, :, : survey.width]
+    answers[:, [item for item, _ in asked(survey, orders)]] = probabilities[:, :, : survey.width]
     return answers
-
-
-def item_order(survey: Survey) -> list[int]:
-    """The item of every question of its sheet."""
-    return [item for item, _ in asked(survey, ORDERS)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +48,13 @@ class Asked:
     """What the model answers without a soft prompt, asked once and then known.
 
     ``known`` holds answers by survey and population, as :meth:`to_facts` records them; without an
-    ``engine`` only what is known can be had.
+    ``engine`` only what is known can be had. All is asked in the same ``orders``; see
+    :func:`..surveys.sheet.option_orders`.
     """
 
     engine: Engine | None = None
     known: dict[str, np.ndarray] = field(default_factory=dict)
+    orders: str = ONE_ORDER
 
     def answers(self, survey: Survey, told: Population | None) -> np.ndarray:
         """(items, width) float32 answers of the model as it is, or when it is told whom to answer like.
@@ -67,8 +66,8 @@ class Asked:
             if self.engine is None:
                 raise RunError(f"What the model answers ({key}) was not recorded.")
             adapter = Adapter(text=told.preamble()) if told else Adapter()
-            given = self.engine.answer([adapter], sheet(survey, ORDERS))
-            answers = by_item(given.probabilities, survey)[0]
+            given = self.engine.answer([adapter], sheet(survey, self.orders))
+            answers = by_item(given.probabilities, survey, self.orders)[0]
             if not np.isfinite(answers).all():
                 raise ModelError(
                     f"The model {self.engine.info.name!r} answers the survey with numbers that are "
@@ -76,6 +75,16 @@ class Asked:
                 )
             self.known[key] = answers
         return self.known[key]
+
+    def position_bias(self, survey: Survey) -> PositionBias:
+        """What the direction of the scales does to the un-prompted answers."""
+        key = f"{survey.name} in both directions"
+        if key not in self.known:
+            if self.engine is None:
+                raise RunError(f"What the model answers ({key}) was not recorded.")
+            given = self.engine.answer([Adapter()], sheet(survey, BOTH)).probabilities
+            self.known[key] = both_directions(given, survey)[0].astype(np.float32)
+        return compare_directions(self.known[key], survey)
 
     def to_facts(self) -> dict[str, Any]:
         """All that is known, as JSON."""

@@ -18,13 +18,15 @@ class Entry:
     """One tell as it was recorded.
 
     ``answers`` is (P, questions, options) float32, NaN where the evaluation failed; ``losses`` (P,) None
-    where it failed, of several populations their mean; ``digest`` is that of the vectors.
+    where it failed, of several populations their mean; ``digest`` is that of the vectors. ``gradients``
+    are (P, d) float32 for a search that follows them, else None.
     """
 
     ids: tuple[int, ...]
     answers: np.ndarray
     losses: tuple[float | None, ...]
     digest: str
+    gradients: np.ndarray | None = None
 
     @property
     def rows(self) -> int:
@@ -33,13 +35,15 @@ class Entry:
 
     def to_value(self) -> dict[str, Any]:
         answers = np.ascontiguousarray(self.answers, "<f4")
+        more = {} if self.gradients is None else {"gradients": _text(self.gradients)}
         return {
             "ids": self.ids,
             "rows": self.rows,
             "digest": self.digest,
             "losses": self.losses,
             "shape": answers.shape,
-            "answers": base64.b64encode(answers.tobytes()).decode(),
+            "answers": _text(answers),
+            **more,
         }
 
     @classmethod
@@ -48,8 +52,10 @@ class Entry:
         try:
             ids, losses = tuple(value["ids"]), tuple(value["losses"])
             shape = tuple(value["shape"])
-            answers = np.frombuffer(base64.b64decode(value["answers"], validate=True), "<f4")
-            answers, digest = answers.reshape(shape), str(value["digest"])
+            answers, digest = _numbers(value["answers"]).reshape(shape), str(value["digest"])
+            gradients = None
+            if "gradients" in value:
+                gradients = _numbers(value["gradients"]).reshape(len(ids), -1)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"it lacks a part, or has one of another kind ({error})") from None
         if ids != tuple(range(told, told + len(ids))) or not ids:
@@ -62,7 +68,15 @@ class Entry:
             if loss is not None and not (isinstance(loss, float) and np.isfinite(loss)):
                 raise ValueError(f"it holds the loss {loss!r}")
         refuse_what_is_no_share(answers)
-        return cls(ids, answers, losses, digest)
+        return cls(ids, answers, losses, digest, gradients)
+
+
+def _text(numbers: np.ndarray) -> str:
+    return base64.b64encode(np.ascontiguousarray(numbers, "<f4").tobytes()).decode()
+
+
+def _numbers(text: str) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(text, validate=True), "<f4")
 
 
 def refuse_what_is_no_share(answers: np.ndarray) -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..engines import Workers
-from ..errors import RunError
+from ..errors import RunError, SpecificationError
 from ..optimizers import create
 from ..optimizers.gauss_newton_many import GaussNewtonMany
+from .asking import ONE_ORDER
 from .frames import target_file
 from .job import Job, OnProgress, Progress
 from .problem import load_data
@@ -54,7 +56,8 @@ def fit(
     placement: str = "first",
     subspace: int = 0,
     alpha: float = 1.0,
-    init: str = "zeros",
+    init: str = "auto",
+    orders: str = "auto",
     seed: int = 0,
     warm_start: str | os.PathLike[str] | Run | None = None,
     budget: int = Stopping.budget,
@@ -84,6 +87,8 @@ def fit(
     model, revision, device, dtype, trust_remote_code : see :func:`..engines.open`
     optimizer, options : a registered name and that algorithm's own options
     tokens, placement : length of the soft prompt, and where it stands: ``first``, ``message``, ``last``
+    orders : in which options are asked, and answers averaged over them: ``1``, ``reversed``, ``cyclic``,
+        ``all``; ``auto`` is ``reversed``, or what the model's card says
     subspace, alpha, init : see :class:`.specification.Specification`
     seed : the same seed gives the same search
     warm_start : an earlier run whose evaluations the search starts from; no model is asked for them
@@ -133,6 +138,7 @@ def fit(
         subspace=subspace,
         alpha=alpha,
         init=init,
+        orders=orders,
         constants=constants,
         readout=readout,
         respondents=respondents,
@@ -152,10 +158,11 @@ def fit(
     # Everything that can be wrong without a model is told before anything is made.
     recorded = None
     if record.exists():
-        refuse_settings(record.specification, specification, record.path)
-        recorded = record.facts
+        recorded = {"orders": ONE_ORDER, **record.facts}
+        then = replace(record.specification, orders=recorded["orders"])
+        refuse_settings(then, specification, record.path)
     data = load_data(specification, recorded, frame.targets if frame else None)
-    _rehearse(specification, stopping, len(data.populations))
+    _rehearse(specification, stopping, len(data.populations), where is not None)
     earlier = _earlier(specification)
     with record.writing(on_trouble) as writer:
         if not _is_done(record, stopping):
@@ -170,10 +177,15 @@ def _path_of(run: str | os.PathLike[str] | Run | None) -> str | None:
     return None if run is None else os.fspath(run)
 
 
-def _rehearse(settings: Specification, stopping: Stopping, countries: int) -> None:
+def _rehearse(settings: Specification, stopping: Stopping, countries: int, workers: bool) -> None:
     """Make the optimizer once, so that a slip in its name or options is told at once."""
     rng = np.random.default_rng(0)
-    create(settings.optimizer, 100, rng, budget=stopping.budget, **settings.options)
+    made = create(settings.optimizer, 100, rng, budget=stopping.budget, **settings.options)
+    if made.capabilities.uses_gradient and (settings.readout != "expected" or workers):
+        raise SpecificationError(
+            f"{settings.optimizer!r} follows gradients, which only expected answers have, asked in this "
+            "process: leave out --readout and --workers, or choose 'gauss-newton', which needs none."
+        )
     if countries > 1:
         targets = np.zeros((countries, 1))
         GaussNewtonMany(

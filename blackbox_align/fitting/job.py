@@ -16,13 +16,14 @@ from ..engines import open as open_engine
 from ..errors import BlackboxAlignError, RunError
 from ..files.atomic import write_sealed_json, write_text
 from ..optimizers import Evaluation
-from .asking import Asked, failures_of, known_from, search_space
+from .asking import ONE_ORDER, Asked, failures_of, known_from, search_space
 from .conditions import conditions
 from .entry import Entry, digest, refuse_what_is_no_share
 from .format_1 import in_questions, vectors_by_asking
 from .frames import FILE, Frame
+from .gradients import by_probabilities, refuse_without_gradient, with_gradients
 from .interrupts import patient_interrupt
-from .outcome import Outcome, model_of
+from .outcome import Outcome, device_of
 from .problem import PROMPT, Data, generator, make_optimizer, pose
 from .record import Record, Writer
 from .run import Run
@@ -78,13 +79,13 @@ class Job:
     ) -> None:
         """Ask, search, and write down what came of it."""
         settings, new = self.data.specification, not self.record.exists()
-        recorded = {} if new else self.record.facts
+        recorded = {} if new else {"orders": ONE_ORDER, **self.record.facts}
         why = None if new else self._known_end()
         if settings.dtype == "auto" and "dtype" in recorded:
             settings = replace(settings, dtype=recorded["dtype"])
         known = {} if new else known_from(self.record.head.get("asked") or {})
         with closing(self._open(settings, workers, recorded)) as engine:
-            asked = Asked(engine, known)
+            asked = Asked(engine, known, _orders(settings, engine, recorded))
             problem = pose(self.data, asked, recorded)
             space = search_space(settings, engine, generator(settings, PROMPT))
             info = engine.info
@@ -98,6 +99,8 @@ class Job:
                 "commit": info.commit,
             }
             optimizer = make_optimizer(problem, space.dimension, self.stopping)
+            if optimizer.capabilities.uses_gradient:
+                refuse_without_gradient(engine)
             if len(problem.populations) > 1:  # a country that is done gets no more steps
                 facts["target_loss"] = self.stopping.target_loss
             standing = Standing(len(problem.populations), space.dimension, self.stopping)
@@ -109,7 +112,7 @@ class Job:
                 self.data.specification,
                 self.stopping,
                 facts,
-                conditions(str(model_of(engine).device), asdict(workers) if workers else None),
+                conditions(device_of(engine), asdict(workers) if workers else None),
             )
             if frame is not None:
                 write_text(self.record.path / FILE, frame.text)
@@ -175,8 +178,11 @@ class Job:
         )
 
     def _evaluate(self, outcome: Outcome, vectors: np.ndarray, first: int) -> Batch:
-        adapters = outcome.space.adapters(vectors)
-        answers = outcome.engine.answer(adapters, outcome.problem.sheet)
+        adapters, sheet, pull = outcome.space.adapters(vectors), outcome.problem.sheet, None
+        if outcome.optimizer.capabilities.uses_gradient:
+            answers, pull = outcome.engine.pullback(adapters, sheet)
+        else:
+            answers = outcome.engine.answer(adapters, sheet)
         failures = failures_of(answers)
         shares = answers.probabilities.copy()
         shares[[why is not None for why in failures]] = np.nan
@@ -189,14 +195,20 @@ class Job:
             Evaluation.failed(why) if why else evaluation
             for why, evaluation in zip(failures, evaluations, strict=True)
         ]
-        return Batch(vectors, losses, evaluations, shares)
+        gradients = None
+        if pull is not None:
+            slopes = pull(by_probabilities(answers, outcome.problem.cotangent(shares)))
+            gradients = outcome.space.pull(slopes).astype(np.float32)
+        evaluations = with_gradients(evaluations, gradients)
+        return Batch(vectors, losses, evaluations, shares, gradients)
 
     def _append(self, batch: Batch) -> None:
         assert batch.answers is not None
         first = self.told
         ids = tuple(range(first, first + len(batch.vectors)))
         shown = tuple(evaluation.loss for evaluation in batch.evaluations)
-        self.writer.append(Entry(ids, batch.answers, shown, digest(batch.vectors)), batch.vectors)
+        entry = Entry(ids, batch.answers, shown, digest(batch.vectors), batch.gradients)
+        self.writer.append(entry, batch.vectors)
         self.told += len(ids)
 
     def _told(self, outcome: Outcome) -> None:
@@ -233,7 +245,7 @@ class Job:
             for entry in past.entries:
                 evaluations, losses = outcome.problem.score(entry.answers, entry.ids[0])
                 vectors = past.vectors_of(entry)
-                yield vectors, evaluations
+                yield vectors, with_gradients(evaluations, entry.gradients)
                 outcome.standing.keep(vectors, losses)
                 self.replayed = entry.rows
                 self._report(outcome)
@@ -285,3 +297,10 @@ class Job:
     def _close(self, outcome: Outcome, status: str, reason: str) -> None:
         spent = time.monotonic() - self.started
         self.writer.close(status, reason, spent, outcome.standing.told)
+
+
+def _orders(settings: Specification, engine: Engine, recorded: Mapping[str, Any]) -> str:
+    """The orders of options that are asked: those asked for, else those recorded, else the model's own."""
+    if settings.orders != "auto":
+        return settings.orders
+    return str(recorded.get("orders") or engine.info.orders)

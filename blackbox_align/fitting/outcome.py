@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -29,14 +29,11 @@ from ..surveys.instrument import Instrument
 from ..surveys.opinion_instrument import Opinions
 from ..surveys.sheet import Question, Sheet, sheet
 from ..surveys.sheet import asked as asked_in_order
-from .asking import ORDERS, Asked
+from .asking import Asked
 from .conditions import versions
 from .entry import Entry
 from .problem import Problem
 from .search import Standing
-
-if TYPE_CHECKING:
-    from ..engines.checkpoint import LanguageModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +80,7 @@ class Outcome:
     @property
     def orders(self) -> str:
         """In which options are shown, to search and to report alike."""
-        return ORDERS
+        return self.problem.orders
 
     def result(
         self,
@@ -113,9 +110,13 @@ class Outcome:
         # The tables of a fit say themselves what constants and brackets are.
         said = {one.notes(people)[0] for one in instruments if one.index_names}
         said |= {interval_note(one, resampling) for one in instruments}
+        biases = [self.asked.position_bias(survey) for survey in self.problem.surveys.values()]
+        notes = [note for note in found.notes if note not in said]
+        correlation = biases[0].correlation
         return replace(
             found,
-            notes=tuple(note for note in found.notes if note not in said),
+            notes=(*notes, *(bias.describe() for bias in biases)),
+            bias=None if np.isnan(correlation) else correlation,
             provenance=replace(found.provenance, readout=settings.readout, versions=versions()),
             search=self._searched(found, people, reason, entries),
         )
@@ -226,7 +227,8 @@ class Outcome:
         ]
 
 
-def model_of(engine: Any) -> LanguageModel:
-    """The model that checks an expert: the engine's own, or that of this process beside workers."""
-    found: LanguageModel = engine.model if hasattr(engine, "model") else engine.words.model
-    return found
+def device_of(engine: Any) -> str:
+    """Where the model lies that checks an expert: the engine's own, or that of this process beside workers;
+    nowhere, for an engine without a model."""
+    model = getattr(getattr(engine, "words", engine), "model", None)
+    return "" if model is None else str(model.device)

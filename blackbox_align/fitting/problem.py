@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,9 +30,10 @@ from ..populations.population import country_population
 from ..surveys import Survey, item_means, load_survey
 from ..surveys.opinion_files import load_opinions
 from ..surveys.opinions import OpinionSurvey
-from ..surveys.sheet import Sheet, sheet
+from ..surveys.sheet import Sheet, sheet, spread
+from ..surveys.sheet import asked as asked_in
 from ..surveys.survey import NO_ANSWERS
-from .asking import ORDERS, Asked, by_item, item_order
+from .asking import ONE_ORDER, Asked, by_item
 from .specification import Specification
 from .stopping import Stopping
 
@@ -156,11 +158,15 @@ def _populations(
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Data with an objective; :func:`pose` makes it."""
+    """Data with an objective; :func:`pose` makes it.
+
+    ``orders`` are those in which the options of every question are asked.
+    """
 
     data: Data
     objective: WeightedSum
     index_objective: IndexObjective | None = None
+    orders: str = ONE_ORDER
 
     @property
     def specification(self) -> Specification:
@@ -172,7 +178,7 @@ class Problem:
 
     def facts(self) -> dict[str, Any]:
         """What a run records of it."""
-        facts = self.data.facts()
+        facts = {**self.data.facts(), "orders": self.orders}
         if self.index_objective is not None:
             facts["constants"] = list(self.index_objective.constants.values)
         return facts
@@ -185,18 +191,18 @@ class Problem:
             whole[OPINIONS] = self.data.opinions.asked.survey
         return whole
 
-    @property
+    @cached_property
     def sheet(self) -> Sheet:
         """What a candidate is asked: all parts, one behind another."""
-        parts = [sheet(survey, ORDERS).questions for survey in self.objective.surveys]
+        parts = [sheet(survey, self.orders).questions for survey in self.objective.surveys]
         return Sheet(tuple(question for part in parts for question in part))
 
     def arranged(self, answers: np.ndarray) -> np.ndarray:
         """(P, items of all surveys, largest width) from (P, questions, labels)."""
         blocks, start = [], 0
         for survey in self.objective.surveys:
-            stop = start + len(sheet(survey, ORDERS).questions)
-            blocks.append(by_item(answers[:, start:stop], survey))
+            stop = start + sum(1 for _ in asked_in(survey, self.orders))
+            blocks.append(by_item(answers[:, start:stop], survey, self.orders))
             start = stop
         width = max(block.shape[2] for block in blocks)
         return np.concatenate(
@@ -207,7 +213,7 @@ class Problem:
         """The reverse for answers that were recorded item by item, in one order of options."""
         columns, start = [], 0
         for survey in self.objective.surveys:
-            columns += [start + item for item in item_order(survey)]
+            columns += [start + item for item, _ in asked_in(survey, ONE_ORDER)]
             start += len(survey.items)
         return answers[:, columns]
 
@@ -241,6 +247,21 @@ class Problem:
             for loss, row in zip(losses.mean(axis=0), seen, strict=True)
         ]
         return evaluations, losses
+
+    def cotangent(self, answers: np.ndarray) -> np.ndarray:
+        """(P, questions, labels) derivatives by the answers to :attr:`sheet`, for one population.
+
+        See :meth:`..objectives.Objective.cotangent` for what of; 0 where the evaluation failed.
+        """
+        slopes = self.objective.cotangent(self.arranged(answers), 0)
+        blocks, start = np.zeros(answers.shape), 0
+        column = 0
+        for survey in self.objective.surveys:
+            stop = start + len(survey.items)
+            block = spread(slopes[:, start:stop, : survey.width], survey, self.orders)
+            blocks[:, column : column + block.shape[1], : survey.width] = block
+            start, column = stop, column + block.shape[1]
+        return np.nan_to_num(blocks)
 
     def losses_by_part(self, answers: np.ndarray, first: int) -> dict[str, np.ndarray]:
         """(G, P) losses of every part of the objective, each in its own unit."""
@@ -279,7 +300,7 @@ def pose(data: Data, asked: Asked, recorded: Mapping[str, Any] | None = None) ->
             settings.respondents,
             settings.temperature,
         )
-    return Problem(data, WeightedSum(parts, settings.weights), indices)
+    return Problem(data, WeightedSum(parts, settings.weights), indices, asked.orders)
 
 
 def make_optimizer(problem: Problem, dimension: int, stopping: Stopping) -> Optimizer:

@@ -223,7 +223,7 @@ class Run:
         return frame.assign(best=frame["loss"].cummin())
 
     def _losses_of(self, population: str) -> np.ndarray:
-        from .asking import Asked
+        from .asking import ONE_ORDER, Asked
         from .problem import load_data, pose
 
         facts, settings = self._record.facts, self.specification
@@ -235,7 +235,7 @@ class Run:
             raise RunError(
                 f"{self.path} asked other questions than those whose answers are known of {population}."
             )
-        problem = pose(data, Asked(), facts)
+        problem = pose(data, Asked(orders=facts.get("orders", ONE_ORDER)), facts)
         losses = [problem.score(one.answers, one.ids[0])[1][0] for one in self.entries()]
         return np.concatenate(losses) if losses else np.zeros(0)
 

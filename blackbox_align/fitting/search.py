@@ -23,13 +23,15 @@ class Batch:
     """One tell: all that a search learns and all that a record keeps.
 
     ``vectors`` (P, d) float64; ``losses`` (G, P), a row per population, NaN where it failed;
-    ``answers`` (P, questions, options) float32, or None where nobody was asked.
+    ``answers`` (P, questions, options) float32, or None where nobody was asked; ``gradients`` (P, d)
+    float32, or None where the search follows none.
     """
 
     vectors: np.ndarray
     losses: np.ndarray
     evaluations: Sequence[Evaluation]
     answers: np.ndarray | None = None
+    gradients: np.ndarray | None = None
 
 
 Evaluate = Callable[[np.ndarray, int], Batch]

@@ -22,6 +22,7 @@ from ..objectives.constants import check_policy
 from ..populations import Country
 from ..populations.groups import expand, parse_countries
 from ..surveys import READOUTS
+from ..surveys.sheet import ORDERS
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,11 @@ class Specification:
     placement : where it stands, one of :data:`..engines.base.PLACEMENTS`
     subspace : dimension of the random subspace that is searched; 0 is every entry of the prompt
     alpha : scale of a unit step, in standard deviations of the word embeddings
-    init : ``zeros``, ``vocabulary``, or ``text:`` and a text
+    init : ``zeros``, ``vocabulary``, or ``text:`` and a text; ``auto`` is ``zeros``, and ``vocabulary`` for
+        ``adam``, which is kept as such
+    orders : in which the options of every question are asked, and answers averaged over them, one of
+        :data:`..surveys.sheet.ORDERS`; ``auto`` is what suits the model, see
+        :class:`..engines.base.EngineInfo`
     constants : the policy of :mod:`..objectives.constants`
     readout, respondents, temperature : see :func:`..surveys.item_means`
     """
@@ -71,7 +76,8 @@ class Specification:
     placement: str = "first"
     subspace: int = 0
     alpha: float = 1.0
-    init: str = "zeros"
+    init: str = "auto"
+    orders: str = "auto"
     constants: str = "anchor"
     readout: str = "expected"
     respondents: int = 50
@@ -94,6 +100,8 @@ class Specification:
             raise SpecificationError(f"A soft prompt has 1 token or more; not {self.tokens}.")
         if self.seed < 0:
             raise SpecificationError(f"The seed must be 0 or more; not {self.seed}.")
+        if self.init == "auto":
+            object.__setattr__(self, "init", usual_start(self.optimizer))
         kind, _, text = self.init.partition(":")
         if kind not in INITIALIZATIONS or (kind == "text") != bool(text):
             raise SpecificationError(
@@ -102,6 +110,9 @@ class Specification:
         if self.readout not in READOUTS:
             known = ", ".join(repr(name) for name in READOUTS)
             raise SpecificationError(f"The readout must be one of {known}; not {self.readout!r}.")
+        if self.orders not in ("auto", *ORDERS):
+            known = ", ".join(repr(name) for name in ("auto", *ORDERS))
+            raise SpecificationError(f"The orders must be one of {known}; not {self.orders!r}.")
         check_placement(self.placement)
         check_policy(self.constants)
         if not 0 < self.held_out < 1:
@@ -160,6 +171,8 @@ class Specification:
             for one in fields(self)
             if one.name not in _IN_NAME and getattr(self, one.name) != _default(one)
         }
+        if self.init == usual_start(self.optimizer):
+            del other["init"]
         if shortened:
             other["wanted"] = " ".join(self.wanted)
         words = [f"{option(key)[2:]}-{value}" for key, value in other.items()]
@@ -227,8 +240,10 @@ def refuse_settings(then: Specification, now: Specification, where: Path) -> Non
         for before, after in [(getattr(then, one.name), getattr(now, one.name))]
         if before != after
     ]
-    if then.dtype != now.dtype and "auto" not in (then.dtype, now.dtype):
-        changed.append(f"--dtype: {then.dtype} then, {now.dtype} now")
+    for name in ("dtype", "orders"):
+        before, after = getattr(then, name), getattr(now, name)
+        if before != after and "auto" not in (before, after):
+            changed.append(f"{option(name)}: {before} then, {after} now")
     _refuse(changed, where)
 
 
@@ -270,7 +285,7 @@ def _refuse(changed: Sequence[str], where: Path) -> None:
 
 # What is found by name or place: a run that goes on compares what is found there.
 _BY_CONTENT = (
-    "survey", "targets", "opinions", "model", "revision", "warm_start", "device", "dtype",
+    "survey", "targets", "opinions", "model", "revision", "warm_start", "device", "dtype", "orders",
     "trust_remote_code",
 )  # fmt: skip
 _FACTS = {
@@ -279,6 +294,7 @@ _FACTS = {
     "opinions_sha256": "opinions",
     "model_revision": "model",
     "warm_start_digest": "warm_start",
+    "orders": "orders",
     "target_loss": "target_loss",
 }
 # Named in a run's name in any case, or nothing that another run should be made for.
@@ -292,6 +308,11 @@ _IN_NAME = (
     "device",
     "trust_remote_code",
 )
+
+
+def usual_start(optimizer: str) -> str:
+    """Where a search starts by default: gradients lead on from words, and from nowhere else as well."""
+    return "vocabulary" if optimizer == "adam" else "zeros"
 
 
 def _default(one: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import SpecificationError
 from ..optimizers import Evaluation, Optimizer
-from .asking import Asked
+from .asking import ONE_ORDER, Asked
 from .format_1 import in_questions, vectors_by_asking
 from .problem import Problem, load_data, make_optimizer, pose
 from .record import Record
@@ -65,7 +65,8 @@ def refuse_other_space(earlier: Record, now: Specification, facts: Mapping[str, 
         keys.append("seed")  # it draws the subspace, the words, or the questions to fit
     other = [option(key) for key in keys if getattr(then, key) != getattr(now, key)]
     same = {"survey_sha256": "survey", "model_revision": "model", "dtype": "dtype",
-            "fit_questions": "opinions"}  # fmt: skip
+            "fit_questions": "opinions", "orders": "orders"}  # fmt: skip
+    facts, recorded = ({"orders": ONE_ORDER, **one} for one in (facts, recorded))
     if earlier.head["format"] == 1 and then.model == now.model:
         del same["model_revision"]  # what a revision covers has grown since
     other += [

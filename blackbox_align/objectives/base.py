@@ -38,6 +38,13 @@ class Objective(Protocol):
         """(countries, candidates), NaN where the evaluation failed."""
         ...
 
+    def cotangent(self, answers: np.ndarray, country: int) -> np.ndarray:
+        """(candidates, items, width): derivatives by the answers of what a search by gradients makes
+        small for one country, which is the loss, or a smooth stand-in for it; NaN where the evaluation
+        failed. Only for the expectation: a readout that is not smooth has none.
+        """
+        ...
+
 
 def known_mean(values: np.ndarray) -> np.ndarray:
     """The mean over the last axis, NaN left out; NaN where there is nothing else."""

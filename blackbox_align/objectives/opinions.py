@@ -24,6 +24,9 @@ from ..surveys.opinion_instrument import shares_by_country
 from ..surveys.opinions import OpinionSurvey
 from .base import known_mean
 
+NEAR = 1e-3
+LEAST_SHARE = 1e-9
+
 
 @dataclass(frozen=True)
 class OpinionObjective:
@@ -67,6 +70,22 @@ class OpinionObjective:
         answers = np.zeros((len(outputs), *self._offered.shape))
         answers[:, self._offered] = (outputs / self._scale) ** 2
         return known_mean(self.distances(answers))
+
+    def cotangent(self, answers: np.ndarray, country: int) -> np.ndarray:
+        """Of the mean JS distance itself: d sqrt(J) / dp = ln(2 p / (p + q)) / (4 sqrt(J)).
+
+        Where a distance is below :data:`NEAR` nats it is taken for that, so that the slope of a root at 0
+        stays a number; so is a share below :data:`LEAST_SHARE`.
+        """
+        p, q = np.asarray(answers, np.float64), self.shares[country]
+        asked = ~np.isnan(q).any(-1)
+        q = np.where(asked[:, None], q, 0.0)
+        distance = np.maximum(js_distance(p, q), NEAR)
+        least = np.maximum(p, LEAST_SHARE)
+        slope = np.log(2 * least / (least + q)) / (4 * distance[..., None])
+        slope = np.where(self._offered & asked[:, None], slope, 0.0) / asked.sum()
+        slope[~np.isfinite(p).all(axis=(1, 2))] = np.nan
+        return np.asarray(slope)
 
     def distances(self, answers: np.ndarray) -> np.ndarray:
         """(countries, candidates, items): JS distances in nats, NaN where a country was not asked."""

@@ -74,6 +74,16 @@ class WeightedSum:
             start = stop
         return outputs
 
+    def cotangent(self, answers: np.ndarray, country: int) -> np.ndarray:
+        """(candidates, items of all surveys, largest width); see :meth:`.base.Objective.cotangent`."""
+        slopes, start = np.zeros(answers.shape), 0
+        for name, part in self.parts.items():
+            here, width = slice(start, start + len(part.survey.items)), part.survey.width
+            own = part.cotangent(answers[:, here, :width], country)
+            slopes[:, here, :width] = self._factor(name) * own
+            start = here.stop
+        return slopes
+
     def stacked(self, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
         """(candidates, m): what minus ``targets`` are the residuals."""
         return self._side_by_side([outputs[name] for name in self.parts])

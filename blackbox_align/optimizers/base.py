@@ -43,8 +43,9 @@ class Evaluation:
     ``residuals``, ``(m,)`` float64, are what the loss measures the size of, in whatever way (the
     mean of ``|residuals|`` for indices, about their root mean square for opinions); searches that
     need them model them, and step to where they are small. ``gradient``, ``(dimension,)`` float64,
-    is the slope of the loss. A failure carries none of them: how an algorithm treats one is its own
-    decision, and stated in its docstring.
+    is the slope of the loss, or of a smooth function that is small where the loss is. A failure
+    carries none of them: how an algorithm treats one is its own decision, and stated in its
+    docstring.
     """
 
     loss: float | None = None

@@ -78,6 +78,7 @@ OURS: dict[str, Registered] = {
     "eki": Registered(
         "ensemble_kalman:EnsembleKalmanInversion", "ensemble Kalman inversion, sees residuals"
     ),
+    "adam": Registered("adam:Adam", "follows the gradient, where an engine gives one"),
 }
 
 

@@ -151,8 +151,8 @@ class Language:
 class Result:
     """Figures and answers, what has to stand beside them, and what they follow from.
 
-    ``split`` names the questions that tables lead with; ``bias`` is what the order of the options
-    alone changes, in the unit of the loss.
+    ``split`` names the questions that tables lead with; ``bias`` is the correlation of the
+    un-prompted item means asked straight and reversed; see :mod:`..assessment.position_bias`.
     """
 
     figures: tuple[Figure, ...]
@@ -343,6 +343,7 @@ class Result:
             tuple(dict.fromkeys(note for part in parts for note in part.notes)),
             provenance,
             next((part.split for part in parts if part.split != "all"), "all"),
+            bias=next((part.bias for part in parts if part.bias is not None), None),
         )
 
 

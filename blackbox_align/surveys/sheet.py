@@ -98,6 +98,20 @@ def asked(survey: Survey, orders: str) -> Iterator[tuple[int, tuple[int, ...]]]:
                 yield number, order
 
 
+def spread(derivatives: np.ndarray, survey: Survey, orders: str) -> np.ndarray:
+    """The transpose of :func:`average`: from derivatives by averaged answers to those by what was asked.
+
+    (candidates, items, survey.width) to (candidates, questions, survey.width) float64. That averages are
+    divided by their sum, which is 1 but for rounding, plays no part.
+    """
+    columns = list(asked(survey, orders))
+    count = np.bincount([item for item, _ in columns], minlength=len(survey.items))
+    given = np.zeros((len(derivatives), len(columns), survey.width))
+    for column, (item, order) in enumerate(columns):
+        given[:, column, : len(order)] = derivatives[:, item, list(order)] / count[item]
+    return given
+
+
 def average(probabilities: np.ndarray, survey: Survey, orders: str) -> np.ndarray:
     """Answers item by item, averaged over orders of the options.
 

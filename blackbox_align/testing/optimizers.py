@@ -25,7 +25,10 @@ from blackbox_align.optimizers import Candidate, Evaluation, Optimizer, create
 
 
 class Quadratic:
-    """Residuals ``(z_i - c_i)^2``, whose mean is the loss: smooth, one minimum, loss 0 there."""
+    """Residuals ``(z_i - c_i)^2``, whose mean is the loss: smooth, one minimum, loss 0 there.
+
+    The gradient of the loss is told as well, for those that follow it.
+    """
 
     def __init__(self, dimension: int) -> None:
         self.centre = np.linspace(-1.0, 1.0, dimension)
@@ -34,7 +37,8 @@ class Quadratic:
         residuals = (vector - self.centre) ** 2
         if not np.isfinite(residuals.mean()):
             return Evaluation.failed("overflow")
-        return Evaluation(float(residuals.mean()), residuals)
+        gradient = 2 * (vector - self.centre) / len(vector)
+        return Evaluation(float(residuals.mean()), residuals, gradient)
 
     def of(self, candidates: Sequence[Candidate]) -> list[Evaluation]:
         return [self(candidate.vector) for candidate in candidates]
@@ -109,10 +113,11 @@ class OptimizerContract:
         told: list[float] = []
         while len(told) < 60:
             candidates = optimizer.ask(1)
-            residuals = Quadratic(self.dimension)(candidates[0].vector).residuals
+            evaluation = Quadratic(self.dimension)(candidates[0].vector)
+            residuals = evaluation.residuals
             assert residuals is not None
             told.append(float(weights @ residuals))
-            optimizer.tell(candidates, [Evaluation(told[-1], residuals)])
+            optimizer.tell(candidates, [Evaluation(told[-1], residuals, evaluation.gradient)])
         assert optimizer.recommend().id == int(np.argmin(told))
 
     def test_a_caller_cannot_change_what_was_asked(self) -> None:

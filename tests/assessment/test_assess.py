@@ -195,7 +195,8 @@ def test_groups_that_a_file_declares_are_populations(tmp_path):
 
     engine = FunctionEngine(respond)
     result = score(path, country="Labour", conditions=["icl"], engine=engine, resamples=20)
-    assert texts == {"Answer as a typical person of this group would: party Labour."}
+    # The model as it is was asked for its position bias.
+    assert texts == {"", "Answer as a typical person of this group would: party Labour."}
     assert list(result.provenance.populations.values()) == ["Labour"]
     others = result.value("mean of other groups", "js_distance_nats")
     assert others == pytest.approx(float(js_distance(np.array([0.7, 0.3]), np.array([0.2, 0.8]))))

@@ -163,6 +163,20 @@ def test_a_disclaimer_is_read_from_the_front_of_the_card(copy):
     assert load(copy).disclaimer == ""
 
 
+def test_the_orders_that_suit_a_model_are_read_from_its_card(copy):
+    """Both directions of a scale, unless the card names one of the known orders."""
+    assert load(copy).info.orders == "reversed"
+    for said, expected in (
+        ("'\"1\"'", "reversed"),
+        ('"1"', "1"),
+        ("cyclic", "cyclic"),
+        ("some", "reversed"),
+    ):
+        (copy / "README.md").write_text(f"---\norders: {said}\n---\n# A card\n")
+        assert load(copy).info.orders == expected
+    assert load_model(device="cpu").info.orders == "1"
+
+
 def test_the_packaged_model_is_loaded_by_name():
     """The default model ships with the package, is small, and says what it does not know."""
     assert DEFAULT_MODEL in packaged_models()
