@@ -267,9 +267,10 @@ def test_a_group_of_people_is_fitted_and_its_text_baseline_names_it(parties, tmp
     survey = load_opinions(parties).survey
     engine = open_engine()
     told = Adapter(text="Answer as a voter of the greens would.")
-    named = engine.answer([told], sheet(survey)).probabilities[0]
+    orders = run.record["facts"]["orders"]
+    named = by_item(engine.answer([told], sheet(survey, orders)).probabilities, survey, orders)[0]
     recorded = known_from(run.record["asked"])[f"{survey.name} greens"]
-    np.testing.assert_array_equal(recorded[: len(named)], by_item(named[None], survey)[0])
+    np.testing.assert_array_equal(recorded[: len(named)], named.astype(np.float32))
     several = bba.fit(group=["blues", "a/b"], **settings)
     assert list(several.summary().index) == ["blues", "a/b"]
     assert several.expert_of("a/b").name == "a-b" and several.expert_of("a/b").is_dir()

@@ -24,7 +24,9 @@ PRINTED = Path(__file__).parent / "printed"
 def test_a_fit_prints_the_figures_that_it_always_did(name, settings, tmp_path):
     """One country or several, indices and opinions, each readout; written before, compared line by line."""
     runs = ("--runs", str(tmp_path), "--name", name)
-    done = CliRunner().invoke(app, ["fit", *settings.split(), "--budget", "16", *runs])
+    done = CliRunner().invoke(
+        app, ["fit", *settings.split(), "--orders", "1", "--budget", "16", *runs]
+    )
     assert done.exit_code == 0, done.output
     table = done.stdout.partition("\n16 evaluations")[0]
     lines = [line.rstrip() for line in table.splitlines()]
