@@ -196,7 +196,8 @@ def test_weights_are_stated_or_found_from_answers(pair, tmp_path):
 
 def test_where_nothing_is_said_the_words_decide(pair):
     """A people that is named answers, and a question that names none is not answered."""
-    pytest.importorskip("countryinfo")
+    for package in ("babel", "countryinfo", "pycountry"):
+        pytest.importorskip(package, reason="needs the extra routing")
     assert decide("How do Egyptians greet?", pair).weights == {"b": 1.0}
     assert decide("How?", pair).abstains
 
@@ -267,7 +268,8 @@ def test_the_command_answers_and_says_why(bbalign, kept):
 
 def test_the_command_abstains_where_no_country_is_named(bbalign, kept):
     """Nobody answers, and the reasons are printed: no mistake, exit 0."""
-    pytest.importorskip("countryinfo")
+    for package in ("babel", "countryinfo", "pycountry"):
+        pytest.importorskip(package, reason="needs the extra routing")
     shown = bbalign("ask", "Do Egyptians?", "--options", "yes,no")
     assert "'Egyptians' names Egypt" in shown.stdout
     asked = bbalign("ask", "Do they?", "--options", "yes,no")
