@@ -57,7 +57,15 @@ class Asked:
     orders: str = ONE_ORDER
 
     def answers(self, survey: Survey, told: Population | None) -> np.ndarray:
-        """(items, width) float32 answers of the model as it is, or when it is told whom to answer like.
+        """(items, width) float64 answers of the model as it is, or when it is told whom to answer like:
+        the very numbers that the table of the result is made from.
+        """
+        rows = self.rows(survey, told)
+        columns = [item for item, _ in asked(survey, ONE_ORDER)]
+        return np.asarray(average(rows[None, columns], survey, ONE_ORDER)[0])
+
+    def rows(self, survey: Survey, told: Population | None) -> np.ndarray:
+        """(items, width) float32, as they are recorded.
 
         Raises :class:`ModelError` where they are not finite.
         """
@@ -67,7 +75,7 @@ class Asked:
                 raise RunError(f"What the model answers ({key}) was not recorded.")
             adapter = Adapter(text=told.preamble()) if told else Adapter()
             given = self.engine.answer([adapter], sheet(survey, self.orders))
-            answers = by_item(given.probabilities, survey, self.orders)[0]
+            answers = by_item(given.probabilities, survey, self.orders)[0].astype(np.float32)
             if not np.isfinite(answers).all():
                 raise ModelError(
                     f"The model {self.engine.info.name!r} answers the survey with numbers that are "

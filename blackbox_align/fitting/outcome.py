@@ -155,7 +155,7 @@ class Outcome:
             questions = sheet(survey, self.orders).questions
             for told in (None, *people):
                 adapter = Adapter(text=told.preamble()) if told else Adapter()
-                rows = self.asked.answers(survey, told)
+                rows = self.asked.rows(survey, told)
                 of_one = known.setdefault(adapter.digest(), {})
                 for question, (item, order) in zip(
                     questions, asked_in_order(survey, self.orders), strict=True

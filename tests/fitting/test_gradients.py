@@ -34,7 +34,7 @@ def engine():
 
 
 def posed(engine, orders, **settings):
-    specification = Specification("SAU", optimizer="adam", tokens=2, **settings)
+    specification = Specification("CHN", optimizer="adam", tokens=2, **settings)
     asked = Asked(engine, orders=orders)
     problem = pose(load_data(specification), asked)
     return problem, search_space(specification, engine, generator(specification, PROMPT))
