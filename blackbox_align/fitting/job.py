@@ -269,6 +269,9 @@ class Job:
                 "found again to within rounding."
             )
         renewed = [replace(e, digest=digest(v)) for e, v in zip(entries, vectors, strict=True)]
+        # Before the format, so that a kill in between leaves a run of format 1.
+        facts = {**self.record.facts, "model_revision": outcome.engine.info.revision}
+        self.writer.update(facts=facts)
         self.writer.rewrite(renewed, vectors)
 
     # -- what is written down ----------------------------------------------------------------------
