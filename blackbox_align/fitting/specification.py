@@ -193,7 +193,8 @@ class Specification:
 def _canonical(country: str | Sequence[str]) -> str:
     if not any([country] if isinstance(country, str) else country):
         raise SpecificationError(
-            "A fit needs a country, or a group of people; `bbalign countries` lists countries."
+            "A fit needs a country (--country SAU) or a group of people (--group NAME); "
+            "`bbalign countries` lists countries."
         )
     return "+".join(parse_countries(country))
 

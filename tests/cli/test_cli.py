@@ -135,7 +135,8 @@ def test_the_command_line_has_the_defaults_of_the_library():
     shown = {p.name: p.default for p in inspect.signature(fit_command).parameters.values()}
     for field in fields(Specification):
         if field.name not in ("country", "options"):
-            assert shown[field.name] == field.default, field.name
+            default = shown[field.name] if field.default != () else shown[field.name] or ()
+            assert default == field.default, field.name
     ends = inspect.signature(fit).parameters
     for name in ("budget", "target_loss", "patience", "seconds"):
         assert shown[name] == ends[name].default, name

@@ -291,7 +291,7 @@ def test_what_is_no_group_is_said(parties, tmp_path):
             "Unknown group or country",
         ),
         ({"group": "greens", "country": "USA"}, "to countries or to groups of people; not to both"),
-        ({}, "A fit needs a country, or a group of people"),
+        ({}, "A fit needs a country"),
     ):
         with pytest.raises(bba.BlackboxAlignError, match=message):
             bba.fit(runs=tmp_path, **settings)
