@@ -2,11 +2,20 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+# A shell that starts a job in the background lets it ignore Ctrl-C, and so all that it starts: a person's
+# terminal does not, and tests press it.
+for _number in (signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(
+            _number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL
+        )
 
 # The number of threads is left as people have it. But threads that spin while they wait for one another
 # are ten times slower where several tests share the cores, so here they sleep; no bit depends on it.
