@@ -20,15 +20,19 @@ from typing import ClassVar
 
 import numpy as np
 
-from blackbox_align.optimizers.base import Array, Candidate, Capabilities, Evaluation, Optimizer
-from blackbox_align.optimizers.options import between, step
+from .base import Array, Candidate, Capabilities, Evaluation, Optimizer
+from .options import between, step
 
 
 class Adam(Optimizer):
     """One point that follows the gradient, every coordinate with a step of its own length.
 
-    The default rate is 0.3 of the standard deviation of a word's embedding per step, where
-    coordinates are those of a soft prompt.
+    Parameters
+    ----------
+    learning_rate : alpha of the paper, the length of a step in every coordinate; the default is 0.3 of the
+        standard deviation of a word's embedding, where coordinates are those of a soft prompt
+    beta1, beta2 : how slowly the means of gradients and of their squares forget
+    epsilon : keeps steps finite where gradients vanish
 
     Failed evaluations: the point goes back half of the way to the last one that succeeded.
     """

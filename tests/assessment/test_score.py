@@ -382,7 +382,7 @@ def test_a_survey_without_indices_is_not_compared_with_figures(tmp_path):
         "name: mine\ninstruction: Answer.\nscales:\n  s: {1: low, 2: high}\n"
         "items:\n  - {id: a, scale: s, text: How}\n"
     )
-    with pytest.raises(SpecificationError, match="defines no indices"):
+    with pytest.raises(SpecificationError, match="has no indices"):
         score(path, country="USA", conditions=())
 
 

@@ -115,7 +115,7 @@ def test_help_has_two_examples_and_answers_to_h(bbalign, command):
 def test_help_explains_what_a_newcomer_has_not_heard_of(bbalign):
     """Objective, constants and alpha are told without a word of residuals."""
     shown = " ".join(bbalign("fit", "--help").stdout.replace("│", " ").split())
-    assert "mean distance of the six indices" in shown
+    assert "mean distance of the survey's indices" in shown
     assert "known up to a shift" in shown
     assert "standard deviations of the model's own words" in shown
     assert "residual" not in shown

@@ -11,6 +11,7 @@ import time
 
 import psutil
 import pytest
+import torch
 
 import blackbox_align as bba
 from blackbox_align.engines.ray.cluster import Workers
@@ -34,8 +35,11 @@ COMPARED = ("journal.jsonl", "result.json", "expert/adapter_model.safetensors")
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    """The files that the run ends with in one process."""
+    """The files that the run ends with in one process, on one thread as a worker has it."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     run = bba.fit("SAU", runs=tmp_path_factory.mktemp("undisturbed"), **QUICK)
+    torch.set_num_threads(threads)
     return {name: (run.path / name).read_bytes() for name in COMPARED}
 
 
