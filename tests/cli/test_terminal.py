@@ -129,5 +129,7 @@ def test_ctrl_c_in_the_first_moments_is_no_traceback(moment, terminal):
     time.sleep(moment)
     shown.press("c")
     code = shown.finish()
-    assert code in (130, -2), shown.text  # -2: before Python itself was there to be asked
+    if "init_import_site" in shown.text or code == -2:
+        return  # Python itself was not there yet: no line of ours had run
+    assert code == 130, shown.text
     assert "Traceback" not in shown.text
