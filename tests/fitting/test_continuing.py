@@ -75,6 +75,8 @@ def went_on(path: Path, begun: Path) -> None:
 )
 def test_a_run_goes_on_under_other_conditions(words, environment, note, begun, tmp_path):
     """It ends done, with the first half as it was recorded, and a note that says what changed."""
+    if environment.items() <= os.environ.items() and environment:
+        pytest.skip("these are the conditions that it begins under here")
     shutil.copytree(begun, tmp_path / "moved")
     ran = run_bbalign(
         tmp_path / "moved",
