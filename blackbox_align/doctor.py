@@ -16,7 +16,7 @@ import numpy as np
 
 from .adapters.adapter import PLACEMENTS, Adapter, SoftPrompt
 from .assessment.position_bias import position_bias
-from .engines.base import LEAST_MASS, PARITY
+from .engines.base import PARITY
 from .surveys import Survey
 from .surveys.sheet import average, sheet
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from .engines.checkpoint import LanguageModel
 
 _CANDIDATES, _TOKENS = 20, 5
+
+# Below this share of labels a model mostly wants to say something that is no answer.
+LEAST_MASS = 0.5
 
 
 @dataclass(frozen=True)

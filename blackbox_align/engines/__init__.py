@@ -3,7 +3,7 @@
 What needs torch is imported when it is used, by :func:`.opening.open` and in ``engines.local``.
 """
 
-from .base import Answers, Engine, EngineInfo, Request, Sampling, Text, mass_note
+from .base import Answers, Engine, EngineInfo, Request, Sampling, Text
 from .function import FunctionEngine
 from .opening import open
 from .ray.cluster import Workers
@@ -17,6 +17,5 @@ __all__ = [
     "Sampling",
     "Text",
     "Workers",
-    "mass_note",
     "open",
 ]

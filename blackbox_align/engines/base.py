@@ -84,23 +84,6 @@ class Answers:
         return cls(**arrays, failures=tuple(why for part in parts for why in part.failures))
 
 
-LEAST_MASS = 0.5
-"""Below this share of labels a model mostly wants to say something that is no answer."""
-
-
-def mass_note(answers: Answers) -> str | None:
-    """A sentence where the labels hold little of what the model would say next, else None."""
-    known = answers.mass[np.isfinite(answers.mass)]
-    if not len(known) or float(known.min()) >= LEAST_MASS:
-        return None
-    return (
-        f"The labels hold {np.median(known):.2g} of the next token's probability in the middle question "
-        f"and {known.min():.2g} at least: this model mostly wants to say something that is no answer, so "
-        "its answers say little. Look at what it reads with `bbalign doctor`, and try another "
-        "--chat-template."
-    )
-
-
 @dataclass(frozen=True)
 class Sampling:
     """How a text is drawn; ``temperature`` 0 is greedy."""
@@ -229,5 +212,5 @@ class Engine(Protocol):
         ...
 
 
-__all__ = ["LEAST_MASS", "PARITY", "PLACEMENTS", "Answers", "Engine", "EngineInfo", "Message",
-           "Reply", "Request", "Sampling", "Text", "check_placement", "mass_note"]  # fmt: skip
+__all__ = ["PARITY", "PLACEMENTS", "Answers", "Engine", "EngineInfo", "Message",
+           "Reply", "Request", "Sampling", "Text", "check_placement"]  # fmt: skip

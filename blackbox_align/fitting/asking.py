@@ -81,8 +81,12 @@ class Asked:
                     f"The model {self.engine.info.name!r} answers the survey with numbers that are "
                     "not finite. Try --dtype float32, and check its weights."
                 )
-            self.known[key] = answers
+            self.known[key], self.known[f"{key} mass"] = answers, given.mass[0].astype(np.float32)
         return self.known[key]
+
+    def mass(self, survey: Survey, told: Population | None) -> np.ndarray | None:
+        """(questions,) share of the next token that is any label; None where it was not recorded."""
+        return self.known.get(f"{survey.name} {told.code if told else ''}".strip() + " mass")
 
     def position_bias(self, survey: Survey) -> PositionBias:
         """What the direction of the scales does to the un-prompted answers."""

@@ -151,6 +151,7 @@ class Outcome:
     def _knowing(self, people: Sequence[Population]) -> Engine:
         """The engine, but what it answers without a soft prompt is known and not asked again."""
         known: dict[str, dict[Question, np.ndarray]] = {}
+        masses: dict[tuple[str, Question], float] = {}
         for survey in self.problem.surveys.values():
             questions = sheet(survey, self.orders).questions
             for told in (None, *people):
@@ -161,6 +162,10 @@ class Outcome:
                     questions, asked_in_order(survey, self.orders), strict=True
                 ):
                     of_one[question] = rows[item, list(order)]
+                shares = self.asked.mass(survey, told)
+                if shares is not None:
+                    keys = ((adapter.digest(), question) for question in questions)
+                    masses.update(zip(keys, shares.tolist(), strict=True))
 
         def answer(adapters: Sequence[Adapter], asked: Sheet) -> Answers:
             looked_up = [known.get(adapter.digest()) for adapter in adapters]
@@ -175,6 +180,7 @@ class Outcome:
                 for column, question in enumerate(asked.questions if rows else ()):
                     assert rows is not None
                     probabilities[n, column, : len(question.labels)] = rows[question]
+                    mass[n, column] = masses.get((adapters[n].digest(), question), np.nan)
             return replace(Answers.of(probabilities), mass=mass)
 
         return FunctionEngine(answer, self.engine.info)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from blackbox_align.adapters import Adapter
-from blackbox_align.engines import Answers, mass_note
+from blackbox_align.engines import Answers
 from blackbox_align.errors import ModelError
 from blackbox_align.surveys.sheet import Question, Sheet
 from blackbox_align.testing import FunctionEngine
@@ -41,12 +39,3 @@ def test_it_has_words_with_embeddings_and_no_more():
         with pytest.raises(ModelError, match="is a function"):
             refused()
     engine.close()
-
-
-def test_a_mass_near_nothing_is_told():
-    """What is known of the labels' share, and the way to look at it; where all is well, nothing."""
-    answers = Answers.of(np.full((1, 2, 2), 0.5))
-    assert mass_note(answers) is None  # it is not known
-    assert mass_note(replace(answers, mass=np.array([[0.9, 0.6]]))) is None
-    note = mass_note(replace(answers, mass=np.array([[0.9, 0.003]])))
-    assert "0.003 at least" in note and "bbalign doctor" in note

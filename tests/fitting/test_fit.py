@@ -334,3 +334,14 @@ def test_a_notebook_shows_the_table_of_a_run(finished, tmp_path):
     assert "<table" in finished._repr_html_() and "country_in_text" in finished._repr_html_()
     empty = bba.Run(tmp_path / "<b>")._repr_html_()
     assert "&lt;b&gt;" in empty and "has no result yet" in empty and "<b></b>" not in empty
+
+
+def test_a_fit_tells_where_labels_are_not_what_a_model_would_say(tmp_path):
+    """Random weights give five labels next to nothing of the next token; the embedded model all of it."""
+    folder = save_small_model("llama", tmp_path / "llama")
+    settings = {"runs": tmp_path / "runs", "optimizer": "random", "budget": 2}
+    told = [
+        any("labels of the options have less than" in note for note in run.result.notes)
+        for run in (bba.fit("SAU", model=str(folder), **settings), bba.fit("SAU", **settings))
+    ]
+    assert told == [True, False]
