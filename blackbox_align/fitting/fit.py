@@ -165,6 +165,8 @@ def fit(
     if record.exists():
         recorded = {"orders": ONE_ORDER, **record.facts}
         then = replace(record.specification, orders=recorded["orders"])
+        if init == "auto":  # where it began, whatever is usual today
+            specification = replace(specification, init=then.init)
         refuse_settings(then, specification, record.path)
     data = load_data(specification, recorded, frame.targets if frame else None)
     _rehearse(specification, stopping, len(data.populations), where is not None)

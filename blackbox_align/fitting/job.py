@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..adapters import Parameterization
 from ..engines import Engine, Workers
 from ..engines import open as open_engine
 from ..errors import BlackboxAlignError, RunError
 from ..files.atomic import write_sealed_json, write_text
 from ..optimizers import Evaluation
-from .asking import ONE_ORDER, Asked, failures_of, known_from, search_space
+from .asking import ONE_ORDER, Asked, failures_of, known_from, search_space, unit_of
 from .conditions import conditions
 from .entry import Entry, digest, refuse_what_is_no_share
 from .format_1 import in_questions, vectors_by_asking
@@ -24,10 +25,11 @@ from .frames import FILE, Frame
 from .gradients import by_probabilities, refuse_without_gradient, with_gradients
 from .interrupts import patient_interrupt
 from .outcome import Outcome, device_of
-from .problem import PROMPT, Data, generator, make_optimizer, pose
+from .problem import PROMPT, Data, generator, pose
 from .record import Record, Writer
 from .run import Run
 from .search import Batch, Standing, search
+from .searcher import make_optimizer, options_of
 from .specification import Specification, refuse_facts
 from .stopping import Stopping
 from .warm_start import observe
@@ -87,25 +89,30 @@ class Job:
         with closing(self._open(settings, workers, recorded)) as engine:
             asked = Asked(engine, known, _orders(settings, engine, recorded))
             problem = pose(self.data, asked, recorded)
-            space = search_space(settings, engine, generator(settings, PROMPT))
+            past = {} if new else recorded
+            unit, options = unit_of(engine, past), options_of(problem, past)
+            space = search_space(settings, engine, generator(settings, PROMPT), unit)
             info = engine.info
             facts = {
                 **problem.facts(),
                 "model_revision": info.revision,
                 "dtype": info.dtype,
                 "dimension": space.dimension,
+                "unit": unit,
+                "options": options,
                 "opening": info.opening,  # what was read around a question
                 "date": info.date,
                 "commit": info.commit,
             }
-            optimizer = make_optimizer(problem, space.dimension, self.stopping)
+            optimizer = make_optimizer(problem, space.dimension, self.stopping, options)
             if optimizer.capabilities.uses_gradient:
                 refuse_without_gradient(engine)
             if len(problem.populations) > 1:  # a country that is done gets no more steps
                 facts["target_loss"] = self.stopping.target_loss
             standing = Standing(len(problem.populations), space.dimension, self.stopping)
             if earlier is not None:
-                facts |= observe(earlier, problem, facts, optimizer, standing)
+                spaces = (self._space_of(earlier, engine), space)
+                facts |= observe(earlier, problem, facts, optimizer, standing, spaces)
             if not new:
                 self._refuse_other_facts(recorded, facts)
             self.writer.begin(
@@ -118,6 +125,11 @@ class Job:
                 write_text(self.record.path / FILE, frame.text)
             outcome = Outcome(problem, standing, optimizer, space, engine, asked)
             self._guarded(outcome, why, new)
+
+    def _space_of(self, earlier: Record, engine: Engine) -> Parameterization:
+        settings = earlier.specification
+        unit = unit_of(engine, {"orders": ONE_ORDER, **earlier.facts})
+        return search_space(settings, engine, generator(settings, PROMPT), unit)
 
     def _known_end(self) -> str | None:
         """Why a run ended that is done and only lost its result or its experts."""
@@ -256,9 +268,9 @@ class Job:
 
     def _rewrite(self, outcome: Outcome) -> None:
         """Bring a record of format 1 to the present one."""
-        problem = outcome.problem
+        problem, options = outcome.problem, self.record.facts["options"]
         entries = [in_questions(entry, problem) for entry in self.record.past().entries]
-        again = make_optimizer(problem, outcome.space.dimension, self.stopping)
+        again = make_optimizer(problem, outcome.space.dimension, self.stopping, options)
         vectors, exact = vectors_by_asking(
             self.record.path / "journal.jsonl",
             entries,

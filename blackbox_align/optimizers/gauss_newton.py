@@ -32,15 +32,15 @@ import numpy as np
 from blackbox_align.errors import OptimizerError
 from blackbox_align.optimizers.archive import Archive
 from blackbox_align.optimizers.base import Array, Candidate, Capabilities, Evaluation, Optimizer
-from blackbox_align.optimizers.gaussian_process import GaussianProcess, fit
-from blackbox_align.optimizers.options import between, positive, step
+from blackbox_align.optimizers.gaussian_process import KERNELS, GaussianProcess, fit
+from blackbox_align.optimizers.options import between, one_of, positive, step
 
 SCALES = 2.0 ** np.arange(5)  # length scales on trial, in units of the first spread
 NOISES = np.array([1e-6, 1e-4, 1e-2, 1e-1, 1.0])  # noise on trial, as a share of the variance
 SMALL = 100  # an archive in which trying all of NOISES costs little
 STEPS = (1.0, 1.0, 0.5, 2.0)  # lengths of the steps of a batch, in trust radii
 WIDEST = 20_000  # the largest window: a model of N evaluations costs N^2 numbers
-PATIENCE = 15  # batches without a gain of one percent, until the search starts afresh
+PATIENCE = 30  # batches without a gain of one percent, until the search starts afresh
 LEAST = 0.1  # the least trust radius, as a share of the length scale: see `_set_radius`
 
 
@@ -76,6 +76,7 @@ class GaussNewton(Optimizer):
              is this at least, in units of sqrt(dimension)
     radius   the first trust radius, in units of sqrt(dimension)
     explore  the random part of a step, as a share of its length
+    kernel   of the model: "rational" or "gaussian", see :mod:`.gaussian_process`
 
     The best point is that of the lowest loss told. Where the residuals prove noisy, it is that of the
     model, and so is the recommendation, not the luckiest draw: a loss is then taken in proportion
@@ -95,11 +96,12 @@ class GaussNewton(Optimizer):
         rng: np.random.Generator,
         *,
         budget: int | None = None,
-        batch: int = 12,
+        batch: int = 6,
         window: int = 300,
-        spread: float = 8.0,
-        radius: float = 4.0,
+        spread: float = 0.25,
+        radius: float = 0.5,
         explore: float = 1.0,
+        kernel: str = "rational",
     ) -> None:
         super().__init__(dimension, rng, budget=budget)
         self._batch = positive("batch", batch)
@@ -108,6 +110,7 @@ class GaussNewton(Optimizer):
         self.spread = step("spread", spread)
         self.radius = step("radius", radius) * float(np.sqrt(self.dimension))
         self.explore = between("explore", explore, 0.0, 1e3)
+        self.kernel = one_of("kernel", kernel, KERNELS)
         self._shortest = self.spread * float(np.sqrt(self.dimension))
         self.kept: tuple[float, int, Array] | None = None  # of the searches that were given up
         self._start()
@@ -186,7 +189,7 @@ class GaussNewton(Optimizer):
             scale, noise = self.scale + ds, self.noise + dn
             if 0 <= scale < len(SCALES) and 0 <= noise < len(NOISES):
                 length = self._shortest * float(SCALES[scale])
-                model = fit(gram, archive.R, length, float(NOISES[noise]))
+                model = fit(gram, archive.R, length, float(NOISES[noise]), self.kernel)
                 if model is not None:
                     tried.append((model, scale, noise))
         if not tried:

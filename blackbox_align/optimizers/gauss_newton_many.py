@@ -69,11 +69,12 @@ class GaussNewtonMany(GaussNewton):
         targets: ArrayLike,
         enough: float = 0.0,
         budget: int | None = None,
-        batch: int = 12,
+        batch: int = 6,
         window: int = 1000,
-        spread: float = 8.0,
-        radius: float = 4.0,
+        spread: float = 0.25,
+        radius: float = 0.5,
         explore: float = 1.0,
+        kernel: str = "rational",
     ) -> None:
         super().__init__(
             dimension,
@@ -84,6 +85,7 @@ class GaussNewtonMany(GaussNewton):
             spread=spread,
             radius=radius,
             explore=explore,
+            kernel=kernel,
         )
         self.targets = np.array(targets, dtype=np.float64)
         cares = np.isfinite(self.targets)
