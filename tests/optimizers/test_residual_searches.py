@@ -76,7 +76,7 @@ def test_the_first_candidate_is_the_start() -> None:
 
 def test_gauss_newton_explores_when_it_is_asked_one_by_one() -> None:
     """Sixty single asks span a new direction in five of six, and solve what batches solve."""
-    optimizer = create("gauss-newton", 100, np.random.default_rng(0))
+    optimizer = create("gauss-newton", 100, np.random.default_rng(0), spread=0.25)
     residuals, vectors, losses = saturating(100), [], []
     while optimizer.told < 60:
         (candidate,) = optimizer.ask(1)
@@ -111,7 +111,7 @@ def test_a_round_asked_in_parts_is_a_batch() -> None:
 
 def test_gauss_newton_goes_by_the_loss_that_it_is_told() -> None:
     """Where the loss weighs the residuals, the model is seen from the best by that loss."""
-    optimizer = create("gauss-newton", 10, np.random.default_rng(0), batch=12)
+    optimizer = create("gauss-newton", 10, np.random.default_rng(0), batch=12, spread=1.0)
     candidates = optimizer.ask()
     residuals = [np.array([n + 1.0, 12.0 - n]) for n in range(12)]  # one falls as the other grows
     optimizer.tell(candidates, [Evaluation(float(3 * r[1] + r[0]), r) for r in residuals])
