@@ -34,7 +34,7 @@ from blackbox_align.optimizers.archive import Archive
 from blackbox_align.optimizers.base import Array, Candidate, Capabilities, Evaluation, Optimizer
 from blackbox_align.optimizers.gaussian_process import KERNELS, GaussianProcess, fit
 from blackbox_align.optimizers.options import between, one_of, positive, step
-from blackbox_align.optimizers.probe import Probe, ladder, measure
+from blackbox_align.optimizers.probe import LONG, SHORT, Probe, directions, measure, steps
 
 SCALES = 2.0 ** np.arange(5)  # length scales on trial, in units of the first spread
 NOISES = np.array([1e-6, 1e-4, 1e-2, 1e-1, 1.0])  # noise on trial, as a share of the variance
@@ -77,8 +77,9 @@ class GaussNewton(Optimizer):
     batch    candidates per batch, or per round where they are asked one by one or a few at a time
     window   how many evaluations the archive holds; those farthest from the best one go first
     spread   the first batch is N(0, spread^2 I) around 0, with 0 itself; the model's length scale
-             is this at least, in units of sqrt(dimension). Where None a probe is the first batch: nine
-             evaluations measure how far outputs are linear and how noisy (see :mod:`.probe`)
+             is this at least, in units of sqrt(dimension). Where None a probe is the first batch: five
+             evaluations measure how far outputs are linear, four more how noisy they are where that
+             is unclear (see :mod:`.probe`)
     radius   the first trust radius, in units of sqrt(dimension); twice the spread where None
     explore  the random part of a step, as a share of its length
     kernel   of the model: "rational" or "gaussian", see :mod:`.gaussian_process`
@@ -113,8 +114,13 @@ class GaussNewton(Optimizer):
         window = positive("window", window, low=2, high=WIDEST)
         self.archive = Archive(window, self.dimension)
         self.probe: Probe | None = None
-        self._probing = {} if spread is not None else dict(enumerate(ladder(dimension, rng)))
-        self._probed: dict[int, Array] = {}  # outputs of the probe's vectors
+        # The probe's vectors that are not told yet, and what those gave that are.
+        self._probing: dict[int, Array] = {}
+        self._probed: dict[int, Array] = {}
+        if spread is None:
+            self._along = directions(dimension, rng)
+            start = np.zeros((1, dimension))
+            self._probing = dict(enumerate(np.concatenate([start, steps(self._along, LONG)])))
         self._begun = len(self._probing)  # the first candidate of the first round
         self._radius = None if radius is None else step("radius", radius)
         self._measure_in(USUAL if spread is None else step("spread", spread))
@@ -315,15 +321,26 @@ class GaussNewton(Optimizer):
         """Note what the probe's vectors gave; when all of them are told, take steps of their size."""
         outputs = {candidate.id: residuals for candidate, _, residuals in told}
         self._probed |= {id: row for id, row in outputs.items() if id in self._probing}
+        before = len(self._probing)
         for candidate in candidates:
-            if self._probing.pop(candidate.id, None) is None or self._probing:
-                continue
-            if (
-                len(self._probed) == self._begun
-                and len({len(r) for r in self._probed.values()}) == 1
-            ):
-                self.probe = measure(np.array([self._probed[id] for id in range(self._begun)]))
-                self._measure_in(self.probe.spread)
+            self._probing.pop(candidate.id, None)
+        if before and not self._probing:
+            self._learn_steps()
+
+    def _learn_steps(self) -> None:
+        """Take steps of the size that the probe found; ask for short steps where it is unclear."""
+        rows = [self._probed[id] for id in sorted(self._probed)]
+        if len(rows) < self._begun or len({len(row) for row in rows}) > 1:
+            return
+        lengths, first = LONG, 1 + len(LONG) * len(self._along)
+        if len(rows) > first:
+            lengths, rows = (*SHORT, *LONG), [rows[0], *rows[first:], *rows[1:first]]
+        self.probe = measure(np.array(rows), lengths)
+        self._measure_in(self.probe.spread)
+        if self.probe.unclear and self.asked == self._begun:
+            short = steps(self._along, SHORT)
+            self._probing = dict(enumerate(short, start=self._begun))
+            self._begun += len(short)
 
     def _check_residuals(self, told: list[Told]) -> None:
         known = self.archive.R.shape[1] if len(self.archive) else len(told[0][2])

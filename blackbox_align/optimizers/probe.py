@@ -1,14 +1,16 @@
 """A few evaluations before a search: how noisy the outputs are, how far they are linear, what a step moves.
 
-Along some random directions the outputs are seen at lengths that grow fourfold, from the start on. Where
-they are linear, a step of four times the length moves them four times as far, the same way.
+Along two random directions the outputs are seen at lengths that grow fourfold, from the start on. Where
+they are linear, a step of four times the length moves them four times as far, the same way. Two lengths
+tell how far that is; where nothing seems linear, two very short ones tell noise from a bend.
 
 >>> import numpy as np
 >>> rng = np.random.default_rng(0)
->>> J, vectors = rng.standard_normal((6, 50)), ladder(50, rng)
->>> probe = measure(np.sin(vectors @ J.T / 7))  # bends where its argument nears 1, at lengths of about 1
->>> bool(0.2 < probe.linear <= 0.5 and probe.noise < 0.01)
-True
+>>> J, along = rng.standard_normal((6, 50)), directions(50, rng)
+>>> vectors = np.concatenate([np.zeros((1, 50)), steps(along, LONG)])
+>>> probe = measure(np.sin(vectors @ J.T / 7), LONG)  # bends where its argument nears 1
+>>> bool(0.2 < probe.linear <= 0.5), probe.unclear
+(True, False)
 """
 
 from __future__ import annotations
@@ -19,10 +21,12 @@ import numpy as np
 
 from blackbox_align.optimizers.base import Array
 
-LADDER = (1 / 128, 1 / 32, 1 / 8, 1 / 2)  # lengths, in units of sqrt(dimension)
+LONG = (1 / 8, 1 / 2)  # lengths, in units of sqrt(dimension)
+SHORT = (1 / 128, 1 / 32)
 GROWTH = 4.0
 DIRECTIONS = 2
 BENT = 0.75  # what a step moves is no longer linear where so large a share of it is unforeseen
+UNCLEAR = 1.5  # a share that may be noise as well as a bend
 WIDEST = 1.0  # the largest step to be taken for the sake of noise
 
 
@@ -38,13 +42,15 @@ class Probe:
     noise: float
     leverage: float
     linear: float
+    unclear: bool = False
+    """Whether what was seen may be noise as well as a bend: short steps would tell."""
 
     @property
     def spread(self) -> float:
         """The length of a first step: as long as outputs are linear, and longer where a step of that length
         moves them by less than twice their noise."""
         needed = 2.0 * self.noise / max(self.leverage, 1e-300)
-        return float(np.clip(max(self.linear, needed), LADDER[1], WIDEST))
+        return float(np.clip(max(self.linear, needed), SHORT[1], WIDEST))
 
     @property
     def drowned(self) -> bool:
@@ -52,21 +58,30 @@ class Probe:
         return self.noise > self.leverage * self.linear
 
 
-def ladder(dimension: int, rng: np.random.Generator) -> Array:
-    """(1 + 4 directions, dimension) vectors to evaluate: the start, then every length of every direction."""
-    along = rng.standard_normal((DIRECTIONS, dimension))
-    return np.concatenate([np.zeros((1, dimension)), *(length * along for length in LADDER)])
+def directions(dimension: int, rng: np.random.Generator) -> Array:
+    """(2, dimension), each about sqrt(dimension) long."""
+    return rng.standard_normal((DIRECTIONS, dimension))
 
 
-def measure(outputs: Array) -> Probe:
-    """What (n, m) outputs of :func:`ladder` tell; they must be finite, residuals serve as well."""
-    lengths = np.array(LADDER)
-    moves = (outputs[1:] - outputs[0]).reshape(len(LADDER), -1)
+def steps(along: Array, lengths: tuple[float, ...]) -> Array:
+    """(lengths x directions, dimension) vectors to evaluate, length by length."""
+    return np.concatenate([length * along for length in lengths])
+
+
+def measure(outputs: Array, tried: tuple[float, ...]) -> Probe:
+    """What (1 + n, m) outputs tell, of the start and of :func:`steps` of growing lengths ``tried``.
+
+    They must be finite; residuals serve as well.
+    """
+    lengths = np.array(tried)
+    moves = (outputs[1:] - outputs[0]).reshape(len(lengths), -1)
     power = (moves**2).mean(axis=1)
-    # Two lengths give the slope and the noise: move^2 = leverage^2 length^2 + 2 noise^2.
-    noise = max((GROWTH**2 * power[0] - power[1]) / (GROWTH**2 - 1), 0.0)
-    if noise < 0.1 * power[0]:  # a bend, not noise
-        noise = 0.0
+    noise = 0.0
+    if tried[0] == SHORT[0]:
+        # Two lengths give the slope and the noise: move^2 = leverage^2 length^2 + 2 noise^2.
+        noise = max((GROWTH**2 * power[0] - power[1]) / (GROWTH**2 - 1), 0.0)
+        if noise < 0.1 * power[0]:  # a bend, not noise
+            noise = 0.0
     clean = np.maximum(power - noise, 1e-12 * power.max() + 1e-300)
     unforeseen = ((moves[1:] - GROWTH * moves[:-1]) ** 2).mean(axis=1)
     unforeseen = np.maximum(unforeseen - (GROWTH**2 + 1) * noise, 0.0)
@@ -80,4 +95,5 @@ def measure(outputs: Array) -> Probe:
         linear = lengths[rung] * GROWTH ** float(np.clip(share, 0.0, 1.0))
     seen = min(int(np.searchsorted(lengths, linear)), len(lengths) - 1)
     leverage = float(np.sqrt(clean[seen]) / lengths[seen])
-    return Probe(float(np.sqrt(noise / 2.0)), leverage, float(linear))
+    unclear = tried[0] != SHORT[0] and bool(misfit[0] > UNCLEAR)
+    return Probe(float(np.sqrt(noise / 2.0)), leverage, float(linear), unclear)

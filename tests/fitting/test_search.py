@@ -115,7 +115,7 @@ def test_a_function_of_one_s_own_is_minimised(optimizer, function):
 def test_what_a_function_must_give_is_said():
     """Another shape, and losses where residuals are needed."""
     with pytest.raises(
-        SpecificationError, match=r"must give 9 losses.*not an array of shape \(3,\)"
+        SpecificationError, match=r"must give 5 losses.*not an array of shape \(3,\)"
     ):
         bba.minimize(lambda vectors: np.zeros(3), 3)
     with pytest.raises(OptimizerError, match="gauss-newton learns from residuals"):
