@@ -17,12 +17,13 @@ from typing import Any
 import cma
 import numpy as np
 import torch
+from batches import label_ids, padded, question, shown
 from packing import Branches, answer_logits, branches
 from scipy.stats import kendalltau
 from tokenizers import Tokenizer
 from torch import Tensor
-from train import HERE, World, label_ids, load_world, padded, question, shown
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from world import HERE, World, load_world
 
 from blackbox_align.adapters import Adapter, SoftPrompt
 from blackbox_align.assessment import Asking, ask, score
