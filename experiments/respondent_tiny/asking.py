@@ -186,6 +186,7 @@ def _answers(subject: Subject, asked: Sequence[Asked], sentence: str, width: int
 
 
 def measure(folder: Path, world: World, seeds: int, say: Callable[[str], None]) -> dict[str, Any]:
+    """All figures that :func:`markdown` shows."""
     subject = load_subject(folder, world)
     names = [index.name for index in world.survey.indices]
     published = np.stack([world.targets.target(code, names) for code in world.codes])
@@ -199,18 +200,49 @@ def measure(folder: Path, world: World, seeds: int, say: Callable[[str], None]) 
     return figures
 
 
+def markdown(figures: Mapping[str, Any]) -> str:
+    """The figures as a table of the model card."""
+    bias, error = figures["bias"], figures["named_mae_zero"]
+    rows = [
+        ("position bias, un-prompted: correlation of item means straight and reversed / share of position, VSM",
+         f"{bias['correlation_vsm']:+.2f} / {bias['share_vsm']:.0%}"),
+        ("... opinions", f"{bias['correlation_opinions']:+.2f} / {bias['share_opinions']:.0%}"),
+        ("country named in text, error over the named countries, zero: straight / reversed / mean of both",
+         " / ".join(f"{error[way]:.1f}" for way in ("straight", "reversed", "both"))),
+    ]  # fmt: skip
+    for orders, said in (("reversed", "both directions"), ("1", "one direction")):
+        for goal in GOALS:
+            found = [figures[f"evaluations_{orders}"][f"{code}_to_{goal:g}"] for code in CASES]
+            told = ", ".join(
+                f"{code} {' '.join(str(n or 'none') for n in each)}"
+                for code, each in zip(CASES, found, strict=True)
+            )
+            rows.append((f"default search, {said}: evaluations to error {goal:g}", told))
+    for group, said in (
+        ("named", "11 named countries"),
+        ("never_named", "7 never-named"),
+        ("all", "all"),
+    ):
+        told = figures["lift"][group]
+        rows.append((f"similarity, {said}: country in text / with published drafts / its own / another's",
+                     " / ".join(f"{value:.1f}" for value in told.values())))  # fmt: skip
+    return "\n".join(["| measured | |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)]) + "\n"
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="folder of the model")
     parser.add_argument("--config", type=Path, default=HERE / "config.yaml")
-    parser.add_argument("--out", type=Path, help="folder for asking.json")
+    parser.add_argument("--out", type=Path, help="folder for asking.json and asking.md")
     parser.add_argument("--seeds", type=int, default=3, help="searches of each country")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     figures = measure(options.folder, load_world(options.config), options.seeds, print)
+    print(markdown(figures))
     if options.out:
         text = json.dumps(figures, indent=1) + "\n"
         (options.out / "asking.json").write_text(text, encoding="utf-8")
+        (options.out / "asking.md").write_text(markdown(figures), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -506,7 +506,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.card:
         card = (HERE / "card.md").read_text(encoding="utf-8")
         names = ", ".join(find_country(code).name for code in world.config["never_named"])
-        card = card.replace("{{never_named}}", names).replace("{{measured}}", table.strip())
+        asked = (HERE / "results" / "asking.md").read_text(encoding="utf-8")  # of asking.py
+        for place, text in (("never_named", names), ("measured", table), ("asked", asked)):
+            card = card.replace(f"{{{{{place}}}}}", text.strip())
         (options.folder / "README.md").write_text(card, encoding="utf-8")
 
 

@@ -57,17 +57,19 @@ def _parts(line):
 
 
 def test_shares_belong_to_the_options_as_they_are_shown(training, drawn):
-    """Turned or not, an option has the same share under its words; all of them sum to 1."""
+    """Turned or not, an option has its own share under its words."""
     batches, _, world = training
     batch, tokenizer = drawn
     assert batch.straight and batch.turned and batch.drafted
     items = {item.text: (n, item) for n, item in enumerate(world.survey.items)}
+    somebody = world.sampler.draw(np.random.default_rng(3))  # the first that the batch drew
+    answers = world.answers([somebody])[0]
     for number in range(batch.straight + batch.turned):
         text, shares = read(batch, tokenizer, number)
         n, item = items[text.partition("Question: ")[2].partition("\nAnswer:")[0]]
         options = list(item.scale.options)
         assert list(shares) == options[:: 1 if number < batch.straight else -1]
-        assert sum(shares.values()) == pytest.approx(1, abs=1e-6)
+        assert [shares[option] for option in options] == pytest.approx(answers[n], abs=1e-6)
     first, turned = (in_scale(batches, world.survey.items[0], step) for step in (1, -1))
     assert first.scale.labels == turned.scale.labels
     assert first.scale.options == turned.scale.options[::-1]
