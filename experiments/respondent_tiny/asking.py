@@ -204,7 +204,7 @@ def markdown(figures: Mapping[str, Any]) -> str:
     """The figures as a table of the model card."""
     bias, error = figures["bias"], figures["named_mae_zero"]
     rows = [
-        ("position bias, un-prompted: correlation of item means straight and reversed / share of position, VSM",
+        ("position bias, un-prompted: correlation of item means straight and reversed / its share, VSM",
          f"{bias['correlation_vsm']:+.2f} / {bias['share_vsm']:.0%}"),
         ("... opinions", f"{bias['correlation_opinions']:+.2f} / {bias['share_opinions']:.0%}"),
         ("country named in text, error over the named countries, zero: straight / reversed / mean of both",
