@@ -6,6 +6,7 @@ python experiments/respondent_tiny/train.py --out FOLDER --seed 0 --hidden 64
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import math
 import time
@@ -37,7 +38,7 @@ def new_model(seed: int, tokenizer: Tokenizer, **shape: int) -> LlamaForCausalLM
     config = LlamaConfig(
         vocab_size=tokenizer.get_vocab_size(),
         hidden_size=shape["hidden"],
-        intermediate_size=3 * shape["hidden"],
+        intermediate_size=4 * shape["hidden"],
         num_hidden_layers=shape["layers"],
         num_attention_heads=4,
         num_key_value_heads=4,
@@ -51,6 +52,25 @@ def new_model(seed: int, tokenizer: Tokenizer, **shape: int) -> LlamaForCausalLM
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return LlamaForCausalLM(config)
+
+
+def widened(model: LlamaForCausalLM, intermediate: int, seed: int) -> LlamaForCausalLM:
+    """The same function with wider feed-forwards: what is new reads at random and writes nothing yet.
+
+    Source: Chen et al. 2016, "Net2Net: Accelerating Learning via Knowledge Transfer".
+    """
+    config = copy.deepcopy(model.config)
+    config.intermediate_size = intermediate
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        wide = LlamaForCausalLM(config)
+    with torch.no_grad():
+        weights = wide.state_dict()
+        for name, old in model.state_dict().items():
+            if "down_proj" in name:
+                weights[name].zero_()
+            weights[name][tuple(slice(size) for size in old.shape)] = old
+    return wide
 
 
 def train(
@@ -179,6 +199,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         stages = stages[-1:]
         tokenizer = Tokenizer.from_file(str(options.start / "tokenizer.json"))
         model = LlamaForCausalLM.from_pretrained(options.start)
+        wide = 4 * model.config.hidden_size
+        if model.config.intermediate_size < wide:
+            model = widened(model, wide, options.seed)
     else:
         tokenizer = new_tokenizer(world, rng)
         model = new_model(options.seed, tokenizer, hidden=options.hidden, layers=options.layers)
