@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from batches import in_order
+from batches import drafts, in_order, random_tilts, shown
 from measure import CASES, COUNTRY_SENTENCE, Subject, load_subject, with_opinions
+from personas import Persona
 from world import HERE, World, load_world
 
 from blackbox_align import fit
@@ -120,6 +121,41 @@ def lift(subject: Subject) -> dict[str, Any]:
     }
 
 
+def simulated_lift(subject: Subject, questions: int = 200) -> dict[str, float]:
+    """The similarity in simulated worlds, where drafts tell what nothing else does.
+
+    Named countries in text; each question's people are moved as in training. Without drafts, with drafts
+    of the people as moved, and with those of people who were moved otherwise.
+    """
+    world, rng = subject.world, np.random.default_rng(4)
+    found: dict[str, list[float]] = {"none": [], "told": [], "others": []}
+    for _ in range(questions // 10):
+        rows = rng.permutation(len(world.codes))[:16]
+        nothing = np.zeros(world.traits.shape[1])
+        people = [Persona("", "", int(row), nothing) for row in rows]
+        names = [find_country(world.codes[row]).name for row in rows]
+        trunks = subject.opened(*(COUNTRY_SENTENCE.format(country=name) for name in names))
+        chosen = rng.permutation(len(world.opinions.survey.items))[:10]
+        tilts, other = (random_tilts(rng, world, len(chosen)) for _ in range(2))
+        asked: dict[str, list[tuple[Survey, Item]]] = {name: [] for name in found}
+        truth = np.zeros((len(rows), len(chosen), world.survey.width))
+        for place, n in enumerate(chosen):
+            survey, item, order = shown(rng, world, world.opinions.survey.items[n])
+            tilt = tilts[:, place, None]
+            told = world.opinion_answers(people, [n], tilt)[:, 0, order]
+            truth[:, place, : len(order)] = told
+            asked["none"].append((survey, item))
+            for name, moved in (("told", tilt), ("others", other[:, place, None])):
+                lines = drafts(rng, world, moved, n, item, order)
+                asked[name].append((survey.with_preamble(lines), item))
+        for name, questionnaire in asked.items():
+            with torch.no_grad():
+                answers = with_opinions(subject, questionnaire).answers(*trunks)[0].numpy()
+            here = truth[..., : answers.shape[-1]]
+            found[name].append(float(100 * (1 - js_distance(answers, here)).mean()))
+    return {name: float(np.mean(values)) for name, values in found.items()}
+
+
 def _likeliest(
     kind: str,
     subject: Subject,
@@ -193,6 +229,7 @@ def measure(folder: Path, world: World, seeds: int, say: Callable[[str], None]) 
     figures: dict[str, Any] = {"bias": biases(folder, world)}
     figures["named_mae_zero"] = both_ways(subject, folder, published)
     figures["lift"] = lift(subject)
+    figures["simulated_lift"] = simulated_lift(subject)
     say(json.dumps(figures, indent=1))
     for orders in ("reversed", "1"):
         figures[f"evaluations_{orders}"] = evaluations(folder, orders, range(seeds))
@@ -226,6 +263,13 @@ def markdown(figures: Mapping[str, Any]) -> str:
         told = figures["lift"][group]
         rows.append((f"similarity, {said}: country in text / with published drafts / its own / another's",
                      " / ".join(f"{value:.1f}" for value in told.values())))  # fmt: skip
+    told = " / ".join(f"{value:.1f}" for value in figures["simulated_lift"].values())
+    rows.append(
+        (
+            "... in simulated worlds that drafts alone tell of: without / with / those of another world",
+            told,
+        )
+    )
     return "\n".join(["| measured | |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)]) + "\n"
 
 

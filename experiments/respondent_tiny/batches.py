@@ -62,7 +62,7 @@ class Batches:
             shares.append(answers[:, n, : len(item.scale)][:, ::step])
         items = world.opinions.survey.items
         chosen = rng.permutation(len(items))[:opinions]
-        tilts = self._tilts(rng, drafted)
+        tilts = random_tilts(rng, world, drafted)
         known = world.opinion_answers(personas, chosen)
         for place, n in enumerate(chosen):
             survey, item, order = shown(rng, world, items[n])
@@ -94,11 +94,17 @@ class Batches:
         after = self.tokenizer.encode(opening, add_special_tokens=False).ids
         return [*before, self.bos, *after]
 
-    def _tilts(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        """(continents, count, width): what only drafts tell about the people of a continent."""
-        places = len(self.world.sampler.words["continents"])
-        shape = (places, count, self.world.opinions.intercepts.shape[1])
-        return float(self.world.config["drafts"]["tilt"]) * rng.standard_normal(shape)
+
+def random_tilts(rng: np.random.Generator, world: World, count: int) -> np.ndarray:
+    """(continents, count, width): what only drafts tell about the people of a continent.
+
+    Added to the log shares of the options; a part is common to all continents.
+    """
+    told = world.config["drafts"]
+    shape = (count, world.opinions.intercepts.shape[1])
+    places = len(world.sampler.words["continents"])
+    common = told["common"] * rng.standard_normal(shape)
+    return np.asarray(common + told["own"] * rng.standard_normal((places, *shape)))
 
 
 def drafts(
