@@ -421,11 +421,13 @@ def markdown(figures: dict[str, Any]) -> str:
         ("sd of the indices over random soft prompts", line(f["random_prompts_std"])),
         ("... mean absolute correlation of two indices", f"{f['random_prompts_correlation']:.2f}"),
     ]  # fmt: skip
+    starts = len(f[f"search_{CASES[0]}"])
+    worst = "worst start" if starts > 1 else "one start"
     for policy in ("anchor", "zero"):
         errors = {code: max(f[f"gradient_{policy}_{code}"]) for code in CASES}
         rows.append(
             (
-                f"reach of 5 soft tokens by gradient (stops at 0.5), {policy}, worst start",
+                f"reach of 5 soft tokens by gradient (stops at 0.5), {policy}, {worst}",
                 line(errors, 2),
             )
         )
@@ -434,7 +436,7 @@ def markdown(figures: dict[str, Any]) -> str:
     for name, key in search_rows.items():
         found = {code: max(run[key] or math.inf for run in f[f"search_{code}"]) for code in CASES}
         digits = 0 if key.startswith("to") else 2
-        rows.append((f"diagonal CMA-ES, anchor, worst start: {name}", line(found, digits)))
+        rows.append((f"diagonal CMA-ES, anchor, {worst}: {name}", line(found, digits)))
     rows += _opinion_rows(f)
     seconds = f"{f['seconds_for_20_prompts']:.2f}"
     rows.append(("seconds for the VSM under 20 soft prompts (`LocalEngine.answer`)", seconds))
