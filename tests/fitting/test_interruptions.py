@@ -72,7 +72,9 @@ def test_a_run_killed_several_times_ends_on_the_same_bits(
 def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(
     sent, undisturbed, start_bbalign, bbalign, tmp_path
 ):
-    """Ctrl-C, and SIGTERM, which a batch system sends: exit 130, one line with the command, the best prompt so far; then the same end."""
+    """Ctrl-C, and SIGTERM, which a batch system sends: exit 130, one line with the command, the best
+    prompt so far; then the same end.
+    """
     run = tmp_path / "runs" / "one"
     process = start_bbalign(*FIT)
     wait_until(lambda: lines(run / "journal.jsonl") >= 3, process)
