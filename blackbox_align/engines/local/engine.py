@@ -25,7 +25,7 @@ from .passes import Passes, Scores
 from .plan import Plan
 from .questions import tokenize
 from .shadow import bytes_per_token, check_causal
-from .texts import read, tokenize_text
+from .texts import Reading, read
 from .thread import JobThread
 from .ways import Ways
 
@@ -75,6 +75,7 @@ class LocalEngine:
         self._ways = Ways(model, self._passes)
         self._batch = RunningBatch(self._passes, end_tokens(model.model, model.tokenizer))
         self._plans: dict[tuple[Any, ...], Plan] = {}
+        self._readings: dict[tuple[Any, ...], Reading] = {}
         self._thread = JobThread()
 
     @property
@@ -205,18 +206,19 @@ class LocalEngine:
             with torch.inference_mode():
                 usual = self._plan(sheet, text, loras) if sheet.questions else plan
                 alone = self._ways.alone(usual, placement, width) if sheet.questions else None
+                reading = self._reading(sheet, text)
             vectors = np.stack([self._vectors(adapters[number]) for number in members])
             prompts = torch.as_tensor(vectors).to(self.model.device, self.model.dtype)
 
             def ask(some: Tensor, plan: Plan = plan, place: str = placement, alone: Any = alone,
-                    text: str = text) -> Read:  # fmt: skip
+                    reading: Reading = reading.anew()) -> Read:  # fmt: skip  # noqa: B008
                 pause()
                 labels = some.new_zeros((len(some), 0, 0))
                 if sheet.questions:
                     plan.continuations = None
                     scores = self._scores(plan, some, place, bool(alone))
                     labels = scores.labels.masked_fill(~plan.offered, -torch.inf).softmax(-1)
-                return labels, *self._read_texts(sheet, text, some, place)
+                return labels, *self._read(reading, some, place)
 
             rows = max(1, self._candidates_per_pass(plan, width, placement) // _GRADIENT_SHARE) if (
                 sheet.questions) else 1  # fmt: skip
@@ -235,6 +237,7 @@ class LocalEngine:
         self._thread.close()
         self._batch.fail(ModelError("The engine was closed while it wrote."))
         self._plans.clear()
+        self._readings.clear()
 
     def __enter__(self) -> LocalEngine:
         return self
@@ -264,20 +267,28 @@ class LocalEngine:
                     probabilities[members], mass[members] = given
                 if sheet.texts:
                     pause()
-                    both = self._read_texts(sheet, text, prompts, placement)
+                    both = self._read(self._reading(sheet, text), prompts, placement)
                     divergence[members], surprise[members] = (part.cpu().numpy() for part in both)
         answers = Answers.of(probabilities, texts)
         return replace(answers, mass=mass, divergence=divergence, surprise=surprise)
 
-    def _read_texts(
-        self, sheet: Sheet, text: str, prompts: Tensor, placement: str
-    ) -> tuple[Tensor, Tensor]:
-        """(rows, texts) divergence and surprise of the texts of a sheet."""
-        asked, bare = (
-            [tokenize_text(*pair, self.reader, before) for pair in sheet.texts]
-            for before in (text, "")
-        )
-        return read(self._passes, asked, bare, prompts, placement)
+    def _read(self, reading: Reading, prompts: Tensor, placement: str) -> tuple[Tensor, Tensor]:
+        """(rows, texts) divergence and surprise."""
+        if not reading.asked:
+            return prompts.new_zeros((2, len(prompts), 0)).unbind()
+        try:
+            alone = bool(self._ways.alone(self._plan(_TRIAL, ""), placement, prompts.shape[1]))
+        except ModelError:  # labels that are no single tokens
+            alone = True
+        return read(self._passes, reading, prompts, placement, alone)
+
+    def _reading(self, sheet: Sheet, text: str) -> Reading:
+        key = (sheet.texts, text)
+        if key not in self._readings:
+            if len(self._readings) == _PLANS:
+                self._readings.popitem()
+            self._readings[key] = Reading.of(sheet.texts, self.reader, text)
+        return self._readings[key]
 
     def _vectors(self, adapter: Adapter) -> np.ndarray:
         """(tokens, D); no tokens without a soft prompt."""
