@@ -16,18 +16,19 @@ from ..engines import open as open_engine
 from ..errors import BlackboxAlignError, RunError
 from ..files.atomic import write_sealed_json, write_text
 from ..optimizers import Evaluation
-from .asking import ONE_ORDER, Asked, failures_of, known_from, search_space
+from .asking import Asked, failures_of, known_from, search_space
 from .conditions import conditions
 from .entry import Entry, digest, refuse_what_is_no_share
 from .format_1 import in_questions, vectors_by_asking
 from .frames import FILE, Frame
-from .gradients import by_probabilities, refuse_without_gradient, with_gradients
+from .gradients import by_answers, refuse_without_gradient, with_gradients
 from .interrupts import patient_interrupt
 from .outcome import Outcome, device_of
 from .problem import PROMPT, Data, generator, make_optimizer, pose
 from .record import Record, Writer
 from .run import Run
 from .search import Batch, Standing, search
+from .settled import recorded_facts, settle
 from .specification import Specification, refuse_facts
 from .stopping import Stopping
 from .warm_start import observe
@@ -43,8 +44,8 @@ CHECKPOINT_SHARE = 0.1  # of the time of a search that checkpoints may take
 class Progress:
     """Where a search stands after a tell.
 
-    ``best`` is the best loss, of several countries the mean of each one's best, as the result has it;
-    None until an evaluation has succeeded.
+    ``best`` is the error of the best prompt, its loss without what the language adds, of several countries
+    their mean, as the result has it; None until an evaluation has succeeded.
     """
 
     evaluations: int
@@ -79,20 +80,22 @@ class Job:
     ) -> None:
         """Ask, search, and write down what came of it."""
         settings, new = self.data.specification, not self.record.exists()
-        recorded = {} if new else {"orders": ONE_ORDER, **self.record.facts}
+        recorded = {} if new else recorded_facts(self.record)
         why = None if new else self._known_end()
         if settings.dtype == "auto" and "dtype" in recorded:
             settings = replace(settings, dtype=recorded["dtype"])
         known = {} if new else known_from(self.record.head.get("asked") or {})
         with closing(self._open(settings, workers, recorded)) as engine:
-            asked = Asked(engine, known, _orders(settings, engine, recorded))
-            problem = pose(self.data, asked, recorded)
+            settings = settle(settings, engine.info, recorded)
+            asked = Asked(engine, known, settings.orders)
+            problem = pose(replace(self.data, specification=settings), asked, recorded)
             space = search_space(settings, engine, generator(settings, PROMPT))
             info = engine.info
             facts = {
                 **problem.facts(),
                 "model_revision": info.revision,
                 "dtype": info.dtype,
+                "placement": settings.placement,
                 "dimension": space.dimension,
                 "opening": info.opening,  # what was read around a question
                 "date": info.date,
@@ -190,25 +193,29 @@ class Job:
             refuse_what_is_no_share(shares)
         except ValueError as error:
             raise RunError(f"The answer of the model is none: {error}.") from None
-        evaluations, losses = outcome.problem.score(shares, first)
+        evaluations, losses = outcome.problem.score(shares, first, answers.divergence)
         evaluations = [
             Evaluation.failed(why) if why else evaluation
             for why, evaluation in zip(failures, evaluations, strict=True)
         ]
         gradients = None
         if pull is not None:
-            slopes = pull(by_probabilities(answers, outcome.problem.cotangent(shares)))
+            by_text = outcome.problem.cotangent_by_text(answers.divergence)
+            slopes = pull(by_answers(answers, outcome.problem.cotangent(shares), by_text))
             gradients = outcome.space.pull(slopes).astype(np.float32)
         evaluations = with_gradients(evaluations, gradients)
-        return Batch(vectors, losses, evaluations, shares, gradients)
+        penalties = outcome.problem.penalties(answers.divergence)
+        texts = np.stack([answers.divergence, answers.surprise]) if sheet.texts else None
+        return Batch(vectors, losses, evaluations, shares, gradients, penalties, texts)
 
     def _append(self, batch: Batch) -> None:
         assert batch.answers is not None
         first = self.told
         ids = tuple(range(first, first + len(batch.vectors)))
         shown = tuple(evaluation.loss for evaluation in batch.evaluations)
-        entry = Entry(ids, batch.answers, shown, digest(batch.vectors), batch.gradients)
-        self.writer.append(entry, batch.vectors)
+        vectors = batch.vectors
+        entry = Entry(ids, batch.answers, shown, digest(vectors), batch.gradients, batch.texts)
+        self.writer.append(entry, vectors)
         self.told += len(ids)
 
     def _told(self, outcome: Outcome) -> None:
@@ -228,7 +235,7 @@ class Job:
 
     def _report(self, outcome: Outcome) -> None:
         spent, standing = time.monotonic() - self.started, outcome.standing
-        best = None if standing.worst is None else float(standing.best.mean())
+        best = None if standing.worst is None else float(standing.errors.mean())
         self.on_progress(Progress(standing.told, self.stopping.budget, best, self.replayed, spent))
 
     # -- what was evaluated before ---------------------------------------------------------------
@@ -243,10 +250,11 @@ class Job:
 
         def told() -> Iterator[tuple[np.ndarray, Any]]:
             for entry in past.entries:
-                evaluations, losses = outcome.problem.score(entry.answers, entry.ids[0])
+                problem, divergence = outcome.problem, entry.divergence
+                evaluations, losses = problem.score(entry.answers, entry.ids[0], divergence)
                 vectors = past.vectors_of(entry)
                 yield vectors, with_gradients(evaluations, entry.gradients)
-                outcome.standing.keep(vectors, losses)
+                outcome.standing.keep(vectors, losses, problem.penalties(divergence))
                 self.replayed = entry.rows
                 self._report(outcome)
 
@@ -300,10 +308,3 @@ class Job:
     def _close(self, outcome: Outcome, status: str, reason: str) -> None:
         spent = time.monotonic() - self.started
         self.writer.close(status, reason, spent, outcome.standing.told)
-
-
-def _orders(settings: Specification, engine: Engine, recorded: Mapping[str, Any]) -> str:
-    """The orders of options that are asked: those asked for, else those recorded, else the model's own."""
-    if settings.orders != "auto":
-        return settings.orders
-    return str(recorded.get("orders") or engine.info.orders)

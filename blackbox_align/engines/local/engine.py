@@ -86,6 +86,7 @@ class LocalEngine:
             opening=self.reader.opening,
             date=self.reader.dated,
             positions=positions,
+            placement="message" if self.reader.template else "first",
             can=frozenset({*VERBS, *kinds}),
         )
 
@@ -275,7 +276,7 @@ class LocalEngine:
     def _read(self, reading: Reading, prompts: Tensor, placement: str) -> tuple[Tensor, Tensor]:
         """(rows, texts) divergence and surprise."""
         if not reading.asked:
-            return prompts.new_zeros((2, len(prompts), 0)).unbind()
+            return (nothing := prompts.new_zeros((len(prompts), 0))), nothing
         try:
             alone = bool(self._ways.alone(self._plan(_TRIAL, ""), placement, prompts.shape[1]))
         except ModelError:  # labels that are no single tokens

@@ -161,9 +161,13 @@ def _usual(
     keys = [(column, alone) for column in bundle.columns]
     if any(key not in reading.usual for key in keys):
         columns = [n for n in bundle.columns if reading.plain[n].predicted]
-        bare = Bundle(tuple(columns), None if alone else _bundle(reading.plain, columns, False).tree)
+        bare = Bundle(
+            tuple(columns), None if alone else _bundle(reading.plain, columns, False).tree
+        )
         with torch.inference_mode(False), torch.no_grad(), passes.bare():
-            nothing = torch.empty((1, 0, prompts.shape[2]), dtype=prompts.dtype, device=prompts.device)
+            nothing = torch.empty(
+                (1, 0, prompts.shape[2]), dtype=prompts.dtype, device=prompts.device
+            )
             given = _predict(passes, reading.plain, bare, nothing, "first")
         reading.usual.update(
             ((column, alone), logs[0]) for column, logs in zip(columns, given, strict=True)
@@ -179,7 +183,7 @@ def _predict(
         return [_by_itself(passes, texts[n], prompts, placement) for n in bundle.columns]
     counts = [len(texts[column].predicted) for column in bundle.columns]
     logits = passes.texts_in_a_row(bundle.tree, prompts, counts)
-    return [part.log_softmax(-1) for part in logits.split(counts, dim=1)]
+    return [part.log_softmax(-1) for part in torch.split(logits, counts, dim=1)]
 
 
 def _by_itself(passes: Passes, text: TokenizedText, prompts: Tensor, placement: str) -> Tensor:
