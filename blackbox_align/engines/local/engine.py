@@ -17,8 +17,9 @@ from ...surveys.sheet import Question, Sheet
 from ..base import VERBS, Answers, EngineInfo, Reply, Request
 from ..checkpoint import LanguageModel
 from .chat import ChatFormat, Reader, Rendered
-from .decoding import Group, RunningBatch, Writing, begin_text, end_tokens
-from .gradients import Read, pull
+from .decoding import Group as Voices
+from .decoding import RunningBatch, Writing, begin_text, end_tokens
+from .gradients import Group, Pull, Read
 from .hidden import hidden_states
 from .memory import free_memory, is_out_of_memory, keep_freed_memory
 from .passes import Passes, Scores
@@ -136,7 +137,7 @@ class LocalEngine:
             try:
                 with torch.inference_mode():
                     alone = self._writes_alone(longest + new, any(text.width for text in before))
-                    if self._batch.join(Group.of(writing, before, self._passes, alone)):
+                    if self._batch.join(Voices.of(writing, before, self._passes, alone)):
                         self._thread.submit(self._step)
             except BaseException as error:
                 writing.fail(error)
@@ -191,48 +192,56 @@ class LocalEngine:
             raise SpecificationError(
                 "Gradients are taken of soft prompts of one length; some adapters have none or another."
             )
-        answers = self.answer(asked, sheet)
-        return answers, lambda cotangent: self._thread.run(
-            lambda pause: self._pull(asked, sheet, cotangent, pause)
-        )
+        return self._thread.run(lambda pause: self._pullback(asked, sheet, pause))
 
-    def _pull(
-        self, adapters: list[Adapter], sheet: Sheet, cotangent: Answers, pause: Pause
-    ) -> np.ndarray:
-        """(P, tokens, D), group by group of what can share a pass."""
-        gradients: dict[int, np.ndarray] = {}
-        for (text, placement, width, loras), members in self._groups(adapters).items():
-            # Of its own: what was computed in passing cannot be a part of a gradient.
-            plan = Plan.of(sheet, text, self.reader, self._passes.along, self.model.device)
-            with torch.inference_mode():
-                usual = self._plan(sheet, text, loras) if sheet.questions else plan
-                alone = self._ways.alone(usual, placement, width) if sheet.questions else None
-                reading = self._reading(sheet, text)
-            vectors = np.stack([self._vectors(adapters[number]) for number in members])
-            prompts = torch.as_tensor(vectors).to(self.model.device, self.model.dtype)
+    def _pullback(
+        self, adapters: list[Adapter], sheet: Sheet, pause: Pause
+    ) -> tuple[Answers, Pull]:
+        groups = [
+            self._gradient_group(sheet, kind, [adapters[n] for n in members], members, pause)
+            for kind, members in self._groups(adapters).items()
+        ]
+        if len(groups) == 1 and len(adapters) <= groups[0].rows:
+            answers, pull = groups[0].recorded()
+            return answers, lambda cotangent: self._thread.run(lambda pause: pull(cotangent))
 
-            def ask(some: Tensor, plan: Plan = plan, place: str = placement, alone: Any = alone,
-                    reading: Reading = reading.anew()) -> Read:  # fmt: skip  # noqa: B008
-                pause()
-                labels = some.new_zeros((len(some), 0, 0))
-                if sheet.questions:
-                    plan.continuations = None
-                    scores = self._scores(plan, some, place, bool(alone))
-                    labels = scores.labels.masked_fill(~plan.offered, -torch.inf).softmax(-1)
-                return labels, *self._read(reading, some, place)
+        def pull_all(pause: Pause, cotangent: Answers) -> np.ndarray:
+            gradients: dict[int, np.ndarray] = {}
+            for group in groups:
+                gradients.update(zip(group.members, group.asked_again(cotangent), strict=True))
+            return np.stack([gradients[number] for number in range(len(adapters))])
 
-            rows = max(1, self._candidates_per_pass(plan, width, placement) // _GRADIENT_SHARE) if (
-                sheet.questions) else 1  # fmt: skip
-            part = replace(
-                cotangent,
-                probabilities=cotangent.probabilities[members],
-                divergence=cotangent.divergence[members],
-                surprise=cotangent.surprise[members],
-            )
-            with self._passes.under(loras):
-                pulled = pull(prompts, part, ask, rows)
-            gradients.update(zip(members, pulled, strict=True))
-        return np.stack([gradients[number] for number in range(len(adapters))])
+        answers = self._answer(adapters, sheet, False, pause)
+        return answers, lambda cotangent: self._thread.run(lambda pause: pull_all(pause, cotangent))
+
+    def _gradient_group(
+        self, sheet: Sheet, kind: Kind, adapters: list[Adapter], members: list[int], pause: Pause
+    ) -> Group:
+        text, placement, width, loras = kind
+        alone, rows = False, 1
+        # Of its own: what was computed in passing cannot be a part of a gradient.
+        plan = self._plan(sheet, text, loras, gradients=True) if sheet.questions else None
+        with torch.inference_mode():
+            reading = self._reading(sheet, text).anew()
+            if plan is not None:
+                usual = self._plan(sheet, text, loras)
+                self._check_positions(usual, width)
+                self._ways.refuse_other_embeddings(usual)
+                alone = bool(self._ways.alone(usual, placement, width))
+                rows = max(1, self._candidates_per_pass(usual, width, placement) // _GRADIENT_SHARE)
+        prompts = torch.as_tensor(np.stack([self._vectors(adapter) for adapter in adapters]))
+
+        def ask(some: Tensor) -> Read:
+            pause()
+            labels = some.new_zeros((len(some), 0, 0))
+            if plan is not None:
+                plan.continuations = None
+                scores = self._scores(plan, some, placement, alone)
+                labels = scores.labels.masked_fill(~plan.offered, -torch.inf).softmax(-1)
+            return labels, *self._read(reading, some, placement)
+
+        placed = prompts.to(self.model.device, self.model.dtype)
+        return Group(members, placed, ask, rows, lambda: self._passes.under(loras))
 
     def close(self) -> None:
         self._thread.close()
@@ -370,8 +379,10 @@ class LocalEngine:
                 "questions, or use fewer virtual tokens."
             )
 
-    def _plan(self, sheet: Sheet, text: str, loras: tuple[Lora, ...] = ()) -> Plan:
-        key = (sheet.digest, text, loras)
+    def _plan(
+        self, sheet: Sheet, text: str, loras: tuple[Lora, ...] = (), gradients: bool = False
+    ) -> Plan:
+        key = (sheet.digest, text, loras, gradients)
         if key not in self._plans:
             if len(self._plans) == _PLANS:  # the sheet of a search is asked first, and stays
                 self._plans.popitem()
