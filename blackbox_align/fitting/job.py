@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,8 +23,10 @@ from .format_1 import in_questions, vectors_by_asking
 from .frames import FILE, Frame
 from .gradients import by_answers, refuse_without_gradient, with_gradients
 from .interrupts import patient_interrupt
+from .noise import Noise, measure_noise
 from .outcome import Outcome, device_of
-from .problem import PROMPT, Data, generator, make_optimizer, pose
+from .precise import in_float32
+from .problem import PROMPT, Data, Problem, generator, make_optimizer, pose
 from .record import Record, Writer
 from .run import Run
 from .search import Batch, Standing, search
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
 CHECKPOINT_SECONDS = 60.0
 CHECKPOINT_SHARE = 0.1  # of the time of a search that checkpoints may take
+CHECKPOINT_EVALUATIONS = 15  # what one costs at most: all is asked plainly, one by one
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,8 @@ class Job:
         self.writer, self.record, self.data, self.stopping = writer, writer.record, data, stopping
         self.on_progress, self.on_trouble = on_progress, on_trouble
         self.started = self.checkpoint = time.monotonic()
-        self.pause = CHECKPOINT_SECONDS
+        self.last = 0.0
+        self.written = 0.0  # seconds that checkpoints took
         self.replayed = 0
 
     def run(
@@ -119,8 +123,23 @@ class Job:
             )
             if frame is not None:
                 write_text(self.record.path / FILE, frame.text)
-            outcome = Outcome(problem, standing, optimizer, space, engine, asked)
+            notes = self._heard(engine, problem, recorded)
+            outcome = Outcome(problem, standing, optimizer, space, engine, asked, notes=notes)
             self._guarded(outcome, why, new)
+
+    def _heard(
+        self, engine: Engine, problem: Problem, recorded: Mapping[str, Any]
+    ) -> tuple[str, ...]:
+        """A sentence on the noise of the precision, which is measured once, before the search."""
+        if "noise" in recorded:
+            return (Noise.from_facts(recorded["noise"]).describe(),)
+        noise = None if self.record.past().told else measure_noise(engine, problem)
+        if noise is None:
+            return ()
+        self.writer.update(facts={**self.record.facts, "noise": noise.to_facts()})
+        if not noise.heard:
+            self.on_trouble(noise.describe())
+        return (noise.describe(),)
 
     def _known_end(self) -> str | None:
         """Why a run ended that is done and only lost its result or its experts."""
@@ -222,7 +241,7 @@ class Job:
 
     def _told(self, outcome: Outcome) -> None:
         self._report(outcome)
-        if time.monotonic() - self.checkpoint < self.pause:
+        if not self._time_to_write(outcome):
             return
         start = time.monotonic()
         try:
@@ -230,10 +249,22 @@ class Job:
             if better:
                 result = outcome.result("the search goes on", populations=better)
                 outcome.write_experts(result, self._places(outcome))
-        except BlackboxAlignError as error:  # it is not worth the end of a search
+        except Exception as error:  # whatever it is, it is not worth the end of a search
             self.on_trouble(f"An expert could not be written on the way: {error}")
         self.checkpoint = time.monotonic()
-        self.pause = max(CHECKPOINT_SECONDS, (self.checkpoint - start) / CHECKPOINT_SHARE)
+        self.last = self.checkpoint - start
+        self.written += self.last
+
+    def _time_to_write(self, outcome: Outcome) -> bool:
+        """Whether a checkpoint is due, and leaves all of them together within their share of the time.
+
+        The first is taken to last as long as so many evaluations.
+        """
+        now = time.monotonic()
+        evaluations = max(1, outcome.standing.told - self.replayed)
+        expected = self.last or CHECKPOINT_EVALUATIONS * (now - self.started) / evaluations
+        room = CHECKPOINT_SHARE * (now - self.started) - self.written
+        return now - self.checkpoint >= CHECKPOINT_SECONDS and expected <= room
 
     def _report(self, outcome: Outcome) -> None:
         spent, standing = time.monotonic() - self.started, outcome.standing
@@ -293,11 +324,28 @@ class Job:
     def _finish(self, outcome: Outcome, status: str, reason: str) -> None:
         """Write experts, result and status; without a single success there is only a status."""
         if outcome.standing.worst is not None:
-            result = outcome.result(reason, self.record.entries())
-            outcome.write_experts(result, self._places(outcome))
+            precise = self._precise(outcome, status)
+            with closing(precise) if precise else nullcontext():
+                kept = in_float32(outcome, self.record, precise) if precise else outcome
+                result = kept.result(reason, self.record.entries())
+                kept.write_experts(result, self._places(outcome))
             write_sealed_json(self.record.path / "result.json", result.to_dict())
             self.writer.update(asked=outcome.asked.to_facts())
         self._close(outcome, status, reason)
+
+    def _precise(self, outcome: Outcome, status: str) -> Engine | None:
+        """An engine in float32 for the last choice; None where the search had one, where it was interrupted,
+        or where there is no room for both.
+        """
+        settings = outcome.problem.specification
+        reads = "read" in outcome.engine.info.can
+        if outcome.engine.info.dtype == "float32" or not reads or status != "done":
+            return None
+        try:
+            return self._open(replace(settings, dtype="float32"), None, self.record.facts)
+        except (BlackboxAlignError, RuntimeError, MemoryError) as error:
+            self.on_trouble(f"The best few cannot be scored again in float32: {error}")
+            return None
 
     def _give_up(self, outcome: Outcome, reason: str) -> None:
         """Note the failure, if even that can still be written."""

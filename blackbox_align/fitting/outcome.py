@@ -49,6 +49,7 @@ class Outcome:
     asked: Asked
     written: dict[str, float] = field(default_factory=dict)
     """The loss of each expert on disk, by country."""
+    notes: tuple[str, ...] = ()
 
     @property
     def instruments(self) -> list[Instrument]:
@@ -121,7 +122,7 @@ class Outcome:
             language = dict(zip(adapters, told, strict=False)) or None
         return replace(
             found,
-            notes=(*notes, *(bias.describe() for bias in biases)),
+            notes=(*notes, *(bias.describe() for bias in biases), *self.notes),
             bias=None if np.isnan(correlation) else correlation,
             provenance=replace(found.provenance, readout=settings.readout, versions=versions()),
             search=self._searched(found, people, reason, entries),

@@ -40,7 +40,7 @@ from .specification import Specification
 from .stopping import Stopping
 
 # The generators of a run are children of its seed, one per use: none disturbs another.
-PROMPT, OPTIMIZER, READOUT, SPLIT = range(4)
+PROMPT, OPTIMIZER, READOUT, SPLIT, NOISE = range(5)
 
 
 def generator(settings: Specification, use: int, *more: int) -> np.random.Generator:
