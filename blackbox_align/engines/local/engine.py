@@ -14,19 +14,19 @@ from torch import Tensor
 from ...adapters.adapter import Adapter, Lora
 from ...errors import ModelError, OutOfMemoryError, SpecificationError
 from ...surveys.sheet import Question, Sheet
-from ..base import VERBS, Answers, EngineInfo, Reply, Request
+from ..base import KINDS, VERBS, Answers, EngineInfo, Reply, Request
 from ..checkpoint import LanguageModel
 from .chat import ChatFormat, Reader, Rendered
 from .decoding import Group as Voices
 from .decoding import RunningBatch, Writing, begin_text, end_tokens
-from .gradients import Group, Pull, Read
+from .gradients import Group, Pull, Read, pulled
 from .hidden import hidden_states
 from .memory import free_memory, is_out_of_memory, keep_freed_memory
 from .passes import Passes, Scores
 from .plan import Plan
 from .questions import tokenize
 from .shadow import bytes_per_token, check_causal
-from .texts import Reading, read
+from .texts import Reading, Readings, read
 from .thread import JobThread
 from .ways import Ways
 
@@ -76,19 +76,17 @@ class LocalEngine:
         self._ways = Ways(model, self._passes)
         self._batch = RunningBatch(self._passes, end_tokens(model.model, model.tokenizer))
         self._plans: dict[tuple[Any, ...], Plan] = {}
-        self._readings: dict[tuple[Any, ...], Reading] = {}
+        self._readings = Readings(self.reader)
         self._thread = JobThread()
 
     @property
     def info(self) -> EngineInfo:
-        kinds = {"text", "first", "message", "last", "lora"}
-        positions = self._ways.limits.positions
         return self.model.described(
             opening=self.reader.opening,
             date=self.reader.dated,
-            positions=positions,
+            positions=self._ways.limits.positions,
             placement="message" if self.reader.template else "first",
-            can=frozenset({*VERBS, *kinds}),
+            can=frozenset({*VERBS, *KINDS} - {"gate"}),
         )
 
     @property
@@ -185,34 +183,21 @@ class LocalEngine:
         self, adapters: Sequence[Adapter], sheet: Sheet
     ) -> tuple[Answers, Callable[[Answers], np.ndarray]]:
         asked = list(adapters)
-        groups = self._groups(asked)
-        if len({width for _, _, width, _ in groups}) != 1 or "" in {
-            place for _, place, _, _ in groups
-        }:
+        kinds = self._groups(asked)
+        if len({width for _, _, width, _ in kinds}) != 1 or any(not kind[1] for kind in kinds):
             raise SpecificationError(
                 "Gradients are taken of soft prompts of one length; some adapters have none or another."
             )
-        return self._thread.run(lambda pause: self._pullback(asked, sheet, pause))
 
-    def _pullback(
-        self, adapters: list[Adapter], sheet: Sheet, pause: Pause
-    ) -> tuple[Answers, Pull]:
-        groups = [
-            self._gradient_group(sheet, kind, [adapters[n] for n in members], members, pause)
-            for kind, members in self._groups(adapters).items()
-        ]
-        if len(groups) == 1 and len(adapters) <= groups[0].rows:
-            answers, pull = groups[0].recorded()
-            return answers, lambda cotangent: self._thread.run(lambda pause: pull(cotangent))
+        def begin(pause: Pause) -> tuple[Answers, Pull]:
+            groups = [
+                self._gradient_group(sheet, kind, [asked[n] for n in members], members, pause)
+                for kind, members in kinds.items()
+            ]
+            return pulled(groups, lambda: self._answer(asked, sheet, False, pause))
 
-        def pull_all(pause: Pause, cotangent: Answers) -> np.ndarray:
-            gradients: dict[int, np.ndarray] = {}
-            for group in groups:
-                gradients.update(zip(group.members, group.asked_again(cotangent), strict=True))
-            return np.stack([gradients[number] for number in range(len(adapters))])
-
-        answers = self._answer(adapters, sheet, False, pause)
-        return answers, lambda cotangent: self._thread.run(lambda pause: pull_all(pause, cotangent))
+        answers, pull = self._thread.run(begin)
+        return answers, lambda cotangent: self._thread.run(lambda pause: pull(cotangent))
 
     def _gradient_group(
         self, sheet: Sheet, kind: Kind, adapters: list[Adapter], members: list[int], pause: Pause
@@ -222,7 +207,7 @@ class LocalEngine:
         # Of its own: what was computed in passing cannot be a part of a gradient.
         plan = self._plan(sheet, text, loras, gradients=True) if sheet.questions else None
         with torch.inference_mode():
-            reading = self._reading(sheet, text).anew()
+            reading = self._readings.of(sheet.texts, text).anew()
             if plan is not None:
                 usual = self._plan(sheet, text, loras)
                 self._check_positions(usual, width)
@@ -277,7 +262,7 @@ class LocalEngine:
                     probabilities[members], mass[members] = given
                 if sheet.texts:
                     pause()
-                    both = self._read(self._reading(sheet, text), prompts, placement)
+                    both = self._read(self._readings.of(sheet.texts, text), prompts, placement)
                     divergence[members], surprise[members] = (part.cpu().numpy() for part in both)
         answers = Answers.of(probabilities, texts)
         return replace(answers, mass=mass, divergence=divergence, surprise=surprise)
@@ -291,14 +276,6 @@ class LocalEngine:
         except ModelError:  # labels that are no single tokens
             alone = True
         return read(self._passes, reading, prompts, placement, alone)
-
-    def _reading(self, sheet: Sheet, text: str) -> Reading:
-        key = (sheet.texts, text)
-        if key not in self._readings:
-            if len(self._readings) == _PLANS:
-                self._readings.popitem()
-            self._readings[key] = Reading.of(sheet.texts, self.reader, text)
-        return self._readings[key]
 
     def _vectors(self, adapter: Adapter) -> np.ndarray:
         """(tokens, D); no tokens without a soft prompt."""

@@ -56,6 +56,23 @@ class Group:
         return torch.cat(parts).float().cpu().numpy()
 
 
+def pulled(groups: list[Group], answer: Callable[[], Answers]) -> tuple[Answers, Pull]:
+    """Answers, and what pulls derivatives by them back to (P, tokens, D).
+
+    What is one group and fits is asked once; anything else by ``answer``, and again for its gradient.
+    """
+    if len(groups) == 1 and len(groups[0].members) <= groups[0].rows:
+        return groups[0].recorded()
+
+    def pull(cotangent: Answers) -> np.ndarray:
+        gradients: dict[int, np.ndarray] = {}
+        for group in groups:
+            gradients.update(zip(group.members, group.asked_again(cotangent), strict=True))
+        return np.stack([gradients[number] for number in sorted(gradients)])
+
+    return answer(), pull
+
+
 def _rows(cotangent: Answers, numbers: list[int]) -> Answers:
     names = ("probabilities", "divergence", "surprise")
     return replace(cotangent, **{name: getattr(cotangent, name)[numbers] for name in names})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from .plan import Tree
 from .questions import Tokenized
 
 _LOGITS = 2**26  # of one pass over all words
+_READINGS = 4
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,25 @@ class Reading:
         if (inside, alone) not in self.bundles:
             self.bundles[inside, alone] = list(_bundles(self.asked, inside, alone, most))
         return self.bundles[inside, alone]
+
+
+class Readings:
+    """Readings that were made ready, the last few of them."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self._known: dict[tuple[Any, str], Reading] = {}
+
+    def of(self, texts: tuple[tuple[str, str], ...], text: str) -> Reading:
+        """See :meth:`Reading.of`."""
+        if (texts, text) not in self._known:
+            if len(self._known) == _READINGS:
+                self._known.popitem()
+            self._known[texts, text] = Reading.of(texts, self.reader, text)
+        return self._known[texts, text]
+
+    def clear(self) -> None:
+        self._known.clear()
 
 
 def _bundles(
