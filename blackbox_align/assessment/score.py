@@ -114,7 +114,9 @@ def score(
     trouble: Callable[[], str] = str
     if engine is None and parsed:
         from ..engines.kept import open_kept
-        from ..engines.opening import chat_format
+        from ..engines.opening import chat_format, check_revision
+
+        check_revision(model, revision)
 
         # A template that writes the day writes that on which an expert was fitted.
         dates = [expert.card.date for _, _, expert in experts]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SpecificationError
+from ..models import packaged_models
 from .base import Engine
 from .ray.cluster import Workers
 
@@ -60,6 +61,15 @@ def open(
     if workers is not None:
         return open_on_workers(settings, form, workers, on_trouble)
     return LocalEngine(find_model(**settings).model, form=form)
+
+
+def check_revision(model: str, revision: str | None) -> None:
+    """Refuse a revision of what has none; :class:`SpecificationError`."""
+    if revision and (model in packaged_models() or Path(model).expanduser().is_dir()):
+        raise SpecificationError(
+            f"--revision is a commit or branch of a model on the hub, and {model!r} lies on this machine: "
+            "leave it out."
+        )
 
 
 def chat_format(chat_template: str = "auto", system: str = "", date: str = "") -> ChatFormat:

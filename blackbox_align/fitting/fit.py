@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..engines import Workers
+from ..engines.opening import check_revision
 from ..errors import RunError, SpecificationError
 from ..optimizers import create
 from ..optimizers.gauss_newton_many import GaussNewtonMany
@@ -163,6 +164,7 @@ def fit(
         seconds=seconds,
     )
     where = Workers(int(workers)) if isinstance(workers, (int, np.integer)) else workers
+    check_revision(specification.model, revision)
     record = Record(folder(Path(runs), specification.name if name is None else name))
     # Everything that can be wrong without a model is told before anything is made.
     recorded = None
