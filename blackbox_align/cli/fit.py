@@ -127,10 +127,22 @@ def fit_command(
     placement: Annotated[
         str,
         typer.Option(
-            help="The soft prompt stands first, as PEFT has it, or last: faster, but not for PEFT.",
+            help="Where the soft prompt stands: first, as PEFT has it; message, inside the first message; "
+            "or last, for questionnaires alone. auto is message for models with a chat template, else "
+            "first.",
             rich_help_panel=_SEARCH,
         ),
-    ] = "first",
+    ] = "auto",
+    language: Annotated[
+        float | None,
+        typer.Option(
+            help="Weight of what the prompt does to the model's language: 1 adds five index points for "
+            "each nat a token that its next words move; 0 leaves it out. Default: 1 for models that "
+            "write; 0 with the prompt last.",
+            show_default=False,
+            rich_help_panel=_SEARCH,
+        ),
+    ] = None,
     subspace: Annotated[
         int,
         typer.Option(help="Dimension of the random subspace; 0 is all.", rich_help_panel=_SEARCH),
@@ -232,6 +244,7 @@ def fit_command(
         held_out=held_out,
         temperature=temperature,
         alpha=alpha,
+        language=language,
         target_loss=target_loss,
         seconds=seconds,
         gpus_per_worker=gpus_per_worker,
@@ -283,6 +296,7 @@ def fit_command(
                 options=chosen,
                 tokens=tokens,
                 placement=placement,
+                language=language,
                 subspace=subspace,
                 alpha=alpha,
                 init=init,
