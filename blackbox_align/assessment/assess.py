@@ -78,7 +78,8 @@ def _assess(
     known = {population.code for population in instrument.populations}
     present = [population for population in populations if population.code in known]
     answered = _Answered.ask(instrument, engine, present, conditions, asking)
-    rows = [_measure(instrument, p, answered, conditions, fitted_items) for p in present]
+    rng = np.random.default_rng(resampling.seed)
+    rows = [_measure(instrument, p, answered, conditions, fitted_items, rng) for p in present]
     found = list(figures(instrument, rows, fitted_items, resampling))
     if instrument.index_names:
         predicted = {
@@ -212,6 +213,7 @@ def _measure(
     answered: _Answered,
     conditions: Sequence[Condition],
     fitted_items: frozenset[str],
+    rng: np.random.Generator,
 ) -> Rows:
     """Baselines and conditions of one population, measured row by row."""
     nothing = Adapter().digest()
@@ -220,7 +222,7 @@ def _measure(
         answered.by_adapter.get(nothing) if nothing in answered.conditions.values() else None
     )
     known = instrument.baselines(
-        population, None if unprompted is None else unprompted[0], fitted_items
+        population, None if unprompted is None else unprompted[0], fitted_items, rng
     )
     measured = {name: instrument.measure(rows, population) for name, rows in given.items()}
     return Rows(population, instrument.rows(population), {**known, **measured})

@@ -31,7 +31,9 @@ class Figure:
     """One figure with its 95 % interval; ``minus`` is the condition subtracted on the same rows.
 
     ``population`` is a code, ``mean`` over populations or ``all`` questions; ``split`` the questions
-    that were averaged, ``n`` the number of distributions, questions or indices.
+    that were averaged, ``n`` the number of distributions, questions or indices. ``p`` is that of a
+    difference under random signs of whole questions, see :mod:`..statistics.permutations`. What an answer is worth
+    in people has a ``high`` of NaN where nothing bounds it.
     """
 
     population: str
@@ -44,6 +46,7 @@ class Figure:
     n: int
     minus: str = ""
     instrument: str = ""
+    p: float = math.nan
 
     @property
     def is_baseline(self) -> bool:

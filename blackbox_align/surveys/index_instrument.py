@@ -86,6 +86,7 @@ class Indices(OfSurvey):
         population: Population,
         unprompted: Array | None = None,
         fitted_items: Collection[str] = (),
+        rng: np.random.Generator | None = None,
     ) -> Mapping[str, Measured]:
         threes = all(item.scale.codes == (1, 2, 3, 4, 5) for item in self.items)
         # A scale of even length has no likeliest option in its middle: the mean it is, in any readout.
