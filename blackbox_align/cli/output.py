@@ -10,7 +10,7 @@ from .screen import command, print_hint, print_table, say
 
 if TYPE_CHECKING:
     from ..fitting import Run
-    from ..results import Result
+    from ..results import Result, Split
 
 
 def print_result(run: Run) -> None:
@@ -122,21 +122,33 @@ def _print_opinions(result: Result, population: str) -> None:
     """Held-out distances first, then those on the questions that the fit worked on."""
     from ..results.tables import opinion_rows, opinions_of, questions, verdicts
 
+    held_out = questions(result, population, "held-out")
     asked = opinions_of(result)
     assert asked is not None
     name = result.provenance.populations[population]
     say(f"{name} in {asked.title}\n", style="bold")
     columns = (
         "JS distance (nats)",
-        f"{questions(result, population, 'held-out')} questions\nheld out",
+        f"{held_out} questions\nheld out",
         "fitted minus it,\nheld out",
-        f"{questions(result, population, 'fit')} questions\nto fit",
+        f"{questions(result, population, 'fit')} to\nfit",
     )
     print_table(columns, opinion_rows(result, population), right=range(1, 4))
+    say()
+    print_measures(result, population, "held-out", f"{held_out} questions\nheld out")
     say()
     for sentence in verdicts(result, population):
         say(sentence)
     say()
+
+
+def print_measures(result: Result, population: str, split: Split, what: str) -> None:
+    """Other measures than the distance, by condition."""
+    from ..results.tables import MEASURES, measure_rows
+
+    heads = [head for head, _ in MEASURES.values()]
+    rows = measure_rows(result, population, split)
+    print_table((what, *heads, "worth in\npeople"), rows, right=range(1, 6))
 
 
 def _print_indices(result: Result, population: str) -> None:

@@ -98,14 +98,19 @@ class Outcome:
         adapters = {one.code: self._adapter(one) for one in people}
         fitted = Condition(FITTED, lambda population: adapters[population.code])
         instruments, resampling = self.instruments, Resampling(seed=settings.seed)
-        found = assess(
-            instruments,
-            self._knowing(people),
-            people,
-            [Condition.plain(), Condition.country_in_text(), fitted],
-            Asking(self.orders, "own"),
-            resampling=resampling,
-            fitted_items=self.fitted_items,
+        found = Result.joined(
+            [
+                assess(
+                    one,
+                    self._knowing(people),
+                    people,
+                    [Condition.plain(), Condition.country_in_text(), *self._answers(one), fitted],
+                    Asking(self.orders, "own"),
+                    resampling=resampling,
+                    fitted_items=self.fitted_items,
+                )
+                for one in instruments
+            ]
         )
         # The tables of a fit say themselves what constants and brackets are.
         said = {one.notes(people)[0] for one in instruments if one.index_names}
@@ -120,6 +125,12 @@ class Outcome:
             provenance=replace(found.provenance, readout=settings.readout, versions=versions()),
             search=self._searched(found, people, reason, entries),
         )
+
+    def _answers(self, instrument: Instrument) -> list[Condition]:
+        """Of opinions, those that are fitted, in the text."""
+        if instrument.index_names:
+            return []
+        return [Condition.known_answers(instrument, self.fitted_items, self.engine)]
 
     def write_experts(self, result: Result, place: Mapping[str, Path]) -> None:
         """Write an expert for every population of a result, where ``place`` says."""

@@ -39,8 +39,16 @@ TITLES = {
     COUNTRY_IN_TEXT: "country in text",
     ANSWERS_IN_TEXT: "known answers in text",
     FITTED: "fitted",
+    MODE: "people's top answer",
+    MEAN_OF_OTHERS: "mean of others",
+    MEAN_OF_OTHER_GROUPS: "mean of others",
+    MIXTURE: "mixture of others",
+    MIXTURE_OF_GROUPS: "mixture of others",
+    TEMPERED: "un-prompted, tempered",
+    CORRECTED: "corrected by answers",
+    NOISE: "sampling noise",
 }
-"""How conditions are called where there is room for two words."""
+"""How conditions are called where there is room for a few words."""
 
 COLUMNS = {
     PEOPLE: "target",
@@ -66,4 +74,5 @@ MEAN, ALL = "mean", "all"
 
 def title(condition: str) -> str:
     """A condition in words; a baseline stands in parentheses."""
-    return f"({condition})" if condition in BASELINES else TITLES.get(condition, condition)
+    said = TITLES.get(condition, condition)
+    return f"({said})" if condition in BASELINES else said

@@ -32,8 +32,8 @@ class Figure:
 
     ``population`` is a code, ``mean`` over populations or ``all`` questions; ``split`` the questions
     that were averaged, ``n`` the number of distributions, questions or indices. ``p`` is that of a
-    difference under random signs of whole questions, see :mod:`..statistics.permutations`. What an answer is worth
-    in people has a ``high`` of NaN where nothing bounds it.
+    difference under random signs of whole questions, see :mod:`..statistics.permutations`. What answers
+    are worth in people has a ``high`` of NaN where nothing bounds it.
     """
 
     population: str

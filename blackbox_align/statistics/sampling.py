@@ -75,7 +75,7 @@ def worth(errors: Array, spreads: Array) -> Worth:
         return Worth(float("nan"), float("nan"), float("nan"), count)
     value = spread.sum() / error.sum() if error.sum() > 0 else float("inf")
     bound = float(stdtrit(count - 1, 0.975))
-    grid = np.geomspace(_LEAST, _MOST, 4000)
+    grid = np.geomspace(_LEAST, _MOST, 1500)
     outside = np.abs(_johnson(error[:, None] - spread[:, None] / grid)) > bound
     start = min(int(np.searchsorted(grid, value)), len(grid) - 1)
     below, above = np.flatnonzero(outside[:start]), np.flatnonzero(outside[start:])
@@ -90,6 +90,6 @@ def _johnson(rows: Array) -> Array:
     count, mean = len(rows), rows.mean(0)
     apart = rows - mean
     square, cube = (apart**2).sum(0) / (count - 1), (apart**3).mean(0)
-    square = np.maximum(square, 1e-300)
+    square = np.maximum(square, 1e-100)  # rows that are all alike
     shifted = mean + cube / (6 * square * count) + cube * mean**2 / (3 * square**2)
     return np.asarray(shifted / np.sqrt(square / count))

@@ -47,10 +47,8 @@ from .instrument import Array, Measured, OfSurvey, Whole, counted
 from .opinions import OpinionSurvey
 from .survey import Survey
 
-
-PEOPLE_ASSUMED = (
-    1000  # of a sample whose size the file does not say, for the noise of sampling alone
-)
+# Of a sample whose size the file does not say, for the noise of sampling alone.
+PEOPLE_ASSUMED = 1000
 _SAMPLES = 200  # that the noise is averaged over
 
 
@@ -72,9 +70,7 @@ class Opinions(OfSurvey):
         *(EARTH_MOVERS_DISTANCE, SIMBENCH_SCORE, VARIANCE_RATIO, ENTROPY, WORTH),
         *(PEOPLES_ENTROPY, PEOPLES_VARIANCE, PEOPLES_SPREAD, UNIFORM_VARIATION),
     )
-    headline = (
-        "one_minus_js_distance_nats", "one_minus_js_divergence_bits", EARTH_MOVERS_DISTANCE.name
-    )  # fmt: skip
+    headline = ("one_minus_js_distance_nats",)
 
     @classmethod
     def of(
