@@ -102,7 +102,7 @@ def test_names_are_in_one_place_and_baselines_stand_in_parentheses():
     """A condition has one title; what asks no model is told from what does."""
     assert title(NONE) == "un-prompted" and title(UNIFORM) == "(uniform)"
     assert title("text:Be brief.") == "text:Be brief."
-    assert not BASELINES & set(TITLES)
+    assert title(TEMPERED) == "(un-prompted, tempered)" and set(TITLES) - BASELINES >= {NONE, FITTED}
     assert made().figures[0].is_baseline and not made().figures[1].is_baseline
 
 
