@@ -79,9 +79,7 @@ def _assess(
     known = {population.code for population in instrument.populations}
     present = [population for population in populations if population.code in known]
     answered = _Answered.ask(instrument, engine, present, conditions, asking)
-    rows = [
-        _measure(instrument, p, answered, conditions, fitted_items) for p in present
-    ]
+    rows = [_measure(instrument, p, answered, conditions, fitted_items) for p in present]
     found = list(figures(instrument, rows, fitted_items, resampling))
     if instrument.index_names:
         predicted = {

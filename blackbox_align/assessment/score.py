@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +34,7 @@ from .published import published_note
 
 if TYPE_CHECKING:
     from ..engines.base import Engine
+    from ..experts import Expert
 
 QUESTIONS = ("held-out", "fit", "all")
 
@@ -50,6 +51,8 @@ def score(
     device: str = "auto",
     dtype: str = "auto",
     trust_remote_code: bool = False,
+    chat_template: str = "auto",
+    system: str = "",
     samples: str = "national",
     missing: str = "drop",
     labels: str = "letters",
@@ -77,8 +80,8 @@ def score(
     known : so many questions, drawn from the seed, count as known where no expert was fitted to any: what
         is fitted to people's answers is fitted to those, the condition ``answers`` shows them, and the
         others are held out
-    model, revision, device, dtype, trust_remote_code : see
-        :func:`..engines.checkpoint.load_model`
+    model, revision, device, dtype, trust_remote_code, chat_template, system : see
+        :func:`..engines.open`
     samples : ``national``, ``non-national`` or ``all``, for opinion surveys
     missing : see :func:`..surveys.opinions.assemble`, for opinion surveys from a file
     labels : what options are called: ``letters``, ``digits`` or ``both``, which averages the answers;
@@ -113,29 +116,36 @@ def score(
         instrument = load_instrument(instrument, missing=missing)
     chosen = _populations(country, instrument, targets)
     made = _instrument(instrument, chosen, targets, samples, missing)
+    by_code = {population.code: population for population in made.populations}
+    populations = [by_code[code] for code in chosen] if chosen else list(made.populations)
+    experts = list(_experts(parsed, populations))
     indices = isinstance(made, Indices)
     style = "own" if indices else labels
     asking = Asking(orders or "cyclic", style, batch, on_batch)
     trouble: Callable[[], str] = str
     if engine is None and parsed:
         from ..engines.kept import open_kept
+        from ..engines.opening import chat_format, check_revision
 
+        check_revision(model, revision)
+
+        # A template that writes the day writes that on which an expert was fitted.
+        dates = [expert.card.date for _, _, expert in experts]
         kept = open_kept(
             model, revision=revision, device=device, dtype=dtype,
-            trust_remote_code=trust_remote_code, cache=cache,
+            trust_remote_code=trust_remote_code,
+            form=chat_format(chat_template, system, max(dates, default="")), cache=cache,
         )  # fmt: skip
         engine, trouble = kept, lambda: kept.trouble
     if indices and orders is None:
         asking = replace(asking, orders=engine.info.orders if engine else "1")
     if isinstance(made, Indices):
         made = _with_constants(made, constants, engine, asking)
-    by_code = {population.code: population for population in made.populations}
-    populations = [by_code[code] for code in chosen] if chosen else list(made.populations)
-    fitted, about = _fitted(made, parsed, populations, engine)
+    fitted, about = _fitted(made, experts, engine)
     if known:
         fitted = _known(made, populations, known, fitted, seed)
         about.append(f"{len(fitted)} questions count as known, drawn from seed {seed}.")
-    if ANSWERS_IN_TEXT in names and made.index_names == () and not fitted:
+    if ANSWERS_IN_TEXT in names and not fitted:
         parse_condition(ANSWERS_IN_TEXT)  # says what is missing
     parsed = [
         Condition.known_answers(made, fitted, engine) if c.name == ANSWERS_IN_TEXT else c
@@ -157,6 +167,7 @@ def score(
     published = published_note(model, made.title, chosen or (), SETS["cultural-palette"])
     return result.with_notes(
         *about,
+        *(expert.read_otherwise(chat_template, system) for _, _, expert in experts),
         bias.describe() if bias else "",
         published or "" if parsed else "",
         f"Data: {made.survey.source}." if made.survey.source.startswith(SCHEME) else "",
@@ -276,33 +287,37 @@ def _known(
     return {asked[n] for n in drawn}
 
 
+def _experts(
+    conditions: Sequence[Condition], populations: Sequence[Population]
+) -> Iterator[tuple[str, str, Expert]]:
+    """The experts that are asked, each with its condition's name and the population's code."""
+    for condition in conditions:
+        for population in populations if condition.expert else ():
+            assert condition.expert is not None
+            yield condition.name, population.code, condition.expert(population)
+
+
 def _fitted(
-    made: Instrument,
-    conditions: Sequence[Condition],
-    populations: Sequence[Population],
-    engine: Engine | None,
+    made: Instrument, experts: Sequence[tuple[str, str, Expert]], engine: Engine | None
 ) -> tuple[Collection[str], list[str]]:
-    """The items that some expert was fitted to, and a note for every expert; those of another model
-    are refused.
+    """The items that some expert was fitted to, and notes on every expert; those of another model are
+    refused.
     """
     fitted: set[str] = set()
     notes = []
     asked = [item.id for item in made.items]
-    for condition in conditions:
-        for population in populations if condition.expert else ():
-            assert condition.expert is not None
-            expert = condition.expert(population)
-            if engine is not None:
-                expert.refuse_other_model(engine.info)
-            seen = set(asked).intersection(expert.card.fitted_items)
-            fitted |= seen
-            name = condition.name.replace("{code}", population.code)
-            if seen:
-                held_out = ", ".join(item for item in asked if item not in seen) or "none"
-                notes.append(
-                    f"{name} was fitted to {len(seen)} of these {counted(len(asked), 'question')}; "
-                    f"held out: {held_out}."
-                )
-            elif made.index_names and expert.card.fits_indices(made.name, population.code):
-                notes.append(f"{name} was fitted to these figures: its error is no evidence.")
+    for condition, code, expert in experts:
+        if engine is not None:
+            expert.refuse_other_model(engine.info)
+        seen = set(asked).intersection(expert.card.fitted_items)
+        fitted |= seen
+        name = condition.replace("{code}", code)
+        if seen:
+            held_out = ", ".join(item for item in asked if item not in seen) or "none"
+            notes.append(
+                f"{name} was fitted to {len(seen)} of these {counted(len(asked), 'question')}; "
+                f"held out: {held_out}."
+            )
+        elif made.index_names and expert.card.fits_indices(made.name, code):
+            notes.append(f"{name} was fitted to these figures: its error is no evidence.")
     return fitted, list(dict.fromkeys(notes))

@@ -17,7 +17,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import BlackboxAlignError, ExpertError, RunError, UnknownNameError
+from ..errors import (
+    BlackboxAlignError,
+    ExpertError,
+    RunError,
+    SpecificationError,
+    UnknownNameError,
+)
 from ..files.atomic import plain_errors
 from .expert import RECORD, Expert, read_expert
 from .peft_files import CONFIG, WEIGHTS
@@ -125,6 +131,8 @@ class Library:
     def _inside(self) -> list[str]:
         if not self.path.exists():
             return []
+        if not self.path.is_dir():
+            raise SpecificationError(f"A library is a folder of experts; {self.path} is a file.")
         with _as_expert_error(), plain_errors(self.path):
             return sorted(
                 entry.name
@@ -181,7 +189,7 @@ def expert_folders(source: Path) -> list[Path]:
             return [folder]
     several = sorted(path.parent for path in (source / "experts").glob(f"*/{RECORD}"))
     if not several:
-        raise ExpertError(
+        raise SpecificationError(
             f"{source} is neither an expert folder nor a run that has one: there is no {RECORD} in it."
         )
     return several
