@@ -304,6 +304,8 @@ def _provenance(
         disclaimer=info.disclaimer if info else "",
         orders=asking.orders if info else "",
         labels=STYLES[asking.labels] if info else (),
+        opening=info.opening if info else "",
+        readouts=("first token",) if info else (),
         fitted_items=fitted,
         resamples=resampling.resamples,
         seed=resampling.seed,

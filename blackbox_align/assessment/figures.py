@@ -50,9 +50,9 @@ def figures(
 
     Where some of the items were fitted to, the fitted ones and those held out have figures of their own.
     """
-    fitted = np.array([item.id in fitted_items for item in instrument.items], dtype=bool)
-    splits: dict[Split, Array] = {"all": np.ones(len(fitted), dtype=bool)}
-    if instrument.resampled == "questions" and fitted.any() and not fitted.all():
+    fitted = instrument.fitted(fitted_items)
+    splits: dict[Split, Array | None] = {"all": None}
+    if fitted.any() and not fitted.all():
         splits |= {"held-out": ~fitted, "fit": fitted}
     over = MEAN if instrument.pooled == "populations" else ALL
     groups = [(rows.population.code, [rows]) for rows in measured]
@@ -68,7 +68,7 @@ def _of_group(
     name: str,
     members: Sequence[Rows],
     split: Split,
-    kept: Array,
+    kept: Array | None,
     resampling: Resampling,
 ) -> Iterator[Figure]:
     """The figures of some populations together, and the differences between conditions.
@@ -80,7 +80,7 @@ def _of_group(
     group = np.concatenate(
         [np.full(len(r.question), n if alike else 0) for n, r in enumerate(members)]
     )
-    here = kept[question] if instrument.resampled == "questions" else np.ones(len(question), bool)
+    here = np.ones(len(question), bool) if kept is None else kept[question]
     question, group = question[here], group[here]
 
     def column(condition: str, metric: str) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -165,6 +166,7 @@ def score(
     if bias is not None and not math.isnan(bias.correlation):
         result = replace(result, bias=bias.correlation)
     published = published_note(model, made.title, chosen or (), SETS["cultural-palette"])
+    result = replace(result, provenance=replace(result.provenance, date=date.today().isoformat()))
     return result.with_notes(
         *about,
         *(expert.read_otherwise(chat_template, system) for _, _, expert in experts),
@@ -173,7 +175,7 @@ def score(
         f"Data: {made.survey.source}." if made.survey.source.startswith(SCHEME) else "",
         trouble(),
         result.provenance.disclaimer,
-    )
+    ).with_checklist()
 
 
 def _check(resamples: int, seed: int, questions: str | None, labels: str) -> None:

@@ -153,7 +153,8 @@ def print_measures(result: Result, population: str, split: Split, what: str) -> 
 
 def _print_indices(result: Result, population: str) -> None:
     """Index by index."""
-    from ..results.tables import errors, index_rows, indices_of
+    from ..results.names import title
+    from ..results.tables import ERROR, errors, index_rows, indices_of
 
     asked = indices_of(result)
     assert asked is not None
@@ -168,10 +169,15 @@ def _print_indices(result: Result, population: str) -> None:
         for row in index_rows(result, population)
     ]
     means = map(points, errors(result, population))
+    held = f"\nheld out: {', '.join(asked.held_out)}" if asked.held_out else ""
     rows.append(("mean absolute error", "", *means, ""))
-    columns = ("index", "target", "un-\nprompted", "country\nin text", "fitted", "error")
+    columns = (f"index{held}", "target", "un-\nprompted", "country\nin text", "fitted", "error")
     print_table(columns, rows, right=range(1, 6), last_is_total=True)
     say()
+    if asked.held_out:
+        found = result.select(population=population, metric=ERROR, split="held-out")
+        said = ", ".join(f"{title(f.condition)} {points(f.value)}" for f in found)
+        say(f"Mean absolute error on {', '.join(asked.held_out)}, which no search saw: {said}.\n")
 
 
 def _front(front: Sequence[Mapping[str, float]]) -> str:

@@ -116,8 +116,12 @@ class Job:
             )
             if frame is not None:
                 write_text(self.record.path / FILE, frame.text)
-            outcome = Outcome(problem, standing, optimizer, space, engine, asked)
+            outcome = Outcome(problem, standing, optimizer, space, engine, asked, self._day())
             self._guarded(outcome, why, new)
+
+    def _day(self) -> str:
+        """On which the run began."""
+        return str(self.record.head.get("created", ""))[:10]
 
     def _known_end(self) -> str | None:
         """Why a run ended that is done and only lost its result or its experts."""
@@ -202,7 +206,8 @@ class Job:
             slopes = pull(by_probabilities(answers, outcome.problem.cotangent(shares)))
             gradients = outcome.space.pull(slopes).astype(np.float32)
         evaluations = with_gradients(evaluations, gradients)
-        return Batch(vectors, losses, evaluations, shares, gradients)
+        validation = outcome.problem.validation_losses(shares, first)
+        return Batch(vectors, losses, evaluations, shares, gradients, validation)
 
     def _append(self, batch: Batch) -> None:
         assert batch.answers is not None
@@ -248,7 +253,8 @@ class Job:
                 evaluations, losses = outcome.problem.score(entry.answers, entry.ids[0])
                 vectors = past.vectors_of(entry)
                 yield vectors, with_gradients(evaluations, entry.gradients)
-                outcome.standing.keep(vectors, losses)
+                validation = outcome.problem.validation_losses(entry.answers, entry.ids[0])
+                outcome.standing.keep(vectors, losses, validation=validation)
                 self.replayed = entry.rows
                 self._report(outcome)
 

@@ -46,6 +46,8 @@ class Outcome:
     space: Parameterization
     engine: Engine
     asked: Asked
+    day: str = ""
+    """On which the run began: a result that is written later has the same bits."""
     written: dict[str, float] = field(default_factory=dict)
     """The loss of each expert on disk, by country."""
 
@@ -65,6 +67,7 @@ class Outcome:
                     indices.constants.policy,
                     # Answers are drawn for the search alone: their expectation is known.
                     readout="expected" if indices.readout == "sampled" else indices.readout,
+                    held_out=self.problem.data.held_out_indices,
                 )
             )
         return made
@@ -122,9 +125,11 @@ class Outcome:
             found,
             notes=(*notes, *(bias.describe() for bias in biases)),
             bias=None if np.isnan(correlation) else correlation,
-            provenance=replace(found.provenance, readout=settings.readout, versions=versions()),
+            provenance=replace(
+                found.provenance, readout=settings.readout, versions=versions(), date=self.day
+            ),
             search=self._searched(found, people, reason, entries),
-        )
+        ).with_checklist()
 
     def _answers(self, instrument: Instrument) -> list[Condition]:
         """Of opinions, those that are fitted, in the text."""
@@ -228,7 +233,8 @@ class Outcome:
         """What was searched for, as the figures have it: of opinions on the questions to fit."""
         reached = {}
         if INDICES in self.problem.objective.parts:
-            reached[INDICES] = found.value(FITTED, ERROR, code, "all")
+            split = "fit" if self.problem.data.held_out_indices else "all"
+            reached[INDICES] = found.value(FITTED, ERROR, code, split)  # type: ignore[arg-type]
         if OPINIONS in self.problem.objective.parts:
             reached[OPINIONS] = found.value(FITTED, DISTANCE, code, "fit")
         return float(self.problem.objective.weigh(reached))

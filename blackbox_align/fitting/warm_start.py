@@ -46,7 +46,8 @@ def observe(
     for before, entry in zip(vectors, entries, strict=True):
         evaluations, losses = problem.score(entry.answers, entry.ids[0])
         known += evaluations
-        standing.keep(before, losses, told=False)
+        validation = problem.validation_losses(entry.answers, entry.ids[0])
+        standing.keep(before, losses, told=False, validation=validation)
     if known:  # at once, so that an optimizer may choose among all of them
         optimizer.observe(np.concatenate(vectors), known)
     return {

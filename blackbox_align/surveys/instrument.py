@@ -104,6 +104,12 @@ class Instrument(Protocol):
         """
         ...
 
+    def fitted(self, fitted_items: Collection[str]) -> NDArray[np.bool_]:
+        """(questions,) which of the questions that :meth:`rows` names were fitted; empty where all figures
+        are of all of them.
+        """
+        ...
+
     def notes(self, populations: Sequence[Population]) -> list[str]:
         """What has to stand beside a table of some populations: counts, rules, what is missing."""
         ...
@@ -156,6 +162,9 @@ class OfSurvey:
 
     def figures(self, population: Population) -> Array:
         return np.zeros(0)
+
+    def fitted(self, fitted_items: Collection[str]) -> NDArray[np.bool_]:
+        return np.array([item.id in fitted_items for item in self.items], dtype=bool)
 
     def indices(self, answers: Array) -> Array:
         return np.zeros(0)
