@@ -14,10 +14,12 @@ import typer
 from ..errors import SpecificationError
 from .options import (
     AsJson,
+    ChatTemplate,
     Device,
     Dtype,
     ModelName,
     Revision,
+    System,
     TrustRemoteCode,
     check_finite,
     check_most,
@@ -59,6 +61,8 @@ def fit_command(
     device: Device = "auto",
     dtype: Dtype = "auto",
     trust_remote_code: TrustRemoteCode = False,
+    chat_template: ChatTemplate = "auto",
+    system: System = "",
     objective: Annotated[
         str,
         typer.Option(
@@ -273,6 +277,8 @@ def fit_command(
                 dtype=dtype,
                 device=device,
                 trust_remote_code=trust_remote_code,
+                chat_template=chat_template,
+                system=system,
                 optimizer=optimizer,
                 options=chosen,
                 tokens=tokens,

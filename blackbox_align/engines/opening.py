@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import SpecificationError
 from .base import Engine
 from .ray.cluster import Workers
+
+if TYPE_CHECKING:
+    from .local.chat import ChatFormat
 
 
 def open(
@@ -43,11 +46,10 @@ def open(
         There is no such device, dtype or chat template.
     """
     from .checkpoint import find_model
-    from .local.chat import ChatFormat
     from .local.engine import LocalEngine
     from .ray.engine import open_on_workers
 
-    form = ChatFormat(_template(chat_template), system, date)
+    form = chat_format(chat_template, system, date)
     settings: dict[str, Any] = {
         "name": model,
         "revision": revision,
@@ -58,6 +60,13 @@ def open(
     if workers is not None:
         return open_on_workers(settings, form, workers, on_trouble)
     return LocalEngine(find_model(**settings).model, form=form)
+
+
+def chat_format(chat_template: str = "auto", system: str = "", date: str = "") -> ChatFormat:
+    """What is put around a question, from the settings of :func:`open`."""
+    from .local.chat import ChatFormat
+
+    return ChatFormat(_template(chat_template), system, date)
 
 
 def _template(name: str) -> str:

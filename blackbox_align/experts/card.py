@@ -42,7 +42,8 @@ class Card:
     """What an expert is: for whom, on which model, and the result that speaks for it.
 
     ``population`` is a code and ``name`` what people call it; ``profile`` says more of whom it stands
-    for, as a router reads it; ``result`` is of this population alone; ``settings`` is what was asked.
+    for, as a router reads it; ``result`` is of this population alone; ``settings`` is what was asked;
+    ``opening`` is what the model read around a question, and ``date`` the day that stands in it, if any.
     """
 
     population: str
@@ -53,6 +54,8 @@ class Card:
     result: Result
     profile: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    opening: str = ""
+    date: str = ""
 
     @classmethod
     def of(cls, result: Result, population: str, settings: Mapping[str, Any] | None = None) -> Card:
@@ -139,6 +142,8 @@ def _notes(card: Card) -> Iterator[str]:
     hashes.append(f"model revision {card.revision[:12]}")
     listed = ", ".join(hashes)
     yield f"{listed[0].upper()}{listed[1:]}; the full record is in `expert.json`."
+    if card.opening:
+        yield f"What the model read around a question: `{json.dumps(card.opening, ensure_ascii=False)}`."
     yield from card.result.notes
     if provenance.disclaimer and provenance.disclaimer not in card.result.notes:
         yield provenance.disclaimer

@@ -50,6 +50,8 @@ def fit(
     device: str = "auto",
     dtype: str = "auto",
     trust_remote_code: bool = False,
+    chat_template: str | os.PathLike[str] = "auto",
+    system: str = "",
     optimizer: str = "gauss-newton",
     options: Mapping[str, Any] | None = None,
     tokens: int = 5,
@@ -84,7 +86,8 @@ def fit(
     readout, respondents, temperature : see :func:`..surveys.item_means`
     opinions, held_out : an opinion survey's name or file, and the share of its questions that no
         search sees
-    model, revision, device, dtype, trust_remote_code : see :func:`..engines.open`
+    model, revision, device, dtype, trust_remote_code, chat_template, system : see
+        :func:`..engines.open`
     optimizer, options : a registered name and that algorithm's own options
     tokens, placement : length of the soft prompt, and where it stands: ``first``, ``message``, ``last``
     orders : in which options are asked, and answers averaged over them: ``1``, ``reversed``, ``cyclic``,
@@ -131,6 +134,8 @@ def fit(
         dtype=dtype,
         device=device,
         trust_remote_code=trust_remote_code,
+        chat_template=os.fspath(chat_template),
+        system=system,
         optimizer=optimizer,
         options=options or {},
         tokens=tokens,

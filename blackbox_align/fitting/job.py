@@ -172,6 +172,8 @@ class Job:
             device=settings.device,
             dtype=settings.dtype,
             trust_remote_code=settings.trust_remote_code,
+            chat_template=settings.chat_template,
+            system=settings.system,
             date=str(recorded.get("date") or ""),
             workers=workers,
             on_trouble=self.on_trouble,

@@ -131,7 +131,12 @@ class Outcome:
                 continue
             adapter = self._adapter(people)
             proof = prove(self.engine, adapter, Sheet(questions))
-            write_expert(place[people.code], adapter, Card.of(result, people.code, settings), proof)
+            card = replace(
+                Card.of(result, people.code, settings),
+                opening=self.engine.info.opening,
+                date=self.engine.info.date,
+            )
+            write_expert(place[people.code], adapter, card, proof)
             self.written[people.code] = float(self.standing.best[number])
 
     @property

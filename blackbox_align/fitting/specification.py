@@ -42,8 +42,8 @@ class Specification:
         set
     group : code or name of people that the opinions file declares, in the place of a country; several
         in a list
-    model, revision, dtype, device, trust_remote_code : see
-        :func:`..engines.checkpoint.load_model`
+    model, revision, dtype, device, trust_remote_code, chat_template, system : see
+        :func:`..engines.open`
     optimizer, options : a registered name and that algorithm's own options
     tokens : length of the soft prompt
     placement : where it stands, one of :data:`..engines.base.PLACEMENTS`
@@ -70,6 +70,8 @@ class Specification:
     dtype: str = "auto"
     device: str = "auto"
     trust_remote_code: bool = False
+    chat_template: str = "auto"
+    system: str = ""
     optimizer: str = "gauss-newton"
     options: Mapping[str, Any] = field(default_factory=dict)
     tokens: int = 5
@@ -245,6 +247,9 @@ def refuse_settings(then: Specification, now: Specification, where: Path) -> Non
         before, after = getattr(then, name), getattr(now, name)
         if before != after and "auto" not in (before, after):
             changed.append(f"{option(name)}: {before} then, {after} now")
+    before, after = then.chat_template, now.chat_template
+    if before != after and {before, after} & {"auto", "none"}:  # two files by what they hold
+        changed.append(f"{option('chat_template')}: {before} then, {after} now")
     _refuse(changed, where)
 
 
@@ -287,7 +292,7 @@ def _refuse(changed: Sequence[str], where: Path) -> None:
 # What is found by name or place: a run that goes on compares what is found there.
 _BY_CONTENT = (
     "survey", "targets", "opinions", "model", "revision", "warm_start", "device", "dtype", "orders",
-    "trust_remote_code",
+    "trust_remote_code", "chat_template",
 )  # fmt: skip
 _FACTS = {
     "survey_sha256": "survey",
@@ -296,6 +301,7 @@ _FACTS = {
     "model_revision": "model",
     "warm_start_digest": "warm_start",
     "orders": "orders",
+    "opening": "chat_template",
     "target_loss": "target_loss",
 }
 # Named in a run's name in any case, or nothing that another run should be made for.
