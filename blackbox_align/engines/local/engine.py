@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...adapters.adapter import Adapter, Lora
+from ...adapters.adapter import Adapter, Gate, Lora
 from ...errors import ModelError, OutOfMemoryError, SpecificationError
 from ...surveys.sheet import Question, Sheet
 from ..base import VERBS, Answers, EngineInfo, Reply, Request
 from ..checkpoint import LanguageModel
+from .blend import gates_of
 from .chat import ChatFormat, Reader, Rendered
 from .decoding import Group, RunningBatch, Writing, begin_text, end_tokens
 from .gradients import Read, pull
@@ -38,7 +39,8 @@ _TRIAL = Sheet((Question("Which is it?\n1 = this, 2 = that", ("1", "2")),))
 _GRADIENT_SHARE = 8  # of a pass: what leads to an answer is kept for its gradient
 
 Pause = Callable[[], None]
-Kind = tuple[str, str, int, tuple[Lora, ...]]
+Updates = tuple[tuple[Lora, ...], tuple[Gate, ...]]
+Kind = tuple[str, str, int, Updates]
 
 
 class LocalEngine:
@@ -79,12 +81,11 @@ class LocalEngine:
 
     @property
     def info(self) -> EngineInfo:
-        kinds = {"text", "first", "message", "last", "lora"}
-        positions = self._ways.limits.positions
+        kinds = {"text", "first", "message", "last", "lora", "gate"}
         return self.model.described(
             opening=self.reader.opening,
             date=self.reader.dated,
-            positions=positions,
+            positions=self._ways.limits.positions,
             can=frozenset({*VERBS, *kinds}),
         )
 
@@ -199,11 +200,11 @@ class LocalEngine:
     ) -> np.ndarray:
         """(P, tokens, D), group by group of what can share a pass."""
         gradients: dict[int, np.ndarray] = {}
-        for (text, placement, width, loras), members in self._groups(adapters).items():
+        for (text, placement, width, updates), members in self._groups(adapters).items():
             # Of its own: what was computed in passing cannot be a part of a gradient.
             plan = Plan.of(sheet, text, self.reader, self._passes.along, self.model.device)
             with torch.inference_mode():
-                usual = self._plan(sheet, text, loras) if sheet.questions else plan
+                usual = self._plan(sheet, text, updates) if sheet.questions else plan
                 alone = self._ways.alone(usual, placement, width) if sheet.questions else None
             vectors = np.stack([self._vectors(adapters[number]) for number in members])
             prompts = torch.as_tensor(vectors).to(self.model.device, self.model.dtype)
@@ -226,7 +227,7 @@ class LocalEngine:
                 divergence=cotangent.divergence[members],
                 surprise=cotangent.surprise[members],
             )
-            with self._passes.under(loras):
+            with self._passes.under(*updates):
                 pulled = pull(prompts, part, ask, rows)
             gradients.update(zip(members, pulled, strict=True))
         return np.stack([gradients[number] for number in range(len(adapters))])
@@ -252,14 +253,14 @@ class LocalEngine:
         probabilities = np.zeros((count, len(sheet.questions), sheet.width), np.float32)
         mass = np.full(probabilities.shape[:2], np.nan, np.float32)
         divergence, surprise = np.zeros((2, count, texts), np.float32)
-        for (text, placement, _, loras), members in self._groups(adapters).items():
+        for (text, placement, _, updates), members in self._groups(adapters).items():
             # Without a soft prompt all of them are one and the same.
             some = members if placement else members[:1]
             vectors = np.stack([self._vectors(adapters[number]) for number in some])
             prompts = torch.as_tensor(vectors).to(self.model.device, self.model.dtype)
-            with self._passes.under(loras):
+            with self._passes.under(*updates):
                 if sheet.questions:
-                    plan = self._plan(sheet, text, loras)
+                    plan = self._plan(sheet, text, updates)
                     given = self._rows(plan, prompts, placement, plainly, pause)
                     probabilities[members], mass[members] = given
                 if sheet.texts:
@@ -289,8 +290,6 @@ class LocalEngine:
         """Adapters by what can share a pass: updates, the text, place and length of the prompt."""
         groups: dict[Kind, list[int]] = {}
         for number, adapter in enumerate(adapters):
-            if adapter.gate is not None:
-                raise SpecificationError("This engine applies no gate over several LoRA yet.")
             prompt = adapter.prompt
             if prompt is not None and prompt.vectors.shape[1] != self.model.embedding_width:
                 raise SpecificationError(
@@ -298,7 +297,8 @@ class LocalEngine:
                     f"{prompt.vectors.shape[1]}."
                 )
             placed = (prompt.placement, len(prompt)) if prompt is not None else ("", 0)
-            groups.setdefault((adapter.text, *placed, adapter.loras), []).append(number)
+            kind = (adapter.text, *placed, (adapter.loras, gates_of(adapter, self._passes.plain)))
+            groups.setdefault(kind, []).append(number)
         return groups
 
     def _rows(
@@ -358,8 +358,8 @@ class LocalEngine:
                 "questions, or use fewer virtual tokens."
             )
 
-    def _plan(self, sheet: Sheet, text: str, loras: tuple[Lora, ...] = ()) -> Plan:
-        key = (sheet.digest, text, loras)
+    def _plan(self, sheet: Sheet, text: str, updates: Updates = ((), ())) -> Plan:
+        key = (sheet.digest, text, updates)
         if key not in self._plans:
             if len(self._plans) == _PLANS:  # the sheet of a search is asked first, and stays
                 self._plans.popitem()
