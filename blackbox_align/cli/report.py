@@ -100,14 +100,18 @@ def _runs_page(found: list[Run], country: str | None) -> Page:
 def _folder_page(folder: Path, runs: list[Run]) -> Page:
     """A folder of runs: those that have a result; and what their comparison says, if they are one."""
     from ..fitting.looking import fitted
-    from ..report import fits_page
+    from ..fitting.plan import FILE, Plan, read_comparison
+    from ..report import comparison_page, fits_page
 
-    fits = []
+    fits, left_out = [], 0
     for run in runs:
         try:
             fits.append(fitted(run))
         except RunError as error:
             print_note(f"Left out: {error}")
+            left_out += 1
     if not fits:
         raise RunError(f"No run in {folder} has a result yet.")
-    return fits_page(fits)
+    if not (folder / FILE).is_file():
+        return fits_page(fits)
+    return comparison_page(read_comparison(Plan.load(folder), folder), fits, folder.name)

@@ -70,7 +70,7 @@ def styled() -> Iterator[None]:
         "figure.facecolor": "none", "savefig.facecolor": "none", "lines.linewidth": 1.6,
         "lines.markersize": 5, "legend.frameon": False, "axes.titlelocation": "left",
         "axes.titleweight": "bold", "hatch.linewidth": 0.6, "text.parse_math": False,
-        "axes.prop_cycle": mpl.rcsetup.cycler(color=SERIES), "savefig.dpi": 200,
+        "savefig.dpi": 200,
     }  # fmt: skip
     with mpl.rc_context(settings):
         yield

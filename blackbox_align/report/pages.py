@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..plots import Picture
+from ..results.comparison_pictures import comparison_pictures
 from ..results.fit_pictures import answers_frame, fit_pictures, interval_picture
 from ..results.many_pictures import many_pictures, summary_frame
 from ..results.result import Result
@@ -18,6 +19,8 @@ from .page import Block, Page
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ..results.comparison import Comparison
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +155,48 @@ def fits_page(
         tuple(lead),
         (*more, *many_pictures(named), table, *ends),
         disclaimer,
+    )
+
+
+def comparison_page(comparison: Comparison, fits: Sequence[Fitted], name: str = "") -> Page:
+    """A comparison: its table and curves first, then what its runs found, country by country."""
+    table = comparison.table().reset_index()
+    methods = ", ".join(comparison.methods)
+    intro = Block(
+        f"Expected evaluations to a loss of {comparison.target:g}",
+        (
+            f"{len(comparison.finished)} searches of at most {comparison.budget:,} evaluations, loss in "
+            f"{comparison.unit}. ERT counts the evaluations of all searches until they end or reach the "
+            "target, over those that reach it (Hansen et al. 2021); it is not reached where none does. "
+            "ert low and ert high are its 95 % interval, a bootstrap over seeds within countries.",
+            *(f"{cell.settings}: failed and is in no figure: {cell.failure}"
+              for cell in comparison.cells if cell.failure),
+        ),
+        table=table,
+        csv="methods",
+    )  # fmt: skip
+    pictures: list[Picture | Block] = [intro, *comparison_pictures(comparison)]
+    if len(comparison.methods) > 1:
+        pictures.append(_pairs(comparison))
+    page = fits_page(fits, f"Compared: {methods if len(methods) < 90 else name}", pictures)
+    return replace(page, files=(*page.files, ("searches", comparison.searches())))
+
+
+def _pairs(comparison: Comparison) -> Block:
+    import pandas as pd
+
+    methods, pairs = comparison.pairs()
+    rows = [(methods[one.a], methods[one.b], one.superiority, one.p) for one in pairs]
+    return Block(
+        "Pair by pair",
+        (
+            "On pairs of country and seed: the share on which the first needs fewer evaluations than the "
+            "second "
+            "(0.5 is no difference, an effect size), and the p of Wilcoxon's signed ranks after Holm's "
+            "correction over all pairs.",
+        ),
+        table=pd.DataFrame(rows, columns=["first", "second", "superiority", "p_holm"]),
+        csv="pairs",
     )
 
 
