@@ -64,13 +64,13 @@ def world_map(frame: pd.DataFrame, ax: Axes) -> None:
             PathCollection(
                 [Path.make_compound_path(*paths)] if paths else [], facecolors=colour,
                 edgecolors=MUTED if number == 0 else PAPER, linewidths=0.35,
-                hatch="//////" if number == 0 else None,
+                hatch="////" if number == 0 else None,
             )
         )  # fmt: skip
         if number in ranges or number == 0:
             label = ranges.get(number, "no data")
             ax.fill_between(
-                [], [], color=colour, label=label, hatch="//////" if number == 0 else None,
+                [], [], color=colour, label=label, hatch="////" if number == 0 else None,
                 edgecolor=MUTED, linewidth=0.5,
             )  # fmt: skip
     _dots(ax, step)

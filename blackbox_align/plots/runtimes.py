@@ -109,7 +109,7 @@ def relative(frame: pd.DataFrame, ax: Axes) -> None:
     """Columns ``method``, ``ratio``, ``low``, ``high``, ``baseline``; inf: not reached."""
     finite = frame[["ratio", "low", "high"]].to_numpy(float)
     finite = finite[np.isfinite(finite) & (finite > 0)]
-    edge = 1.6 * float(finite.max()) if len(finite) else 2.0
+    edge = 1.6 * max(1.0, float(finite.max())) if len(finite) else 2.0
     rows: Iterable[Any] = frame.itertuples(index=False)
     for row, one in enumerate(rows):
         if not np.isfinite(one.ratio):

@@ -177,7 +177,7 @@ def _table(frame: pd.DataFrame, most: int = ROWS_SHOWN) -> dict[str, Any]:
     same = [
         name for name in frame
         if len(frame) > 1 and frame[name].nunique(dropna=False) == 1
-        and name in ("unit", "x_axis", "y_axis", "target", "baseline", "critical_difference")
+        and name in _SAID
     ]  # fmt: skip
     shown = frame.drop(columns=same).head(most)
     return {
@@ -186,6 +186,12 @@ def _table(frame: pd.DataFrame, most: int = ROWS_SHOWN) -> dict[str, Any]:
         "left_out": max(0, len(frame) - most),
         "all_rows": len(frame),
     }
+
+
+_SAID = (
+    "unit", "x_axis", "y_axis", "target", "baseline", "critical_difference", "model", "problems",
+    "friedman_p", "pairs", "searches",
+)  # fmt: skip
 
 
 def cell(value: Any) -> str:

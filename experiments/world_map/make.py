@@ -64,6 +64,28 @@ def rings_of(geometry: dict, arcs: list[np.ndarray]) -> list[np.ndarray]:
     return rings
 
 
+def cut(ring: np.ndarray) -> list[np.ndarray]:
+    """A ring that crosses the date line as one on either side of it (Sutherland and Hodgman 1974)."""
+    steps = np.diff(ring[:, 0])
+    turns = np.concatenate([[0], np.cumsum((steps < -180).astype(int) - (steps > 180))])
+    if not turns.any():
+        return [ring]
+    open_ring = ring + np.stack([360.0 * (turns - turns.min()), 0 * turns], axis=1)
+    return [half for half in (_half(open_ring, 1.0), _half(open_ring, -1.0)) if len(half)]
+
+
+def _half(ring: np.ndarray, side: float) -> np.ndarray:
+    kept = []
+    for a, b in zip(ring, np.roll(ring, -1, axis=0), strict=True):
+        inside = [side * (180 - point[0]) >= 0 for point in (a, b)]
+        if inside[0]:
+            kept.append(a)
+        if inside[0] != inside[1]:
+            kept.append(a + (b - a) * (180 - a[0]) / (b[0] - a[0]))
+    half = np.array([*kept, kept[0]]) if kept else np.zeros((0, 2))
+    return half if side > 0 or not len(half) else half - [360, 0]
+
+
 def area(ring: np.ndarray) -> float:
     x, y = ring.T
     return abs(float(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1)))) / 2
@@ -75,7 +97,8 @@ def main(folder: Path) -> None:
     shapes: dict[str, list[list[int]]] = {}
     for geometry in coarse["objects"]["countries"]["geometries"]:
         code = code_of(geometry) or f"X-{geometry['properties']['name']}"
-        rings = [np.round(ring * 10).astype(int) for ring in rings_of(geometry, arcs)]
+        halves = [half for ring in rings_of(geometry, arcs) for half in cut(ring)]
+        rings = [np.round(ring * 10).astype(int) for ring in halves]
         rings = [ring for ring in rings if len(ring) > 3]
         if code not in LEFT_OUT and rings:
             shapes[code] = [ring.ravel().tolist() for ring in rings]
