@@ -32,6 +32,9 @@ def main() -> None:
         signal.signal(signal.SIGINT, _note_interrupt)
         sys.unraisablehook = _hide_what_it_broke
     try:
+        from .later import bind_later
+
+        bind_later()
         from .cli.main import main as run
 
         run()
