@@ -48,7 +48,7 @@ class _Finder:
         if _within(name, (self.by,)):
             spec = PathFinder.find_spec(name, path, target)
             if spec is not None and spec.loader is not None:
-                spec.loader = _During(spec.loader, self)
+                spec.loader = _During(spec.loader, self)  # type: ignore[assignment]
             return spec
         if self.depth and _within(name, self.later):
             return ModuleSpec(name, self, is_package=True)  # type: ignore[arg-type]
@@ -63,9 +63,11 @@ class _Finder:
     @contextmanager
     def taken(self) -> Iterator[None]:
         """Stand-ins are found, and forgotten at the end of the outermost import."""
+        import torch.compiler  # which is no business of a stand-in's
+
         self.depth += 1
         try:
-            with _compiler_later() if self.depth == 1 else nullcontext():
+            with _compiler_later(torch.compiler) if self.depth == 1 else nullcontext():
                 yield
         finally:
             self.depth -= 1
@@ -157,7 +159,9 @@ class _Made:
 def _known(name: _Name) -> Any:
     """What is stood for, where its module was imported; else None."""
     module = sys.modules.get(name.__module__)
-    return None if module is None or isinstance(module, _StandIn) else getattr(module, name.__name__)
+    return (
+        None if module is None or isinstance(module, _StandIn) else getattr(module, name.__name__)
+    )
 
 
 def _real(name: _Name) -> Any:
@@ -175,18 +179,17 @@ def _forget() -> None:
 
 
 @contextmanager
-def _compiler_later() -> Iterator[None]:
+def _compiler_later(compiler: Any) -> Iterator[None]:
     """``torch.compiler.disable`` imports the compiler when what it was put on is called under it."""
-    compiler = sys.modules.get("torch.compiler")
-    if compiler is None or "torch._dynamo" in sys.modules:
+    if "torch._dynamo" in sys.modules:
         yield
         return
     usual = compiler.disable
-    compiler.disable = _disabled_later(usual)  # type: ignore[attr-defined]
+    compiler.disable = _disabled_later(usual)
     try:
         yield
     finally:
-        compiler.disable = usual  # type: ignore[attr-defined]
+        compiler.disable = usual
 
 
 def _disabled_later(disable: Callable[..., Any]) -> Callable[..., Any]:

@@ -8,7 +8,14 @@ import sys
 import pytest
 
 # The compiler, distributed tensors, what they need, and scipy.stats, which no table of a fit needs.
-UNUSED = ("torch._dynamo", "torch.distributed.tensor", "sympy", "accelerate", "scipy.stats", "pandas")
+UNUSED = (
+    "torch._dynamo",
+    "torch.distributed.tensor",
+    "sympy",
+    "accelerate",
+    "scipy.stats",
+    "pandas",
+)
 
 
 def run(lines: str, cwd=None) -> str:
@@ -60,11 +67,11 @@ def test_a_fit_imports_nothing_that_its_table_does_not_need(tmp_path):
         "import sys\n"
         "from blackbox_align import __main__ as command\n"
         "from blackbox_align.cli import fit as made\n"
-        "usual = made.print_result\n"
+        "usual = made.print_tables\n"
         "def shown(*given):\n"
         f"    print('HERE', [one for one in {(*UNUSED, 'peft')} if one in sys.modules])\n"
         "    usual(*given)\n"
-        "made.print_result = shown\n"
+        "made.print_tables = shown\n"
         "sys.argv = ['bbalign', 'fit', '--country', 'SAU', '--budget', '3']\n"
         "command.main()\n",
         cwd=tmp_path,

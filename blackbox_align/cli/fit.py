@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,13 +24,14 @@ from .options import (
     check_most,
     find_run,
 )
-from .output import print_result
+from .output import print_experts, print_result, print_tables
 from .progress import fit_progress
 from .screen import command, print_json, print_note
 
 if TYPE_CHECKING:
     from ..engines import Workers
     from ..fitting import Progress
+    from ..results import Result
 
 log = logging.getLogger("blackbox_align")
 
@@ -243,7 +245,18 @@ def fit_command(
         from ..fitting import fit
 
         last: Progress | None = None
-        with fit_progress([*(country or []), *(group or [])]) as draw:
+        shown = False
+        with ExitStack() as live:
+            draw = live.enter_context(fit_progress([*(country or []), *(group or [])]))
+
+            def on_result(result: Result) -> None:
+                nonlocal shown
+                live.close()  # the bar
+                if not as_json:
+                    print_tables(result)
+                    print_note("The table stands. What was fitted is proved and written now.")
+                    sys.stdout.flush()
+                    shown = True
 
             def on_progress(progress: Progress) -> None:
                 nonlocal last
@@ -263,6 +276,7 @@ def fit_command(
                 workers=_workers(workers, ray_address, gpus_per_worker),
                 on_progress=on_progress,
                 on_trouble=print_note,
+                on_result=on_result,
                 objective=objective,
                 opinions=opinions,
                 held_out=held_out,
@@ -297,6 +311,8 @@ def fit_command(
         print_note(f"Continued after {last.replayed:,} evaluations.")
     if as_json:
         print_json({**run.result.to_dict(), "run": str(run.path), "status": run.status})
+    elif shown:
+        print_experts(run)
     else:
         print_result(run)
 

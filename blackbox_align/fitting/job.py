@@ -16,6 +16,7 @@ from ..engines import open as open_engine
 from ..errors import BlackboxAlignError, RunError
 from ..files.atomic import write_sealed_json, write_text
 from ..optimizers import Evaluation
+from ..results import Result
 from .asking import ONE_ORDER, Asked, failures_of, known_from, search_space
 from .conditions import conditions
 from .entry import Entry, digest, refuse_what_is_no_share
@@ -55,6 +56,7 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
+OnResult = Callable[[Result], None]
 
 
 class Job:
@@ -67,9 +69,10 @@ class Job:
         stopping: Stopping,
         on_progress: OnProgress,
         on_trouble: OnTrouble,
+        on_result: OnResult = lambda result: None,
     ) -> None:
         self.writer, self.record, self.data, self.stopping = writer, writer.record, data, stopping
-        self.on_progress, self.on_trouble = on_progress, on_trouble
+        self.on_progress, self.on_trouble, self.on_result = on_progress, on_trouble, on_result
         self.started = self.checkpoint = time.monotonic()
         self.pause = CHECKPOINT_SECONDS
         self.replayed = 0
@@ -112,7 +115,11 @@ class Job:
                 self.data.specification,
                 self.stopping,
                 facts,
-                conditions(device_of(engine), asdict(workers) if workers else None),
+                conditions(
+                    device_of(engine),
+                    asdict(workers) if workers else None,
+                    getattr(engine, "threads", None),
+                ),
             )
             if frame is not None:
                 write_text(self.record.path / FILE, frame.text)
@@ -284,6 +291,8 @@ class Job:
         """Write experts, result and status; without a single success there is only a status."""
         if outcome.standing.worst is not None:
             result = outcome.result(reason, self.record.entries())
+            if status == "done":
+                self.on_result(result)
             outcome.write_experts(result, self._places(outcome))
             write_sealed_json(self.record.path / "result.json", result.to_dict())
             self.writer.update(asked=outcome.asked.to_facts())
