@@ -17,11 +17,13 @@ import numpy as np
 from .adapters.adapter import PLACEMENTS, Adapter, SoftPrompt
 from .assessment.position_bias import position_bias
 from .engines.base import PARITY
+from .engines.opening import chat_format
 from .surveys import Survey
 from .surveys.sheet import average, sheet
 
 if TYPE_CHECKING:
     from .engines.checkpoint import LanguageModel
+    from .engines.local.chat import ChatFormat
 
 _CANDIDATES, _TOKENS = 20, 5
 
@@ -38,8 +40,15 @@ class Finding:
     fine: bool = True
 
 
-def examine(model: LanguageModel, survey: Survey, rng: np.random.Generator) -> Iterator[Finding]:
+def examine(
+    model: LanguageModel,
+    survey: Survey,
+    rng: np.random.Generator,
+    form: ChatFormat | None = None,
+) -> Iterator[Finding]:
     """Look at the machine and put ``survey`` to ``model`` in several ways, one finding at a time.
+
+    ``form`` is what is put around a question; by default the model's own.
 
     Raises
     ------
@@ -60,9 +69,12 @@ def examine(model: LanguageModel, survey: Survey, rng: np.random.Generator) -> I
         f"{model.model.num_parameters():,} parameters, {config.num_hidden_layers} layers, "
         f"{model.embedding_width} wide, {dtype}",
     )
-    engine, asked = LocalEngine(model), sheet(survey)
-    lengths = [len(tokenize(question, engine.reader).context) for question in asked.questions]
-    style = "its chat template" if engine.reader.template else "plain text"
+    engine, asked = LocalEngine(model, form=form or chat_format()), sheet(survey)
+    questions = [tokenize(question, engine.reader) for question in asked.questions]
+    lengths = [len(question.context) for question in questions]
+    own = engine.reader.form.template == "auto"
+    chosen = f"{'its' if own else 'the given'} chat template"
+    style = chosen if engine.reader.template else "plain text"
     yield Finding(
         "questions",
         f"{len(lengths)} items of {survey.name} in {style}, {min(lengths)} to {max(lengths)} tokens",
@@ -91,7 +103,7 @@ def examine(model: LanguageModel, survey: Survey, rng: np.random.Generator) -> I
         yield gap(f"one by one, {place}", answers[place][:1], plain)
     with tempfile.TemporaryDirectory() as folder:
         write_prompt(Path(folder), vectors[0].astype(np.float32), model.source)
-        through = answer_through_peft(Path(folder), model, survey)
+        through = answer_through_peft(Path(folder), model, questions)
         yield gap("PEFT", average(answers["first"][:1], survey, "1")[0], through)
     mass = engine.answer([Adapter()], asked).mass
     yield Finding(

@@ -14,6 +14,7 @@ The texts of ``icl`` and ``prompting`` are ours; the papers print theirs in part
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -92,6 +93,12 @@ def parse_condition(text: str) -> Condition:
             return Condition.country_in_text(kind)
         return Condition.text(kind, PRESETS[kind]) if PRESETS[kind] else Condition.plain(kind)
     if kind == "text" and rest.strip():
+        other = re.search(r"\{(?!country\})\w*\}", rest)
+        if other:
+            raise SpecificationError(
+                f"A text of {{country}} alone is filled in; {other[0]!r} would be read as it stands. "
+                "Write {country}, or leave the braces out."
+            )
         return Condition.text(text, rest.strip())
     if kind == "expert" and rest:
         return Condition.from_folder(text, rest)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +34,7 @@ from .published import published_note
 
 if TYPE_CHECKING:
     from ..engines.base import Engine
+    from ..experts import Expert
 
 QUESTIONS = ("held-out", "fit", "all")
 
@@ -49,6 +50,8 @@ def score(
     device: str = "auto",
     dtype: str = "auto",
     trust_remote_code: bool = False,
+    chat_template: str = "auto",
+    system: str = "",
     samples: str = "national",
     missing: str = "drop",
     labels: str = "letters",
@@ -73,8 +76,8 @@ def score(
         remain
     questions : ``held-out``, ``fit`` or ``all``: what tables lead with where an expert was fitted to some
         of the questions; by default those that were held out from it
-    model, revision, device, dtype, trust_remote_code : see
-        :func:`..engines.checkpoint.load_model`
+    model, revision, device, dtype, trust_remote_code, chat_template, system : see
+        :func:`..engines.open`
     samples : ``national``, ``non-national`` or ``all``, for opinion surveys
     missing : see :func:`..surveys.opinions.assemble`, for opinion surveys from a file
     labels : what options are called: ``letters``, ``digits`` or ``both``, which averages the answers;
@@ -102,25 +105,32 @@ def score(
         instrument = load_instrument(instrument, missing=missing)
     chosen = _populations(country, instrument, targets)
     made = _instrument(instrument, chosen, targets, samples, missing)
+    by_code = {population.code: population for population in made.populations}
+    populations = [by_code[code] for code in chosen] if chosen else list(made.populations)
+    experts = list(_experts(parsed, populations))
     indices = isinstance(made, Indices)
     style = "own" if indices else labels
     asking = Asking(orders or "cyclic", style, batch, on_batch)
     trouble: Callable[[], str] = str
     if engine is None and parsed:
         from ..engines.kept import open_kept
+        from ..engines.opening import chat_format, check_revision
 
+        check_revision(model, revision)
+
+        # A template that writes the day writes that on which an expert was fitted.
+        dates = [expert.card.date for _, _, expert in experts]
         kept = open_kept(
             model, revision=revision, device=device, dtype=dtype,
-            trust_remote_code=trust_remote_code, cache=cache,
+            trust_remote_code=trust_remote_code,
+            form=chat_format(chat_template, system, max(dates, default="")), cache=cache,
         )  # fmt: skip
         engine, trouble = kept, lambda: kept.trouble
     if indices and orders is None:
         asking = replace(asking, orders=engine.info.orders if engine else "1")
     if isinstance(made, Indices):
         made = _with_constants(made, constants, engine, asking)
-    by_code = {population.code: population for population in made.populations}
-    populations = [by_code[code] for code in chosen] if chosen else list(made.populations)
-    fitted, about = _fitted(made, parsed, populations, engine)
+    fitted, about = _fitted(made, experts, engine)
     result = assess(
         made, engine if parsed else None, populations, parsed, asking,
         resampling=Resampling(resamples, seed), fitted_items=fitted,
@@ -137,6 +147,7 @@ def score(
     published = published_note(model, made.title, chosen or (), SETS["cultural-palette"])
     return result.with_notes(
         *about,
+        *(expert.read_otherwise(chat_template, system) for _, _, expert in experts),
         bias.describe() if bias else "",
         published or "" if parsed else "",
         f"Data: {made.survey.source}." if made.survey.source.startswith(SCHEME) else "",
@@ -231,33 +242,37 @@ def _position_bias(
     return position_bias(engine, part, batch=asking.batch)
 
 
+def _experts(
+    conditions: Sequence[Condition], populations: Sequence[Population]
+) -> Iterator[tuple[str, str, Expert]]:
+    """The experts that are asked, each with its condition's name and the population's code."""
+    for condition in conditions:
+        for population in populations if condition.expert else ():
+            assert condition.expert is not None
+            yield condition.name, population.code, condition.expert(population)
+
+
 def _fitted(
-    made: Instrument,
-    conditions: Sequence[Condition],
-    populations: Sequence[Population],
-    engine: Engine | None,
+    made: Instrument, experts: Sequence[tuple[str, str, Expert]], engine: Engine | None
 ) -> tuple[Collection[str], list[str]]:
-    """The items that some expert was fitted to, and a note for every expert; those of another model
-    are refused.
+    """The items that some expert was fitted to, and notes on every expert; those of another model are
+    refused.
     """
     fitted: set[str] = set()
     notes = []
     asked = [item.id for item in made.items]
-    for condition in conditions:
-        for population in populations if condition.expert else ():
-            assert condition.expert is not None
-            expert = condition.expert(population)
-            if engine is not None:
-                expert.refuse_other_model(engine.info)
-            seen = set(asked).intersection(expert.card.fitted_items)
-            fitted |= seen
-            name = condition.name.replace("{code}", population.code)
-            if seen:
-                held_out = ", ".join(item for item in asked if item not in seen) or "none"
-                notes.append(
-                    f"{name} was fitted to {len(seen)} of these {counted(len(asked), 'question')}; "
-                    f"held out: {held_out}."
-                )
-            elif made.index_names and expert.card.fits_indices(made.name, population.code):
-                notes.append(f"{name} was fitted to these figures: its error is no evidence.")
+    for condition, code, expert in experts:
+        if engine is not None:
+            expert.refuse_other_model(engine.info)
+        seen = set(asked).intersection(expert.card.fitted_items)
+        fitted |= seen
+        name = condition.replace("{code}", code)
+        if seen:
+            held_out = ", ".join(item for item in asked if item not in seen) or "none"
+            notes.append(
+                f"{name} was fitted to {len(seen)} of these {counted(len(asked), 'question')}; "
+                f"held out: {held_out}."
+            )
+        elif made.index_names and expert.card.fits_indices(made.name, code):
+            notes.append(f"{name} was fitted to these figures: its error is no evidence.")
     return fitted, list(dict.fromkeys(notes))

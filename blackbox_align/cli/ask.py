@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import SpecificationError
-from .experts import model_of
+from .experts import model_of, read_as_fitted
 from .options import AsJson, Device, check_finite, check_most
 from .screen import print_hint, print_json, print_note, print_table, say
 
@@ -119,7 +119,7 @@ def ask_command(
     answered: dict[str, Any] = {}
     if chosen := tuple(expert for expert in experts if expert.name in decision.weights):
         named = model or model_of(list(chosen))
-        with closing(engines.open(named, device=device)) as engine:
+        with closing(engines.open(named, device=device, **read_as_fitted(chosen))) as engine:
             committee = Committee(engine, chosen, lambda query: decision)
             if survey is not None:
                 answered = _closed(committee, decision, survey, form, samples, rng)

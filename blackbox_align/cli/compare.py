@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import SpecificationError
-from .options import AsJson
+from .options import AsJson, check_most
 from .screen import print_json, print_note, print_table, stderr, stdout
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def compare_command(
     """
     from ..fitting.plan import read_plan, run_plan
 
+    check_most(10_000, jobs=jobs)
     if jobs < 1:
         raise SpecificationError(f"There must be 1 search at a time or more; not {jobs}.")
     if file is not None:

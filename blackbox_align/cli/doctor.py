@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from .options import AsJson, Device, Dtype, ModelName, Revision, TrustRemoteCode
+from .options import (
+    AsJson,
+    ChatTemplate,
+    Device,
+    Dtype,
+    ModelName,
+    Revision,
+    System,
+    TrustRemoteCode,
+)
 from .screen import print_json, stdout
 
 
@@ -16,6 +25,8 @@ def doctor_command(
     device: Device = "auto",
     dtype: Dtype = "auto",
     trust_remote_code: TrustRemoteCode = False,
+    chat_template: ChatTemplate = "auto",
+    system: System = "",
     survey: Annotated[
         str, typer.Option(help="A survey's name, or a YAML file of yours.")
     ] = "vsm2013",
@@ -26,14 +37,16 @@ def doctor_command(
 
     from ..doctor import examine
     from ..engines.checkpoint import load_model
+    from ..engines.opening import chat_format
     from ..surveys import load_survey
 
     asked = load_survey(survey)
     loaded = load_model(
         model, revision=revision, device=device, dtype=dtype, trust_remote_code=trust_remote_code
     )
+    form = chat_format(chat_template, system)
     findings = []
-    for finding in examine(loaded, asked, np.random.default_rng(0)):
+    for finding in examine(loaded, asked, np.random.default_rng(0), form):
         findings.append(finding)
         if not as_json:
             screen = stdout()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -160,6 +161,13 @@ def model_of(experts: list[Expert]) -> str:
             f"The experts were fitted on {seen}; expected one model. Name it with --model."
         )
     return models[0]
+
+
+def read_as_fitted(experts: Sequence[Expert]) -> dict[str, Any]:
+    """The text around a question as it was when these experts were fitted: settings of an engine."""
+    card = experts[0].card
+    settings = {name: card.settings.get(name) for name in ("chat_template", "system")}
+    return {**{name: text for name, text in settings.items() if text}, "date": card.date}
 
 
 def _about(entry: Entry) -> dict[str, Any]:

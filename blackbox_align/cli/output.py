@@ -123,6 +123,7 @@ def print_population(result: Result, population: str, expert: str = "") -> None:
     if indices_of(result):
         _print_indices(result, population)
     _print_search(result, "evaluations")
+    _print_language(result, population)
     fronts = result.search.fronts if result.search else {}
     if fronts.get(population):
         say(_front(fronts[population]))
@@ -193,6 +194,18 @@ def _print_search(result: Result, counted: str) -> None:
             f"{search.evaluations:,} {counted} by {search.optimizer}, seed {search.seed}; "
             f"stopped because {search.reason}."
         )
+
+
+def _print_language(result: Result, population: str) -> None:
+    from ..results.language import describe_language, describe_lines
+
+    language = (result.language or {}).get(population)
+    if language is not None:
+        for sentence in describe_language(language):
+            say(sentence)
+        say("What it writes when it is asked:" if language.lines else "")
+        for sentence in describe_lines(language):
+            say(f"  {sentence}")
 
 
 def _print_notes(result: Result) -> None:

@@ -11,10 +11,12 @@ from ..errors import SpecificationError
 from .options import (
     MODEL_PANEL,
     AsJson,
+    ChatTemplate,
     Device,
     Dtype,
     ModelName,
     Revision,
+    System,
     TrustRemoteCode,
     check_most,
 )
@@ -60,6 +62,8 @@ def score_command(
     device: Device = "auto",
     dtype: Dtype = "auto",
     trust_remote_code: TrustRemoteCode = False,
+    chat_template: ChatTemplate = "auto",
+    system: System = "",
     orders: Annotated[
         str | None,
         typer.Option(
@@ -150,6 +154,8 @@ def score_command(
             device=device,
             dtype=dtype,
             trust_remote_code=trust_remote_code,
+            chat_template=chat_template,
+            system=system,
             samples=samples,
             missing=missing,
             labels=labels,

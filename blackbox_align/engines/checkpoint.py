@@ -35,7 +35,8 @@ class LanguageModel:
 
     ``source`` is a folder or a name on the hub, ``revision`` a hash of the content of all that an
     answer follows from, ``commit`` that of a hub model; ``disclaimer`` is a sentence of the model's own
-    card that has to be shown, ``orders`` what it says of the orders of options that suit the model.
+    card that has to be shown, ``orders`` what it says of the orders of options that suit the model, and
+    ``writes`` whether it writes texts.
     """
 
     name: str
@@ -46,6 +47,7 @@ class LanguageModel:
     disclaimer: str = ""
     commit: str = ""
     orders: str = BOTH_WAYS
+    writes: bool = True
 
     @property
     def device(self) -> torch.device:
@@ -76,6 +78,7 @@ class LanguageModel:
             disclaimer=self.disclaimer,
             commit=self.commit,
             orders=self.orders,
+            writes=self.writes,
             **more,
         )
 
@@ -94,9 +97,9 @@ class LanguageModel:
 class Checkpoint:
     """A model before its weights are read: enough to know which answers are its own.
 
-    ``source``, ``revision``, ``commit``, ``disclaimer`` and ``orders`` are those of :class:`LanguageModel`;
-    ``folder`` is where its files lie. Device and dtype are settled, and ``spread`` is over all devices
-    of that kind.
+    ``source``, ``revision``, ``commit``, ``disclaimer``, ``orders`` and ``writes`` are those of
+    :class:`LanguageModel`; ``folder`` is where its files lie. Device and dtype are settled, and ``spread``
+    is over all devices of that kind.
     """
 
     name: str
@@ -110,6 +113,7 @@ class Checkpoint:
     trust_remote_code: bool
     disclaimer: str
     orders: str
+    writes: bool = True
 
     @cached_property
     def model(self) -> LanguageModel:
@@ -118,7 +122,7 @@ class Checkpoint:
         model.requires_grad_(False).eval()
         return LanguageModel(
             self.name, self.source, self.revision, model, tokenizer, self.disclaimer, self.commit,
-            self.orders,
+            self.orders, self.writes,
         )  # fmt: skip
 
 
@@ -175,6 +179,7 @@ def find_model(
         trust_remote_code,
         disclaimer=str(card.get("disclaimer") or ""),
         orders=_orders(card),
+        writes=card.get("writes") is not False,  # YAML's own "no"
     )
 
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..engines import Workers
+from ..engines.opening import check_revision
 from ..errors import RunError, SpecificationError
 from ..optimizers import create
 from ..optimizers.gauss_newton_many import GaussNewtonMany
-from .asking import ONE_ORDER
 from .frames import target_file
 from .job import Job, OnProgress, OnResult, Progress
 from .problem import load_data
 from .record import Record
 from .run import Run
+from .settled import as_recorded, recorded_facts
 from .specification import Specification, folder, refuse_settings
 from .stopping import Stopping
 
@@ -50,10 +50,13 @@ def fit(
     device: str = "auto",
     dtype: str = "auto",
     trust_remote_code: bool = False,
+    chat_template: str | os.PathLike[str] = "auto",
+    system: str = "",
     optimizer: str = "gauss-newton",
     options: Mapping[str, Any] | None = None,
     tokens: int = 5,
-    placement: str = "first",
+    placement: str = "auto",
+    language: float | None = None,
     subspace: int = 0,
     alpha: float = 1.0,
     init: str = "auto",
@@ -85,9 +88,13 @@ def fit(
     readout, respondents, temperature : see :func:`..surveys.item_means`
     opinions, held_out : an opinion survey's name or file, and the share of its questions that no
         search sees
-    model, revision, device, dtype, trust_remote_code : see :func:`..engines.open`
+    model, revision, device, dtype, trust_remote_code, chat_template, system : see
+        :func:`..engines.open`
     optimizer, options : a registered name and that algorithm's own options
-    tokens, placement : length of the soft prompt, and where it stands: ``first``, ``message``, ``last``
+    tokens, placement : length of the soft prompt, and where it stands: ``first``, ``message`` (inside the
+        first message), ``last``; ``auto`` is ``message`` for models with a chat template, else ``first``
+    language : the weight of what the prompt does to the model's language; see
+        :mod:`..objectives.language`. 0 leaves it out, None is 1 for models that write
     orders : in which options are asked, and answers averaged over them: ``1``, ``reversed``, ``cyclic``,
         ``all``; ``auto`` is ``reversed``, or what the model's card says
     subspace, alpha, init : see :class:`.specification.Specification`
@@ -133,10 +140,13 @@ def fit(
         dtype=dtype,
         device=device,
         trust_remote_code=trust_remote_code,
+        chat_template=os.fspath(chat_template),
+        system=system,
         optimizer=optimizer,
         options=options or {},
         tokens=tokens,
         placement=placement,
+        language=language,
         subspace=subspace,
         alpha=alpha,
         init=init,
@@ -156,13 +166,13 @@ def fit(
         seconds=seconds,
     )
     where = Workers(int(workers)) if isinstance(workers, (int, np.integer)) else workers
+    check_revision(specification.model, revision)
     record = Record(folder(Path(runs), specification.name if name is None else name))
     # Everything that can be wrong without a model is told before anything is made.
     recorded = None
     if record.exists():
-        recorded = {"orders": ONE_ORDER, **record.facts}
-        then = replace(record.specification, orders=recorded["orders"])
-        refuse_settings(then, specification, record.path)
+        recorded = recorded_facts(record)
+        refuse_settings(as_recorded(record.specification, recorded), specification, record.path)
     data = load_data(specification, recorded, frame.targets if frame else None)
     _rehearse(specification, stopping, len(data.populations), where is not None)
     earlier = _earlier(specification)

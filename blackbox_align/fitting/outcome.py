@@ -14,6 +14,7 @@ from ..assessment.asking import Asking
 from ..assessment.assess import assess, interval_note
 from ..assessment.conditions import Condition
 from ..assessment.figures import Resampling
+from ..assessment.language import measure_language
 from ..engines import Answers, Engine
 from ..engines.function import FunctionEngine
 from ..experts import Card, prove, write_expert
@@ -48,6 +49,7 @@ class Outcome:
     asked: Asked
     written: dict[str, float] = field(default_factory=dict)
     """The loss of each expert on disk, by country."""
+    notes: tuple[str, ...] = ()
 
     @property
     def instruments(self) -> list[Instrument]:
@@ -113,25 +115,40 @@ class Outcome:
         biases = [self.asked.position_bias(survey) for survey in self.problem.surveys.values()]
         notes = [note for note in found.notes if note not in said]
         correlation = biases[0].correlation
+        language = None
+        if self.engine.info.writes:
+            kept, weight = list(adapters.values()), float(settings.language or 0.0)
+            told = measure_language(self.engine, kept, self._questions, weight)
+            language = dict(zip(adapters, told, strict=False)) or None
         return replace(
             found,
-            notes=(*notes, *(bias.describe() for bias in biases)),
+            notes=(*notes, *(bias.describe() for bias in biases), *self.notes),
             bias=None if np.isnan(correlation) else correlation,
             provenance=replace(found.provenance, readout=settings.readout, versions=versions()),
             search=self._searched(found, people, reason, entries),
+            language=language,
         )
+
+    @property
+    def _questions(self) -> tuple[Question, ...]:
+        """All that an expert answers."""
+        surveys = self.problem.surveys.values()
+        return tuple(q for survey in surveys for q in sheet(survey, self.orders).questions)
 
     def write_experts(self, result: Result, place: Mapping[str, Path]) -> None:
         """Write an expert for every population of a result, where ``place`` says."""
         settings = self.problem.specification.to_dict()
-        surveys = self.problem.surveys.values()
-        questions = tuple(q for survey in surveys for q in sheet(survey, self.orders).questions)
         for number, people in enumerate(self.problem.populations):
             if people.code not in result.provenance.populations:
                 continue
             adapter = self._adapter(people)
-            proof = prove(self.engine, adapter, Sheet(questions))
-            write_expert(place[people.code], adapter, Card.of(result, people.code, settings), proof)
+            proof = prove(self.engine, adapter, Sheet(self._questions))
+            card = replace(
+                Card.of(result, people.code, settings),
+                opening=self.engine.info.opening,
+                date=self.engine.info.date,
+            )
+            write_expert(place[people.code], adapter, card, proof)
             self.written[people.code] = float(self.standing.best[number])
 
     @property

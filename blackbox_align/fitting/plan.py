@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -179,6 +179,10 @@ def _read_cells(plan: Plan, folder: Path, failures: Mapping[str, str]) -> Iterat
 
 
 def _best_so_far(run: Run) -> np.ndarray:
-    """(evaluations,) the best loss after each; inf until one has succeeded."""
-    losses: Sequence[float] = run.history()["loss"].to_numpy(float).tolist()
-    return np.fmin.accumulate(np.where(np.isnan(losses), np.inf, losses))
+    """(evaluations,) the error of the best prompt after each; inf until one has succeeded."""
+    history = run.history()
+    losses = history["loss"].fillna(np.inf).to_numpy(float)
+    errors = history["error" if "error" in history else "loss"].fillna(np.inf).to_numpy(float)
+    better = losses < np.concatenate([[np.inf], np.fmin.accumulate(losses)[:-1]])
+    best = np.maximum.accumulate(np.where(better, np.arange(len(losses)), 0))
+    return np.asarray(errors[best])

@@ -24,7 +24,8 @@ class Batch:
 
     ``vectors`` (P, d) float64; ``losses`` (G, P), a row per population, NaN where it failed;
     ``answers`` (P, questions, options) float32, or None where nobody was asked; ``gradients`` (P, d)
-    float32, or None where the search follows none.
+    float32, or None where the search follows none; ``penalties`` (P,) is what of the losses is no
+    distance from people, which no target is reached by; ``texts`` (2, P, texts) what was read.
     """
 
     vectors: np.ndarray
@@ -32,6 +33,8 @@ class Batch:
     evaluations: Sequence[Evaluation]
     answers: np.ndarray | None = None
     gradients: np.ndarray | None = None
+    penalties: np.ndarray | float = 0.0
+    texts: np.ndarray | None = None
 
 
 Evaluate = Callable[[np.ndarray, int], Batch]
@@ -39,11 +42,15 @@ Evaluate = Callable[[np.ndarray, int], Batch]
 
 
 class Standing:
-    """Where a search stands: the best vector of every population, and when what was reached."""
+    """Where a search stands: the best vector of every population, and when what was reached.
+
+    ``best`` are the lowest losses, ``errors`` the same without their penalties: these reach a target.
+    """
 
     def __init__(self, populations: int, dimension: int, stopping: Stopping) -> None:
         self.stopping = stopping
         self.best = np.full(populations, np.inf)
+        self.errors = np.full(populations, np.inf)
         self.vectors = np.zeros((populations, dimension))
         self.reached_after = np.zeros(populations, dtype=int)  # evaluations until the target loss
         self.told = 0
@@ -52,17 +59,26 @@ class Standing:
         )  # the loss that has to be bettered, for patience
         self._better_at = 0
 
-    def keep(self, vectors: np.ndarray, losses: np.ndarray, *, told: bool = True) -> None:
+    def keep(
+        self,
+        vectors: np.ndarray,
+        losses: np.ndarray,
+        penalties: np.ndarray | float = 0.0,
+        *,
+        told: bool = True,
+    ) -> None:
         """Take (P, d) vectors with their (G, P) losses; those not ``told`` were evaluated elsewhere."""
+        errors = losses - penalties
         start = self.told if told else -len(vectors)
         for column, vector in enumerate(vectors):
             after = max(start + column + 1, 0)
             for population in np.flatnonzero(losses[:, column] < self.best):
                 self.best[population] = losses[population, column]
+                self.errors[population] = errors[population, column]
                 self.vectors[population] = vector
                 if self.best[population] < (1 - self.stopping.gain) * self._marked[population]:
                     self._marked[population], self._better_at = self.best[population], after
-                reached = self.best[population] <= self.stopping.target_loss
+                reached = self.errors[population] <= self.stopping.target_loss
                 if reached and not self.reached_after[population]:
                     self.reached_after[population] = max(after, 1)
         if told:
@@ -70,8 +86,8 @@ class Standing:
 
     @property
     def worst(self) -> float | None:
-        """The best loss of the population that is farthest from its target."""
-        worst = float(self.best.max())
+        """The error of the best vector of the population that is farthest from its target."""
+        worst = float(self.errors.max())
         return worst if np.isfinite(worst) else None
 
     def reason(self, optimizer: Optimizer, seconds: float) -> str | None:
@@ -119,7 +135,7 @@ def search(
         candidates = optimizer.ask(min(optimizer.batch, left))
         batch = evaluate(np.array([candidate.vector for candidate in candidates]), first)
         on_batch(batch)
-        standing.keep(batch.vectors, batch.losses)
+        standing.keep(batch.vectors, batch.losses, batch.penalties)
         optimizer.tell(candidates, batch.evaluations)
         on_told()
         failures = [one.failure for one in batch.evaluations]

@@ -322,7 +322,8 @@ def test_conditions_are_presets_texts_and_experts():
     ]
     assert "Kenya" in applied("prompting")[0]
     assert applied("text:Be honest.") == ["Be honest."] * 2
-    assert applied("text:Braces {stay} here")[0] == "Braces {stay} here"
+    with pytest.raises(SpecificationError, match=r"'\{land\}' would be read as it stands"):
+        parse_condition("text:You live in {land}.")
     for wrong in ("non", "text:", "text: ", "expert:", "icl:x", ""):
         with pytest.raises(SpecificationError, match="A condition is one of none, naive, icl"):
             parse_condition(wrong)
