@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,7 +26,7 @@ from .options import (
     check_most,
     find_run,
 )
-from .output import print_result
+from .output import print_experts, print_result, print_tables
 from .progress import fit_progress
 from .screen import command, print_hint, print_json, print_note
 from .several import PAIRS, print_held_out, print_spread, variations
@@ -33,6 +34,7 @@ from .several import PAIRS, print_held_out, print_spread, variations
 if TYPE_CHECKING:
     from ..engines import Workers
     from ..fitting import Progress, Run
+    from ..results import Result
 
 log = logging.getLogger("blackbox_align")
 
@@ -289,7 +291,18 @@ def fit_command(
 
         done: list[Run] = []
         last: Progress | None = None
-        with fit_progress([*(country or []), *(group or [])]) as draw:
+        shown = False
+        with ExitStack() as live:
+            draw = live.enter_context(fit_progress([*(country or []), *(group or [])]))
+
+            def on_result(result: Result) -> None:
+                nonlocal shown
+                live.close()  # the bar
+                if not as_json:
+                    print_tables(result)
+                    print_note("The table stands. What was fitted is proved and written now.")
+                    sys.stdout.flush()
+                    shown = True
 
             def on_progress(progress: Progress) -> None:
                 nonlocal last
@@ -337,6 +350,8 @@ def fit_command(
                 temperature=temperature,
                 warm_start=warm_start,
             )
+            if len(varied) == 1:  # of several the last table is the one to look at
+                settings["on_result"] = on_result
             for one in varied:
                 done.append(run := fit(**settings, **one))
     except KeyboardInterrupt:
@@ -351,6 +366,8 @@ def fit_command(
         print_note(f"Continued after {last.replayed:,} evaluations.")
     if as_json:
         print_json({**run.result.to_dict(), "run": str(run.path), "status": run.status})
+    elif shown:
+        print_experts(run)
     else:
         print_result(run)
 
