@@ -18,7 +18,7 @@ from .combine import Combined, combine
 from .decision import Decision
 
 Array = NDArray[np.floating]
-_EXPECTED = "a header with a column answer and a line for each person"
+_EXPECTED = "a header such as 'answer,country' and a line for each person"
 _OTHERS = 2000  # simulated answers for the rest of the population
 
 

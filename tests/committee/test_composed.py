@@ -118,7 +118,7 @@ def test_a_chat_model_at_an_address_rates_names_topics_and_composes(chat_server)
     assert {path for path, _, _ in asked} == {"/v1/chat/completions"}
     assert {key for _, _, key in asked} == {"Bearer secret"}
     assert "From egypt, weight 0.75: egypt says gold" in asked[-1][1]["messages"][0]["content"]
-    with pytest.raises(ModelError, match="'two' at http.* gave no answer"):
+    with pytest.raises(ModelError, match=r"'two' at http.* gave no answer"):
         composed.chat_at(address, "two")("hello", 4)
 
 
