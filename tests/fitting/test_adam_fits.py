@@ -140,6 +140,4 @@ def test_a_gradient_that_is_no_number_is_a_failure():
     rows = np.array([[0.0, 1.0], [np.nan, 1.0]])
     good, bad = with_gradients([Evaluation(1.0), Evaluation(2.0)], rows)
     assert good.gradient.tolist() == [0.0, 1.0] and bad.failure
-    assert by_answers(Answers.of(np.ones((1, 1, 2)) / 2), rows[None, :1]).mass.tolist() == [
-        [0]
-    ]
+    assert by_answers(Answers.of(np.ones((1, 1, 2)) / 2), rows[None, :1]).mass.tolist() == [[0]]
