@@ -25,9 +25,10 @@ from .options import (
     check_most,
     find_run,
 )
-from .output import print_result
+from .output import by_gradients, print_result
 from .progress import fit_progress
 from .screen import command, print_hint, print_json, print_note
+from .several import PAIRS, print_held_out, print_spread, variations
 
 if TYPE_CHECKING:
     from ..engines import Workers
@@ -82,6 +83,14 @@ def fit_command(
             help="Share of the opinion questions that no search sees.", rich_help_panel=_SURVEY
         ),
     ] = 0.5,
+    validation: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of the opinion questions to fit that only say when to stop. Default: a quarter.",
+            show_default=False,
+            rich_help_panel=_SURVEY,
+        ),
+    ] = None,
     survey: Annotated[
         str, typer.Option(help="A survey's name, or a YAML file of yours.", rich_help_panel=_SURVEY)
     ] = "vsm2013",
@@ -171,6 +180,21 @@ def fit_command(
         ),
     ] = "auto",
     seed: Annotated[int, typer.Option(help="Same seed, same result.", rich_help_panel=_SEARCH)] = 0,
+    seeds: Annotated[
+        str | None,
+        typer.Option(
+            help="One fit per seed, such as 0..4, and their spread.",
+            show_default=False,
+            rich_help_panel=_SEARCH,
+        ),
+    ] = None,
+    hold_out: Annotated[
+        str,
+        typer.Option(
+            help="Indices that no search sees, such as LTO,IVR; pairs is every two of them in turn.",
+            rich_help_panel=_SURVEY,
+        ),
+    ] = "",
     warm_start: Annotated[
         str | None,
         typer.Option(
@@ -242,6 +266,7 @@ def fit_command(
     """
     check_finite(
         held_out=held_out,
+        validation=validation,
         temperature=temperature,
         alpha=alpha,
         language=language,
@@ -256,9 +281,13 @@ def fit_command(
     chosen = _parse_options(optimizer, option or [])
     if warm_start is not None:
         warm_start = str(find_run(warm_start, runs))
+    varied = variations(seeds, seed, hold_out, survey)
+    if len(varied) > 1 and name is not None:
+        raise SpecificationError("--name is the name of one run; --seeds and pairs make several.")
     try:
         from ..fitting import fit
 
+        done: list[Run] = []
         last: Progress | None = None
         with fit_progress([*(country or []), *(group or [])]) as draw:
 
@@ -268,8 +297,8 @@ def fit_command(
                 draw(progress)
                 log.debug("%s", progress)
 
-            run = fit(
-                country or "",
+            settings: dict[str, Any] = dict(
+                country=country or "",
                 group=group or "",
                 runs=runs,
                 name=name,
@@ -283,6 +312,7 @@ def fit_command(
                 objective=objective,
                 opinions=opinions,
                 held_out=held_out,
+                validation=validation,
                 survey=survey,
                 targets=targets,
                 model=model,
@@ -305,12 +335,16 @@ def fit_command(
                 readout=readout,
                 respondents=respondents,
                 temperature=temperature,
-                seed=seed,
                 warm_start=warm_start,
             )
+            for one in varied:
+                done.append(run := fit(**settings, **one))
     except KeyboardInterrupt:
         print_note(f"Interrupted; nothing is lost. To continue: {command(*sys.argv[1:])}")
         raise typer.Exit(130) from None
+    if len(done) > 1:
+        _report_several(done, hold_out, as_json)
+        return
     if last is None:
         print_note(f"The run {run.path} was done already; nothing was evaluated.")
     elif last.replayed:
@@ -319,27 +353,21 @@ def fit_command(
         print_json({**run.result.to_dict(), "run": str(run.path), "status": run.status})
     else:
         print_result(run)
-        hint = _by_gradients(run)
-        if hint and last is not None:
-            print_hint(hint)
+        if last is not None:
+            for sentence in by_gradients(run):
+                print_hint(sentence)
 
 
-def _by_gradients(run: Run) -> str:
-    """What the gradient reference would cost, where it could have been used."""
-    asked, record = run.specification, run.record
-    here = (record.get("conditions") or [{}])[-1]
-    alone = len(run.result.provenance.populations) == 1 and here.get("workers") is None
-    if (
-        asked.optimizer == "adam"
-        or asked.readout != "expected"
-        or not (alone and here.get("device"))
-    ):
-        return ""
-    each = float(record["seconds"]) / max(1, int(record.get("evaluations") or 1))
-    return (
-        "This model's gradients are at hand: --optimizer adam takes about three times an evaluation a "
-        f"step, {3 * each:.2g} s here, and tens of steps rather than hundreds of evaluations."
-    )
+def _report_several(done: list[Run], hold_out: str, as_json: bool) -> None:
+    results = [run.result for run in done]
+    if as_json:
+        print_json([{**run.result.to_dict(), "run": str(run.path)} for run in done])
+        return
+    if hold_out == PAIRS:
+        print_held_out(results)
+    if len({run.specification.seed for run in done}) > 1:
+        print_spread(results)
+    print_hint(f"Runs: {', '.join(str(run.path) for run in done)}")
 
 
 def _workers(count: str | None, address: str | None, gpus: float | None) -> Workers | None:

@@ -10,7 +10,7 @@ from .screen import command, print_hint, print_table, say
 
 if TYPE_CHECKING:
     from ..fitting import Run
-    from ..results import Result
+    from ..results import Result, Split
 
 
 def print_result(run: Run) -> None:
@@ -21,6 +21,22 @@ def print_result(run: Run) -> None:
         _print_populations(result, str(run.path))
     else:
         print_population(result, codes[0], str(run.expert_of(codes[0])))
+
+
+def by_gradients(run: Run) -> list[str]:
+    """What the gradient reference would cost, where it could have been used."""
+    asked, record = run.specification, run.record
+    here = (record.get("conditions") or [{}])[-1]
+    alone = len(run.result.provenance.populations) == 1 and here.get("workers") is None
+    if asked.optimizer == "adam" or asked.readout != "expected" or not alone:
+        return []
+    if not here.get("device"):  # no model that could be differentiated
+        return []
+    each = float(record["seconds"]) / max(1, int(record.get("evaluations") or 1))
+    return [
+        "This model's gradients are at hand: --optimizer adam takes about three times an evaluation a "
+        f"step, {3 * each:.2g} s here, and tens of steps rather than hundreds of evaluations."
+    ]
 
 
 def _print_populations(result: Result, path: str) -> None:
@@ -123,26 +139,39 @@ def _print_opinions(result: Result, population: str) -> None:
     """Held-out distances first, then those on the questions that the fit worked on."""
     from ..results.tables import opinion_rows, opinions_of, questions, verdicts
 
+    held_out = questions(result, population, "held-out")
     asked = opinions_of(result)
     assert asked is not None
     name = result.provenance.populations[population]
     say(f"{name} in {asked.title}\n", style="bold")
     columns = (
         "JS distance (nats)",
-        f"{questions(result, population, 'held-out')} questions\nheld out",
+        f"{held_out} questions\nheld out",
         "fitted minus it,\nheld out",
-        f"{questions(result, population, 'fit')} questions\nto fit",
+        f"{questions(result, population, 'fit')} to\nfit",
     )
     print_table(columns, opinion_rows(result, population), right=range(1, 4))
+    say()
+    print_measures(result, population, "held-out", f"{held_out} questions\nheld out")
     say()
     for sentence in verdicts(result, population):
         say(sentence)
     say()
 
 
+def print_measures(result: Result, population: str, split: Split, what: str) -> None:
+    """Other measures than the distance, by condition."""
+    from ..results.tables import MEASURES, measure_rows
+
+    heads = [head for head, _ in MEASURES.values()]
+    rows = measure_rows(result, population, split)
+    print_table((what, *heads, "worth in\npeople"), rows, right=range(1, 6))
+
+
 def _print_indices(result: Result, population: str) -> None:
     """Index by index."""
-    from ..results.tables import errors, index_rows, indices_of
+    from ..results.names import title
+    from ..results.tables import ERROR, errors, index_rows, indices_of
 
     asked = indices_of(result)
     assert asked is not None
@@ -157,10 +186,15 @@ def _print_indices(result: Result, population: str) -> None:
         for row in index_rows(result, population)
     ]
     means = map(points, errors(result, population))
+    held = f"\nheld out: {', '.join(asked.held_out)}" if asked.held_out else ""
     rows.append(("mean absolute error", "", *means, ""))
-    columns = ("index", "target", "un-\nprompted", "country\nin text", "fitted", "error")
+    columns = (f"index{held}", "target", "un-\nprompted", "country\nin text", "fitted", "error")
     print_table(columns, rows, right=range(1, 6), last_is_total=True)
     say()
+    if asked.held_out:
+        found = result.select(population=population, metric=ERROR, split="held-out")
+        said = ", ".join(f"{title(f.condition)} {points(f.value)}" for f in found)
+        say(f"Mean absolute error on {', '.join(asked.held_out)}, which no search saw: {said}.\n")
 
 
 def _front(front: Sequence[Mapping[str, float]]) -> str:

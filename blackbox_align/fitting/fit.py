@@ -45,6 +45,7 @@ def fit(
     temperature: float = 1.0,
     opinions: str | os.PathLike[str] = "world-opinions",
     held_out: float = 0.5,
+    validation: float | None = None,
     model: str | os.PathLike[str] = "respondent-tiny",
     revision: str | None = None,
     device: str = "auto",
@@ -62,6 +63,7 @@ def fit(
     init: str = "auto",
     orders: str = "auto",
     seed: int = 0,
+    hold_out: str | Sequence[str] = "",
     warm_start: str | os.PathLike[str] | Run | None = None,
     budget: int = Stopping.budget,
     target_loss: float | None = None,
@@ -87,6 +89,7 @@ def fit(
     readout, respondents, temperature : see :func:`..surveys.item_means`
     opinions, held_out : an opinion survey's name or file, and the share of its questions that no
         search sees
+    validation : share of the opinion questions to fit that only say when to stop; by default a quarter
     model, revision, device, dtype, trust_remote_code, chat_template, system : see
         :func:`..engines.open`
     optimizer, options : a registered name and that algorithm's own options
@@ -98,6 +101,7 @@ def fit(
         ``all``; ``auto`` is ``reversed``, or what the model's card says
     subspace, alpha, init : see :class:`.specification.Specification`
     seed : the same seed gives the same search
+    hold_out : indices that no search sees, by name: the result tells their error apart
     warm_start : an earlier run whose evaluations the search starts from; no model is asked for them
     budget, target_loss, patience, seconds : see :class:`.stopping.Stopping`; None is the objective's
         own default
@@ -154,6 +158,8 @@ def fit(
         respondents=respondents,
         temperature=temperature,
         seed=seed,
+        validation=validation,
+        hold_out=hold_out if isinstance(hold_out, str) else ",".join(hold_out),
         warm_start=_path_of(warm_start),
     )
     stopping = Stopping.for_objective(

@@ -123,9 +123,15 @@ class Job:
             )
             if frame is not None:
                 write_text(self.record.path / FILE, frame.text)
-            notes = self._heard(engine, problem, recorded)
-            outcome = Outcome(problem, standing, optimizer, space, engine, asked, notes=notes)
+            outcome = Outcome(
+                problem, standing, optimizer, space, engine, asked, self._day(),
+                notes=self._heard(engine, problem, recorded),
+            )  # fmt: skip
             self._guarded(outcome, why, new)
+
+    def _day(self) -> str:
+        """On which the run began."""
+        return str(self.record.head.get("created", ""))[:10]
 
     def _heard(
         self, engine: Engine, problem: Problem, recorded: Mapping[str, Any]
@@ -227,7 +233,8 @@ class Job:
         evaluations = with_gradients(evaluations, gradients)
         penalties = outcome.problem.penalties(answers.divergence)
         texts = np.stack([answers.divergence, answers.surprise]) if sheet.texts else None
-        return Batch(vectors, losses, evaluations, shares, gradients, penalties, texts)
+        validation = outcome.problem.validation_losses(shares, first)
+        return Batch(vectors, losses, evaluations, shares, gradients, penalties, texts, validation)
 
     def _append(self, batch: Batch) -> None:
         assert batch.answers is not None
@@ -287,7 +294,9 @@ class Job:
                 evaluations, losses = problem.score(entry.answers, entry.ids[0], divergence)
                 vectors = past.vectors_of(entry)
                 yield vectors, with_gradients(evaluations, entry.gradients)
-                outcome.standing.keep(vectors, losses, problem.penalties(divergence))
+                validation = problem.validation_losses(entry.answers, entry.ids[0])
+                penalties = problem.penalties(divergence)
+                outcome.standing.keep(vectors, losses, penalties, validation=validation)
                 self.replayed = entry.rows
                 self._report(outcome)
 
