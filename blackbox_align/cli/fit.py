@@ -145,7 +145,7 @@ def fit_command(
     language: Annotated[
         float | None,
         typer.Option(
-            help="Weight of what the prompt does to the model's language: 1 adds five index points for "
+            help="Weight of what the prompt does to the model's language: 1 adds an index point for "
             "each nat a token that its next words move; 0 leaves it out. Default: 1 for models that "
             "write; 0 with the prompt last.",
             show_default=False,

@@ -48,7 +48,7 @@ def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     settings = {"runs": folder, "optimizer": "adam", "tokens": 2, "target_loss": 0.0}
     free = bba.fit("SAU", budget=8, name="free", **settings)
-    kept = bba.fit("SAU", budget=8, name="kept", language=20.0, **settings)
+    kept = bba.fit("SAU", budget=8, name="kept", language=100.0, **settings)
     return free, kept, settings
 
 
@@ -60,14 +60,14 @@ def test_a_search_that_weighs_the_language_moves_it_less(runs):
     history = kept.history()
     added = history["loss"] - history["error"]
     assert added.to_numpy() == pytest.approx(
-        Language(20.0).factor * history["divergence"].to_numpy()
+        Language(100.0).factor * history["divergence"].to_numpy()
     )
     last = free.entries()[-1]
     with open_engine(device="cpu") as engine:
         space = search_space(free.specification, engine, generator(free.specification, PROMPT))
         vectors = free._record.past(vectors=True).vectors_of(last)
         read = engine.answer(space.adapters(vectors), Sheet((), neutral_texts().search))
-    assert history["divergence"].iloc[-1] < 0.8 * Language(20.0).divergences(read.divergence)[0]
+    assert history["divergence"].iloc[-1] < 0.8 * Language(100.0).divergences(read.divergence)[0]
     assert kept.entries()[0].texts.shape == (2, 1, len(neutral_texts().search))
     line = json.loads((kept.path / "journal.jsonl").read_text().splitlines()[0])
     assert line["divergence"][0] == pytest.approx(history["divergence"].iloc[0], abs=1e-5)
@@ -77,11 +77,11 @@ def test_a_search_that_weighs_the_language_moves_it_less(runs):
 def test_a_search_that_weighs_the_language_goes_on_on_equal_bits(runs):
     """What was read is in the record, and nothing of it is read again."""
     _, kept, settings = runs
-    bba.fit("SAU", budget=3, name="cut", language=20.0, **settings)
+    bba.fit("SAU", budget=3, name="cut", language=100.0, **settings)
     cut = bba.fit("SAU", budget=8, name="cut", **settings)  # the weight is taken from the record
     for file in ("journal.jsonl", "vectors.f64", "expert/adapter_model.safetensors"):
         assert (cut.path / file).read_bytes() == (kept.path / file).read_bytes()
-    with pytest.raises(bba.BlackboxAlignError, match=r"--language: 20\.0 then, 1\.0 now"):
+    with pytest.raises(bba.BlackboxAlignError, match=r"--language: 100\.0 then, 1\.0 now"):
         bba.fit("SAU", budget=9, name="cut", language=1.0, **settings)
 
 
