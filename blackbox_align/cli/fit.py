@@ -25,7 +25,7 @@ from .options import (
     check_most,
     find_run,
 )
-from .output import by_gradients, print_result
+from .output import by_gradients, print_pareto, print_result
 from .progress import fit_progress
 from .screen import command, print_hint, print_json, print_note
 from .several import PAIRS, print_held_out, print_spread, variations
@@ -258,6 +258,13 @@ def fit_command(
             rich_help_panel=_WHERE,
         ),
     ] = None,
+    pareto: Annotated[
+        bool,
+        typer.Option(
+            "--pareto",
+            help="Print the evaluations that none betters in all parts of the loss, the language too.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Fit a soft prompt until the model answers the survey like a country.
@@ -353,6 +360,8 @@ def fit_command(
         print_json({**run.result.to_dict(), "run": str(run.path), "status": run.status})
     else:
         print_result(run)
+        if pareto:
+            print_pareto(run.result)
         if last is not None:
             for sentence in by_gradients(run):
                 print_hint(sentence)

@@ -108,3 +108,22 @@ def test_an_expert_that_lost_the_language_writes_no_texts(runs):
     assert not lost.card.speaks
     with pytest.raises(ExpertError, match=r"145\.7 times as perplexing.*questionnaires only"):
         lost.refuse_speechless()
+
+
+def test_the_front_of_fit_against_language_is_in_the_result(runs, bbalign):
+    """What no other evaluation betters in both, and a table of it by --pareto."""
+    _, kept, settings = runs
+    front = kept.result.search.fronts["SAU"]
+    history = kept.history()
+    for row in front:
+        here = history.loc[row["evaluation"]]
+        assert (row["indices"], row["language"]) == pytest.approx(
+            (here.error, here.divergence), abs=1e-4
+        )
+        better = (history.error < row["indices"]) & (history.divergence < row["language"])
+        assert not better.any()
+    shown = bbalign(
+        "fit", "--country", "SAU", "--optimizer", "adam", "--tokens", "2", "--target-loss", "0",
+        "--budget", "8", "--runs", str(settings["runs"]), "--name", "kept", "--pareto",
+    )  # fmt: skip
+    assert "nats a token that the language moves" in shown.stdout
