@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,7 +26,7 @@ from .options import (
     check_most,
     find_run,
 )
-from .output import by_gradients, print_pareto, print_result
+from .output import by_gradients, print_experts, print_pareto, print_result, print_tables
 from .progress import fit_progress
 from .screen import command, print_hint, print_json, print_note
 from .several import PAIRS, print_held_out, print_spread, variations
@@ -33,6 +34,7 @@ from .several import PAIRS, print_held_out, print_spread, variations
 if TYPE_CHECKING:
     from ..engines import Workers
     from ..fitting import Progress, Run
+    from ..results import Result
 
 log = logging.getLogger("blackbox_align")
 
@@ -296,7 +298,18 @@ def fit_command(
 
         done: list[Run] = []
         last: Progress | None = None
-        with fit_progress([*(country or []), *(group or [])]) as draw:
+        shown = False
+        with ExitStack() as live:
+            draw = live.enter_context(fit_progress([*(country or []), *(group or [])]))
+
+            def on_result(result: Result) -> None:
+                nonlocal shown
+                live.close()  # the bar
+                if not as_json:
+                    print_tables(result)
+                    print_note("The table stands. What was fitted is proved and written now.")
+                    sys.stdout.flush()
+                    shown = True
 
             def on_progress(progress: Progress) -> None:
                 nonlocal last
@@ -344,6 +357,8 @@ def fit_command(
                 temperature=temperature,
                 warm_start=warm_start,
             )
+            if len(varied) == 1:  # of several the last table is the one to look at
+                settings["on_result"] = on_result
             for one in varied:
                 done.append(run := fit(**settings, **one))
     except KeyboardInterrupt:
@@ -358,13 +373,15 @@ def fit_command(
         print_note(f"Continued after {last.replayed:,} evaluations.")
     if as_json:
         print_json({**run.result.to_dict(), "run": str(run.path), "status": run.status})
+        return
+    if shown:
+        print_experts(run)
     else:
         print_result(run)
-        if pareto:
-            print_pareto(run.result)
-        if last is not None:
-            for sentence in by_gradients(run):
-                print_hint(sentence)
+    if pareto:
+        print_pareto(run.result)
+    for sentence in by_gradients(run) if last is not None else ():
+        print_hint(sentence)
 
 
 def _report_several(done: list[Run], hold_out: str, as_json: bool) -> None:

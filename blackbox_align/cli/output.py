@@ -15,12 +15,17 @@ if TYPE_CHECKING:
 
 def print_result(run: Run) -> None:
     """The final table of a fit, with everything that has to stand beside it."""
-    result = run.result
+    print_tables(run.result)
+    print_experts(run)
+
+
+def print_tables(result: Result) -> None:
+    """What a fit came to, which stands before its experts are proved."""
     codes = list(result.provenance.populations)
     if len(codes) > 1:
-        _print_populations(result, str(run.path))
+        _print_populations(result)
     else:
-        print_population(result, codes[0], str(run.expert_of(codes[0])))
+        print_population(result, codes[0])
 
 
 def by_gradients(run: Run) -> list[str]:
@@ -39,7 +44,17 @@ def by_gradients(run: Run) -> list[str]:
     ]
 
 
-def _print_populations(result: Result, path: str) -> None:
+def print_experts(run: Run) -> None:
+    """Where the experts of a fit are."""
+    codes, path = list(run.result.provenance.populations), str(run.path)
+    if len(codes) == 1:
+        print_hint(f"Expert: {run.expert_of(codes[0])}")
+        return
+    print_hint(f"Experts: {path}/experts")
+    print_hint(f"A country's table: {command('show', path, '--country', codes[0])}")
+
+
+def _print_populations(result: Result) -> None:
     """A table per instrument, opinions first, with one row per population."""
     from ..results.tables import indices_of, opinions_of
 
@@ -49,9 +64,6 @@ def _print_populations(result: Result, path: str) -> None:
         _print_errors(result)
     _print_search(result, "evaluations in all")
     _print_notes(result)
-    print_hint(f"Experts: {path}/experts")
-    first = next(iter(result.provenance.populations))
-    print_hint(f"A country's table: {command('show', path, '--country', first)}")
 
 
 def _print_errors(result: Result) -> None:
@@ -117,8 +129,8 @@ def _print_distances(result: Result) -> None:
     say("\nBrackets: 95 % interval over questions; where it holds 0, no difference is shown.\n")
 
 
-def print_population(result: Result, population: str, expert: str) -> None:
-    """The tables of one population, opinions first."""
+def print_population(result: Result, population: str, expert: str = "") -> None:
+    """The tables of one population, opinions first, and where its expert is."""
     from ..results.tables import indices_of, opinions_of
 
     result = result.of(population)
@@ -132,7 +144,8 @@ def print_population(result: Result, population: str, expert: str) -> None:
     if fronts.get(population):
         say(_front(fronts[population]))
     _print_notes(result)
-    print_hint(f"Expert: {expert}")
+    if expert:
+        print_hint(f"Expert: {expert}")
 
 
 def _print_opinions(result: Result, population: str) -> None:

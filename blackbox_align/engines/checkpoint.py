@@ -262,6 +262,8 @@ def _from_pretrained(checkpoint: Checkpoint) -> tuple[Any, Any]:
     options: dict[str, Any] = {"trust_remote_code": checkpoint.trust_remote_code}
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
+        if checkpoint.device.type == "cpu" and checkpoint.folder in packaged_models().values():
+            return _packaged(source, checkpoint.dtype), tokenizer
         # On a CPU it is loaded as it is; else every weight goes straight to where it belongs.
         one = None if checkpoint.device.type == "cpu" else {"": checkpoint.device}
         places = "auto" if checkpoint.spread else one
@@ -281,6 +283,25 @@ def _from_pretrained(checkpoint: Checkpoint) -> tuple[Any, Any]:
             f"{missing[0]} for one. Fetch it again, or check its config.json."
         )
     return model, tokenizer
+
+
+def _packaged(folder: str, dtype: torch.dtype) -> Any:
+    """A model that ships with the package: one file of weights by the names that its own modules have.
+
+    ``from_pretrained`` makes every model without data first, for which torch imports its compiler, and
+    looks up how weights of other names are converted: half of what a first table takes.
+    """
+    from safetensors.torch import load_model
+    from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
+    from transformers.initialization import no_init_weights
+
+    with no_init_weights():
+        config = AutoConfig.from_pretrained(folder)
+        model = AutoModelForCausalLM.from_config(config, dtype=dtype)
+    model.tie_weights()
+    model.generation_config = GenerationConfig.from_pretrained(folder)
+    load_model(model, Path(folder) / "model.safetensors")  # strict: all of them, and no others
+    return model
 
 
 def _why_not_loaded(name: str, error: Exception) -> str:

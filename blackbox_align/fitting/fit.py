@@ -16,7 +16,7 @@ from ..errors import RunError, SpecificationError
 from ..optimizers import create
 from ..optimizers.gauss_newton_many import GaussNewtonMany
 from .frames import target_file
-from .job import Job, OnProgress, Progress
+from .job import Job, OnProgress, OnResult, Progress
 from .problem import load_data
 from .record import Record
 from .run import Run
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from ..engines.ray.pool import OnTrouble
 
-__all__ = ["OnProgress", "Progress", "fit"]
+__all__ = ["OnProgress", "OnResult", "Progress", "fit"]
 
 
 def fit(
@@ -74,6 +74,7 @@ def fit(
     workers: Workers | int | None = None,
     on_progress: OnProgress | None = None,
     on_trouble: OnTrouble = lambda sentence: None,
+    on_result: OnResult = lambda result: None,
 ) -> Run:
     """Fit a soft prompt to what a country's people answer; continue where an earlier call stopped.
 
@@ -111,6 +112,7 @@ def fit(
     on_progress : called after every tell
     on_trouble : told, in a sentence, what went wrong and was mended: a worker that was lost, a damaged
         end of a journal, other conditions than those under which the run began
+    on_result : given the result of a finished search, before its experts are proved and written
 
     Returns
     -------
@@ -182,7 +184,14 @@ def fit(
     earlier = _earlier(specification)
     with record.writing(on_trouble) as writer:
         if not _is_done(record, stopping):
-            job = Job(writer, data, stopping, on_progress or (lambda progress: None), on_trouble)
+            job = Job(
+                writer,
+                data,
+                stopping,
+                on_progress or (lambda progress: None),
+                on_trouble,
+                on_result,
+            )
             job.run(where, earlier, frame)
     return Run(record.path)
 

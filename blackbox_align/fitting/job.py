@@ -16,6 +16,7 @@ from ..engines import open as open_engine
 from ..errors import BlackboxAlignError, RunError
 from ..files.atomic import write_sealed_json, write_text
 from ..optimizers import Evaluation
+from ..results import Result
 from .asking import Asked, failures_of, known_from, search_space
 from .conditions import conditions
 from .entry import Entry, digest, refuse_what_is_no_share
@@ -59,6 +60,7 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
+OnResult = Callable[[Result], None]
 
 
 class Job:
@@ -71,9 +73,10 @@ class Job:
         stopping: Stopping,
         on_progress: OnProgress,
         on_trouble: OnTrouble,
+        on_result: OnResult = lambda result: None,
     ) -> None:
         self.writer, self.record, self.data, self.stopping = writer, writer.record, data, stopping
-        self.on_progress, self.on_trouble = on_progress, on_trouble
+        self.on_progress, self.on_trouble, self.on_result = on_progress, on_trouble, on_result
         self.started = self.checkpoint = time.monotonic()
         self.last = 0.0
         self.written = 0.0  # seconds that checkpoints took
@@ -119,7 +122,11 @@ class Job:
                 self.data.specification,
                 self.stopping,
                 facts,
-                conditions(device_of(engine), asdict(workers) if workers else None),
+                conditions(
+                    device_of(engine),
+                    asdict(workers) if workers else None,
+                    getattr(engine, "threads", None),
+                ),
             )
             if frame is not None:
                 write_text(self.record.path / FILE, frame.text)
@@ -338,6 +345,8 @@ class Job:
             with closing(precise) if precise else nullcontext():
                 kept = in_float32(outcome, self.record, precise) if precise else outcome
                 result = kept.result(reason, self.record.entries())
+                if status == "done":
+                    self.on_result(result)
                 kept.write_experts(result, self._places(outcome))
             write_sealed_json(self.record.path / "result.json", result.to_dict())
             self.writer.update(asked=outcome.asked.to_facts())

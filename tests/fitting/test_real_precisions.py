@@ -9,7 +9,7 @@ import pytest
 import blackbox_align as bba
 from blackbox_align.experts import read_expert
 
-SMOLLM2 = Path("/work/real/smollm2")
+SMOLLM2 = Path(__file__).parents[2] / "experiments/real_models/models/smollm2-135m-instruct"
 PLACES = ("first", "message", "last")
 DTYPES = ("float32", "bfloat16", "float16")
 

@@ -29,6 +29,7 @@ from .questions import tokenize
 from .shadow import bytes_per_token, check_causal
 from .texts import Reading, Readings, read
 from .thread import JobThread
+from .threads import own_threads
 from .ways import Ways
 
 # Tokens of one pass: enough to keep any device busy. Half of them, and half again, until they take
@@ -79,7 +80,7 @@ class LocalEngine:
         self._batch = RunningBatch(self._passes, end_tokens(model.model, model.tokenizer))
         self._plans: dict[tuple[Any, ...], Plan] = {}
         self._readings = Readings(self.reader)
-        self._thread = JobThread()
+        self._thread = JobThread(own_threads(model.model))
 
     @property
     def info(self) -> EngineInfo:
@@ -95,6 +96,11 @@ class LocalEngine:
     def notes(self) -> tuple[str, ...]:
         """Sentences on what was found out while it was asked, such as that it is asked slowly."""
         return self._ways.notes
+
+    @property
+    def threads(self) -> int:
+        """With how many threads of torch this caller's jobs run."""
+        return self._thread.threads
 
     def answer(
         self, adapters: Sequence[Adapter], sheet: Sheet, *, plainly: bool = False
