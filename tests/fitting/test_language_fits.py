@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 
 import blackbox_align as bba
+from blackbox_align.adapters import Adapter
+from blackbox_align.assessment.language import measure_language
+from blackbox_align.committee import Committee, Decision
 from blackbox_align.engines import EngineInfo
 from blackbox_align.engines import open as open_engine
 from blackbox_align.errors import ExpertError, ModelError, SpecificationError
@@ -19,8 +22,10 @@ from blackbox_align.fitting.settled import settle
 from blackbox_align.fitting.specification import Specification
 from blackbox_align.objectives import Language
 from blackbox_align.results.language import Language as Left
+from blackbox_align.surveys import load_survey
 from blackbox_align.surveys.neutral_texts import neutral_texts
-from blackbox_align.surveys.sheet import Sheet
+from blackbox_align.surveys.sheet import Sheet, sheet
+from tests.small_models import save_small_model
 
 READS = EngineInfo("m", can=frozenset({"answer", "read"}))
 
@@ -127,3 +132,53 @@ def test_the_front_of_fit_against_language_is_in_the_result(runs, bbalign):
         "--budget", "8", "--runs", str(settings["runs"]), "--name", "kept", "--pareto",
     )  # fmt: skip
     assert "nats a token that the language moves" in shown.stdout
+
+
+@pytest.fixture(scope="module")
+def chat(tmp_path_factory):
+    """A fit with every setting left to a chat model of random weights, which writes as it can."""
+    folder = tmp_path_factory.mktemp("chat")
+    model = save_small_model("llama-chat", folder / "model")
+    return bba.fit(
+        "SAU", model=model, optimizer="adam", tokens=1, budget=3, runs=folder / "runs", device="cpu"
+    )
+
+
+def test_a_fit_of_a_chat_model_keeps_and_reports_its_language(chat, bbalign):
+    """Inside the message, weighed, read on other texts; in the result, the card and on the screen."""
+    facts = chat.record["facts"]
+    assert (facts["placement"], facts["language"], facts["orders"]) == ("message", 1.0, "reversed")
+    expert = read_expert(chat.expert)
+    assert expert.placement == "message"
+    told = chat.result.language["SAU"]
+    with open_engine(chat.specification.model, device="cpu") as engine:
+        adapters = [Adapter(), expert.adapter()]
+        read = engine.answer(adapters, Sheet((), neutral_texts().held_out))
+        [again] = measure_language(engine, adapters[1:], sheet(load_survey("vsm2013")).questions)
+    assert told.surprise == pytest.approx(read.surprise[1].mean(), abs=1e-5)
+    assert told.ratio == pytest.approx(
+        float(np.exp(np.diff(read.surprise.mean(axis=1))[0])), abs=1e-4
+    )
+    assert told.divergence == pytest.approx(read.divergence[1].mean(), abs=1e-5)
+    assert (
+        0 < told.mass < 1 and told.norm > 0 and again.lines == told.lines and len(told.lines) == 3
+    )
+    assert told.weight == 1.0 and expert.card.speaks
+    for text in ((chat.expert / "README.md").read_text(), bbalign("show", chat.path).stdout):
+        assert "Language, on 20 plain texts that no search read: perplexity" in text
+        assert "times as long as a word's" in text and "'Why is the sky blue?'" in text
+
+
+def test_a_committee_lets_none_write_that_lost_the_language(chat):
+    """Closed questions it goes on answering."""
+    expert = read_expert(chat.expert)
+    told = {"SAU": Left(20, 5.0, 9.0, 2.0)}
+    lost = replace(
+        expert, card=replace(expert.card, result=replace(expert.card.result, language=told))
+    )
+    decision = Decision({lost.name: 1.0}, "stated", ("It was asked for.",))
+    with open_engine(chat.specification.model, device="cpu") as engine:
+        committee = Committee(engine, (lost,), lambda query: decision)
+        assert committee.parts(Sheet(sheet(load_survey("vsm2013")).questions[:1]), decision).size
+        with pytest.raises(ExpertError, match="questionnaires only"):
+            committee.requests("Hello", decision, "parts")
