@@ -26,7 +26,7 @@ from .options import (
     check_most,
     find_run,
 )
-from .output import print_experts, print_result, print_tables
+from .output import by_gradients, print_experts, print_pareto, print_result, print_tables
 from .progress import fit_progress
 from .screen import command, print_hint, print_json, print_note
 from .several import PAIRS, print_held_out, print_spread, variations
@@ -147,7 +147,7 @@ def fit_command(
     language: Annotated[
         float | None,
         typer.Option(
-            help="Weight of what the prompt does to the model's language: 1 adds five index points for "
+            help="Weight of what the prompt does to the model's language: 1 adds an index point for "
             "each nat a token that its next words move; 0 leaves it out. Default: 1 for models that "
             "write; 0 with the prompt last.",
             show_default=False,
@@ -260,6 +260,13 @@ def fit_command(
             rich_help_panel=_WHERE,
         ),
     ] = None,
+    pareto: Annotated[
+        bool,
+        typer.Option(
+            "--pareto",
+            help="Print the evaluations that none betters in all parts of the loss, the language too.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Fit a soft prompt until the model answers the survey like a country.
@@ -366,10 +373,15 @@ def fit_command(
         print_note(f"Continued after {last.replayed:,} evaluations.")
     if as_json:
         print_json({**run.result.to_dict(), "run": str(run.path), "status": run.status})
-    elif shown:
+        return
+    if shown:
         print_experts(run)
     else:
         print_result(run)
+    if pareto:
+        print_pareto(run.result)
+    for sentence in by_gradients(run) if last is not None else ():
+        print_hint(sentence)
 
 
 def _report_several(done: list[Run], hold_out: str, as_json: bool) -> None:

@@ -234,13 +234,14 @@ class Job:
         ]
         gradients = None
         if pull is not None:
-            by_text = outcome.problem.cotangent_by_text(answers.divergence)
+            language = outcome.problem.language
+            by_text = language.cotangent(answers.divergence) if language else None
             slopes = pull(by_answers(answers, outcome.problem.cotangent(shares), by_text))
             gradients = outcome.space.pull(slopes).astype(np.float32)
         evaluations = with_gradients(evaluations, gradients)
         penalties = outcome.problem.penalties(answers.divergence)
         texts = np.stack([answers.divergence, answers.surprise]) if sheet.texts else None
-        validation = outcome.problem.validation_losses(shares, first)
+        validation = outcome.problem.validation_losses(shares, first, answers.divergence)
         return Batch(vectors, losses, evaluations, shares, gradients, penalties, texts, validation)
 
     def _append(self, batch: Batch) -> None:
@@ -301,7 +302,7 @@ class Job:
                 evaluations, losses = problem.score(entry.answers, entry.ids[0], divergence)
                 vectors = past.vectors_of(entry)
                 yield vectors, with_gradients(evaluations, entry.gradients)
-                validation = problem.validation_losses(entry.answers, entry.ids[0])
+                validation = problem.validation_losses(entry.answers, entry.ids[0], divergence)
                 penalties = problem.penalties(divergence)
                 outcome.standing.keep(vectors, losses, penalties, validation=validation)
                 self.replayed = entry.rows

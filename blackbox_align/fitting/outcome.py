@@ -223,7 +223,8 @@ class Outcome:
     ) -> Searched:
         settings, standing = self.problem.specification, self.standing
         codes = [one.code for one in self.problem.populations]
-        fronts = self._fronts(entries) if entries and len(self.problem.objective.parts) > 1 else []
+        several = len(self.problem.objective.parts) > 1 or self.problem.language is not None
+        fronts = self._fronts(entries) if entries and several else []
         after = {
             code: int(n) or None for code, n in zip(codes, standing.reached_after, strict=True)
         }
@@ -253,11 +254,10 @@ class Outcome:
 
     def _fronts(self, entries: Sequence[Entry]) -> list[tuple[dict[str, float], ...]]:
         """For every country, the evaluations that no other one betters in all parts at once."""
-        tried = [self.problem.losses_by_part(one.answers, one.ids[0]) for one in entries]
-        losses = {
-            name: np.concatenate([one[name] for one in tried], axis=1)
-            for name in self.problem.objective.parts
-        }
+        tried = [
+            self.problem.losses_by_part(one.answers, one.ids[0], one.divergence) for one in entries
+        ]
+        losses = {name: np.concatenate([one[name] for one in tried], axis=1) for name in tried[0]}
         return [
             tuple(
                 {"evaluation": n + 1, **{name: float(rows[k, n]) for name, rows in losses.items()}}
