@@ -20,6 +20,8 @@ from .doctor import doctor_command
 from .experts import experts_app
 from .fit import fit_command
 from .lists import countries_command, models_command, optimizers_command
+from .palette import palette_app
+from .report import report_command
 from .runs import runs_command, show_command
 from .score import score_command
 from .screen import print_error
@@ -34,6 +36,10 @@ EXAMPLES = {
         "bbalign fit --country SAU,USA --optimizer cma-diagonal --budget 1000",
     ),
     "show": ("bbalign show SAU-respondent-tiny-gauss-newton-0", "bbalign show runs/mine --json"),
+    "report": (
+        "bbalign report SAU-respondent-tiny-gauss-newton-0",
+        "bbalign report runs/comparison --figures pdf --out paper",
+    ),
     "score": (
         "bbalign score world-opinions --country KEN --condition none --condition prompting",
         "bbalign score vsm2013 --country cultural-palette --baselines",
@@ -74,6 +80,7 @@ app = typer.Typer(
 _COMMANDS: dict[str, Callable[..., None]] = {
     "fit": fit_command,
     "show": show_command,
+    "report": report_command,
     "score": score_command,
     "ask": ask_command,
     "compare": compare_command,
@@ -97,6 +104,11 @@ app.add_typer(
     epilog=_examples(
         ("bbalign experts add runs/RUN", "bbalign experts export served --expert SAU")
     ),
+)
+app.add_typer(
+    palette_app,
+    name="palette",
+    epilog=_examples(("bbalign palette map continents", "bbalign palette fit palettes/continents")),
 )
 
 
