@@ -158,13 +158,6 @@ def fit(
         hold_out=hold_out if isinstance(hold_out, str) else ",".join(hold_out),
         warm_start=_path_of(warm_start),
     )
-    stopping = Stopping.for_objective(
-        specification.fits_opinions,
-        budget=budget,
-        target_loss=target_loss,
-        patience=patience,
-        seconds=seconds,
-    )
     where = Workers(int(workers)) if isinstance(workers, (int, np.integer)) else workers
     check_revision(specification.model, revision)
     record = Record(folder(Path(runs), specification.name if name is None else name))
@@ -175,6 +168,14 @@ def fit(
         then = replace(record.specification, orders=recorded["orders"])
         refuse_settings(then, specification, record.path)
     data = load_data(specification, recorded, frame.targets if frame else None)
+    stopping = Stopping.for_objective(
+        specification.fits_opinions,
+        validated=bool(data.opinions and data.opinions.validation),
+        budget=budget,
+        target_loss=target_loss,
+        patience=patience,
+        seconds=seconds,
+    )
     _rehearse(specification, stopping, len(data.populations), where is not None)
     earlier = _earlier(specification)
     with record.writing(on_trouble) as writer:
