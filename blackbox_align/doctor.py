@@ -16,8 +16,10 @@ import numpy as np
 
 from .adapters.adapter import PLACEMENTS, Adapter, SoftPrompt
 from .assessment.position_bias import position_bias
+from .assessment.recite import recite
 from .engines.base import PARITY
 from .engines.opening import chat_format
+from .populations import load_targets
 from .surveys import Survey
 from .surveys.sheet import average, sheet
 
@@ -45,10 +47,12 @@ def examine(
     survey: Survey,
     rng: np.random.Generator,
     form: ChatFormat | None = None,
+    recited: bool = False,
 ) -> Iterator[Finding]:
     """Look at the machine and put ``survey`` to ``model`` in several ways, one finding at a time.
 
-    ``form`` is what is put around a question; by default the model's own.
+    ``form`` is what is put around a question; by default the model's own. ``recited`` asks too whether the
+    model knows the survey by heart.
 
     Raises
     ------
@@ -115,6 +119,9 @@ def examine(
     one_way = engine.info.orders == "1"
     said = " Its card says that it reads scales in one direction alone." if one_way else ""
     yield Finding("position bias", bias.describe() + said, bias.mostly_position <= one_way)
+    if recited:
+        known = recite(engine, survey, load_targets() if survey.indices else None)
+        yield Finding("recites", known.describe(), fine=not known.knows)
     for place in PLACEMENTS:
         begin = time.perf_counter()
         engine.answer(adapters[place], asked)

@@ -70,7 +70,7 @@ def read_in_three_ways(
     voices = ((adapter, 1.0),)
 
     # Without a chat template a question ends in a line that opens the answer, and messages do not.
-    opened = engine.info.opening.endswith(_OPENS)
+    opened = engine.info.opening.rstrip().endswith(_OPENS)
 
     def ask(question: Question, sampling: Sampling, more: str = "") -> Request:
         text = "\n".join(filter(None, (question.text, more, _OPENS if opened else "")))

@@ -30,6 +30,13 @@ def doctor_command(
     survey: Annotated[
         str, typer.Option(help="A survey's name, or a YAML file of yours.")
     ] = "vsm2013",
+    recite: Annotated[
+        bool,
+        typer.Option(
+            "--recite",
+            help="Whether the model knows the survey by heart: items, scoring, published figures.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Examine this machine with a model: device, batch, speed, and several ways to the same answers."""
@@ -46,7 +53,7 @@ def doctor_command(
     )
     form = chat_format(chat_template, system)
     findings = []
-    for finding in examine(loaded, asked, np.random.default_rng(0), form):
+    for finding in examine(loaded, asked, np.random.default_rng(0), form, recite):
         findings.append(finding)
         if not as_json:
             screen = stdout()

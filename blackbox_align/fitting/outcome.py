@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ..assessment.asking import Asking
 from ..assessment.assess import assess, interval_note
 from ..assessment.conditions import Condition
 from ..assessment.figures import Resampling
+from ..assessment.recite import recite
 from ..engines import Answers, Engine
 from ..engines.function import FunctionEngine
 from ..experts import Card, prove, write_expert
@@ -72,6 +74,17 @@ class Outcome:
             )
         return made
 
+    @cached_property
+    def recited(self) -> str:
+        """Whether the model knows by heart what it is fitted to; empty for an engine without texts."""
+        if "submit" not in self.engine.info.can:
+            return ""
+        known = []
+        for one in self.instruments:
+            targets = self.problem.data.target_set if one.index_names else None
+            known.append(f"{one.title}: {recite(self.engine, one.survey, targets).describe()}")
+        return " ".join(known)
+
     @property
     def fitted_items(self) -> frozenset[str]:
         """The questions that were fitted, where others were held out."""
@@ -123,10 +136,14 @@ class Outcome:
         correlation = biases[0].correlation
         return replace(
             found,
-            notes=(*notes, *(bias.describe() for bias in biases)),
+            notes=(*notes, *(bias.describe() for bias in biases), *filter(None, [self.recited])),
             bias=None if np.isnan(correlation) else correlation,
             provenance=replace(
-                found.provenance, readout=settings.readout, versions=versions(), date=self.day
+                found.provenance,
+                readout=settings.readout,
+                versions=versions(),
+                date=self.day,
+                recited=self.recited,
             ),
             search=self._searched(found, people, reason, entries),
         ).with_checklist()

@@ -35,6 +35,7 @@ class Checklist:
     baselines: str
     held_out: str
     seeds: str
+    recited: str
     not_validated: tuple[str, ...]
 
     @classmethod
@@ -57,6 +58,7 @@ class Checklist:
             "; ".join(TITLES.get(name, name) for name in found) or NOTHING,
             "; ".join(_held_out(result)) or "nothing",
             ", ".join(seeds) or NOTHING,
+            made.recited or "not asked",
             tuple(_not_validated(result)),
         )
 
