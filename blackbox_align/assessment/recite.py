@@ -70,14 +70,15 @@ def recite(engine: Engine, survey: Survey, targets: TargetSet | None = None) -> 
     facts = [
         (
             f"Published scores of countries, 0 to 100.\n{index.title} ({index.name}), {name}:",
-            targets.target(code, [index.name])[0],
+            known[index.name],
         )
-        for code, name in asked_of
+        for name, known in asked_of
         for index in survey.indices
-        if targets and not np.isnan(targets.target(code, [index.name])[0])
+        if np.isfinite(known.get(index.name, np.nan))
     ]
     texts = [*(text for text, _ in begun), *(text for text, _ in rules), *(t for t, _ in facts)]
-    wrote = _write(engine, texts)
+    lengths = [16] * len(begun) + [6] * (len(rules) + len(facts))
+    wrote = _write(engine, texts, lengths)
     said, ruled, figured = (
         wrote[: len(begun)],
         wrote[len(begun) : len(begun) + len(rules)],
@@ -113,14 +114,24 @@ def _rule(survey: Survey, number: int) -> tuple[str, str]:
     return f"{survey.title}. {index.title} = {written} {weight:+g} ", last
 
 
-def _countries(targets: TargetSet) -> list[tuple[str, str]]:
+def _countries(targets: TargetSet) -> list[tuple[str, dict[str, float]]]:
+    """Names of countries that have all figures, as far as there are such, and their figures by index."""
     codes = [code for code in targets.codes if not countries()[code].is_region]
-    return [(codes[n], countries()[codes[n]].name) for n in _evenly(len(codes))]
+    whole = [code for code in codes if np.isfinite(targets.figures[code]).all()] or codes
+    return [
+        (
+            countries()[whole[n]].name,
+            dict(zip(targets.indices, map(float, targets.figures[whole[n]]), strict=True)),
+        )
+        for n in _evenly(len(whole))
+    ]
 
 
-def _write(engine: Engine, texts: Sequence[str]) -> list[str]:
-    greedy = Sampling(max_tokens=16)
-    replies = [engine.submit(Request(text, greedy, ((Adapter(), 1.0),))) for text in texts]
+def _write(engine: Engine, texts: Sequence[str], lengths: Sequence[int]) -> list[str]:
+    replies = [
+        engine.submit(Request(text, Sampling(max_tokens=most), ((Adapter(), 1.0),)))
+        for text, most in zip(texts, lengths, strict=True)
+    ]
     return [reply.result().text for reply in replies]
 
 

@@ -246,6 +246,14 @@ def fit_command(
             rich_help_panel=_WHERE,
         ),
     ] = None,
+    recite: Annotated[
+        bool,
+        typer.Option(
+            "--recite",
+            help="Say in result and card what the model knows by heart of what it is fitted to.",
+            rich_help_panel=_SURVEY,
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Fit a soft prompt until the model answers the survey like a country.
@@ -296,6 +304,7 @@ def fit_command(
                 workers=_workers(workers, ray_address, gpus_per_worker),
                 on_progress=on_progress,
                 on_trouble=print_note,
+                recite=recite,
                 objective=objective,
                 opinions=opinions,
                 held_out=held_out,

@@ -72,6 +72,7 @@ def fit(
     runs: str | os.PathLike[str] = "runs",
     name: str | None = None,
     workers: Workers | int | None = None,
+    recite: bool = False,
     on_progress: OnProgress | None = None,
     on_trouble: OnTrouble = lambda sentence: None,
 ) -> Run:
@@ -105,6 +106,7 @@ def fit(
     runs, name : the run's directory is ``runs/name``; the name is made from the settings if not
         given
     workers : processes on a Ray cluster that ask the model, or how many; None asks it in this one
+    recite : whether the result says what the model knows by heart, see :mod:`..assessment.recite`
     on_progress : called after every tell
     on_trouble : told, in a sentence, what went wrong and was mended: a worker that was lost, a damaged
         end of a journal, other conditions than those under which the run began
@@ -180,7 +182,9 @@ def fit(
     earlier = _earlier(specification)
     with record.writing(on_trouble) as writer:
         if not _is_done(record, stopping):
-            job = Job(writer, data, stopping, on_progress or (lambda progress: None), on_trouble)
+            job = Job(
+                writer, data, stopping, on_progress or (lambda progress: None), on_trouble, recite
+            )
             job.run(where, earlier, frame)
     return Run(record.path)
 

@@ -67,7 +67,9 @@ class Job:
         stopping: Stopping,
         on_progress: OnProgress,
         on_trouble: OnTrouble,
+        recites: bool = False,
     ) -> None:
+        self.recites = recites
         self.writer, self.record, self.data, self.stopping = writer, writer.record, data, stopping
         self.on_progress, self.on_trouble = on_progress, on_trouble
         self.started = self.checkpoint = time.monotonic()
@@ -116,7 +118,9 @@ class Job:
             )
             if frame is not None:
                 write_text(self.record.path / FILE, frame.text)
-            outcome = Outcome(problem, standing, optimizer, space, engine, asked, self._day())
+            outcome = Outcome(
+                problem, standing, optimizer, space, engine, asked, self._day(), self.recites
+            )
             self._guarded(outcome, why, new)
 
     def _day(self) -> str:

@@ -50,6 +50,8 @@ class Outcome:
     asked: Asked
     day: str = ""
     """On which the run began: a result that is written later has the same bits."""
+    recites: bool = False
+    """Whether the model is asked what it knows by heart."""
     written: dict[str, float] = field(default_factory=dict)
     """The loss of each expert on disk, by country."""
 
@@ -76,8 +78,8 @@ class Outcome:
 
     @cached_property
     def recited(self) -> str:
-        """Whether the model knows by heart what it is fitted to; empty for an engine without texts."""
-        if "submit" not in self.engine.info.can:
+        """What the model knows by heart of what it is fitted to; empty where that is not asked."""
+        if not self.recites:
             return ""
         known = []
         for one in self.instruments:

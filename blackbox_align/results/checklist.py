@@ -104,5 +104,5 @@ def _not_validated(result: Result) -> Iterator[str]:
     if len(made.readouts) < 2:
         yield "Answers were read in one way, from the first token."
     if not made.recited:
-        yield "Whether the model can recite the instrument was not asked (doctor --recite)."
+        yield "Whether the model can recite the instrument was not asked (--recite)."
     yield "The answers are simulated: no person was asked for them."
