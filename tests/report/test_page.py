@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from blackbox_align.errors import SpecificationError, UnknownNameError
+from blackbox_align.plots.maps import places
+from blackbox_align.populations.countries import countries
 from blackbox_align.report import comparison_page, fit_page, fits_page, result_page, write_page
 from blackbox_align.report.page import read_csv
 from blackbox_align.results.fit_pictures import fit_pictures
@@ -44,8 +47,10 @@ def test_the_numbers_of_a_page_are_read_from_its_csv(fit, tmp_path, monkeypatch)
 
 def test_the_same_runs_are_the_same_bytes(fit, tmp_path):
     """Page, CSV, SVG and PDF: no date and no chance in any of them."""
+    page = fit_page(fit)
+    short = replace(page, parts=page.parts[1:3])
     for name in ("a", "b"):
-        write_page(fit_page(fit), tmp_path / name, figures=("svg", "pdf"))
+        write_page(short, tmp_path / name, figures=("svg", "pdf"))
     files = [p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*.*")]
     assert {p.suffix for p in files} == {".html", ".csv", ".svg", ".pdf"}
     assert all(
@@ -63,8 +68,6 @@ def test_what_was_held_out_comes_first(opinion_run):
 
 def test_new_conditions_of_a_result_are_drawn_without_being_known(fit):
     """A row that somebody adds to a result is a row of the figure."""
-    from dataclasses import replace
-
     figures = fit.result.figures
     error = next(f for f in figures if f.condition == "icl" and not f.minus)
     more = replace(
@@ -110,7 +113,7 @@ def test_two_hundred_runs_on_a_megabyte_in_ten_seconds(fit, tmp_path):
     assert len(text.encode()) <= 1_000_000
     assert time.process_time() - start < 10
     world = read_csv(tmp_path / "report" / "world-map.csv")
-    assert len(world) == len(many(fit, 100))
+    assert len(world) == len(places([c.code for c in list(countries().values())[:100]]))
     assert set(world["step"]) == {1, 2, 3, 4, 5}
     assert "ABW" in set(world["code"])
 
@@ -134,8 +137,6 @@ def test_a_comparison_shows_all_its_pictures(compared, fit, tmp_path):
 
 def test_a_score_is_a_page_as_well(fit, tmp_path):
     """Any result, without a search: a figure per metric that it leads with."""
-    from dataclasses import replace
-
     page = write_page(result_page(replace(fit.result, search=None), "score.json"), tmp_path)
     assert page.read_text().count("<svg") >= 1
 
@@ -197,8 +198,8 @@ def test_the_command_reports_a_run_a_folder_and_a_score(
     folder, _ = compared
     report_command([str(folder / "random_SAU_0")], None, None, "")
     assert (folder / "random_SAU_0" / "report.html").is_file()
-    report_command([str(folder)], tmp_path, None, "pdf")
-    assert (tmp_path / "report" / "ecdf.pdf").read_bytes().startswith(b"%PDF")
+    report_command([str(folder)], tmp_path, None, "")
+    assert (tmp_path / "report" / "ecdf.csv").is_file()
     file = tmp_path / "score.json"
     file.write_text(json.dumps({**fit.result.to_dict(), "run": "x", "status": "done"}))
     report_command([str(file)], tmp_path / "score", None, "")
