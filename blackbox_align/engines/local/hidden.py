@@ -10,13 +10,14 @@ from torch import Tensor
 
 from ...errors import ModelError
 from .passes import Passes
+from .shadow import decoder_layers
 
 _FEED_FORWARD = ("mlp", "feed_forward", "block_sparse_moe", "ffn", "moe")
 
 
 def hidden_states(passes: Passes, tokens: Sequence[int], source: str) -> Tensor:
     """(layers, D) float32: what enters each layer, or each layer's feed-forward part behind its norm."""
-    layers = _layers(passes.plain)
+    layers = decoder_layers(passes.plain)
     places = layers if source == "layer-input" else [_feed_forward(layer) for layer in layers]
     seen: list[Tensor] = []
 
@@ -31,15 +32,6 @@ def hidden_states(passes: Passes, tokens: Sequence[int], source: str) -> Tensor:
         for hook in hooks:
             hook.remove()
     return torch.stack([state.float().to(passes.device) for state in seen])
-
-
-def _layers(model: Any) -> list[Any]:
-    """The decoder's layers: the list of as many modules as the configuration has layers."""
-    count = model.config.get_text_config().num_hidden_layers
-    for part in model.modules():
-        if isinstance(part, torch.nn.ModuleList) and len(part) == count:
-            return list(part)
-    raise ModelError(f"The layers of a model of type {model.config.model_type!r} cannot be found.")
 
 
 def _feed_forward(layer: Any) -> Any:

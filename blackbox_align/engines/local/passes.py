@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -20,11 +20,14 @@ import torch
 from torch import Tensor
 
 from ...adapters.adapter import Lora
-from ...errors import SpecificationError
+from ...errors import ModelError, SpecificationError
 from ..checkpoint import LanguageModel
 from .attention import tree_shadow
+from .last_layer import read_ends_only
+from .memory import free_memory
+from .packed import pack_linears
 from .plan import Plan, Tree
-from .shadow import shadow
+from .shadow import decoder_layers, shadow
 from .tree_attention import (
     Continuations,
     PackedRow,
@@ -35,6 +38,7 @@ from .tree_attention import (
 )
 
 _LOGITS_PER_PASS = 2**27
+_FEW = 0.5  # of the places of a row: where more are read, all of the last layer is computed
 _CACHES = ("past_key_values", "cache_params", "state")
 
 
@@ -52,6 +56,10 @@ class Passes:
     def __init__(self, model: LanguageModel) -> None:
         self.device, self.dtype = model.device, model.dtype
         self.plain, self.along = shadow(model.model), tree_shadow(model.model)
+        self.packed = pack_linears(self.along, free_memory(self.device))
+        self.ends_only = True
+        with suppress(ModelError):  # whose layers cannot be told apart
+            read_ends_only(decoder_layers(self.along)[-1])
         self._embed = self.plain.get_input_embeddings()
         self._updated = True
         self._keeps = "logits_to_keep" in inspect.signature(self.plain.forward).parameters
@@ -273,6 +281,16 @@ class Passes:
         self, model: Any, embeds: Tensor, row: PackedRow | Continuations | Steps, ends: Any
     ) -> Tensor:
         places = torch.as_tensor(ends, device=embeds.device)
+        few = len(places) <= _FEW * embeds.shape[1]
+        if not self.ends_only or not few or isinstance(row, Steps) or row.kept is not None:
+            return self._call(model, embeds, row, places)
+        row.ends = tuple(ends)
+        try:
+            return self._call(model, embeds, row, torch.arange(len(places), device=embeds.device))
+        finally:
+            row.ends = None
+
+    def _call(self, model: Any, embeds: Tensor, row: Any, places: Tensor) -> Tensor:
         positions = torch.as_tensor(row.positions, device=self.device)
         logits: Tensor = model(
             inputs_embeds=embeds,
