@@ -49,6 +49,26 @@ class Scores(NamedTuple):
     labels: Tensor
     total: Tensor | None
 
+    @classmethod
+    def joined(cls, parts: Sequence[Scores], places: Tensor) -> Scores:
+        """Those of some questions behind those of others; ``places`` (questions,) says where each stands."""
+        labels = torch.cat([part.labels for part in parts], dim=1)
+        totals = [part.total for part in parts if part.total is not None]
+        where = places.to(labels.device)
+        return cls(labels[:, where], torch.cat(totals, dim=1)[:, where] if totals else None)
+
+    def finished(self, plan: Plan) -> tuple[np.ndarray, np.ndarray]:
+        """(rows, questions, labels) probabilities and (rows, questions) mass."""
+        offered = self.labels.masked_fill(~plan.offered, -torch.inf)
+        probabilities = offered.softmax(-1)
+        # One question without a finite number makes the whole candidate's scores meaningless.
+        broken = ~probabilities.isfinite().all(-1).all(-1)
+        probabilities[broken] = torch.nan
+        mass = probabilities.new_full(probabilities.shape[:2], torch.nan)
+        if self.total is not None:
+            mass = (offered.logsumexp(-1) - self.total).exp()
+        return probabilities.cpu().numpy(), mass.cpu().numpy()
+
 
 class Passes:
     """The ways through one model, each over modules of its own; one thread at a time may use them."""
