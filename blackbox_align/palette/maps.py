@@ -36,7 +36,7 @@ from ..surveys.instruments import shares_by_country
 from ..surveys.opinions import OpinionSurvey
 
 DEFAULT_MAP = "continents"
-_FOLDER = Path(__file__).parent / "data"
+_FOLDER = Path(__file__).parent / "data" / "maps"
 _CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _KEYS = {"name", "title", "source", "colours"}
 _COLOUR_KEYS = {"name", "countries", "phrases", "wording"}

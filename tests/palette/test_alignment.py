@@ -107,7 +107,8 @@ def test_the_odds_term_is_trls():
     )
     assert float(ours) == pytest.approx(float(-torch.nn.functional.logsigmoid(log_odds).mean()))
     trainer = pytest.importorskip("trl.experimental.orpo", reason="trl is a peer, not installed")
-    peer = type("Peer", (), {"beta": 1.0})()
+    here = type("Accelerator", (), {"device": "cpu"})()
+    peer = type("Peer", (), {"beta": 1.0, "accelerator": here})()
     losses = trainer.ORPOTrainer.odds_ratio_loss(peer, chosen, rejected)[0]
     assert float(ours) == pytest.approx(-float(losses.mean()), abs=1e-6)
 
