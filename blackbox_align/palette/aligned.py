@@ -40,12 +40,14 @@ class PreferenceSource:
     opinions : the survey, on whose held-out questions the colours are measured in either case
     count : how many preferences are drawn for each colour
     held_out : the share of the questions that none is drawn from
+    items : ids of the questions to draw from, in the place of a share
     """
 
     file: str = ""
     opinions: str = "world-opinions"
     count: int = 600
     held_out: float = 0.5
+    items: tuple[str, ...] = ()
 
 
 def align_palette(
@@ -88,9 +90,8 @@ def align_palette(
     checkpoint = find_model(model, device=device, dtype=dtype)
     experts = {}
     with closing(opening.open(model, device=device, dtype=dtype)) as engine:
-        for number, colour in enumerate(palette_map.codes):
-            preferences = _preferences(palette_map, opinions, colour, source, fitted,
-                                       settings.seed + number)  # fmt: skip
+        for colour in palette_map.codes:
+            preferences = drawn_preferences(palette_map, opinions, colour, source, settings.seed)
             write_text(work / f"{colour}.jsonl", to_lines(colour, preferences))
 
             def told(step: int, steps: int, loss: float, colour: str = colour) -> None:
@@ -109,6 +110,8 @@ def align_palette(
 def _fitted(opinions: OpinionSurvey, source: PreferenceSource, seed: int) -> tuple[str, ...]:
     """The questions that preferences are drawn from, in the order of the survey."""
     ids = [item.id for item in opinions.survey.items]
+    if source.items:
+        return tuple(name for name in ids if name in source.items)
     order = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,))).permutation(
         len(ids)
     )
@@ -116,17 +119,19 @@ def _fitted(opinions: OpinionSurvey, source: PreferenceSource, seed: int) -> tup
     return tuple(name for name in ids if name not in held_out)
 
 
-def _preferences(
+def drawn_preferences(
     palette_map: PaletteMap,
     opinions: OpinionSurvey,
     colour: str,
     source: PreferenceSource,
-    fitted: tuple[str, ...],
     seed: int,
 ) -> tuple[Preference, ...]:
+    """The preferences of a colour: those of the file, or drawn from the answers."""
     if source.file:
         return read_preferences(source.file, colour)
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
+    place = palette_map.codes.index(colour)
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1, place)))
+    fitted = _fitted(opinions, source, seed)
     return tuple(survey_preferences(palette_map, opinions, colour, fitted, source.count, rng))
 
 
