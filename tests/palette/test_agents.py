@@ -122,6 +122,7 @@ def test_drafts_are_written_once(writing, tmp_path):
     again = Writers(palette, silent, CallJournal(tmp_path / "calls.jsonl"), SHORT)
     assert again.draft("Is it so?", "Kenya") == drafts
     summary = writers.regulate("Is it so?", "Kenya", drafts)
+    again = Writers(palette, silent, CallJournal(tmp_path / "calls.jsonl"), SHORT)
     assert again.regulate("Is it so?", "Kenya", drafts) == summary
     assert len(CallJournal(tmp_path / "calls.jsonl").finished) == 3
 
