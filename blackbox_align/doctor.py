@@ -136,10 +136,11 @@ def _versions() -> Iterator[tuple[str, str]]:
 def _device(model: LanguageModel) -> str:
     import torch
 
+    from .engines.local.threads import chosen_threads, own_threads
+
+    threads = chosen_threads() or own_threads(model.model)
     if model.device.type != "cuda":
-        return (
-            f"CPU, {torch.get_num_threads()} threads; torch sees {torch.cuda.device_count()} GPUs"
-        )
+        return f"CPU, {threads} threads; torch sees {torch.cuda.device_count()} GPUs"
     names = []
     for index in sorted({p.device.index for p in model.model.parameters() if p.is_cuda}):
         memory = torch.cuda.get_device_properties(index).total_memory / 2**30

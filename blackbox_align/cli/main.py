@@ -21,6 +21,7 @@ from .experts import experts_app
 from .fit import fit_command
 from .lists import countries_command, models_command, optimizers_command
 from .palette_make import palette_app
+from .report import report_command
 from .runs import runs_command, show_command
 from .score import score_command
 from .screen import print_error
@@ -35,6 +36,10 @@ EXAMPLES = {
         "bbalign fit --country SAU,USA --optimizer cma-diagonal --budget 1000",
     ),
     "show": ("bbalign show SAU-respondent-tiny-gauss-newton-0", "bbalign show runs/mine --json"),
+    "report": (
+        "bbalign report SAU-respondent-tiny-gauss-newton-0",
+        "bbalign report runs/comparison --figures pdf --out paper",
+    ),
     "score": (
         "bbalign score world-opinions --country KEN --condition none --condition prompting",
         "bbalign score vsm2013 --country cultural-palette --baselines",
@@ -75,6 +80,7 @@ app = typer.Typer(
 _COMMANDS: dict[str, Callable[..., None]] = {
     "fit": fit_command,
     "show": show_command,
+    "report": report_command,
     "score": score_command,
     "ask": ask_command,
     "compare": compare_command,

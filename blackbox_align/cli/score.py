@@ -49,7 +49,7 @@ def score_command(
     condition: Annotated[
         list[str] | None,
         typer.Option(
-            help="none, naive, icl, prompting, text:TEXT WITH {country}, or expert:FOLDER; "
+            help="none, naive, icl, prompting, answers, text:TEXT WITH {country}, or expert:FOLDER; "
             "repeat for more. Default: none.",
             show_default=False,
         ),
@@ -100,6 +100,14 @@ def score_command(
             rich_help_panel=_DATA,
         ),
     ] = None,
+    known: Annotated[
+        int,
+        typer.Option(
+            help="So many questions count as known, drawn from the seed: mixtures and corrections are "
+            "fitted to people's answers to them, and the others are scored.",
+            rich_help_panel=_DATA,
+        ),
+    ] = 0,
     samples: Annotated[
         str, typer.Option(help="national, non-national or all.", rich_help_panel=_DATA)
     ] = "national",
@@ -149,6 +157,7 @@ def score_command(
             country=country,
             conditions=() if baselines else tuple(condition or ("none",)),
             questions=questions,
+            known=known,
             model=model,
             revision=revision,
             device=device,
@@ -191,8 +200,8 @@ def print_scores(result: Result, metrics: list[str]) -> None:
     """The scores, the differences of the first metric, the ranks, and what has to stand beside."""
     say(", ".join(asked.title for asked in result.provenance.instruments), style="bold")
     if result.split != "all":
-        kind = {"held-out": "held out from", "fit": "used to fit"}[result.split]
-        say(f"On the questions that were {kind} an expert; --questions shows others.")
+        kind = {"held-out": "held out", "fit": "known or fitted to"}[result.split]
+        say(f"On the questions that were {kind}; --questions shows others.")
     say()
     scores = result.scores
     known = [m for m in metrics if any(f.n for f in scores if f.metric == m)] or metrics[:1]

@@ -14,6 +14,7 @@ from ..assessment.asking import Asking
 from ..assessment.assess import assess, interval_note
 from ..assessment.conditions import Condition
 from ..assessment.figures import Resampling
+from ..assessment.language import measure_language
 from ..engines import Answers, Engine
 from ..engines.function import FunctionEngine
 from ..experts import Card, prove, write_expert
@@ -46,8 +47,11 @@ class Outcome:
     space: Parameterization
     engine: Engine
     asked: Asked
+    day: str = ""
+    """On which the run began: a result that is written later has the same bits."""
     written: dict[str, float] = field(default_factory=dict)
     """The loss of each expert on disk, by country."""
+    notes: tuple[str, ...] = ()
 
     @property
     def instruments(self) -> list[Instrument]:
@@ -65,6 +69,7 @@ class Outcome:
                     indices.constants.policy,
                     # Answers are drawn for the search alone: their expectation is known.
                     readout="expected" if indices.readout == "sampled" else indices.readout,
+                    held_out=self.problem.data.held_out_indices,
                 )
             )
         return made
@@ -98,14 +103,19 @@ class Outcome:
         adapters = {one.code: self._adapter(one) for one in people}
         fitted = Condition(FITTED, lambda population: adapters[population.code])
         instruments, resampling = self.instruments, Resampling(seed=settings.seed)
-        found = assess(
-            instruments,
-            self._knowing(people),
-            people,
-            [Condition.plain(), Condition.country_in_text(), fitted],
-            Asking(self.orders, "own"),
-            resampling=resampling,
-            fitted_items=self.fitted_items,
+        found = Result.joined(
+            [
+                assess(
+                    one,
+                    self._knowing(people),
+                    people,
+                    [Condition.plain(), Condition.country_in_text(), *self._answers(one), fitted],
+                    Asking(self.orders, "own"),
+                    resampling=resampling,
+                    fitted_items=self.fitted_items,
+                )
+                for one in instruments
+            ]
         )
         # The tables of a fit say themselves what constants and brackets are.
         said = {one.notes(people)[0] for one in instruments if one.index_names}
@@ -113,24 +123,42 @@ class Outcome:
         biases = [self.asked.position_bias(survey) for survey in self.problem.surveys.values()]
         notes = [note for note in found.notes if note not in said]
         correlation = biases[0].correlation
+        language = None
+        if self.engine.info.writes:
+            kept, weight = list(adapters.values()), float(settings.language or 0.0)
+            told = measure_language(self.engine, kept, self._questions, weight)
+            language = dict(zip(adapters, told, strict=False)) or None
         return replace(
             found,
-            notes=(*notes, *(bias.describe() for bias in biases)),
+            notes=(*notes, *(bias.describe() for bias in biases), *self.notes),
             bias=None if np.isnan(correlation) else correlation,
-            provenance=replace(found.provenance, readout=settings.readout, versions=versions()),
+            provenance=replace(
+                found.provenance, readout=settings.readout, versions=versions(), date=self.day
+            ),
             search=self._searched(found, people, reason, entries),
-        )
+            language=language,
+        ).with_checklist()
+
+    def _answers(self, instrument: Instrument) -> list[Condition]:
+        """Of opinions, those that are fitted, in the text."""
+        if instrument.index_names:
+            return []
+        return [Condition.known_answers(instrument, self.fitted_items, self.engine)]
+
+    @property
+    def _questions(self) -> tuple[Question, ...]:
+        """All that an expert answers."""
+        surveys = self.problem.surveys.values()
+        return tuple(q for survey in surveys for q in sheet(survey, self.orders).questions)
 
     def write_experts(self, result: Result, place: Mapping[str, Path]) -> None:
         """Write an expert for every population of a result, where ``place`` says."""
         settings = self.problem.specification.to_dict()
-        surveys = self.problem.surveys.values()
-        questions = tuple(q for survey in surveys for q in sheet(survey, self.orders).questions)
         for number, people in enumerate(self.problem.populations):
             if people.code not in result.provenance.populations:
                 continue
             adapter = self._adapter(people)
-            proof = prove(self.engine, adapter, Sheet(questions))
+            proof = prove(self.engine, adapter, Sheet(self._questions))
             card = replace(
                 Card.of(result, people.code, settings),
                 opening=self.engine.info.opening,
@@ -217,7 +245,8 @@ class Outcome:
         """What was searched for, as the figures have it: of opinions on the questions to fit."""
         reached = {}
         if INDICES in self.problem.objective.parts:
-            reached[INDICES] = found.value(FITTED, ERROR, code, "all")
+            split = "fit" if self.problem.data.held_out_indices else "all"
+            reached[INDICES] = found.value(FITTED, ERROR, code, split)  # type: ignore[arg-type]
         if OPINIONS in self.problem.objective.parts:
             reached[OPINIONS] = found.value(FITTED, DISTANCE, code, "fit")
         return float(self.problem.objective.weigh(reached))

@@ -24,7 +24,7 @@ from ...errors import SpecificationError
 from ..checkpoint import LanguageModel
 from .attention import tree_shadow
 from .blend import Blend
-from .plan import Plan
+from .plan import Plan, Tree
 from .shadow import shadow
 from .tree_attention import (
     Continuations,
@@ -75,6 +75,19 @@ class Passes:
         embeds = torch.cat([opening, prompts, text], dim=1)
         return self._scores(self._logits(embeds, row, ends, plan, whole), plan, whole)
 
+    def texts_in_a_row(self, tree: Tree, prompts: Tensor, counts: Sequence[int]) -> Tensor:
+        """(rows, tokens, words) float32 logits behind the last ``counts`` tokens of each text of a tree."""
+        row = tree.row(prompts.shape[1])
+        opening, text = (
+            self.embed(part).expand(len(prompts), -1, -1) for part in (tree.opening, tree.tokens)
+        )
+        ends: list[int] = []
+        for number, count in enumerate(counts):
+            places = [place for part in row.paths[number] for place in range(part.start, part.stop)]
+            ends += places[-count:]
+        logits = self._forward(self.along, torch.cat([opening, prompts, text], dim=1), row, ends)
+        return logits.float().to(self.device)
+
     def behind(self, plan: Plan, prompts: Tensor) -> Scores:
         """The prompt right before the answer."""
         candidates, width, _ = prompts.shape
@@ -103,9 +116,13 @@ class Passes:
                     total[row, number] = logits.logsumexp(-1)
         return Scores(labels, total)
 
+    @property
+    def words(self) -> int:
+        """How many words the model tells apart."""
+        return int(self.plain.get_input_embeddings().weight.shape[0])
+
     def _rows_of_logits(self, length: int) -> int:
-        words = int(self.plain.get_input_embeddings().weight.shape[0])
-        return max(1, _LOGITS_PER_PASS // (words * (1 if self._keeps else length)))
+        return max(1, _LOGITS_PER_PASS // (self.words * (1 if self._keeps else length)))
 
     def _last_logits(
         self, plan: Plan, prompts: Tensor, placement: str, pairs: list[tuple[int, int]]

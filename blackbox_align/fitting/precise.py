@@ -1,0 +1,50 @@
+"""The last choice: the best few of a search in half precision, scored again in float32."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..engines import Engine
+from .asking import Asked, failures_of
+from .outcome import Outcome
+from .record import Record
+from .search import Standing
+
+FEW = 5
+
+
+def in_float32(outcome: Outcome, record: Record, engine: Engine) -> Outcome:
+    """The outcome with the best of the best few by ``engine``, which asks the same model in float32.
+
+    Table, proof and choice round in one way then. Targets and the evaluations that reached them are those of
+    the search.
+    """
+    problem, standing = outcome.problem, outcome.standing
+    past = record.past(vectors=True)
+    assert past.vectors is not None
+    losses = np.concatenate(
+        [problem.score(e.answers, e.ids[0], e.divergence)[1] for e in past.entries], axis=1
+    )
+    best = np.argsort(np.where(np.isnan(losses), np.inf, losses), axis=1)[:, :FEW]
+    vectors = past.vectors[np.unique(best)]
+    answers = engine.answer(outcome.space.adapters(vectors), problem.sheet)
+    shares = answers.probabilities.copy()
+    shares[[why is not None for why in failures_of(answers)]] = np.nan
+    _, again = problem.score(shares, 0, answers.divergence)
+    chosen = Standing(len(problem.populations), vectors.shape[1], standing.stopping)
+    chosen.keep(vectors, again, problem.penalties(answers.divergence))
+    chosen.told, chosen.reached_after = standing.told, standing.reached_after
+    if chosen.worst is None:  # none of them gives a finite answer in float32
+        return outcome
+    was = float(standing.errors.mean())
+    note = (
+        f"Searched in {outcome.engine.info.dtype}; the best {len(vectors)} were scored again in float32, "
+        f"and the best there is kept (error {float(chosen.errors.mean()):.3g}; that of the search was "
+        f"{was:.3g}). Table and proof are in float32."
+    )
+    asked = Asked(engine, {}, outcome.asked.orders)
+    return replace(
+        outcome, standing=chosen, engine=engine, asked=asked, notes=(*outcome.notes, note)
+    )
