@@ -20,7 +20,7 @@ from .doctor import doctor_command
 from .experts import experts_app
 from .fit import fit_command
 from .lists import countries_command, models_command, optimizers_command
-from .palette import palette_app
+from .palette_make import palette_app
 from .report import report_command
 from .runs import runs_app, show_command
 from .score import score_command
