@@ -18,9 +18,11 @@ from .adapters import from_vocabulary
 from .adapters.adapter import PLACEMENTS, Adapter, SoftPrompt, check_placement
 from .assessment.language import measure_language
 from .assessment.position_bias import position_bias
+from .assessment.recite import recite
 from .engines.base import PARITY, Engine
 from .engines.opening import chat_format
 from .engines.rounding import neighbour, noise_and_moves
+from .populations import load_targets
 from .results.language import describe_language, describe_lines
 from .surveys import Survey, item_means
 from .surveys.readouts import raw_indices
@@ -50,12 +52,15 @@ def examine(
     survey: Survey,
     rng: np.random.Generator,
     form: ChatFormat | None = None,
+    *,
     expert: Adapter | None = None,
+    recited: bool = False,
 ) -> Iterator[Finding]:
     """Look at the machine and put ``survey`` to ``model`` in several ways, one finding at a time.
 
     ``form`` is what is put around a question; by default the model's own. What is left of the language is
-    told of an ``expert``; without one, under words drawn at random.
+    told of an ``expert``; without one, under words drawn at random. ``recited`` asks too whether the model
+    knows the survey by heart.
 
     Raises
     ------
@@ -133,6 +138,9 @@ def examine(
         yield Finding(f"language under {under}", said, fine=not expert or not told.lost)
         for line in describe_lines(told):
             yield Finding("written", line)
+    if recited:
+        known = recite(engine, survey, load_targets() if survey.indices else None)
+        yield Finding("recites", known.describe(), fine=not known.knows)
     for place in PLACEMENTS:
         begin = time.perf_counter()
         engine.answer(adapters[place], asked)

@@ -38,6 +38,13 @@ def doctor_command(
             show_default=False,
         ),
     ] = None,
+    recite: Annotated[
+        bool,
+        typer.Option(
+            "--recite",
+            help="Whether the model knows the survey by heart: items, scoring, published figures.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Examine this machine with a model: device, batch, speed, and several ways to the same answers."""
@@ -60,7 +67,8 @@ def doctor_command(
         found = find_expert(expert)
         found.refuse_other_model(loaded.info)
         adapter = found.adapter()
-    for finding in examine(loaded, asked, np.random.default_rng(0), form, adapter):
+    rng = np.random.default_rng(0)
+    for finding in examine(loaded, asked, rng, form, expert=adapter, recited=recite):
         findings.append(finding)
         if not as_json:
             screen = stdout()

@@ -267,6 +267,14 @@ def fit_command(
             help="Print the evaluations that none betters in all parts of the loss, the language too.",
         ),
     ] = False,
+    recite: Annotated[
+        bool,
+        typer.Option(
+            "--recite",
+            help="Say in result and card what the model knows by heart of what it is fitted to.",
+            rich_help_panel=_SURVEY,
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Fit a soft prompt until the model answers the survey like a country.
@@ -329,6 +337,7 @@ def fit_command(
                 workers=_workers(workers, ray_address, gpus_per_worker),
                 on_progress=on_progress,
                 on_trouble=print_note,
+                recite=recite,
                 objective=objective,
                 opinions=opinions,
                 held_out=held_out,

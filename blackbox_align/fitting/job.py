@@ -74,7 +74,9 @@ class Job:
         on_progress: OnProgress,
         on_trouble: OnTrouble,
         on_result: OnResult = lambda result: None,
+        recites: bool = False,
     ) -> None:
+        self.recites = recites
         self.writer, self.record, self.data, self.stopping = writer, writer.record, data, stopping
         self.on_progress, self.on_trouble, self.on_result = on_progress, on_trouble, on_result
         self.started = self.checkpoint = time.monotonic()
@@ -131,7 +133,7 @@ class Job:
             if frame is not None:
                 write_text(self.record.path / FILE, frame.text)
             outcome = Outcome(
-                problem, standing, optimizer, space, engine, asked, self._day(),
+                problem, standing, optimizer, space, engine, asked, self._day(), self.recites,
                 notes=self._heard(engine, problem, recorded),
             )  # fmt: skip
             self._guarded(outcome, why, new)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ..assessment.assess import assess, interval_note
 from ..assessment.conditions import Condition
 from ..assessment.figures import Resampling
 from ..assessment.language import measure_language
+from ..assessment.recite import recite
 from ..engines import Answers, Engine
 from ..engines.function import FunctionEngine
 from ..experts import Card, prove, write_expert
@@ -49,6 +51,8 @@ class Outcome:
     asked: Asked
     day: str = ""
     """On which the run began: a result that is written later has the same bits."""
+    recites: bool = False
+    """Whether the model is asked what it knows by heart."""
     written: dict[str, float] = field(default_factory=dict)
     """The loss of each expert on disk, by country."""
     notes: tuple[str, ...] = ()
@@ -73,6 +77,17 @@ class Outcome:
                 )
             )
         return made
+
+    @cached_property
+    def recited(self) -> str:
+        """What the model knows by heart of what it is fitted to; empty where that is not asked."""
+        if not self.recites:
+            return ""
+        known = []
+        for one in self.instruments:
+            targets = self.problem.data.target_set if one.index_names else None
+            known.append(f"{one.title}: {recite(self.engine, one.survey, targets).describe()}")
+        return " ".join(known)
 
     @property
     def fitted_items(self) -> frozenset[str]:
@@ -130,10 +145,19 @@ class Outcome:
             language = dict(zip(adapters, told, strict=False)) or None
         return replace(
             found,
-            notes=(*notes, *(bias.describe() for bias in biases), *self.notes),
+            notes=(
+                *notes,
+                *(bias.describe() for bias in biases),
+                *filter(None, [self.recited]),
+                *self.notes,
+            ),
             bias=None if np.isnan(correlation) else correlation,
             provenance=replace(
-                found.provenance, readout=settings.readout, versions=versions(), date=self.day
+                found.provenance,
+                readout=settings.readout,
+                versions=versions(),
+                date=self.day,
+                recited=self.recited,
             ),
             search=self._searched(found, people, reason, entries),
             language=language,

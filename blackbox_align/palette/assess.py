@@ -6,7 +6,7 @@ the orders of the options.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -138,21 +138,42 @@ def score_asked(asked: Asked, palette_map: PaletteMap, fitted_items: Sequence[st
     The temperatures of the two rows that have one are fitted on ``fitted_items``, country by country.
     """
     fit = np.array([item in fitted_items for item in asked.items], dtype=bool)
+    return score_ways(
+        lambda number: _ways(asked, number, ~np.isnan(asked.people[number]).any(-1) & fit),
+        asked.countries, asked.items, asked.people, fit,
+    )  # fmt: skip
+
+
+def score_ways(
+    ways: Callable[[int], Mapping[str, Array]],
+    countries: Sequence[Population],
+    items: Sequence[str],
+    people: Array,
+    fit: NDArray[np.bool_],
+) -> Scores:
+    """Points of answers on the questions that are not in ``fit``.
+
+    Parameters
+    ----------
+    ways : from the position of a country to (items, options) answers by name; of (several, items,
+        options) the points are averaged
+    people : (countries, items, options), NaN where nobody was asked
+    """
     if fit.all():
         raise SpecificationError("Every question was fitted to; hold some out, or bring others.")
     rows: list[Array] = []
     questions: list[str] = []
     codes: list[str] = []
     names: tuple[str, ...] = ()
-    for number, country in enumerate(asked.countries):
-        known = ~np.isnan(asked.people[number]).any(-1)
-        here = np.flatnonzero(known & ~fit)
-        ways = _ways(asked, number, known & fit)
-        people = asked.people[number, here]
-        points = {name: _points(answers[..., here, :], people) for name, answers in ways.items()}
-        names = tuple(points)
-        rows.append(np.stack(list(points.values()), axis=1))
-        questions += [asked.items[n] for n in here]
+    for number, country in enumerate(countries):
+        here = np.flatnonzero(~np.isnan(people[number]).any(-1) & ~fit)
+        answered = ways(number)
+        names = tuple(answered)
+        points = [
+            _points(answers[..., here, :], people[number, here]) for answers in answered.values()
+        ]
+        rows.append(np.stack(points, axis=1))
+        questions += [items[n] for n in here]
         codes += [country.code] * len(here)
     return Scores(names, np.concatenate(rows), np.array(questions), np.array(codes))
 
@@ -168,9 +189,9 @@ def _ways(asked: Asked, number: int, fit: NDArray[np.bool_]) -> dict[str, Array]
         OTHERS: asked.others[number],
         SAME: asked.same[number],
         VANILLA: asked.vanilla,
-        TEMPERED: _tempered(asked.vanilla, people[number], fit),
+        TEMPERED: at_fitted_temperature(asked.vanilla, people[number], fit),
         PROMPTING: asked.told[number],
-        PROMPTING_TEMPERED: _tempered(asked.told[number], people[number], fit),
+        PROMPTING_TEMPERED: at_fitted_temperature(asked.told[number], people[number], fit),
         WRONG: np.delete(colours, own, axis=0),
         RANDOM: colours,
         MEAN: colours.mean(0),
@@ -180,7 +201,8 @@ def _ways(asked: Asked, number: int, fit: NDArray[np.bool_]) -> dict[str, Array]
     }  # fmt: skip
 
 
-def _tempered(answers: Array, people: Array, fit: NDArray[np.bool_]) -> Array:
+def at_fitted_temperature(answers: Array, people: Array, fit: NDArray[np.bool_]) -> Array:
+    """(items, options) answers at the temperature that suits those in ``fit`` best."""
     if not fit.any():
         return np.full_like(answers, np.nan)
     return baselines.sharpened(answers, baselines.best_temperature(answers[fit], people[fit]))

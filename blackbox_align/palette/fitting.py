@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..engines import opening
 from ..errors import SpecificationError
@@ -16,14 +15,12 @@ from ..experts import read_expert
 from ..files.atomic import plain_errors, write_text
 from ..fitting.fit import fit
 from ..fitting.job import Progress
-from ..surveys.instruments import shares_by_country
 from ..surveys.opinion_files import load_opinions
 from ..surveys.opinions import OpinionSurvey
 from .gate import GateSettings
-from .maps import PaletteMap
+from .maps import PaletteMap, mean_shares
 from .palette import Palette, refuse_other_folder, write_palette
 
-Array = NDArray[np.floating]
 ANSWERS, RUN = "answers.csv", "colours"
 
 
@@ -132,11 +129,3 @@ def colour_answers(palette_map: PaletteMap, opinions: OpinionSurvey) -> str:
                      colour.wording, repr(share))
                 )  # fmt: skip
     return table.getvalue()
-
-
-def mean_shares(opinions: OpinionSurvey, countries: list[str]) -> Array:
-    """(items, options) mean over the countries that were asked an item, NaN where none was."""
-    shares = shares_by_country(opinions, countries)
-    known = ~np.isnan(shares)
-    total = np.where(known, shares, 0.0).sum(0)
-    return np.where(known.any(0), total / np.maximum(known.sum(0), 1), np.nan)

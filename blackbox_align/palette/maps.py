@@ -23,14 +23,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..errors import BlackboxAlignError, SpecificationError, UnknownNameError
 from ..files.yaml import YamlDocument, is_yaml, read_yaml
 from ..populations import Population
 from ..populations.groups import expand, parse_countries
 from ..populations.population import COUNTRY_WORDING
+from ..statistics import baselines
+from ..surveys.instruments import shares_by_country
+from ..surveys.opinions import OpinionSurvey
 
 DEFAULT_MAP = "continents"
-_FOLDER = Path(__file__).parent / "data"
+_FOLDER = Path(__file__).parent / "data" / "maps"
 _CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _KEYS = {"name", "title", "source", "colours"}
 _COLOUR_KEYS = {"name", "countries", "phrases", "wording"}
@@ -165,6 +171,14 @@ def load_map(name_or_file: str | Path = DEFAULT_MAP) -> PaletteMap:
         )
     except SpecificationError as error:
         document.fail(("colours",), str(error))
+
+
+def mean_shares(opinions: OpinionSurvey, countries: Sequence[str]) -> NDArray[np.floating]:
+    """(items, options): the mean over those of the countries that were asked an item, NaN where none was."""
+    there = [code for code in countries if code in opinions.countries]
+    if not there:
+        return np.full((len(opinions.survey.items), opinions.survey.width), np.nan)
+    return baselines.mean_of_others(shares_by_country(opinions, there), None)
 
 
 def _colour(document: YamlDocument, code: str, entry: Any) -> Colour:

@@ -35,6 +35,7 @@ class Checklist:
     baselines: str
     held_out: str
     seeds: str
+    recited: str
     not_validated: tuple[str, ...]
 
     @classmethod
@@ -57,6 +58,7 @@ class Checklist:
             "; ".join(TITLES.get(name, name) for name in found) or NOTHING,
             "; ".join(_held_out(result)) or "nothing",
             ", ".join(seeds) or NOTHING,
+            made.recited or "not asked",
             tuple(_not_validated(result)),
         )
 
@@ -102,5 +104,5 @@ def _not_validated(result: Result) -> Iterator[str]:
     if len(made.readouts) < 2:
         yield "Answers were read in one way, from the first token."
     if not made.recited:
-        yield "Whether the model can recite the instrument was not asked (doctor --recite)."
+        yield "Whether the model can recite the instrument was not asked (--recite)."
     yield "The answers are simulated: no person was asked for them."

@@ -26,16 +26,19 @@ from .memory import free_memory, is_out_of_memory, keep_freed_memory
 from .passes import Passes, Scores
 from .plan import Plan
 from .questions import tokenize
-from .shadow import bytes_per_token, check_causal
+from .shadow import check_causal
+from .sizes import (
+    SHARE_OF_MEMORY,
+    padded,
+    parts_of,
+    tokens_of_a_candidate,
+    tokens_per_pass,
+)
 from .texts import Reading, Readings, read
 from .thread import JobThread
 from .threads import own_threads
 from .ways import Ways
 
-# Tokens of one pass: enough to keep any device busy. Half of them, and half again, until they take
-# no more than this share of the memory that is free: batches then are not of a new size in each run.
-_TOKENS_PER_PASS = 16_384
-_SHARE_OF_MEMORY = 0.8
 _PLANS = 4
 _TRIAL = Sheet((Question("Which is it?\n1 = this, 2 = that", ("1", "2")),))
 _GRADIENT_SHARE = 8  # of a pass: what leads to an answer is kept for its gradient
@@ -72,7 +75,7 @@ class LocalEngine:
         self.model, self.batch_size = model, batch_size
         self.reader = Reader(model.tokenizer, form)
         devices = {parameter.device for parameter in model.model.parameters()}
-        self._room = _SHARE_OF_MEMORY * min(map(free_memory, devices))
+        self._room = SHARE_OF_MEMORY * min(map(free_memory, devices))
         if model.device.type == "cpu":
             keep_freed_memory()
         self._passes = Passes(model)
@@ -228,7 +231,7 @@ class LocalEngine:
             pause()
             labels = some.new_zeros((len(some), 0, 0))
             if plan is not None:
-                plan.continuations = None
+                plan.forget_continuations()
                 scores = self._scores(plan, some, placement, alone)
                 labels = scores.labels.masked_fill(~plan.offered, -torch.inf).softmax(-1)
             return labels, *self._read(reading, some, placement)
@@ -342,14 +345,22 @@ class LocalEngine:
         if placement:
             self._ways.refuse_other_embeddings(plan)
         if plainly:
-            return _finished(self._passes.plainly(plan, prompts, placement, 1), plan)
+            return self._passes.plainly(plan, prompts, placement, 1).finished(plan)
         alone = bool(self._ways.alone(plan, placement, prompts.shape[1]))
-        return _finished(self._scores(plan, prompts, placement, alone), plan)
+        more = padded(len(prompts)) - len(prompts) if self.model.device.type == "cuda" else 0
+        whole = torch.cat([prompts, prompts[-1:].expand(more, -1, -1)]) if more else prompts
+        probabilities, mass = self._scores(plan, whole, placement, alone).finished(plan)
+        return probabilities[: len(prompts)], mass[: len(prompts)]
 
     def _scores(self, plan: Plan, prompts: Tensor, placement: str, alone: bool) -> Scores:
         if alone:
             rows = self._rows_per_pass(plan.longest + prompts.shape[1])
             return self._passes.plainly(plan, prompts, placement, rows)
+        parts = parts_of(plan)
+        given = [self._in_one_row(part, prompts, placement) for part in parts]
+        return given[0] if len(parts) == 1 else Scores.joined(given, plan.places)
+
+    def _in_one_row(self, plan: Plan, prompts: Tensor, placement: str) -> Scores:
         if placement == "last":
             return self._passes.behind(plan, prompts)
         return self._passes.in_a_row(plan, prompts, placement == "message", not placement)
@@ -381,27 +392,8 @@ class LocalEngine:
     def _candidates_per_pass(self, plan: Plan, tokens: int, placement: str) -> int:
         if self.batch_size is not None:
             return self.batch_size
-        last = placement == "last" and tokens > 0
-        each = tokens * len(plan.questions) if last else tokens + len(plan.tree(False).tokens)
-        return max(1, self._tokens_per_pass(each, plan.longest + tokens if last else 0) // each)
+        each, beside = tokens_of_a_candidate(plan, tokens, placement)
+        return max(1, tokens_per_pass(self.model, self._room, each, beside) // each)
 
     def _rows_per_pass(self, length: int) -> int:
-        return max(1, self._tokens_per_pass(length, length) // length)
-
-    def _tokens_per_pass(self, each: int, beside: int) -> int:
-        at_once = _TOKENS_PER_PASS
-        while at_once > each and at_once * bytes_per_token(self.model, beside) > self._room:
-            at_once //= 2
-        return at_once
-
-
-def _finished(scores: Scores, plan: Plan) -> tuple[np.ndarray, np.ndarray]:
-    offered = scores.labels.masked_fill(~plan.offered, -torch.inf)
-    probabilities = offered.softmax(-1)
-    # One question without a finite number makes the whole candidate's scores meaningless.
-    broken = ~probabilities.isfinite().all(-1).all(-1)
-    probabilities[broken] = torch.nan
-    mass = probabilities.new_full(probabilities.shape[:2], torch.nan)
-    if scores.total is not None:
-        mass = (offered.logsumexp(-1) - scores.total).exp()
-    return probabilities.cpu().numpy(), mass.cpu().numpy()
+        return max(1, tokens_per_pass(self.model, self._room, length, length) // length)
