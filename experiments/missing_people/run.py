@@ -195,8 +195,48 @@ def table(study: Study, measured: dict[str, Array], budget: int, optimizer: str)
             d, a, b = interval(values - measured[reference], rng)
             cells[2] = f"{d:+.3f} [{a:+.3f}, {b:+.3f}]"
         lines.append("| " + " | ".join(cells) + " |")
-    if study.disclaimer:
-        lines += ["", study.disclaimer]
+    return "\n".join(lines) + "\n"
+
+
+def mixed_populations(study: Study, seed: int, count: int = 300) -> str:
+    """Populations that are mixed of two to five peoples: what stated weights are worth."""
+    rng = np.random.default_rng(seed)
+    names = (
+        "stated weights",
+        "equal weights of the same",
+        "the largest alone",
+        "all experts averaged",
+    )
+    found = np.zeros((count, len(names)))
+    for row in found:
+        size = int(rng.integers(2, 6))
+        some = rng.choice(len(study.codes), size, replace=False)
+        weights = rng.dirichlet(np.ones(size))
+        people, experts = mixed(weights, study.people[some]), study.experts[some]
+        answers = (
+            mixed(weights, experts),
+            experts.mean(axis=0),
+            experts[weights.argmax()],
+            study.experts.mean(axis=0),
+        )
+        distances = js_distance(np.stack(answers), people)
+        row[:] = np.nanmean(np.where(study.seen, np.nan, distances), axis=1)
+    draws = found[rng.integers(count, size=(2000, count))].mean(axis=1)
+    low, high = np.quantile(draws / draws[:, :1], [0.025, 0.975], axis=0)
+    means = found.mean(axis=0)
+    lines = [
+        "",
+        f"## {count} mixed populations",
+        "",
+        "Two to five of the peoples each, with weights drawn evenly; the same held-out questions. The ratio is "
+        "to stated weights, with its 95 % interval over populations.",
+        "",
+        "| weights | distance | ratio |",
+        "|---|---|---|",
+    ]
+    for n, name in enumerate(names):
+        ratio = f"{means[n] / means[0]:.2f} [{low[n]:.2f}, {high[n]:.2f}]" if n else ""
+        lines.append(f"| {name} | {means[n]:.3f} | {ratio} |")
     return "\n".join(lines) + "\n"
 
 
@@ -213,6 +253,9 @@ def main() -> None:
     given = parser.parse_args()
     study = Study(given.model, given.budget, given.optimizer, given.runs, given.seed)
     text = table(study, measure(study, given.seed), given.budget, given.optimizer)
+    text += mixed_populations(study, given.seed)
+    if study.disclaimer:
+        text += f"\n{study.disclaimer}\n"
     given.out.write_text(text, encoding="utf-8")
     print(text)
 
