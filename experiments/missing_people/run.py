@@ -228,8 +228,8 @@ def mixed_populations(study: Study, seed: int, count: int = 300) -> str:
         "",
         f"## {count} mixed populations",
         "",
-        "Two to five of the peoples each, with weights drawn evenly; the same held-out questions. The ratio is "
-        "to stated weights, with its 95 % interval over populations.",
+        "Two to five of the peoples each, with weights drawn evenly; the same held-out questions. The "
+        "ratio is to stated weights, with its 95 % interval over populations.",
         "",
         "| weights | distance | ratio |",
         "|---|---|---|",
