@@ -279,12 +279,13 @@ def _run_cell(
     reused = _is_done(folder / name)
     try:
         run = fit(runs=folder, name=name, **{**plan.shared, **cell})
-        search = run.result.search
+        result = run.result
     except BlackboxAlignError as error:
         return cell, str(error), 0, math.nan, reused
     except Exception as error:  # a mistake of ours in one cell is no reason to lose the others
         return cell, f"{type(error).__name__}: {error}", 0, math.nan, reused
-    return cell, "", search.evaluations if search else 0, run.loss, reused
+    told = result.search.evaluations if result.search else 0
+    return cell, "", told, result.loss, reused
 
 
 def read_comparison(
