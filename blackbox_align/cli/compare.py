@@ -11,7 +11,7 @@ import typer
 
 from ..errors import SpecificationError
 from .comparison import json_of, print_comparison
-from .options import AsJson
+from .options import AsJson, check_most
 from .screen import command, print_hint, print_json, print_note, stderr
 
 if TYPE_CHECKING:
@@ -119,6 +119,7 @@ def compare_command(
     from ..fitting.plan import read_plan, run_plan
     from ..results.comparison_files import improvements, latex_table
 
+    check_most(10_000, jobs=jobs)
     if jobs < 1:
         raise SpecificationError(f"There must be 1 search at a time or more; not {jobs}.")
     axes = _axes(country, optimizer, model, placement, tokens, seeds)

@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,22 +15,26 @@ import typer
 from ..errors import SpecificationError
 from .options import (
     AsJson,
+    ChatTemplate,
     Device,
     Dtype,
     ModelName,
     Revision,
+    System,
     TrustRemoteCode,
     check_finite,
     check_most,
     find_run,
 )
-from .output import print_result
+from .output import by_gradients, print_experts, print_pareto, print_result, print_tables
 from .progress import fit_progress
-from .screen import command, print_json, print_note
+from .screen import command, print_hint, print_json, print_note
+from .several import PAIRS, print_held_out, print_spread, variations
 
 if TYPE_CHECKING:
     from ..engines import Workers
-    from ..fitting import Progress
+    from ..fitting import Progress, Run
+    from ..results import Result
 
 log = logging.getLogger("blackbox_align")
 
@@ -59,6 +64,8 @@ def fit_command(
     device: Device = "auto",
     dtype: Dtype = "auto",
     trust_remote_code: TrustRemoteCode = False,
+    chat_template: ChatTemplate = "auto",
+    system: System = "",
     objective: Annotated[
         str,
         typer.Option(
@@ -78,6 +85,14 @@ def fit_command(
             help="Share of the opinion questions that no search sees.", rich_help_panel=_SURVEY
         ),
     ] = 0.5,
+    validation: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of the opinion questions to fit that only say when to stop. Default: a quarter.",
+            show_default=False,
+            rich_help_panel=_SURVEY,
+        ),
+    ] = None,
     survey: Annotated[
         str, typer.Option(help="A survey's name, or a YAML file of yours.", rich_help_panel=_SURVEY)
     ] = "vsm2013",
@@ -123,10 +138,22 @@ def fit_command(
     placement: Annotated[
         str,
         typer.Option(
-            help="The soft prompt stands first, as PEFT has it, or last: faster, but not for PEFT.",
+            help="Where the soft prompt stands: first, as PEFT has it; message, inside the first message; "
+            "or last, for questionnaires alone. auto is message for models with a chat template, else "
+            "first.",
             rich_help_panel=_SEARCH,
         ),
-    ] = "first",
+    ] = "auto",
+    language: Annotated[
+        float | None,
+        typer.Option(
+            help="Weight of what the prompt does to the model's language: 1 adds an index point for "
+            "each nat a token that its next words move; 0 leaves it out. Default: 1 for models that "
+            "write; 0 with the prompt last.",
+            show_default=False,
+            rich_help_panel=_SEARCH,
+        ),
+    ] = None,
     subspace: Annotated[
         int,
         typer.Option(help="Dimension of the random subspace; 0 is all.", rich_help_panel=_SEARCH),
@@ -155,6 +182,21 @@ def fit_command(
         ),
     ] = "auto",
     seed: Annotated[int, typer.Option(help="Same seed, same result.", rich_help_panel=_SEARCH)] = 0,
+    seeds: Annotated[
+        str | None,
+        typer.Option(
+            help="One fit per seed, such as 0..4, and their spread.",
+            show_default=False,
+            rich_help_panel=_SEARCH,
+        ),
+    ] = None,
+    hold_out: Annotated[
+        str,
+        typer.Option(
+            help="Indices that no search sees, such as LTO,IVR; pairs is every two of them in turn.",
+            rich_help_panel=_SURVEY,
+        ),
+    ] = "",
     warm_start: Annotated[
         str | None,
         typer.Option(
@@ -218,6 +260,21 @@ def fit_command(
             rich_help_panel=_WHERE,
         ),
     ] = None,
+    pareto: Annotated[
+        bool,
+        typer.Option(
+            "--pareto",
+            help="Print the evaluations that none betters in all parts of the loss, the language too.",
+        ),
+    ] = False,
+    recite: Annotated[
+        bool,
+        typer.Option(
+            "--recite",
+            help="Say in result and card what the model knows by heart of what it is fitted to.",
+            rich_help_panel=_SURVEY,
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Fit a soft prompt until the model answers the survey like a country.
@@ -226,8 +283,10 @@ def fit_command(
     """
     check_finite(
         held_out=held_out,
+        validation=validation,
         temperature=temperature,
         alpha=alpha,
+        language=language,
         target_loss=target_loss,
         seconds=seconds,
         gpus_per_worker=gpus_per_worker,
@@ -239,11 +298,26 @@ def fit_command(
     chosen = _parse_options(optimizer, option or [])
     if warm_start is not None:
         warm_start = str(find_run(warm_start, runs))
+    varied = variations(seeds, seed, hold_out, survey)
+    if len(varied) > 1 and name is not None:
+        raise SpecificationError("--name is the name of one run; --seeds and pairs make several.")
     try:
         from ..fitting import fit
 
+        done: list[Run] = []
         last: Progress | None = None
-        with fit_progress([*(country or []), *(group or [])]) as draw:
+        shown = False
+        with ExitStack() as live:
+            draw = live.enter_context(fit_progress([*(country or []), *(group or [])]))
+
+            def on_result(result: Result) -> None:
+                nonlocal shown
+                live.close()  # the bar
+                if not as_json:
+                    print_tables(result)
+                    print_note("The table stands. What was fitted is proved and written now.")
+                    sys.stdout.flush()
+                    shown = True
 
             def on_progress(progress: Progress) -> None:
                 nonlocal last
@@ -251,8 +325,8 @@ def fit_command(
                 draw(progress)
                 log.debug("%s", progress)
 
-            run = fit(
-                country or "",
+            settings: dict[str, Any] = dict(
+                country=country or "",
                 group=group or "",
                 runs=runs,
                 name=name,
@@ -263,9 +337,11 @@ def fit_command(
                 workers=_workers(workers, ray_address, gpus_per_worker),
                 on_progress=on_progress,
                 on_trouble=print_note,
+                recite=recite,
                 objective=objective,
                 opinions=opinions,
                 held_out=held_out,
+                validation=validation,
                 survey=survey,
                 targets=targets,
                 model=model,
@@ -273,10 +349,13 @@ def fit_command(
                 dtype=dtype,
                 device=device,
                 trust_remote_code=trust_remote_code,
+                chat_template=chat_template,
+                system=system,
                 optimizer=optimizer,
                 options=chosen,
                 tokens=tokens,
                 placement=placement,
+                language=language,
                 subspace=subspace,
                 alpha=alpha,
                 init=init,
@@ -285,20 +364,45 @@ def fit_command(
                 readout=readout,
                 respondents=respondents,
                 temperature=temperature,
-                seed=seed,
                 warm_start=warm_start,
             )
+            if len(varied) == 1:  # of several the last table is the one to look at
+                settings["on_result"] = on_result
+            for one in varied:
+                done.append(run := fit(**settings, **one))
     except KeyboardInterrupt:
         print_note(f"Interrupted; nothing is lost. To continue: {command(*sys.argv[1:])}")
         raise typer.Exit(130) from None
+    if len(done) > 1:
+        _report_several(done, hold_out, as_json)
+        return
     if last is None:
         print_note(f"The run {run.path} was done already; nothing was evaluated.")
     elif last.replayed:
         print_note(f"Continued after {last.replayed:,} evaluations.")
     if as_json:
         print_json({**run.result.to_dict(), "run": str(run.path), "status": run.status})
+        return
+    if shown:
+        print_experts(run)
     else:
         print_result(run)
+    if pareto:
+        print_pareto(run.result)
+    for sentence in by_gradients(run) if last is not None else ():
+        print_hint(sentence)
+
+
+def _report_several(done: list[Run], hold_out: str, as_json: bool) -> None:
+    results = [run.result for run in done]
+    if as_json:
+        print_json([{**run.result.to_dict(), "run": str(run.path)} for run in done])
+        return
+    if hold_out == PAIRS:
+        print_held_out(results)
+    if len({run.specification.seed for run in done}) > 1:
+        print_spread(results)
+    print_hint(f"Runs: {', '.join(str(run.path) for run in done)}")
 
 
 def _workers(count: str | None, address: str | None, gpus: float | None) -> Workers | None:

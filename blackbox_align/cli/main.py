@@ -20,6 +20,7 @@ from .doctor import doctor_command
 from .experts import experts_app
 from .fit import fit_command
 from .lists import countries_command, models_command, optimizers_command
+from .palette_make import palette_app
 from .report import report_command
 from .runs import runs_app, show_command
 from .score import score_command
@@ -108,6 +109,11 @@ app.add_typer(
     epilog=_examples(
         ("bbalign experts add runs/RUN", "bbalign experts export served --expert SAU")
     ),
+)
+app.add_typer(
+    palette_app,
+    name="palette",
+    epilog=_examples(("bbalign palette map continents", "bbalign palette fit palettes/continents")),
 )
 
 

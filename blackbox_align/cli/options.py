@@ -36,6 +36,21 @@ TrustRemoteCode = Annotated[
         rich_help_panel=MODEL_PANEL,
     ),
 ]
+ChatTemplate = Annotated[
+    str,
+    typer.Option(
+        help="auto (the model's own, where it has one), none, or a file in Jinja.",
+        rich_help_panel=MODEL_PANEL,
+    ),
+]
+System = Annotated[
+    str,
+    typer.Option(
+        help="A text in front of every question: the system message, where there is a template.",
+        show_default=False,
+        rich_help_panel=MODEL_PANEL,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SpecificationError
+from ..models import packaged_models
 from .base import Engine
 from .ray.cluster import Workers
 
 if TYPE_CHECKING:
     from .checkpoint import LanguageModel
+    from .local.chat import ChatFormat
 
 
 def open(
@@ -46,11 +48,10 @@ def open(
         There is no such device, dtype or chat template.
     """
     from .checkpoint import find_model
-    from .local.chat import ChatFormat
     from .local.engine import LocalEngine
     from .ray.engine import open_on_workers
 
-    form = ChatFormat(_template(chat_template), system, date)
+    form = chat_format(chat_template, system, date)
     settings: dict[str, Any] = {
         "name": model,
         "revision": revision,
@@ -81,6 +82,22 @@ def keep_model() -> None:
     global _kept
     if _kept is None:
         _kept = {}
+
+
+def check_revision(model: str, revision: str | None) -> None:
+    """Refuse a revision of what has none; :class:`SpecificationError`."""
+    if revision and (model in packaged_models() or Path(model).expanduser().is_dir()):
+        raise SpecificationError(
+            f"--revision is a commit or branch of a model on the hub, and {model!r} lies on this machine: "
+            "leave it out."
+        )
+
+
+def chat_format(chat_template: str = "auto", system: str = "", date: str = "") -> ChatFormat:
+    """What is put around a question, from the settings of :func:`open`."""
+    from .local.chat import ChatFormat
+
+    return ChatFormat(_template(chat_template), system, date)
 
 
 def _template(name: str) -> str:

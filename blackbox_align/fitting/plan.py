@@ -312,8 +312,14 @@ def _read_cells(plan: Plan, folder: Path, failures: Mapping[str, str]) -> Iterat
 
 
 def _best_so_far(run: Run) -> np.ndarray:
-    """(evaluations,) the best loss after each; inf until one has succeeded."""
+    """(evaluations,) the error of the best prompt after each; inf until one has succeeded."""
+    entries = run.entries()
     losses = np.array(
-        [np.inf if loss is None else loss for one in run.entries() for loss in one.losses], float
+        [np.inf if loss is None else loss for one in entries for loss in one.losses], float
     )
-    return np.minimum.accumulate(losses)
+    if all(entry.divergence is None for entry in entries):
+        return np.minimum.accumulate(losses)
+    errors = run.history()["error"].fillna(np.inf).to_numpy(float)  # without what the language adds
+    better = losses < np.concatenate([[np.inf], np.minimum.accumulate(losses)[:-1]])
+    best = np.maximum.accumulate(np.where(better, np.arange(len(losses)), 0))
+    return np.asarray(errors[best])

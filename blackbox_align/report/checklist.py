@@ -64,10 +64,11 @@ def _filled(result: Result) -> Iterator[tuple[str, str]]:
         "not known" if result.bias is None or math.isnan(result.bias)
         else f"un-prompted item means asked straight and reversed correlate at {result.bias:+.2f}"
     )  # fmt: skip
-    language = result.language
-    yield "What is left of the model's language", (
-        f"{language.divergence:.3f} nats a token from the model as it is, on {language.texts} texts"
-        if language else "not measured"
-    )  # fmt: skip
+    said = [
+        f"{code}: perplexity of plain text {one.ratio:.2f} times un-prompted, {one.divergence:.3f} nats a "
+        f"token from the model as it is, on {one.texts} texts"
+        for code, one in (result.language or {}).items()
+    ]
+    yield "What is left of the model's language", "; ".join(said) or "not measured"
     yield "Versions", ", ".join(f"{name} {number}" for name, number in known.versions.items())
     yield "Were people asked for this", "no: these are simulated answers"
