@@ -12,6 +12,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -24,6 +25,7 @@ from ..errors import BlackboxAlignError, RunError, SpecificationError, UnknownNa
 from ..files.atomic import plain_errors, read_sealed_json, write_sealed_json
 from ..files.yaml import read_yaml
 from ..optimizers import create
+from ..results import Result
 from ..results.comparison import Cell, Comparison
 from .fit import fit
 from .run import Run
@@ -295,6 +297,15 @@ def read_comparison(
     found = tuple(_read_cells(plan, Path(folder), failures or {}))
     stopping = plan.stopping
     return Comparison(found, stopping.target_loss, stopping.budget, unit=plan.unit)
+
+
+def results_of(plan: Plan, folder: Path | str) -> list[tuple[Mapping[str, Any], Result]]:
+    """The settings and the result of every cell that has one."""
+    found: list[tuple[Mapping[str, Any], Result]] = []
+    for cell in plan.cells():
+        with suppress(RunError):
+            found.append((cell, Run.load(Path(folder) / plan.folder(cell)).result))
+    return found
 
 
 def _read_cells(plan: Plan, folder: Path, failures: Mapping[str, str]) -> Iterator[Cell]:

@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 
 from blackbox_align.errors import SpecificationError, UnknownNameError
+from blackbox_align.results import Figure, Provenance, Result
 from blackbox_align.results.comparison import Cell, Comparison
 from blackbox_align.results.comparison_files import improvements, latex_table
 from blackbox_align.results.comparison_pictures import comparison_picture, run_length_targets
+from blackbox_align.results.multiverse import multiverse, multiverse_picture, share_holding
 
 
 def cell(optimizer, country, seed, best, failure=""):
@@ -123,3 +125,28 @@ def test_relative_to_random_search_or_the_slowest():
     assert frame.loc["fast_1 & <x>", "high"] < 1
     with pytest.raises(UnknownNameError, match="'random'"):
         comparison_picture(two_methods(), "relative", "rndom")
+
+
+def scored(unprompted, in_text, fitted, split="held-out"):
+    figures = [
+        Figure("SAU", condition, "js_distance_nats", split, value, value, value, 9)
+        for condition, value in (("none", unprompted), ("icl", in_text), ("fitted", fitted))
+    ]
+    return Result(tuple(figures), (), (), Provenance((), {"SAU": "Saudi Arabia"}))
+
+
+def test_a_multiverse_counts_where_the_gain_holds():
+    """Two of three configurations; what was held out is judged before anything else."""
+    found = [
+        ({"readout": "expected", "seed": 0}, scored(0.3, 0.2, 0.1)),
+        ({"readout": "expected", "seed": 1}, scored(0.3, 0.1, 0.2)),
+        ({"readout": "greedy", "seed": 0}, scored(0.3, 0.2, 0.4)),
+    ]
+    frame = multiverse(found)
+    (row,) = share_holding(frame).itertuples(index=False)
+    assert (row.configurations, row.gain_holds, row.holds_over_text) == (3, 2, 1)
+    assert row.share == pytest.approx(2 / 3)
+    assert (row.smallest_gain, row.largest_gain) == pytest.approx((-0.1, 0.2))
+    assert set(frame["split"]) == {"held-out"}
+    assert "each of 3 configurations of readout" in multiverse_picture(frame, ["readout"]).caption
+    assert multiverse([({}, scored(0.3, 0.2, 0.1, "all"))])["split"].tolist() == ["all"]
