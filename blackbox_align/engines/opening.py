@@ -25,6 +25,7 @@ def open(
     chat_template: str = "auto",
     system: str = "",
     date: str = "",
+    compile: str = "auto",
     workers: Workers | None = None,
     on_trouble: Callable[[str], None] = lambda sentence: None,
 ) -> Engine:
@@ -36,6 +37,7 @@ def open(
     chat_template : ``auto`` for the model's own where it has one, ``none``, or a Jinja file
     system : a text in front, as a system message where there is a template
     date : the day that a template may write, as ``2026-11-26``; by default today
+    compile : layers are compiled on a GPU (``auto``), nowhere (``never``) or also here (``always``)
     workers : ask on a Ray cluster instead of in this process
     on_trouble : is told, in a sentence, of every worker lost and its cause
 
@@ -60,7 +62,7 @@ def open(
     }
     if workers is not None:
         return open_on_workers(settings, form, workers, on_trouble)
-    return LocalEngine(find_model(**settings).model, form=form)
+    return LocalEngine(find_model(**settings).model, form=form, compile=compile)
 
 
 def check_revision(model: str, revision: str | None) -> None:

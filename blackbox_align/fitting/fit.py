@@ -70,6 +70,7 @@ def fit(
     runs: str | os.PathLike[str] = "runs",
     name: str | None = None,
     workers: Workers | int | None = None,
+    compile: str = "auto",
     on_progress: OnProgress | None = None,
     on_trouble: OnTrouble = lambda sentence: None,
     on_result: OnResult = lambda result: None,
@@ -105,6 +106,7 @@ def fit(
     runs, name : the run's directory is ``runs/name``; the name is made from the settings if not
         given
     workers : processes on a Ray cluster that ask the model, or how many; None asks it in this one
+    compile : whether a model's layers are compiled; see :func:`..engines.open`
     on_progress : called after every tell
     on_trouble : told, in a sentence, what went wrong and was mended: a worker that was lost, a damaged
         end of a journal, other conditions than those under which the run began
@@ -186,7 +188,7 @@ def fit(
                 on_trouble,
                 on_result,
             )
-            job.run(where, earlier, frame)
+            job.run(where, earlier, frame, compile)
     return Run(record.path)
 
 

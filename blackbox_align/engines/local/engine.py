@@ -17,6 +17,7 @@ from ...surveys.sheet import Question, Sheet
 from ..base import KINDS, VERBS, Answers, EngineInfo, Reply, Request
 from ..checkpoint import LanguageModel
 from .chat import ChatFormat, Reader, Rendered
+from .compiled import compiles
 from .decoding import Group as Voices
 from .decoding import RunningBatch, Writing, begin_text, end_tokens
 from .gradients import Group, Pull, Read, pulled
@@ -26,13 +27,7 @@ from .passes import Passes, Scores
 from .plan import Plan
 from .questions import tokenize
 from .shadow import check_causal
-from .sizes import (
-    SHARE_OF_MEMORY,
-    padded,
-    parts_of,
-    tokens_of_a_candidate,
-    tokens_per_pass,
-)
+from .sizes import SHARE_OF_MEMORY, padded, parts_of, tokens_of_a_candidate, tokens_per_pass
 from .texts import Reading, Readings, read
 from .thread import JobThread
 from .threads import own_threads
@@ -56,6 +51,7 @@ class LocalEngine:
         memory that is free when the engine is made. It is halved, for good, should memory run out
         all the same. Answers depend on it by float noise only
     form : what is put around a question
+    compile : ``auto`` compiles the layers on a GPU, ``never`` nowhere, ``always`` on a CPU as well
 
     Raises
     ------
@@ -68,6 +64,7 @@ class LocalEngine:
         model: LanguageModel,
         batch_size: int | None = None,
         form: ChatFormat = ChatFormat(),  # noqa: B008
+        compile: str = "auto",
     ) -> None:
         check_causal(model)
         self.model, self.batch_size = model, batch_size
@@ -76,7 +73,7 @@ class LocalEngine:
         self._room = SHARE_OF_MEMORY * min(map(free_memory, devices))
         if model.device.type == "cpu":
             keep_freed_memory()
-        self._passes = Passes(model)
+        self._passes = Passes(model, compiles(compile, model.device.type))
         self._ways = Ways(model, self._passes)
         self._batch = RunningBatch(self._passes, end_tokens(model.model, model.tokenizer))
         self._plans: dict[tuple[Any, ...], Plan] = {}
@@ -97,6 +94,11 @@ class LocalEngine:
     def notes(self) -> tuple[str, ...]:
         """Sentences on what was found out while it was asked, such as that it is asked slowly."""
         return self._ways.notes
+
+    @property
+    def way(self) -> str:
+        """How questions that share a pass are computed, in words."""
+        return self._ways.taken
 
     @property
     def threads(self) -> int:
