@@ -6,7 +6,7 @@ import logging
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,13 +25,14 @@ from .options import (
     find_run,
     optimizer_options,
 )
-from .output import print_experts, print_result, print_tables
+from .output import by_gradients, print_experts, print_pareto, print_result, print_tables
 from .progress import fit_progress
-from .screen import command, print_json, print_note
+from .screen import command, print_hint, print_json, print_note
+from .several import PAIRS, print_held_out, print_spread, variations
 
 if TYPE_CHECKING:
     from ..engines import Workers
-    from ..fitting import Progress
+    from ..fitting import Progress, Run
     from ..results import Result
 
 log = logging.getLogger("blackbox_align")
@@ -83,6 +84,14 @@ def fit_command(
             help="Share of the opinion questions that no search sees.", rich_help_panel=_SURVEY
         ),
     ] = 0.5,
+    validation: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of the opinion questions to fit that only say when to stop. Default: a quarter.",
+            show_default=False,
+            rich_help_panel=_SURVEY,
+        ),
+    ] = None,
     survey: Annotated[
         str, typer.Option(help="A survey's name, or a YAML file of yours.", rich_help_panel=_SURVEY)
     ] = "vsm2013",
@@ -137,7 +146,7 @@ def fit_command(
     language: Annotated[
         float | None,
         typer.Option(
-            help="Weight of what the prompt does to the model's language: 1 adds five index points for "
+            help="Weight of what the prompt does to the model's language: 1 adds an index point for "
             "each nat a token that its next words move; 0 leaves it out. Default: 1 for models that "
             "write; 0 with the prompt last.",
             show_default=False,
@@ -172,6 +181,21 @@ def fit_command(
         ),
     ] = "auto",
     seed: Annotated[int, typer.Option(help="Same seed, same result.", rich_help_panel=_SEARCH)] = 0,
+    seeds: Annotated[
+        str | None,
+        typer.Option(
+            help="One fit per seed, such as 0..4, and their spread.",
+            show_default=False,
+            rich_help_panel=_SEARCH,
+        ),
+    ] = None,
+    hold_out: Annotated[
+        str,
+        typer.Option(
+            help="Indices that no search sees, such as LTO,IVR; pairs is every two of them in turn.",
+            rich_help_panel=_SURVEY,
+        ),
+    ] = "",
     warm_start: Annotated[
         str | None,
         typer.Option(
@@ -242,6 +266,21 @@ def fit_command(
             rich_help_panel=_WHERE,
         ),
     ] = "auto",
+    pareto: Annotated[
+        bool,
+        typer.Option(
+            "--pareto",
+            help="Print the evaluations that none betters in all parts of the loss, the language too.",
+        ),
+    ] = False,
+    recite: Annotated[
+        bool,
+        typer.Option(
+            "--recite",
+            help="Say in result and card what the model knows by heart of what it is fitted to.",
+            rich_help_panel=_SURVEY,
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Fit a soft prompt until the model answers the survey like a country.
@@ -250,6 +289,7 @@ def fit_command(
     """
     check_finite(
         held_out=held_out,
+        validation=validation,
         temperature=temperature,
         alpha=alpha,
         language=language,
@@ -264,9 +304,13 @@ def fit_command(
     chosen = optimizer_options(optimizer, option or [])
     if warm_start is not None:
         warm_start = str(find_run(warm_start, runs))
+    varied = variations(seeds, seed, hold_out, survey)
+    if len(varied) > 1 and name is not None:
+        raise SpecificationError("--name is the name of one run; --seeds and pairs make several.")
     try:
         from ..fitting import fit
 
+        done: list[Run] = []
         last: Progress | None = None
         shown = False
         with ExitStack() as live:
@@ -287,8 +331,8 @@ def fit_command(
                 draw(progress)
                 log.debug("%s", progress)
 
-            run = fit(
-                country or "",
+            settings: dict[str, Any] = dict(
+                country=country or "",
                 group=group or "",
                 runs=runs,
                 name=name,
@@ -300,10 +344,11 @@ def fit_command(
                 compile=compile,
                 on_progress=on_progress,
                 on_trouble=print_note,
-                on_result=on_result,
+                recite=recite,
                 objective=objective,
                 opinions=opinions,
                 held_out=held_out,
+                validation=validation,
                 survey=survey,
                 targets=targets,
                 model=model,
@@ -326,22 +371,45 @@ def fit_command(
                 readout=readout,
                 respondents=respondents,
                 temperature=temperature,
-                seed=seed,
                 warm_start=warm_start,
             )
+            if len(varied) == 1:  # of several the last table is the one to look at
+                settings["on_result"] = on_result
+            for one in varied:
+                done.append(run := fit(**settings, **one))
     except KeyboardInterrupt:
         print_note(f"Interrupted; nothing is lost. To continue: {command(*sys.argv[1:])}")
         raise typer.Exit(130) from None
+    if len(done) > 1:
+        _report_several(done, hold_out, as_json)
+        return
     if last is None:
         print_note(f"The run {run.path} was done already; nothing was evaluated.")
     elif last.replayed:
         print_note(f"Continued after {last.replayed:,} evaluations.")
     if as_json:
         print_json({**run.result.to_dict(), "run": str(run.path), "status": run.status})
-    elif shown:
+        return
+    if shown:
         print_experts(run)
     else:
         print_result(run)
+    if pareto:
+        print_pareto(run.result)
+    for sentence in by_gradients(run) if last is not None else ():
+        print_hint(sentence)
+
+
+def _report_several(done: list[Run], hold_out: str, as_json: bool) -> None:
+    results = [run.result for run in done]
+    if as_json:
+        print_json([{**run.result.to_dict(), "run": str(run.path)} for run in done])
+        return
+    if hold_out == PAIRS:
+        print_held_out(results)
+    if len({run.specification.seed for run in done}) > 1:
+        print_spread(results)
+    print_hint(f"Runs: {', '.join(str(run.path) for run in done)}")
 
 
 def _workers(count: str | None, address: str | None, gpus: float | None) -> Workers | None:

@@ -125,7 +125,7 @@ tags: [blackbox-align]
 {what} for `{card.model}`.{_search(card)}
 
 {chr(10).join(sections)}
-{notes}
+{notes}{_checklist(card)}
 ## What it may not be used for
 
 {refused}
@@ -134,6 +134,14 @@ tags: [blackbox-align]
 
 {use}
 """
+
+
+def _checklist(card: Card) -> str:
+    """What has to be known to judge these simulated answers, filled in."""
+    if card.result.checklist is None:
+        return ""
+    rows = "\n".join(f"| {name} | {said} |" for name, said in card.result.checklist.rows())
+    return f"\n## Checklist\n\n| | |\n|---|---|\n{rows}\n"
 
 
 def _search(card: Card) -> str:

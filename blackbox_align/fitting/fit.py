@@ -45,6 +45,7 @@ def fit(
     temperature: float = 1.0,
     opinions: str | os.PathLike[str] = "world-opinions",
     held_out: float = 0.5,
+    validation: float | None = None,
     model: str | os.PathLike[str] = "respondent-tiny",
     revision: str | None = None,
     device: str = "auto",
@@ -62,6 +63,7 @@ def fit(
     init: str = "auto",
     orders: str = "auto",
     seed: int = 0,
+    hold_out: str | Sequence[str] = "",
     warm_start: str | os.PathLike[str] | Run | None = None,
     budget: int = Stopping.budget,
     target_loss: float | None = None,
@@ -71,6 +73,7 @@ def fit(
     name: str | None = None,
     workers: Workers | int | None = None,
     compile: str = "auto",
+    recite: bool = False,
     on_progress: OnProgress | None = None,
     on_trouble: OnTrouble = lambda sentence: None,
     on_result: OnResult = lambda result: None,
@@ -89,6 +92,7 @@ def fit(
     readout, respondents, temperature : see :func:`..surveys.item_means`
     opinions, held_out : an opinion survey's name or file, and the share of its questions that no
         search sees
+    validation : share of the opinion questions to fit that only say when to stop; by default a quarter
     model, revision, device, dtype, trust_remote_code, chat_template, system : see
         :func:`..engines.open`
     optimizer, options : a registered name and that algorithm's own options
@@ -100,6 +104,7 @@ def fit(
         ``all``; ``auto`` is ``reversed``, or what the model's card says
     subspace, alpha, init : see :class:`.specification.Specification`
     seed : the same seed gives the same search
+    hold_out : indices that no search sees, by name: the result tells their error apart
     warm_start : an earlier run whose evaluations the search starts from; no model is asked for them
     budget, target_loss, patience, seconds : see :class:`.stopping.Stopping`; None is the objective's
         own default
@@ -107,6 +112,7 @@ def fit(
         given
     workers : processes on a Ray cluster that ask the model, or how many; None asks it in this one
     compile : whether a model's layers are compiled; see :func:`..engines.open`
+    recite : whether the result says what the model knows by heart, see :mod:`..assessment.recite`
     on_progress : called after every tell
     on_trouble : told, in a sentence, what went wrong and was mended: a worker that was lost, a damaged
         end of a journal, other conditions than those under which the run began
@@ -158,14 +164,9 @@ def fit(
         respondents=respondents,
         temperature=temperature,
         seed=seed,
+        validation=validation,
+        hold_out=hold_out if isinstance(hold_out, str) else ",".join(hold_out),
         warm_start=_path_of(warm_start),
-    )
-    stopping = Stopping.for_objective(
-        specification.fits_opinions,
-        budget=budget,
-        target_loss=target_loss,
-        patience=patience,
-        seconds=seconds,
     )
     where = Workers(int(workers)) if isinstance(workers, (int, np.integer)) else workers
     check_revision(specification.model, revision)
@@ -176,6 +177,14 @@ def fit(
         recorded = recorded_facts(record)
         refuse_settings(as_recorded(record.specification, recorded), specification, record.path)
     data = load_data(specification, recorded, frame.targets if frame else None)
+    stopping = Stopping.for_objective(
+        specification.fits_opinions,
+        validated=bool(data.opinions and data.opinions.validation),
+        budget=budget,
+        target_loss=target_loss,
+        patience=patience,
+        seconds=seconds,
+    )
     _rehearse(specification, stopping, len(data.populations), where is not None)
     earlier = _earlier(specification)
     with record.writing(on_trouble) as writer:
@@ -187,6 +196,7 @@ def fit(
                 on_progress or (lambda progress: None),
                 on_trouble,
                 on_result,
+                recite,
             )
             job.run(where, earlier, frame, compile)
     return Run(record.path)

@@ -74,7 +74,9 @@ class Job:
         on_progress: OnProgress,
         on_trouble: OnTrouble,
         on_result: OnResult = lambda result: None,
+        recites: bool = False,
     ) -> None:
+        self.recites = recites
         self.writer, self.record, self.data, self.stopping = writer, writer.record, data, stopping
         self.on_progress, self.on_trouble, self.on_result = on_progress, on_trouble, on_result
         self.started = self.checkpoint = time.monotonic()
@@ -136,9 +138,15 @@ class Job:
             )
             if frame is not None:
                 write_text(self.record.path / FILE, frame.text)
-            notes = self._heard(engine, problem, recorded)
-            outcome = Outcome(problem, standing, optimizer, space, engine, asked, notes=notes)
+            outcome = Outcome(
+                problem, standing, optimizer, space, engine, asked, self._day(), self.recites,
+                notes=self._heard(engine, problem, recorded),
+            )  # fmt: skip
             self._guarded(outcome, why, new)
+
+    def _day(self) -> str:
+        """On which the run began."""
+        return str(self.record.head.get("created", ""))[:10]
 
     def _heard(
         self, engine: Engine, problem: Problem, recorded: Mapping[str, Any]
@@ -235,13 +243,15 @@ class Job:
         ]
         gradients = None
         if pull is not None:
-            by_text = outcome.problem.cotangent_by_text(answers.divergence)
+            language = outcome.problem.language
+            by_text = language.cotangent(answers.divergence) if language else None
             slopes = pull(by_answers(answers, outcome.problem.cotangent(shares), by_text))
             gradients = outcome.space.pull(slopes).astype(np.float32)
         evaluations = with_gradients(evaluations, gradients)
         penalties = outcome.problem.penalties(answers.divergence)
         texts = np.stack([answers.divergence, answers.surprise]) if sheet.texts else None
-        return Batch(vectors, losses, evaluations, shares, gradients, penalties, texts)
+        validation = outcome.problem.validation_losses(shares, first, answers.divergence)
+        return Batch(vectors, losses, evaluations, shares, gradients, penalties, texts, validation)
 
     def _append(self, batch: Batch) -> None:
         assert batch.answers is not None
@@ -301,7 +311,9 @@ class Job:
                 evaluations, losses = problem.score(entry.answers, entry.ids[0], divergence)
                 vectors = past.vectors_of(entry)
                 yield vectors, with_gradients(evaluations, entry.gradients)
-                outcome.standing.keep(vectors, losses, problem.penalties(divergence))
+                validation = problem.validation_losses(entry.answers, entry.ids[0], divergence)
+                penalties = problem.penalties(divergence)
+                outcome.standing.keep(vectors, losses, penalties, validation=validation)
                 self.replayed = entry.rows
                 self._report(outcome)
 

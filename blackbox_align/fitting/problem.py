@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import SpecificationError
+from ..errors import SpecificationError, UnknownNameError
 from ..objectives import (
     OPINIONS,
     Constants,
@@ -40,7 +40,8 @@ from .specification import Specification
 from .stopping import Stopping
 
 # The generators of a run are children of its seed, one per use: none disturbs another.
-PROMPT, OPTIMIZER, READOUT, SPLIT, NOISE = range(5)
+PROMPT, OPTIMIZER, READOUT, SPLIT, NOISE, VALIDATION = range(6)
+_VALIDATION_SHARE = 0.25
 
 
 def generator(settings: Specification, use: int, *more: int) -> np.random.Generator:
@@ -65,6 +66,16 @@ class Data:
     def index_names(self) -> list[str]:
         return [index.name for index in self.survey.indices]
 
+    @property
+    def held_out_indices(self) -> tuple[str, ...]:
+        return tuple(filter(None, self.specification.hold_out.split(",")))
+
+    def index_targets(self) -> np.ndarray:
+        """(populations, indices) published points that a search may see; NaN for those held out."""
+        targets = [self.target_set.target(p.code, self.index_names) for p in self.populations]
+        seen = [name not in self.held_out_indices for name in self.index_names]
+        return np.where(seen, np.array(targets), np.nan)
+
     def facts(self) -> dict[str, Any]:
         """What the settings' names stood for: a run that goes on must find the same."""
         facts: dict[str, Any] = {"countries": [one.code for one in self.populations]}
@@ -79,6 +90,7 @@ class Data:
                 "opinions_sha256": self.opinions.sha256,
                 "fit_questions": [item.id for item in self.opinions.objective.survey.items],
                 "held_out_questions": sorted(self.opinions.held_out),
+                "validation_questions": sorted(self.opinions.validation),
             }
         return facts
 
@@ -119,8 +131,16 @@ def load_data(
             "`bbalign countries` lists what a target set has."
         )
     if settings.fits_indices:
+        names = [index.name for index in survey.indices]
+        for name in filter(None, settings.hold_out.split(",")):
+            if name not in names:
+                raise UnknownNameError("index", name, names)
+        left = [name not in settings.hold_out.split(",") for name in names]
         for one in found:
-            target_set.target(one.code, [index.name for index in survey.indices])
+            if np.isnan(target_set.target(one.code, names)[left]).all():
+                raise SpecificationError(
+                    f"With {settings.hold_out} held out no figure of {one.name} is left to fit."
+                )
     opinions = None
     if everyone is not None:
         opinions = SplitOpinions.draw(
@@ -129,6 +149,13 @@ def load_data(
             settings.held_out,
             generator(settings, SPLIT),
             recorded=(recorded or {}).get("held_out_questions"),
+        )
+        share = settings.validation
+        opinions = opinions.validated(
+            _VALIDATION_SHARE if share is None else share,
+            generator(settings, VALIDATION),
+            # A run of before there were any goes on without.
+            recorded=None if recorded is None else recorded.get("validation_questions", ()),
         )
     return Data(settings, found, survey, target_set, opinions)
 
@@ -288,13 +315,27 @@ class Problem:
             start, column = stop, column + block.shape[1]
         return np.nan_to_num(blocks)
 
-    def cotangent_by_text(self, divergence: np.ndarray) -> np.ndarray | None:
-        """(P, texts) derivatives by divergences; None where the language does not count."""
-        return None if self.language is None else self.language.cotangent(divergence)
+    def validation_losses(
+        self, answers: np.ndarray, first: int, divergence: np.ndarray | None = None
+    ) -> np.ndarray | None:
+        """(G, P) losses with the opinions of validation questions; None where there are none."""
+        opinions = self.data.opinions
+        if opinions is None or opinions.validating is None:
+            return None
+        outputs = self._outputs(answers, first)
+        losses = self.objective.each(outputs)
+        losses[OPINIONS] = opinions.validating.losses(outputs[OPINIONS])
+        return np.asarray(self.objective.weigh(losses) + self.penalties(divergence))
 
-    def losses_by_part(self, answers: np.ndarray, first: int) -> dict[str, np.ndarray]:
-        """(G, P) losses of every part of the objective, each in its own unit."""
-        return self.objective.each(self._outputs(answers, first))
+    def losses_by_part(
+        self, answers: np.ndarray, first: int, divergence: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """(G, P) losses of every part, each in its own unit; of the language nats a token."""
+        each = self.objective.each(self._outputs(answers, first))
+        if self.language is not None and divergence is not None:
+            nats = self.language.divergences(divergence)
+            each["language"] = np.broadcast_to(nats, (len(self.populations), len(nats)))
+        return each
 
     def _outputs(self, answers: np.ndarray, first: int) -> dict[str, np.ndarray]:
         rng = generator(self.specification, READOUT, first)
@@ -323,7 +364,7 @@ def pose(data: Data, asked: Asked, recorded: Mapping[str, Any] | None = None) ->
             )
         parts[name] = indices = IndexObjective(
             data.survey,
-            np.array([data.target_set.target(p.code, data.index_names) for p in data.populations]),
+            data.index_targets(),
             constants,
             settings.readout,
             settings.respondents,

@@ -31,6 +31,7 @@ from .specification import Specification
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 
 class Run:
@@ -231,6 +232,46 @@ class Run:
         divergence = np.concatenate(read)
         error = frame["loss"] - part.losses(divergence)
         return frame.assign(error=error, divergence=part.divergences(divergence))
+
+    def answers(self, code: str | None = None) -> pd.DataFrame:
+        """One row per population, condition (``target``, ``unprompted``, ``country_in_text``, ``fitted``),
+        item and option: what people and models answered, as probabilities.
+        """
+        from ..results.fit_pictures import answers_frame
+
+        return answers_frame(self.result, code)
+
+    def plot(
+        self, kind: str | None = None, *, country: str | None = None, ax: Axes | None = None
+    ) -> Axes:
+        """Draw one of the figures of the report, on ``ax`` or on Axes of its own, which are returned.
+
+        Parameters
+        ----------
+        kind : ``indices``, ``index-error``, ``held-out``, ``fitted-minus``, ``convergence``,
+            ``answers-SURVEY-1``; None is the first that there is, of what was held out if anything was
+        country : the code of one, where several were fitted
+
+        Raises
+        ------
+        UnknownNameError
+            There is no such figure of this run; the sentence lists those that there are.
+        """
+        from .looking import plot
+
+        return plot(self, kind, self._one_of(self.result, country), ax)
+
+    def report(self, folder: Path | str | None = None, *, figures: Sequence[str] = ()) -> Path:
+        """Write the run's page, ``report.html``, into its folder or another one; returns the file.
+
+        ``figures`` are formats (``svg``, ``pdf``) in which every figure is written beside its CSV.
+        """
+        from ..report import fit_page, fits_page, write_page
+        from .looking import fitted
+
+        fit = fitted(self)
+        page = fit_page(fit) if len(fit.result.provenance.populations) == 1 else fits_page([fit])
+        return write_page(page, self.path if folder is None else folder, figures=figures)
 
     def _losses_of(self, population: str) -> np.ndarray:
         from .asking import Asked

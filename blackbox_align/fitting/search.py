@@ -25,7 +25,8 @@ class Batch:
     ``vectors`` (P, d) float64; ``losses`` (G, P), a row per population, NaN where it failed;
     ``answers`` (P, questions, options) float32, or None where nobody was asked; ``gradients`` (P, d)
     float32, or None where the search follows none; ``penalties`` (P,) is what of the losses is no
-    distance from people, which no target is reached by; ``texts`` (2, P, texts) what was read.
+    distance from people, which no target is reached by; ``texts`` (2, P, texts) what was read;
+    ``validation`` (G, P) losses on questions that the search does not see, or None where there are none.
     """
 
     vectors: np.ndarray
@@ -35,6 +36,7 @@ class Batch:
     gradients: np.ndarray | None = None
     penalties: np.ndarray | float = 0.0
     texts: np.ndarray | None = None
+    validation: np.ndarray | None = None
 
 
 Evaluate = Callable[[np.ndarray, int], Batch]
@@ -58,6 +60,7 @@ class Standing:
             populations, np.inf
         )  # the loss that has to be bettered, for patience
         self._better_at = 0
+        self._validated = np.full(populations, np.inf)  # the validation loss of ``vectors``
 
     def keep(
         self,
@@ -66,8 +69,13 @@ class Standing:
         penalties: np.ndarray | float = 0.0,
         *,
         told: bool = True,
+        validation: np.ndarray | None = None,
     ) -> None:
-        """Take (P, d) vectors with their (G, P) losses; those not ``told`` were evaluated elsewhere."""
+        """Take (P, d) vectors with their (G, P) losses; those not ``told`` were evaluated elsewhere.
+
+        With ``validation`` (G, P) the vector that stays is, of all that were once the best, the one with the
+        smallest validation loss, and patience waits for that one to be bettered.
+        """
         errors = losses - penalties
         start = self.told if told else -len(vectors)
         for column, vector in enumerate(vectors):
@@ -75,12 +83,18 @@ class Standing:
             for population in np.flatnonzero(losses[:, column] < self.best):
                 self.best[population] = losses[population, column]
                 self.errors[population] = errors[population, column]
-                self.vectors[population] = vector
-                if self.best[population] < (1 - self.stopping.gain) * self._marked[population]:
-                    self._marked[population], self._better_at = self.best[population], after
+                counts = self.best[population]
                 reached = self.errors[population] <= self.stopping.target_loss
                 if reached and not self.reached_after[population]:
                     self.reached_after[population] = max(after, 1)
+                if validation is not None:
+                    counts = validation[population, column]
+                    if not counts < self._validated[population]:
+                        continue
+                    self._validated[population] = counts
+                self.vectors[population] = vector
+                if counts < (1 - self.stopping.gain) * self._marked[population]:
+                    self._marked[population], self._better_at = counts, after
         if told:
             self.told += len(vectors)
 
@@ -135,7 +149,7 @@ def search(
         candidates = optimizer.ask(min(optimizer.batch, left))
         batch = evaluate(np.array([candidate.vector for candidate in candidates]), first)
         on_batch(batch)
-        standing.keep(batch.vectors, batch.losses, batch.penalties)
+        standing.keep(batch.vectors, batch.losses, batch.penalties, validation=batch.validation)
         optimizer.tell(candidates, batch.evaluations)
         on_told()
         failures = [one.failure for one in batch.evaluations]

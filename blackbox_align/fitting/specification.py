@@ -45,6 +45,9 @@ class Specification:
         ``indices+0.5*opinions``; see :mod:`..objectives.weighted`
     opinions, held_out : an opinion survey's name or file, and the share of its questions that no
         search sees, drawn from the seed
+    validation : share of the opinion questions to fit that only say when to stop; None is a quarter, or what
+        a run that goes on recorded
+    hold_out : names of indices that no search sees, such as ``LTO,IVR``
     warm_start : an earlier run whose evaluations the search starts from
     survey, targets : names of what ships with the package, or files; targets None is the default
         set
@@ -98,6 +101,8 @@ class Specification:
     temperature: float = 1.0
     seed: int = 0
     warm_start: str | None = None
+    hold_out: str = ""
+    validation: float | None = None
 
     def __post_init__(self) -> None:
         for one in fields(self):
@@ -110,6 +115,12 @@ class Specification:
             object.__setattr__(self, "country", _canonical(self.country))
         object.__setattr__(self, "objective", describe_objective(parse_objective(self.objective)))
         _refuse_what_is_no_number(self)
+        names = [name for name in re.split(r"[,\s]+", self.hold_out) if name]
+        object.__setattr__(self, "hold_out", ",".join(dict.fromkeys(names)))
+        if self.hold_out and not self.fits_indices:
+            raise SpecificationError(
+                "--hold-out names indices, which --objective opinions does not fit; see --held-out."
+            )
         if self.tokens < 1:
             raise SpecificationError(f"A soft prompt has 1 token or more; not {self.tokens}.")
         if self.seed < 0:
@@ -135,6 +146,11 @@ class Specification:
         if not 0 < self.held_out < 1:
             raise SpecificationError(
                 f"The share of questions that are held out lies between 0 and 1; not {self.held_out:g}."
+            )
+        if self.validation is not None and not 0 <= self.validation < 1:
+            raise SpecificationError(
+                "The share of validation questions lies from 0 to below 1; "
+                f"not {self.validation:g}."
             )
         if self.fits_opinions and self.readout != "expected":
             raise SpecificationError(
@@ -264,7 +280,7 @@ def refuse_settings(then: Specification, now: Specification, where: Path) -> Non
         for before, after in [(getattr(then, one.name), getattr(now, one.name))]
         if before != after
     ]
-    for name in ("dtype", "orders", "placement", "language"):
+    for name in ("dtype", "orders", "placement", "language", "validation"):
         before, after = getattr(then, name), getattr(now, name)
         if before != after and not {"auto", None} & {before, after}:
             changed.append(f"{option(name)}: {before} then, {after} now")
@@ -312,6 +328,7 @@ def _refuse(changed: Sequence[str], where: Path) -> None:
 
 # What is found by name or place: a run that goes on compares what is found there.
 _BY_CONTENT = (
+    "validation",
     "survey", "targets", "opinions", "model", "revision", "warm_start", "device", "dtype", "orders",
     "trust_remote_code", "chat_template", "placement", "language",
 )  # fmt: skip

@@ -47,7 +47,9 @@ def observe(
     for before, entry in zip(vectors, entries, strict=True):
         evaluations, losses = problem.score(entry.answers, entry.ids[0], entry.divergence)
         known += evaluations
-        standing.keep(before, losses, problem.penalties(entry.divergence), told=False)
+        validation = problem.validation_losses(entry.answers, entry.ids[0])
+        penalties = problem.penalties(entry.divergence)
+        standing.keep(before, losses, penalties, told=False, validation=validation)
     if known:  # at once, so that an optimizer may choose among all of them
         optimizer.observe(np.concatenate(vectors), known)
     return {

@@ -17,7 +17,7 @@ from torch import Tensor
 from ...errors import SpecificationError
 from .plan import Plan
 from .shadow import decoder_layers, ending_in, shadow
-from .sizes import padded
+from .sizes import in_a_known_size
 from .tree_attention import OtherAttentionError, PackedRow
 
 CHOICES = ("auto", "never", "always")
@@ -138,8 +138,7 @@ class Compiled:
     def logits(self, plan: Plan, row: PackedRow, embeds: Tensor) -> Tensor:
         """(candidates, questions, labels of the sheet) logits behind every question."""
         count, number = len(embeds), (id(plan), len(row))
-        more = padded(count) - count
-        given = torch.cat([embeds, embeds[-1:].expand(more, -1, -1)]) if more else embeds
+        given = in_a_known_size(embeds)
         if number not in self._rows:
             flex = FlexRow.of(row, embeds.device)
             for window in self.windows:

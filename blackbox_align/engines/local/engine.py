@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...adapters.adapter import Adapter, Lora
+from ...adapters.adapter import Adapter, Gate, Lora
 from ...errors import ModelError, OutOfMemoryError, SpecificationError
 from ...surveys.sheet import Question, Sheet
 from ..base import KINDS, VERBS, Answers, EngineInfo, Reply, Request
 from ..checkpoint import LanguageModel
+from .blend import gates_of
 from .chat import ChatFormat, Reader, Rendered
 from .compiled import compiles
 from .decoding import Group as Voices
@@ -27,7 +28,13 @@ from .passes import Passes, Scores
 from .plan import Plan
 from .questions import tokenize
 from .shadow import check_causal
-from .sizes import SHARE_OF_MEMORY, padded, parts_of, tokens_of_a_candidate, tokens_per_pass
+from .sizes import (
+    SHARE_OF_MEMORY,
+    in_a_known_size,
+    parts_of,
+    tokens_of_a_candidate,
+    tokens_per_pass,
+)
 from .texts import Reading, Readings, read
 from .thread import JobThread
 from .threads import own_threads
@@ -38,7 +45,8 @@ _TRIAL = Sheet((Question("Which is it?\n1 = this, 2 = that", ("1", "2")),))
 _GRADIENT_SHARE = 8  # of a pass: what leads to an answer is kept for its gradient
 
 Pause = Callable[[], None]
-Kind = tuple[str, str, int, tuple[Lora, ...]]
+Updates = tuple[tuple[Lora, ...], tuple[Gate, ...]]
+Kind = tuple[str, str, int, Updates]
 
 
 class LocalEngine:
@@ -87,7 +95,7 @@ class LocalEngine:
             date=self.reader.dated,
             positions=self._ways.limits.positions,
             placement="message" if self.reader.template else "first",
-            can=frozenset({*VERBS, *KINDS} - {"gate"}),
+            can=frozenset({*VERBS, *KINDS}),
         )
 
     @property
@@ -97,7 +105,7 @@ class LocalEngine:
 
     @property
     def way(self) -> str:
-        """How questions that share a pass are computed, in words."""
+        """How questions that share a pass are computed."""
         return self._ways.taken
 
     @property
@@ -213,15 +221,15 @@ class LocalEngine:
     def _gradient_group(
         self, sheet: Sheet, kind: Kind, adapters: list[Adapter], members: list[int], pause: Pause
     ) -> Group:
-        text, placement, width, loras = kind
+        text, placement, width, updates = kind
         alone, rows = False, 1
         # Of its own: what was computed in passing cannot be a part of a gradient.
-        plan = self._plan(sheet, text, loras, gradients=True) if sheet.questions else None
+        plan = self._plan(sheet, text, updates, gradients=True) if sheet.questions else None
         with torch.inference_mode():
             reading = self._readings.of(sheet.texts, text).anew()
             if plan is not None:
-                usual = self._plan(sheet, text, loras)
-                self._check_positions(usual, width)
+                usual = self._plan(sheet, text, updates)
+                self._ways.check_positions(usual, width)
                 self._ways.refuse_other_embeddings(usual)
                 alone = bool(self._ways.alone(usual, placement, width))
                 rows = max(1, self._candidates_per_pass(usual, width, placement) // _GRADIENT_SHARE)
@@ -237,7 +245,7 @@ class LocalEngine:
             return labels, *self._read(reading, some, placement)
 
         placed = prompts.to(self.model.device, self.model.dtype)
-        return Group(members, placed, ask, rows, lambda: self._passes.under(loras))
+        return Group(members, placed, ask, rows, lambda: self._passes.under(*updates))
 
     def close(self) -> None:
         self._thread.close()
@@ -261,14 +269,14 @@ class LocalEngine:
         probabilities = np.zeros((count, len(sheet.questions), sheet.width), np.float32)
         mass = np.full(probabilities.shape[:2], np.nan, np.float32)
         divergence, surprise = np.zeros((2, count, texts), np.float32)
-        for (text, placement, _, loras), members in self._groups(adapters).items():
+        for (text, placement, _, updates), members in self._groups(adapters).items():
             # Without a soft prompt all of them are one and the same.
             some = members if placement else members[:1]
             vectors = np.stack([self._vectors(adapters[number]) for number in some])
             prompts = torch.as_tensor(vectors).to(self.model.device, self.model.dtype)
-            with self._passes.under(loras):
+            with self._passes.under(*updates):
                 if sheet.questions:
-                    plan = self._plan(sheet, text, loras)
+                    plan = self._plan(sheet, text, updates)
                     given = self._rows(plan, prompts, placement, plainly, pause)
                     probabilities[members], mass[members] = given
                 if sheet.texts:
@@ -298,8 +306,6 @@ class LocalEngine:
         """Adapters by what can share a pass: updates, the text, place and length of the prompt."""
         groups: dict[Kind, list[int]] = {}
         for number, adapter in enumerate(adapters):
-            if adapter.gate is not None:
-                raise SpecificationError("This engine applies no gate over several LoRA yet.")
             prompt = adapter.prompt
             if prompt is not None and prompt.vectors.shape[1] != self.model.embedding_width:
                 raise SpecificationError(
@@ -307,14 +313,15 @@ class LocalEngine:
                     f"{prompt.vectors.shape[1]}."
                 )
             placed = (prompt.placement, len(prompt)) if prompt is not None else ("", 0)
-            groups.setdefault((adapter.text, *placed, adapter.loras), []).append(number)
+            kind = (adapter.text, *placed, (adapter.loras, gates_of(adapter, self._passes.plain)))
+            groups.setdefault(kind, []).append(number)
         return groups
 
     def _rows(
         self, plan: Plan, prompts: Tensor, placement: str, plainly: bool, pause: Pause
     ) -> tuple[np.ndarray, np.ndarray]:
         """(rows, questions, labels) probabilities and (rows, questions) mass."""
-        self._check_positions(plan, prompts.shape[1])
+        self._ways.check_positions(plan, prompts.shape[1])
         parts: list[tuple[np.ndarray, np.ndarray]] = []
         done = 0
         while done < len(prompts):
@@ -348,8 +355,8 @@ class LocalEngine:
         if plainly:
             return self._passes.plainly(plan, prompts, placement, 1).finished(plan)
         alone = bool(self._ways.alone(plan, placement, prompts.shape[1]))
-        more = padded(len(prompts)) - len(prompts) if self.model.device.type == "cuda" else 0
-        whole = torch.cat([prompts, prompts[-1:].expand(more, -1, -1)]) if more else prompts
+        pads = self.model.device.type == "cuda" and not self._passes.hooked
+        whole = in_a_known_size(prompts) if pads else prompts
         probabilities, mass = self._scores(plan, whole, placement, alone).finished(plan)
         return probabilities[: len(prompts)], mass[: len(prompts)]
 
@@ -366,19 +373,10 @@ class LocalEngine:
             return self._passes.behind(plan, prompts)
         return self._passes.in_a_row(plan, prompts, placement == "message", not placement)
 
-    def _check_positions(self, plan: Plan, width: int) -> None:
-        most = self._ways.limits.positions
-        if most is not None and plan.longest + width > most:
-            raise ModelError(
-                f"The longest question has {plan.longest:,} tokens, {plan.longest + width:,} with the "
-                f"soft prompt, and {self.model.name!r} has learned {most:,} positions; ask shorter "
-                "questions, or use fewer virtual tokens."
-            )
-
     def _plan(
-        self, sheet: Sheet, text: str, loras: tuple[Lora, ...] = (), gradients: bool = False
+        self, sheet: Sheet, text: str, updates: Updates = ((), ()), gradients: bool = False
     ) -> Plan:
-        key = (sheet.digest, text, loras, gradients)
+        key = (sheet.digest, text, updates, gradients)
         if key not in self._plans:
             if len(self._plans) == _PLANS:  # the sheet of a search is asked first, and stays
                 self._plans.popitem()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from ...errors import ModelError
-from .passes import Passes
 from .shadow import decoder_layers
+
+if TYPE_CHECKING:
+    from .passes import Passes
 
 _FEED_FORWARD = ("mlp", "feed_forward", "block_sparse_moe", "ffn", "moe")
 
@@ -18,7 +20,7 @@ _FEED_FORWARD = ("mlp", "feed_forward", "block_sparse_moe", "ffn", "moe")
 def hidden_states(passes: Passes, tokens: Sequence[int], source: str) -> Tensor:
     """(layers, D) float32: what enters each layer, or each layer's feed-forward part behind its norm."""
     layers = decoder_layers(passes.plain)
-    places = layers if source == "layer-input" else [_feed_forward(layer) for layer in layers]
+    places = layers if source == "layer-input" else [feed_forward(layer) for layer in layers]
     seen: list[Tensor] = []
 
     def note(module: Any, given: tuple[Any, ...], named: dict[str, Any]) -> None:
@@ -34,7 +36,8 @@ def hidden_states(passes: Passes, tokens: Sequence[int], source: str) -> Tensor:
     return torch.stack([state.float().to(passes.device) for state in seen])
 
 
-def _feed_forward(layer: Any) -> Any:
+def feed_forward(layer: Any) -> Any:
+    """The feed-forward part of a layer."""
     for name in _FEED_FORWARD:
         if hasattr(layer, name):
             return getattr(layer, name)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -19,10 +19,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...adapters.adapter import Lora
+from ...adapters.adapter import Gate, Lora
 from ...errors import ModelError, SpecificationError
 from ..checkpoint import LanguageModel
 from .attention import tree_shadow
+from .blend import Blend
 from .compiled import Compiled
 from .last_layer import read_ends_only
 from .memory import free_memory
@@ -39,6 +40,7 @@ from .tree_attention import (
 )
 
 _LOGITS_PER_PASS = 2**27
+_BLENDS = 2
 _FEW = 0.5  # of the places of a row: where more are read, all of the last layer is computed
 _CACHES = ("past_key_values", "cache_params", "state")
 
@@ -82,8 +84,9 @@ class Passes:
         with suppress(ModelError):  # whose layers cannot be told apart
             read_ends_only(decoder_layers(self.along)[-1])
         self._embed = self.plain.get_input_embeddings()
-        self._updated, self._hooked = True, False
+        self._updated, self.hooked = True, False
         self.compiled = Compiled(model.model) if compiled else None
+        self._blends: dict[tuple[Lora, ...], Blend] = {}
         self._keeps = "logits_to_keep" in inspect.signature(self.plain.forward).parameters
 
     def embed(self, tokens: Any) -> Tensor:
@@ -104,7 +107,7 @@ class Passes:
         def usual() -> Tensor:
             return self._logits(embeds, row, ends, plan, whole)
 
-        fast = self.compiled if not (whole or self._hooked or torch.is_grad_enabled()) else None
+        fast = self.compiled if not (whole or self.hooked or torch.is_grad_enabled()) else None
         logits = usual() if fast is None else fast.believed(plan, row, embeds, usual)
         return self._scores(logits, plan, whole)
 
@@ -176,19 +179,34 @@ class Passes:
     # -- low-rank updates ----------------------------------------------------------------------------
 
     @contextmanager
-    def under(self, loras: Sequence[Lora]) -> Iterator[None]:
-        """Low-rank updates on these modules, which are nobody else's, for as long as this lasts."""
+    def under(
+        self, loras: Sequence[Lora], gates: Sequence[Gate] = (), models: Sequence[Any] = ()
+    ) -> Iterator[None]:
+        """Low-rank updates on these modules, which are nobody else's, for as long as this lasts.
+
+        ``gates`` share them: those of the rows of a batch, or one for all rows. ``models`` are those of
+        the two that are used meanwhile, all of them without it.
+        """
+        models = models or (self.plain, self.along)
+        self.hooked = bool(loras)
+        if gates:
+            blend, on = self._blend(tuple(loras)), lambda: self._updated
+            with ExitStack() as stack:
+                stack.callback(setattr, self, "hooked", False)
+                for model in models:
+                    stack.enter_context(blend.hooked(model, gates, on))
+                yield
+            return
         hooks: list[Any] = []
         try:
-            self._hooked = bool(loras)
             for lora in loras:
                 for name, (down, up) in lora.updates.items():
                     add = self._update(name, down, up)
-                    for model in (self.plain, self.along):
+                    for model in models:
                         hooks.append(_submodule(model, name).register_forward_hook(add))
             yield
         finally:
-            self._hooked = False
+            self.hooked = False
             for hook in hooks:
                 hook.remove()
 
@@ -209,6 +227,13 @@ class Passes:
             yield
         finally:
             self._updated = usual
+
+    def _blend(self, loras: tuple[Lora, ...]) -> Blend:
+        if loras not in self._blends:
+            if len(self._blends) == _BLENDS:
+                del self._blends[next(iter(self._blends))]
+            self._blends[loras] = Blend(self.plain, loras, self.device)
+        return self._blends[loras]
 
     def _update(self, name: str, down: Any, up: Any) -> Callable[[Any, Any, Tensor], Tensor]:
         a, b = (torch.as_tensor(np.asarray(part), device=self.device) for part in (down, up))
@@ -233,7 +258,7 @@ class Passes:
 
         ``embeds`` (T, D) are its tokens with a soft prompt among them, None where there is none.
         """
-        with self.under(past.loras):
+        with self.under(past.loras, past.gates, self._used_by(past)):
             return self._begin(past, tokens, embeds)
 
     def _begin(self, past: Past, tokens: Sequence[int], embeds: Tensor | None) -> Tensor:
@@ -254,12 +279,17 @@ class Passes:
         given = torch.tensor(tokens, device=self.device)
         groups: dict[tuple[Any, ...], list[int]] = {}
         for number, row in enumerate(rows):
-            key = (number,) if row.alone else ("together", *map(id, row.loras))
+            # Rows of one set of LoRA go together whatever their gates, if these hold for whole prompts.
+            own = [id(gate) for gate in row.gates if gate.rows is not None]
+            key = (number,) if row.alone else (
+                "together", bool(row.gates), *own, *map(id, row.loras)
+            )  # fmt: skip
             groups.setdefault(key, []).append(number)
         logits: dict[int, Tensor] = {}
         for members in groups.values():
             some = [rows[number] for number in members]
-            with self.under(some[0].loras):
+            gates = [gate for row in some for gate in row.gates]
+            with self.under(some[0].loras, gates, self._used_by(some[0])):
                 if some[0].alone:
                     out = self._alone(some[0], {"input_ids": given[members].view(1, 1)})[None]
                 else:
@@ -270,6 +300,9 @@ class Passes:
             for row in some:
                 row.length += 1
         return [logits[number] for number in range(len(rows))]
+
+    def _used_by(self, past: Past) -> tuple[Any]:
+        return (self.plain if past.alone else self.along,)
 
     def _alone(self, past: Past, given: dict[str, Tensor]) -> Tensor:
         """One row under the model's own attention, with the model's own kind of cache."""

@@ -213,11 +213,12 @@ class Past:
     """What one row has read so far: keys and values by layer, as attention sees them.
 
     ``alone`` is a row under the model's own attention, whose ``cache`` is the model's own; ``loras`` are
-    the low-rank updates under which it is read.
+    the low-rank updates under which it is read, ``gates`` the one that shares them, if any.
     """
 
     alone: bool = False
     loras: tuple[Any, ...] = ()
+    gates: tuple[Any, ...] = ()
     length: int = 0
     layers: dict[int, KeysAndValues] = field(default_factory=dict)
     cache: Any = None

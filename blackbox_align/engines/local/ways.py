@@ -44,6 +44,16 @@ class Ways:
             return "one block mask of the whole tree, compiled layers"
         return f"{way}; {compiled.why_not}"
 
+    def check_positions(self, plan: Plan, width: int) -> None:
+        """Refuse what is longer than the model has learned, with a prompt of ``width`` tokens."""
+        most = self.limits.positions
+        if most is not None and plan.longest + width > most:
+            raise ModelError(
+                f"The longest question has {plan.longest:,} tokens, {plan.longest + width:,} with the "
+                f"soft prompt, and {self.model.name!r} has learned {most:,} positions; ask shorter "
+                "questions, or use fewer virtual tokens."
+            )
+
     def alone(self, plan: Plan, placement: str, width: int) -> str | None:
         """Why questions cannot share a pass; None where they can."""
         limits, longest = self.limits, plan.longest + width
