@@ -1,4 +1,4 @@
-"""How the guide is built: `make guide` writes it to build/guide, from these pages and from the code itself."""
+"""How the guide is built: `make guide` writes it to build/guide, from these pages and the code."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,7 +26,7 @@ from .options import (
     check_most,
     find_run,
 )
-from .output import print_result
+from .output import by_gradients, print_experts, print_pareto, print_result, print_tables
 from .progress import fit_progress
 from .screen import command, print_hint, print_json, print_note
 from .several import PAIRS, print_held_out, print_spread, variations
@@ -33,6 +34,7 @@ from .several import PAIRS, print_held_out, print_spread, variations
 if TYPE_CHECKING:
     from ..engines import Workers
     from ..fitting import Progress, Run
+    from ..results import Result
 
 log = logging.getLogger("blackbox_align")
 
@@ -136,10 +138,22 @@ def fit_command(
     placement: Annotated[
         str,
         typer.Option(
-            help="The soft prompt stands first, as PEFT has it, or last: faster, but not for PEFT.",
+            help="Where the soft prompt stands: first, as PEFT has it; message, inside the first message; "
+            "or last, for questionnaires alone. auto is message for models with a chat template, else "
+            "first.",
             rich_help_panel=_SEARCH,
         ),
-    ] = "first",
+    ] = "auto",
+    language: Annotated[
+        float | None,
+        typer.Option(
+            help="Weight of what the prompt does to the model's language: 1 adds an index point for "
+            "each nat a token that its next words move; 0 leaves it out. Default: 1 for models that "
+            "write; 0 with the prompt last.",
+            show_default=False,
+            rich_help_panel=_SEARCH,
+        ),
+    ] = None,
     subspace: Annotated[
         int,
         typer.Option(help="Dimension of the random subspace; 0 is all.", rich_help_panel=_SEARCH),
@@ -246,6 +260,13 @@ def fit_command(
             rich_help_panel=_WHERE,
         ),
     ] = None,
+    pareto: Annotated[
+        bool,
+        typer.Option(
+            "--pareto",
+            help="Print the evaluations that none betters in all parts of the loss, the language too.",
+        ),
+    ] = False,
     recite: Annotated[
         bool,
         typer.Option(
@@ -265,6 +286,7 @@ def fit_command(
         validation=validation,
         temperature=temperature,
         alpha=alpha,
+        language=language,
         target_loss=target_loss,
         seconds=seconds,
         gpus_per_worker=gpus_per_worker,
@@ -284,7 +306,18 @@ def fit_command(
 
         done: list[Run] = []
         last: Progress | None = None
-        with fit_progress([*(country or []), *(group or [])]) as draw:
+        shown = False
+        with ExitStack() as live:
+            draw = live.enter_context(fit_progress([*(country or []), *(group or [])]))
+
+            def on_result(result: Result) -> None:
+                nonlocal shown
+                live.close()  # the bar
+                if not as_json:
+                    print_tables(result)
+                    print_note("The table stands. What was fitted is proved and written now.")
+                    sys.stdout.flush()
+                    shown = True
 
             def on_progress(progress: Progress) -> None:
                 nonlocal last
@@ -322,6 +355,7 @@ def fit_command(
                 options=chosen,
                 tokens=tokens,
                 placement=placement,
+                language=language,
                 subspace=subspace,
                 alpha=alpha,
                 init=init,
@@ -332,6 +366,8 @@ def fit_command(
                 temperature=temperature,
                 warm_start=warm_start,
             )
+            if len(varied) == 1:  # of several the last table is the one to look at
+                settings["on_result"] = on_result
             for one in varied:
                 done.append(run := fit(**settings, **one))
     except KeyboardInterrupt:
@@ -346,8 +382,15 @@ def fit_command(
         print_note(f"Continued after {last.replayed:,} evaluations.")
     if as_json:
         print_json({**run.result.to_dict(), "run": str(run.path), "status": run.status})
+        return
+    if shown:
+        print_experts(run)
     else:
         print_result(run)
+    if pareto:
+        print_pareto(run.result)
+    for sentence in by_gradients(run) if last is not None else ():
+        print_hint(sentence)
 
 
 def _report_several(done: list[Run], hold_out: str, as_json: bool) -> None:

@@ -12,6 +12,7 @@ from .base import Engine
 from .ray.cluster import Workers
 
 if TYPE_CHECKING:
+    from .checkpoint import LanguageModel
     from .local.chat import ChatFormat
 
 
@@ -60,7 +61,27 @@ def open(
     }
     if workers is not None:
         return open_on_workers(settings, form, workers, on_trouble)
-    return LocalEngine(find_model(**settings).model, form=form)
+    if _kept is None:
+        return LocalEngine(find_model(**settings).model, form=form)
+    key = repr(sorted(settings.items()))
+    if key not in _kept:
+        _kept.clear()  # one at a time: memory is for the present model
+        _kept[key] = find_model(**settings).model
+    return LocalEngine(_kept[key], form=form)
+
+
+_kept: dict[str, LanguageModel] | None = None
+
+
+def keep_model() -> None:
+    """From now on this process loads a model once for all engines that it opens one after another.
+
+    For many short fits in a row, each of which closes its engine before the next is opened: an engine is
+    the only owner of its model while it is open.
+    """
+    global _kept
+    if _kept is None:
+        _kept = {}
 
 
 def check_revision(model: str, revision: str | None) -> None:

@@ -47,7 +47,10 @@ class Entry:
 class Library:
     """A folder of expert folders; ``Library(path).read(name)`` is one of them."""
 
-    path: Path
+    path: Path  # or its name
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", Path(self.path))
 
     def names(self) -> list[str]:
         """The folders that are there now, in order; none where the library is not there yet.

@@ -34,8 +34,10 @@ def versions() -> dict[str, str]:
     return found
 
 
-def conditions(device: str, workers: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What holds for this process now; ``device`` is where the model is."""
+def conditions(
+    device: str, workers: Mapping[str, Any] | None, threads: int | None = None
+) -> dict[str, Any]:
+    """What holds for this process now; ``device`` is where the model is, which ``threads`` ask."""
     found: dict[str, Any] = {
         "host": socket.gethostname(),
         "cpu": f"{platform.machine()} {_cpu_model()}".strip(),
@@ -46,7 +48,7 @@ def conditions(device: str, workers: Mapping[str, Any] | None) -> dict[str, Any]
     if "torch" in sys.modules:  # else no model was asked, and it does not matter
         import torch
 
-        found["threads"] = torch.get_num_threads()
+        found["threads"] = threads or torch.get_num_threads()
         found["capability"] = torch.backends.cpu.get_cpu_capability()
     return found
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +15,12 @@ from ..engines.opening import check_revision
 from ..errors import RunError, SpecificationError
 from ..optimizers import create
 from ..optimizers.gauss_newton_many import GaussNewtonMany
-from .asking import ONE_ORDER
 from .frames import target_file
-from .job import Job, OnProgress, Progress
+from .job import Job, OnProgress, OnResult, Progress
 from .problem import load_data
 from .record import Record
 from .run import Run
+from .settled import as_recorded, recorded_facts
 from .specification import Specification, folder, refuse_settings
 from .stopping import Stopping
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
     from ..engines.ray.pool import OnTrouble
 
-__all__ = ["OnProgress", "Progress", "fit"]
+__all__ = ["OnProgress", "OnResult", "Progress", "fit"]
 
 
 def fit(
@@ -57,7 +56,8 @@ def fit(
     optimizer: str = "gauss-newton",
     options: Mapping[str, Any] | None = None,
     tokens: int = 5,
-    placement: str = "first",
+    placement: str = "auto",
+    language: float | None = None,
     subspace: int = 0,
     alpha: float = 1.0,
     init: str = "auto",
@@ -75,6 +75,7 @@ def fit(
     recite: bool = False,
     on_progress: OnProgress | None = None,
     on_trouble: OnTrouble = lambda sentence: None,
+    on_result: OnResult = lambda result: None,
 ) -> Run:
     """Fit a soft prompt to what a country's people answer; continue where an earlier call stopped.
 
@@ -94,7 +95,10 @@ def fit(
     model, revision, device, dtype, trust_remote_code, chat_template, system : see
         :func:`..engines.open`
     optimizer, options : a registered name and that algorithm's own options
-    tokens, placement : length of the soft prompt, and where it stands: ``first``, ``message``, ``last``
+    tokens, placement : length of the soft prompt, and where it stands: ``first``, ``message`` (inside the
+        first message), ``last``; ``auto`` is ``message`` for models with a chat template, else ``first``
+    language : the weight of what the prompt does to the model's language; see
+        :mod:`..objectives.language`. 0 leaves it out, None is 1 for models that write
     orders : in which options are asked, and answers averaged over them: ``1``, ``reversed``, ``cyclic``,
         ``all``; ``auto`` is ``reversed``, or what the model's card says
     subspace, alpha, init : see :class:`.specification.Specification`
@@ -110,6 +114,7 @@ def fit(
     on_progress : called after every tell
     on_trouble : told, in a sentence, what went wrong and was mended: a worker that was lost, a damaged
         end of a journal, other conditions than those under which the run began
+    on_result : given the result of a finished search, before its experts are proved and written
 
     Returns
     -------
@@ -147,6 +152,7 @@ def fit(
         options=options or {},
         tokens=tokens,
         placement=placement,
+        language=language,
         subspace=subspace,
         alpha=alpha,
         init=init,
@@ -166,9 +172,8 @@ def fit(
     # Everything that can be wrong without a model is told before anything is made.
     recorded = None
     if record.exists():
-        recorded = {"orders": ONE_ORDER, **record.facts}
-        then = replace(record.specification, orders=recorded["orders"])
-        refuse_settings(then, specification, record.path)
+        recorded = recorded_facts(record)
+        refuse_settings(as_recorded(record.specification, recorded), specification, record.path)
     data = load_data(specification, recorded, frame.targets if frame else None)
     stopping = Stopping.for_objective(
         specification.fits_opinions,
@@ -183,7 +188,13 @@ def fit(
     with record.writing(on_trouble) as writer:
         if not _is_done(record, stopping):
             job = Job(
-                writer, data, stopping, on_progress or (lambda progress: None), on_trouble, recite
+                writer,
+                data,
+                stopping,
+                on_progress or (lambda progress: None),
+                on_trouble,
+                on_result,
+                recite,
             )
             job.run(where, earlier, frame)
     return Run(record.path)

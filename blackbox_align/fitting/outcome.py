@@ -15,6 +15,7 @@ from ..assessment.asking import Asking
 from ..assessment.assess import assess, interval_note
 from ..assessment.conditions import Condition
 from ..assessment.figures import Resampling
+from ..assessment.language import measure_language
 from ..assessment.recite import recite
 from ..engines import Answers, Engine
 from ..engines.function import FunctionEngine
@@ -54,6 +55,7 @@ class Outcome:
     """Whether the model is asked what it knows by heart."""
     written: dict[str, float] = field(default_factory=dict)
     """The loss of each expert on disk, by country."""
+    notes: tuple[str, ...] = ()
 
     @property
     def instruments(self) -> list[Instrument]:
@@ -136,9 +138,19 @@ class Outcome:
         biases = [self.asked.position_bias(survey) for survey in self.problem.surveys.values()]
         notes = [note for note in found.notes if note not in said]
         correlation = biases[0].correlation
+        language = None
+        if self.engine.info.writes:
+            kept, weight = list(adapters.values()), float(settings.language or 0.0)
+            told = measure_language(self.engine, kept, self._questions, weight)
+            language = dict(zip(adapters, told, strict=False)) or None
         return replace(
             found,
-            notes=(*notes, *(bias.describe() for bias in biases), *filter(None, [self.recited])),
+            notes=(
+                *notes,
+                *(bias.describe() for bias in biases),
+                *filter(None, [self.recited]),
+                *self.notes,
+            ),
             bias=None if np.isnan(correlation) else correlation,
             provenance=replace(
                 found.provenance,
@@ -148,6 +160,7 @@ class Outcome:
                 recited=self.recited,
             ),
             search=self._searched(found, people, reason, entries),
+            language=language,
         ).with_checklist()
 
     def _answers(self, instrument: Instrument) -> list[Condition]:
@@ -156,16 +169,20 @@ class Outcome:
             return []
         return [Condition.known_answers(instrument, self.fitted_items, self.engine)]
 
+    @property
+    def _questions(self) -> tuple[Question, ...]:
+        """All that an expert answers."""
+        surveys = self.problem.surveys.values()
+        return tuple(q for survey in surveys for q in sheet(survey, self.orders).questions)
+
     def write_experts(self, result: Result, place: Mapping[str, Path]) -> None:
         """Write an expert for every population of a result, where ``place`` says."""
         settings = self.problem.specification.to_dict()
-        surveys = self.problem.surveys.values()
-        questions = tuple(q for survey in surveys for q in sheet(survey, self.orders).questions)
         for number, people in enumerate(self.problem.populations):
             if people.code not in result.provenance.populations:
                 continue
             adapter = self._adapter(people)
-            proof = prove(self.engine, adapter, Sheet(questions))
+            proof = prove(self.engine, adapter, Sheet(self._questions))
             card = replace(
                 Card.of(result, people.code, settings),
                 opening=self.engine.info.opening,
@@ -230,7 +247,8 @@ class Outcome:
     ) -> Searched:
         settings, standing = self.problem.specification, self.standing
         codes = [one.code for one in self.problem.populations]
-        fronts = self._fronts(entries) if entries and len(self.problem.objective.parts) > 1 else []
+        several = len(self.problem.objective.parts) > 1 or self.problem.language is not None
+        fronts = self._fronts(entries) if entries and several else []
         after = {
             code: int(n) or None for code, n in zip(codes, standing.reached_after, strict=True)
         }
@@ -260,11 +278,10 @@ class Outcome:
 
     def _fronts(self, entries: Sequence[Entry]) -> list[tuple[dict[str, float], ...]]:
         """For every country, the evaluations that no other one betters in all parts at once."""
-        tried = [self.problem.losses_by_part(one.answers, one.ids[0]) for one in entries]
-        losses = {
-            name: np.concatenate([one[name] for one in tried], axis=1)
-            for name in self.problem.objective.parts
-        }
+        tried = [
+            self.problem.losses_by_part(one.answers, one.ids[0], one.divergence) for one in entries
+        ]
+        losses = {name: np.concatenate([one[name] for one in tried], axis=1) for name in tried[0]}
         return [
             tuple(
                 {"evaluation": n + 1, **{name: float(rows[k, n]) for name, rows in losses.items()}}

@@ -17,8 +17,16 @@ import numpy as np
 from ..adapters import INITIALIZATIONS
 from ..engines.base import check_placement
 from ..errors import ChangedSpecificationError, SpecificationError
-from ..objectives import INDICES, OPINIONS, describe_objective, parse_objective
+from ..objectives import (
+    INDICES,
+    OPINIONS,
+    Language,
+    OpinionObjective,
+    describe_objective,
+    parse_objective,
+)
 from ..objectives.constants import check_policy
+from ..objectives.language import check_weight
 from ..populations import Country
 from ..populations.groups import expand, parse_countries
 from ..surveys import READOUTS
@@ -49,7 +57,10 @@ class Specification:
         :func:`..engines.open`
     optimizer, options : a registered name and that algorithm's own options
     tokens : length of the soft prompt
-    placement : where it stands, one of :data:`..engines.base.PLACEMENTS`
+    placement : where it stands, one of :data:`..engines.base.PLACEMENTS`; ``auto`` is inside the first
+        message of a model with a chat template, and first of any other
+    language : the weight of what a prompt does to the model's language, see
+        :mod:`..objectives.language`; 0 leaves it out, None is 1 for models that write
     subspace : dimension of the random subspace that is searched; 0 is every entry of the prompt
     alpha : scale of a unit step, in standard deviations of the word embeddings
     init : ``zeros``, ``vocabulary``, or ``text:`` and a text; ``auto`` is ``zeros``, and ``vocabulary`` for
@@ -78,7 +89,8 @@ class Specification:
     optimizer: str = "gauss-newton"
     options: Mapping[str, Any] = field(default_factory=dict)
     tokens: int = 5
-    placement: str = "first"
+    placement: str = "auto"
+    language: float | None = None
     subspace: int = 0
     alpha: float = 1.0
     init: str = "auto"
@@ -126,7 +138,10 @@ class Specification:
         if self.orders not in ("auto", *ORDERS):
             known = ", ".join(repr(name) for name in ("auto", *ORDERS))
             raise SpecificationError(f"The orders must be one of {known}; not {self.orders!r}.")
-        check_placement(self.placement)
+        if self.placement != "auto":
+            check_placement(self.placement)
+        if self.language is not None:
+            check_weight(self.language)
         check_policy(self.constants)
         if not 0 < self.held_out < 1:
             raise SpecificationError(
@@ -147,6 +162,12 @@ class Specification:
     def weights(self) -> dict[str, float]:
         """The weight of every part of the objective."""
         return parse_objective(self.objective)
+
+    @property
+    def language_part(self) -> Language | None:
+        """The part of the objective that keeps the language, if it has a weight."""
+        unit = 1.0 if self.fits_indices else OpinionObjective.in_points
+        return Language(self.language, unit) if self.language else None
 
     @property
     def fits_indices(self) -> bool:
@@ -259,7 +280,7 @@ def refuse_settings(then: Specification, now: Specification, where: Path) -> Non
         for before, after in [(getattr(then, one.name), getattr(now, one.name))]
         if before != after
     ]
-    for name in ("dtype", "orders", "validation"):
+    for name in ("dtype", "orders", "placement", "language", "validation"):
         before, after = getattr(then, name), getattr(now, name)
         if before != after and not {"auto", None} & {before, after}:
             changed.append(f"{option(name)}: {before} then, {after} now")
@@ -309,7 +330,7 @@ def _refuse(changed: Sequence[str], where: Path) -> None:
 _BY_CONTENT = (
     "validation",
     "survey", "targets", "opinions", "model", "revision", "warm_start", "device", "dtype", "orders",
-    "trust_remote_code", "chat_template",
+    "trust_remote_code", "chat_template", "placement", "language",
 )  # fmt: skip
 _FACTS = {
     "survey_sha256": "survey",
@@ -358,8 +379,11 @@ def _plain(name: str, value: Any) -> Any:
 
 def _refuse_what_is_no_number(settings: Specification) -> None:
     for name, kind in (("tokens", int), ("subspace", int), ("respondents", int), ("seed", int),
-                       ("alpha", float), ("held_out", float), ("temperature", float)):  # fmt: skip
+                       ("alpha", float), ("held_out", float), ("temperature", float),
+                       ("language", float)):  # fmt: skip
         value = getattr(settings, name)
+        if value is None and name == "language":
+            continue
         wanted = (int, float) if kind is float else int
         if isinstance(value, bool) or not isinstance(value, wanted) or not math.isfinite(value):
             what = "a whole number" if kind is int else "a finite number"

@@ -1,11 +1,11 @@
 """Results: what was done, as values that are read without a model and without torch."""
 
 from .checklist import Checklist
+from .language import Language
 from .result import (
     Asked,
     Figure,
     ItemAnswers,
-    Language,
     Provenance,
     Result,
     Searched,

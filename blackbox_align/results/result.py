@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..errors import RunError, SpecificationError
 from ..statistics.distances import Metric
 from .checklist import Checklist
+from .language import Language
 from .names import BASELINES
 from .plain import from_plain, to_plain
 
@@ -146,26 +147,14 @@ class Searched:
     target_loss: float | None = None
 
 
-@dataclass(frozen=True)
-class Language:
-    """What is left of the model's language, on texts that it only read: nats a token, means over texts.
-
-    ``divergence`` is the KL divergence from the model as it is, ``surprise`` its surprise under the
-    adapter and ``unprompted`` without one; exp of their difference is the ratio of perplexities.
-    """
-
-    texts: int
-    divergence: float
-    surprise: float
-    unprompted: float
-
-
 @dataclass(frozen=True, eq=False)
 class Result:
     """Figures and answers, what has to stand beside them, and what they follow from.
 
     ``split`` names the questions that tables lead with; ``bias`` is the correlation of the
-    un-prompted item means asked straight and reversed; see :mod:`..assessment.position_bias`.
+    un-prompted item means asked straight and reversed; see :mod:`..assessment.position_bias`;
+    ``language`` is by population, None where a model
+    writes no texts.
     """
 
     figures: tuple[Figure, ...]
@@ -174,7 +163,7 @@ class Result:
     provenance: Provenance
     split: Split = "all"
     search: Searched | None = None
-    language: Language | None = None
+    language: Mapping[str, Language] | None = None
     bias: float | None = None
     checklist: Checklist | None = None
 
@@ -284,8 +273,17 @@ class Result:
                 reached={k: v for k, v in own.reached.items() if k == population},
                 fronts={k: v for k, v in own.fronts.items() if k == population},
             )
-        provenance = replace(self.provenance, populations=names)
-        return replace(self, figures=figures, answers=answers, provenance=provenance, search=search)
+        language = self.language
+        if language is not None:
+            language = {k: v for k, v in language.items() if k == population}
+        return replace(
+            self,
+            figures=figures,
+            answers=answers,
+            provenance=replace(self.provenance, populations=names),
+            search=search,
+            language=language,
+        )
 
     @property
     def loss(self) -> float:

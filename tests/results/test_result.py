@@ -68,7 +68,7 @@ def made() -> Result:
         "held-out",
         Searched("cma", 1, 100, "the end", {"KEN": 0.2, "GHA": 0.4}, {"KEN": 30, "GHA": None},
                  {"KEN": ({"vsm13": 1.0, "opinions": 0.2},)}),
-        Language(20, 0.1, 3.0, 2.9),
+        {"SAU": Language(20, 0.1, 3.0, 2.9)},
         0.02,
     )  # fmt: skip
 
