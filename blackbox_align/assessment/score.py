@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from ..objectives.constants import settle_constants
 from ..populations import Country, Population, find_population, load_targets
 from ..populations.groups import SETS, expand, parse_countries
 from ..results import Result
-from ..results.names import ALL
+from ..results.names import ALL, ANSWERS_IN_TEXT
 from ..surveys.index_instrument import Indices
 from ..surveys.instrument import Instrument, counted
 from ..surveys.instruments import Questionnaire, instrument_of, load_instrument
@@ -31,6 +32,8 @@ from .conditions import Condition, parse_condition
 from .figures import Resampling
 from .position_bias import PositionBias, position_bias
 from .published import published_note
+from .readouts import with_readouts
+from .wording import in_other_words, with_second_wording
 
 if TYPE_CHECKING:
     from ..engines.base import Engine
@@ -45,6 +48,9 @@ def score(
     country: str | Sequence[str] | None = None,
     conditions: Sequence[str | Condition] = ("none",),
     questions: str | None = None,
+    known: int = 0,
+    readouts: bool = False,
+    wordings: int = 1,
     model: str = "respondent-tiny",
     revision: str | None = None,
     device: str = "auto",
@@ -76,6 +82,11 @@ def score(
         remain
     questions : ``held-out``, ``fit`` or ``all``: what tables lead with where an expert was fitted to some
         of the questions; by default those that were held out from it
+    known : so many questions, drawn from the seed, count as known where no expert was fitted to any: what
+        is fitted to people's answers is fitted to those, the condition ``answers`` shows them, and the
+        others are held out
+    readouts : whether answers are read in three ways, see :mod:`.readouts`; for opinions
+    wordings : 2 asks again behind a second instruction, see :mod:`.wording`, in columns of its own
     model, revision, device, dtype, trust_remote_code, chat_template, system : see
         :func:`..engines.open`
     samples : ``national``, ``non-national`` or ``all``, for opinion surveys
@@ -97,7 +108,16 @@ def score(
         A mistake in what was asked, or a model that cannot answer.
     """
     _check(resamples, seed, questions, labels)
-    parsed = [c if isinstance(c, Condition) else parse_condition(c) for c in conditions]
+    if wordings not in (1, 2):
+        raise SpecificationError(f"There are 1 or 2 wordings of the instruction; not {wordings}.")
+    parsed = [
+        c
+        if isinstance(c, Condition)
+        else Condition.plain(c)  # until it is known what is known
+        if c == ANSWERS_IN_TEXT
+        else parse_condition(c)
+        for c in conditions
+    ]
     names = [condition.name for condition in parsed]
     if len(set(names)) < len(names):
         raise SpecificationError("A condition stands there twice; name each of them once.")
@@ -114,7 +134,9 @@ def score(
     trouble: Callable[[], str] = str
     if engine is None and parsed:
         from ..engines.kept import open_kept
-        from ..engines.opening import chat_format
+        from ..engines.opening import chat_format, check_revision
+
+        check_revision(model, revision)
 
         # A template that writes the day writes that on which an expert was fitted.
         dates = [expert.card.date for _, _, expert in experts]
@@ -129,10 +151,25 @@ def score(
     if isinstance(made, Indices):
         made = _with_constants(made, constants, engine, asking)
     fitted, about = _fitted(made, experts, engine)
+    if known:
+        fitted = _known(made, populations, known, fitted, seed)
+        about.append(f"{len(fitted)} questions count as known, drawn from seed {seed}.")
+    if ANSWERS_IN_TEXT in names and not fitted:
+        parse_condition(ANSWERS_IN_TEXT)  # says what is missing
+    parsed = [
+        Condition.known_answers(made, fitted, engine) if c.name == ANSWERS_IN_TEXT else c
+        for c in parsed
+    ]
     result = assess(
         made, engine if parsed else None, populations, parsed, asking,
         resampling=Resampling(resamples, seed), fitted_items=fitted,
     )  # fmt: skip
+    if wordings == 2:
+        result = _second_wording(result, made, engine, populations, parsed, asking, resamples, seed)
+    if readouts:
+        result = _three_readouts(
+            result, made, engine, populations, parsed, asking, Resampling(resamples, seed)
+        )
     if made.pooled == "questions" and len(chosen or ()) < 2:  # one row is enough
         whole = not chosen
         rows = tuple(f for f in result.figures if (f.population == ALL) == whole)
@@ -143,6 +180,7 @@ def score(
     if bias is not None and not math.isnan(bias.correlation):
         result = replace(result, bias=bias.correlation)
     published = published_note(model, made.title, chosen or (), SETS["cultural-palette"])
+    result = replace(result, provenance=replace(result.provenance, date=date.today().isoformat()))
     return result.with_notes(
         *about,
         *(expert.read_otherwise(chat_template, system) for _, _, expert in experts),
@@ -151,7 +189,44 @@ def score(
         f"Data: {made.survey.source}." if made.survey.source.startswith(SCHEME) else "",
         trouble(),
         result.provenance.disclaimer,
+    ).with_checklist()
+
+
+def _second_wording(
+    result: Result,
+    made: Instrument,
+    engine: Engine | None,
+    populations: Sequence[Population],
+    conditions: Sequence[Condition],
+    asking: Asking,
+    resamples: int,
+    seed: int,
+) -> Result:
+    other = in_other_words(made)
+    if other is None or engine is None:
+        raise SpecificationError(
+            "A second wording needs a model, and an instrument of this package."
+        )
+    fitted = result.provenance.fitted_items
+    resampling = Resampling(resamples, seed)
+    again = assess(
+        other, engine, populations, conditions, asking, resampling=resampling, fitted_items=fitted
     )
+    return with_second_wording(result, again)
+
+
+def _three_readouts(
+    result: Result,
+    made: Instrument,
+    engine: Engine | None,
+    populations: Sequence[Population],
+    conditions: Sequence[Condition],
+    asking: Asking,
+    resampling: Resampling,
+) -> Result:
+    if made.pooled != "populations" or made.index_names or engine is None:
+        raise SpecificationError("--readouts reads a model's opinions; there are none here.")
+    return with_readouts(result, made, engine, populations, conditions, asking, resampling)
 
 
 def _check(resamples: int, seed: int, questions: str | None, labels: str) -> None:
@@ -238,6 +313,31 @@ def _position_bias(
         return None
     part = replace(survey, items=tuple(kept), indices=())
     return position_bias(engine, part, batch=asking.batch)
+
+
+def _known(
+    made: Instrument,
+    populations: Sequence[Population],
+    known: int,
+    fitted: Collection[str],
+    seed: int,
+) -> Collection[str]:
+    """So many items, drawn from those that anybody here was asked."""
+    if made.resampled != "questions" or made.pooled != "populations":
+        raise SpecificationError(
+            f"--known is of opinions: people's answers to {made.title} are not known."
+        )
+    if fitted:
+        raise SpecificationError(
+            f"An expert was fitted to {len(fitted)} of these questions: those are known; leave out --known."
+        )
+    asked = sorted({made.items[n].id for one in populations for n in made.asked_of(one)})
+    if not 0 < known < len(asked):
+        raise SpecificationError(
+            f"--known lies between 1 and {len(asked) - 1}, so that a question is left; not {known}."
+        )
+    drawn = np.random.default_rng(seed).permutation(len(asked))[:known]
+    return {asked[n] for n in drawn}
 
 
 def _experts(

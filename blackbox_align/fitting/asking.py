@@ -133,10 +133,11 @@ def search_space(
     settings: Specification,
     engine: Engine,
     rng: np.random.Generator,
-    unit: float,
+    unit: float | None = None,
 ) -> Parameterization:
     """The vectors that are searched, in units of :func:`unit_of`, and the adapters that they stand for."""
     kind, _, text = settings.init.partition(":")
+    placement = engine.info.placement if settings.placement == "auto" else settings.placement
     if kind == "zeros":
         initial = zeros(engine, settings.tokens)
     elif kind == "vocabulary":
@@ -145,11 +146,11 @@ def search_space(
         initial = from_text(engine, settings.tokens, list(engine.tokenize(text)))
     return parameterize(
         initial,
-        unit,
+        unit_of(engine, {}) if unit is None else unit,
         subspace=settings.subspace,
         rng=rng,
         alpha=settings.alpha,
-        placement=check_placement(settings.placement),
+        placement=check_placement(placement),
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from ..optimizers import Optimizer, create
 from ..optimizers.registry import defaults
 from .problem import OPTIMIZER, Problem, generator
+from .record import Writer
 from .stopping import Stopping
 
 # The defaults of versions that recorded none.
@@ -35,7 +37,7 @@ def make_optimizer(
     """The search of a problem, from its own generator; ``options`` are those of :func:`options_of`."""
     settings, targets, enough = problem.specification, None, 0.0
     if len(problem.populations) > 1:
-        targets = problem.objective.targets
+        targets = problem.targets
         # Only of indices is the loss the mean of the residuals.
         enough = 0.0 if settings.fits_opinions else stopping.target_loss
     return create(
@@ -47,3 +49,16 @@ def make_optimizer(
         enough=enough,
         **options,
     )
+
+
+def note_probe(optimizer: Optimizer, writer: Writer, on_trouble: Callable[[str], None]) -> None:
+    """Write down, once, by what a search chose its steps; say so where noise drowns them."""
+    probe, facts = getattr(optimizer, "probe", None), writer.record.facts
+    if probe is None or facts.get("probe") == asdict(probe):
+        return
+    writer.update(facts={**facts, "probe": asdict(probe)})
+    if probe.drowned:
+        on_trouble(
+            f"Noise of {probe.noise:.2g} in what is asked is larger than what a step does where the answers "
+            "are linear: the search may not get far. More --respondents, or --dtype float32, mend that."
+        )

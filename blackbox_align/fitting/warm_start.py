@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 
 from ..adapters import FullSpace, Parameterization
+from ..engines import Engine
 from ..errors import SpecificationError
 from ..optimizers import Evaluation, Optimizer
-from .asking import ONE_ORDER, Asked
+from .asking import Asked, search_space, unit_of
 from .format_1 import in_questions, vectors_by_asking
-from .problem import Problem, load_data, pose
+from .problem import PROMPT, Problem, generator, load_data, pose
 from .record import Record
 from .search import Standing
 from .searcher import make_optimizer, options_of
+from .settled import as_recorded, recorded_facts, with_defaults
 from .specification import Specification, option
 
 
@@ -52,15 +54,24 @@ def observe(
     known: list[Evaluation] = []
     vectors = [_moved(before, *spaces, earlier) for before in vectors]
     for before, entry in zip(vectors, entries, strict=True):
-        evaluations, losses = problem.score(entry.answers, entry.ids[0])
+        evaluations, losses = problem.score(entry.answers, entry.ids[0], entry.divergence)
         known += evaluations
-        standing.keep(before, losses, told=False)
+        validation = problem.validation_losses(entry.answers, entry.ids[0])
+        penalties = problem.penalties(entry.divergence)
+        standing.keep(before, losses, penalties, told=False, validation=validation)
     if known:  # at once, so that an optimizer may choose among all of them
         optimizer.observe(np.concatenate(vectors), known)
     return {
         "warm_start_evaluations": past.told,
         "warm_start_digest": past.entries[-1].digest if past.entries else "",
     }
+
+
+def space_of(earlier: Record, engine: Engine) -> Parameterization:
+    """What an earlier run searched."""
+    recorded = recorded_facts(earlier)
+    settings = as_recorded(earlier.specification, recorded)
+    return search_space(settings, engine, generator(settings, PROMPT), unit_of(engine, recorded))
 
 
 def _moved(
@@ -79,14 +90,15 @@ def _moved(
 
 def refuse_other_prompts(earlier: Record, now: Specification, facts: Mapping[str, Any]) -> None:
     """What was answered says something here only if the same was asked under prompts of the same kind."""
-    then, recorded = earlier.specification, earlier.facts
-    keys = ["objective", "tokens", "placement"]
+    then = earlier.specification
+    keys = ["objective", "tokens"]
     if now.fits_opinions:
         keys += ["held_out", "seed"]  # they draw the questions to fit
     other = [option(key) for key in keys if getattr(then, key) != getattr(now, key)]
     same = {"survey_sha256": "survey", "model_revision": "model", "dtype": "dtype",
-            "fit_questions": "opinions", "orders": "orders"}  # fmt: skip
-    facts, recorded = ({"orders": ONE_ORDER, **one} for one in (facts, recorded))
+            "fit_questions": "opinions", "orders": "orders", "placement": "placement",
+            "language": "language"}  # fmt: skip
+    facts, recorded = with_defaults(now, facts), recorded_facts(earlier)
     if earlier.head["format"] == 1 and then.model == now.model:
         del same["model_revision"]  # what a revision covers has grown since
     other += [

@@ -208,7 +208,8 @@ class RunningBatch:
     def _begin(self, group: Group) -> None:
         voices = group.writing.request.voices
         for (tokens, embeds), (adapter, _) in zip(group.before, voices, strict=True):
-            past = Past(group.alone, adapter.loras)
+            gates = () if adapter.gate is None else (adapter.gate,)
+            past = Past(group.alone, adapter.loras, gates)
             group.logits.append(self._passes.begin(past, tokens, embeds))
             group.rows.append(past)
 
