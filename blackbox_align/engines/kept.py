@@ -244,10 +244,15 @@ def _load(found: Checkpoint, form: ChatFormat) -> Engine:
 # -- the file ------------------------------------------------------------------------------------
 
 
-def default_path() -> Path:
-    """``answers.sqlite`` in the user's cache folder (``XDG_CACHE_HOME``, else ``~/.cache``)."""
+def cache_folder() -> Path:
+    """The user's cache folder (``XDG_CACHE_HOME``, else ``~/.cache``)."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "blackbox_align" / "answers.sqlite"
+    return Path(home) / "blackbox_align"
+
+
+def default_path() -> Path:
+    """``answers.sqlite`` in the cache folder."""
+    return cache_folder() / "answers.sqlite"
 
 
 @dataclass
