@@ -51,7 +51,7 @@ def figures(
     Where some of the items were fitted to, the fitted ones and those held out have figures of their own.
     """
     fitted = instrument.fitted(fitted_items)
-    splits: dict[Split, Array | None] = {"all": None}
+    splits: dict[Split, NDArray[np.bool_] | None] = {"all": None}
     if fitted.any() and not fitted.all():
         splits |= {"held-out": ~fitted, "fit": fitted}
     over = MEAN if instrument.pooled == "populations" else ALL
@@ -68,7 +68,7 @@ def _of_group(
     name: str,
     members: Sequence[Rows],
     split: Split,
-    kept: Array | None,
+    kept: NDArray[np.bool_] | None,
     resampling: Resampling,
 ) -> Iterator[Figure]:
     """The figures of some populations together, and the differences between conditions.
@@ -109,7 +109,7 @@ def _of_group(
         for (one, minus, metric), *cell in zip(
             keys, bootstrap.estimate(values, over), known.sum(0).tolist(), p.tolist(), strict=True
         ):
-            found[one, minus, metric.name] = tuple(cell)  # type: ignore[assignment]
+            found[one, minus, metric.name] = tuple(cell)
     for one in conditions if WORTH in instrument.metrics else ():
         sums = [_by_question(column(one, name), question) for name in (WORTH.name, WORTH.over)]
         w = worth(*sums)

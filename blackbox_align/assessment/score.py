@@ -32,6 +32,8 @@ from .conditions import Condition, parse_condition
 from .figures import Resampling
 from .position_bias import PositionBias, position_bias
 from .published import published_note
+from .readouts import with_readouts
+from .wording import in_other_words, with_second_wording
 
 if TYPE_CHECKING:
     from ..engines.base import Engine
@@ -47,6 +49,8 @@ def score(
     conditions: Sequence[str | Condition] = ("none",),
     questions: str | None = None,
     known: int = 0,
+    readouts: bool = False,
+    wordings: int = 1,
     model: str = "respondent-tiny",
     revision: str | None = None,
     device: str = "auto",
@@ -81,6 +85,8 @@ def score(
     known : so many questions, drawn from the seed, count as known where no expert was fitted to any: what
         is fitted to people's answers is fitted to those, the condition ``answers`` shows them, and the
         others are held out
+    readouts : whether answers are read in three ways, see :mod:`.readouts`; for opinions
+    wordings : 2 asks again behind a second instruction, see :mod:`.wording`, in columns of its own
     model, revision, device, dtype, trust_remote_code, chat_template, system : see
         :func:`..engines.open`
     samples : ``national``, ``non-national`` or ``all``, for opinion surveys
@@ -102,6 +108,8 @@ def score(
         A mistake in what was asked, or a model that cannot answer.
     """
     _check(resamples, seed, questions, labels)
+    if wordings not in (1, 2):
+        raise SpecificationError(f"There are 1 or 2 wordings of the instruction; not {wordings}.")
     parsed = [
         c
         if isinstance(c, Condition)
@@ -156,6 +164,12 @@ def score(
         made, engine if parsed else None, populations, parsed, asking,
         resampling=Resampling(resamples, seed), fitted_items=fitted,
     )  # fmt: skip
+    if wordings == 2:
+        result = _second_wording(result, made, engine, populations, parsed, asking, resamples, seed)
+    if readouts:
+        result = _three_readouts(
+            result, made, engine, populations, parsed, asking, Resampling(resamples, seed)
+        )
     if made.pooled == "questions" and len(chosen or ()) < 2:  # one row is enough
         whole = not chosen
         rows = tuple(f for f in result.figures if (f.population == ALL) == whole)
@@ -176,6 +190,43 @@ def score(
         trouble(),
         result.provenance.disclaimer,
     ).with_checklist()
+
+
+def _second_wording(
+    result: Result,
+    made: Instrument,
+    engine: Engine | None,
+    populations: Sequence[Population],
+    conditions: Sequence[Condition],
+    asking: Asking,
+    resamples: int,
+    seed: int,
+) -> Result:
+    other = in_other_words(made)
+    if other is None or engine is None:
+        raise SpecificationError(
+            "A second wording needs a model, and an instrument of this package."
+        )
+    fitted = result.provenance.fitted_items
+    resampling = Resampling(resamples, seed)
+    again = assess(
+        other, engine, populations, conditions, asking, resampling=resampling, fitted_items=fitted
+    )
+    return with_second_wording(result, again)
+
+
+def _three_readouts(
+    result: Result,
+    made: Instrument,
+    engine: Engine | None,
+    populations: Sequence[Population],
+    conditions: Sequence[Condition],
+    asking: Asking,
+    resampling: Resampling,
+) -> Result:
+    if made.pooled != "populations" or made.index_names or engine is None:
+        raise SpecificationError("--readouts reads a model's opinions; there are none here.")
+    return with_readouts(result, made, engine, populations, conditions, asking, resampling)
 
 
 def _check(resamples: int, seed: int, questions: str | None, labels: str) -> None:

@@ -36,6 +36,15 @@ Like = Annotated[
         rich_help_panel=_WHO,
     ),
 ]
+Profile = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Weights by what is known of somebody: NAME=VALUE, such as country=SAU or age=30; repeat for "
+        "more.",
+        show_default=False,
+        rich_help_panel=_WHO,
+    ),
+]
 ByText = Annotated[
     bool,
     typer.Option(
@@ -55,7 +64,8 @@ Form = Annotated[
     typer.Option(
         "--as",
         help="parts: every expert's own answer; pooled: one answer of their mixture; sample: several, "
-        "each by one expert drawn by weight.",
+        "each by one expert drawn by weight; composed: experts answer and a composer makes one answer of "
+        "theirs (MoCulE).",
         rich_help_panel=_HOW,
     ),
 ]
@@ -65,6 +75,24 @@ Options = Annotated[
         help='The options of a closed question: "yes,no".  Without, texts are written.',
         rich_help_panel=_HOW,
         show_default=False,
+    ),
+]
+Combine = Annotated[
+    str | None,
+    typer.Option(
+        help="With --options: a CSV file of real answers, a person a line, with the columns answer and what "
+        "is known of the person. They and the simulated answers are joined.",
+        show_default=False,
+        rich_help_panel=_HOW,
+    ),
+]
+Chat = Annotated[
+    str | None,
+    typer.Option(
+        help="composed: the address of a chat model, http://HOST:PORT/v1#MODEL, or here, the experts' own "
+        "model.  Default: words and tallies, without one.",
+        show_default=False,
+        rich_help_panel=_HOW,
     ),
 ]
 Samples = Annotated[int, typer.Option(help="Answers in a sample.", rich_help_panel=_HOW, min=1)]
@@ -83,10 +111,13 @@ def ask_command(
     question: Annotated[str, typer.Argument(help="The question.", show_default=False)],
     population: Population = None,
     like: Like = None,
+    profile: Profile = None,
     by_text: ByText = False,
     embedder: Embedder = None,
     form: Form = "parts",
     options: Options = None,
+    combine: Combine = None,
+    chat: Chat = None,
     samples: Samples = 10,
     max_tokens: MaxTokens = 128,
     temperature: Temperature = None,
@@ -106,23 +137,31 @@ def ask_command(
     import numpy as np
 
     from .. import engines
-    from ..committee import Committee, closed_question, decide, sentence_model
+    from ..committee import Committee, closed_question, decide, read_profile, sentence_model
     from ..engines.base import Sampling
 
-    _check(form, by_text and (population or like), options is not None, temperature)
+    _check(form, by_text and (population or like or profile), options is not None, temperature)
+    _check_combined(form, combine, options, chat)
     check_most(100_000, samples=samples, max_tokens=max_tokens)
     survey = closed_question(question, options.split(",")) if options is not None else None
     rng = np.random.default_rng(seed)
     experts = _sound(library)
     embed = sentence_model(embedder) if embedder else None
-    decision = decide(question, experts, population=population, answers=like, embed=embed, rng=rng)
+    known = read_profile(profile or [])
+    decision = decide(
+        question, experts, population=population, answers=like, profile=known, embed=embed, rng=rng
+    )
     answered: dict[str, Any] = {}
     if chosen := tuple(expert for expert in experts if expert.name in decision.weights):
         named = model or model_of(list(chosen))
         with closing(engines.open(named, device=device, **read_as_fitted(chosen))) as engine:
             committee = Committee(engine, chosen, lambda query: decision)
-            if survey is not None:
+            if form == "composed":
+                answered = _composed(committee, decision, question, options, chat)
+            elif survey is not None:
                 answered = _closed(committee, decision, survey, form, samples, rng)
+                if combine is not None:
+                    answered |= _combined(combine, committee, decision, survey, rng)
             else:
                 warm = temperature if temperature is not None else float(form == "sample")
                 sampling = Sampling(max_tokens, warm, seed=seed)
@@ -139,13 +178,14 @@ def _check(form: str, ways: Any, closed: bool, temperature: float | None) -> Non
     from ..committee import FORMS
 
     check_finite(temperature=temperature)
-    if form not in FORMS:
+    known = (*FORMS, "composed")
+    if form not in known:
         raise SpecificationError(
-            f"--as must be one of {', '.join(map(repr, FORMS))}; not {form!r}."
+            f"--as must be one of {', '.join(map(repr, known))}; not {form!r}."
         )
     if ways:
         raise SpecificationError(
-            "--by-text finds the weights in the question; leave it out, or --population and --like."
+            "--by-text finds the weights in the question; leave out --population, --like and --profile."
         )
     if temperature is not None and temperature < 0:
         raise SpecificationError(f"--temperature must be 0 or more; not {temperature:g}.")
@@ -153,6 +193,15 @@ def _check(form: str, ways: Any, closed: bool, temperature: float | None) -> Non
         raise SpecificationError(
             "With --options nothing is written, and a --temperature has no meaning; leave it out."
         )
+
+
+def _check_combined(form: str, combine: str | None, options: str | None, chat: str | None) -> None:
+    if combine is not None and (options is None or form != "parts"):
+        raise SpecificationError(
+            "--combine joins answers to a closed question: give its --options, and leave out --as."
+        )
+    if chat is not None and form != "composed":
+        raise SpecificationError("--chat is for --as composed; leave it out.")
 
 
 def _sound(library: Path) -> list[Expert]:
@@ -183,6 +232,61 @@ def _closed(
         found["parts"] = {n: row.tolist() for n, row in zip(decision.weights, parts, strict=True)}
     found["mixture"] = mixture.tolist()
     return found
+
+
+def _combined(
+    path: str, committee: Committee, decision: Decision, survey: Any, rng: Generator
+) -> dict[str, Any]:
+    """Real and simulated answers joined, with the interval and what the simulation was worth."""
+    from dataclasses import replace
+
+    from ..committee import answer_closed, combine_with
+
+    everyone = {expert.name: 1 / len(committee.experts) for expert in committee.experts}
+    parts, _ = answer_closed(committee, replace(decision, weights=everyone), survey)
+    experts = {expert.name: expert for expert in committee.experts}
+    asked = [experts[name] for name in everyone]
+    options = survey.items[0].scale.options
+    joined = combine_with(path, options, asked, parts, decision, rng)
+    rows = {
+        name: {"share": share, "low": low, "high": high}
+        for name, share, low, high in zip(
+            options, joined.shares, joined.low, joined.high, strict=True
+        )
+    }
+    return {"combined": rows, "worth": joined.worth, "tuning": joined.tuning}
+
+
+def _composed(
+    committee: Committee, decision: Decision, question: str, options: str | None, chat: str | None
+) -> dict[str, Any]:
+    """MoCulE's pipeline, with a chat model where one is named."""
+    from ..committee import composed
+    from ..committee.by_text import Query
+
+    say = None
+    if chat is not None:
+        address, _, name = chat.partition("#")
+        here = chat == "here"
+        say = (
+            composed.chat_in_process(committee.engine) if here else composed.chat_at(address, name)
+        )
+    written = options is None
+    experts: composed.Answering = (
+        composed.WrittenAnswers(committee)
+        if options is None
+        else composed.LabelAnswers(committee, tuple(o.strip() for o in options.split(",")))
+    )
+    planner = composed.Planner(
+        composed.SensitivityByChat(say) if say else composed.SensitivityByWords(),
+        composed.TopicsByChat(say) if say else composed.TopicsByWords(),
+        lambda query: decision,
+        experts,
+        composed.ComposerByChat(say) if say and written else composed.Tally(),
+        (lambda text: say(text, 256)) if say else (lambda text: ""),
+        sensitive_from=composed.SENSITIVE if say else 0,
+    )
+    return {"composed": planner.run(Query(question)).to_dict()}
 
 
 def _open(
@@ -240,11 +344,35 @@ def _print(decision: Decision, answered: Mapping[str, Any]) -> None:
     say()
     if "options" in answered:
         _print_shares(answered)
+    if "combined" in answered:
+        _print_combined(answered)
+    if "composed" in answered:
+        _print_composed(answered["composed"])
     for text in answered.get("texts", ()):
         say(f"{', '.join(text['experts'])} ({text['ended']}):", style="bold")
         print_hint(f"{text['text']}\n")
     if answered:
         print_note(answered["note"])
+
+
+def _print_combined(answered: Mapping[str, Any]) -> None:
+    rows = [
+        (option, f"{100 * row['share']:.1f} [{100 * row['low']:.1f}, {100 * row['high']:.1f}]")
+        for option, row in answered["combined"].items()
+    ]
+    say("\nReal and simulated answers together (prediction-powered inference):")
+    print_table(("option", "share, % [95 %]"), rows, right=(1,))
+    say(f"The simulation was worth {answered['worth']:.1f} real answers more.")
+
+
+def _print_composed(composed: Mapping[str, Any]) -> None:
+    topics = ", ".join(composed["topics"]) or "none found"
+    say(f"Sensitivity {composed['sensitivity']} of 10; topics: {topics}.")
+    for name, text in composed["answers"].items():
+        say(f"{name}:", style="bold")
+        print_hint(f"{text}\n")
+    say("Composed:", style="bold")
+    print_hint(composed["text"] or "Nothing: no expert was asked.")
 
 
 def _print_shares(answered: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import SpecificationError
-from .comparison import json_of, print_comparison
+from .comparison import json_of, print_comparison, print_multiverse
 from .options import AsJson, check_most
 from .screen import command, print_hint, print_json, print_note, stderr
 
@@ -63,6 +63,15 @@ def compare_command(
             rich_help_panel=_WHAT,
         ),
     ] = None,
+    multiverse: Annotated[
+        bool,
+        typer.Option(
+            "--multiverse",
+            help="Vary how it is asked (readout, orders, seed; wordings by --vary survey=A,B) and say "
+            "in which share of configurations the gain holds.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = False,
     budget: Annotated[int, typer.Option(help="Evaluations of one search at most.")] = 1000,
     target_loss: Annotated[
         float, typer.Option(help="A search ends here; the running times are those to it.")
@@ -133,7 +142,15 @@ def compare_command(
     elif add:
         plan = _added(runs / name, {**axes, **varied}, shared)
     else:
-        usual = {"optimizer": ("gauss-newton", "random"), "seed": (0, 1, 2)}
+        usual: dict[str, tuple[Any, ...]] = {
+            "optimizer": ("gauss-newton",) if multiverse else ("gauss-newton", "random"),
+            **(
+                {"readout": ("expected", "greedy"), "orders": ("1", "reversed")}
+                if multiverse
+                else {}
+            ),
+            "seed": (0, 1, 2),
+        }
         plan = _plan(
             {**usual, **axes, **varied}, {**shared, "budget": budget, "target_loss": target_loss}
         )
@@ -152,6 +169,7 @@ def compare_command(
         print_json(json_of(comparison))
     else:
         print_comparison(comparison)
+        print_multiverse(plan, runs / name)
         print_hint(f"As a page: {command('report', runs / name)}")
 
 

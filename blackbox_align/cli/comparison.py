@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 from .screen import print_table, say
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..fitting.plan import Plan
     from ..results.comparison import Comparison
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -71,6 +74,35 @@ def _print_tests(comparison: Comparison) -> None:
         )
     countries = {cell.settings.get("country") for cell in comparison.finished}
     say(f"These are {len(countries)} countries on one set of models: they say nothing of others.")
+
+
+def print_multiverse(plan: Plan, folder: Path) -> None:
+    """Of a comparison that varies how it is asked: in how many configurations the gain holds."""
+    from ..fitting.plan import results_of
+    from ..results.multiverse import CHOICES, multiverse, share_holding
+
+    varied = [name for name, values in plan.axes.items() if name in CHOICES and len(values) > 1]
+    if varied in ([], ["seed"]):
+        return
+    frame = multiverse(results_of(plan, folder))
+    if not len(frame):
+        return
+    held_out = set(frame["split"]) == {"held-out"}
+    say(
+        f"\nIn how many configurations of {', '.join(varied)} the fitted prompt is nearer to people, on "
+        + ("what was held out:" if held_out else "what was fitted (nothing was held out):")
+    )
+    rows = [
+        (
+            str(row.population),
+            f"{row.gain_holds} of {row.configurations}",
+            f"{row.holds_over_text} of {row.configurations}",
+            f"{row.smallest_gain:.3f} to {row.largest_gain:.3f}",
+        )
+        for row in share_holding(frame).itertuples(index=False)
+    ]
+    head = ["", "than un-prompted", "than country in text", "gain, smallest to largest"]
+    print_table(head, rows, right={1, 2, 3})
 
 
 def json_of(comparison: Comparison) -> dict[str, Any]:

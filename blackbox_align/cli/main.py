@@ -13,6 +13,7 @@ import typer
 
 from ..errors import BlackboxAlignError, ExpertError, RunError
 from ..version import __version__
+from . import palette_make  # noqa: F401  # its commands belong to the palette's own
 from .ask import ask_command
 from .cache import cache_command
 from .compare import compare_command
@@ -20,9 +21,9 @@ from .doctor import doctor_command
 from .experts import experts_app
 from .fit import fit_command
 from .lists import countries_command, models_command, optimizers_command
-from .palette_make import palette_app
+from .palette import palette_app
 from .report import report_command
-from .runs import runs_command, show_command
+from .runs import runs_app, show_command
 from .score import score_command
 from .screen import print_error
 from .surveys import surveys_app
@@ -57,7 +58,6 @@ EXAMPLES = {
         "bbalign doctor --model meta-llama/Llama-3.1-8B-Instruct --device cuda",
     ),
     "cache": ("bbalign cache", "bbalign cache --clear"),
-    "runs": ("bbalign runs", "bbalign runs elsewhere --json"),
     "countries": ("bbalign countries SAU", "bbalign countries Europe --targets matrix-2015"),
     "models": ("bbalign models", "bbalign models --json"),
     "optimizers": ("bbalign optimizers", "bbalign optimizers --nevergrad --json"),
@@ -86,7 +86,6 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "compare": compare_command,
     "doctor": doctor_command,
     "cache": cache_command,
-    "runs": runs_command,
     "countries": countries_command,
     "models": models_command,
     "optimizers": optimizers_command,
@@ -97,6 +96,13 @@ app.add_typer(
     surveys_app,
     name="surveys",
     epilog=_examples(("bbalign surveys show world-opinions", "bbalign surveys check mine.yaml")),
+)
+app.add_typer(
+    runs_app,
+    name="runs",
+    epilog=_examples(
+        ("bbalign runs --where country=SAU --sort loss", "bbalign runs diff RUN ANOTHER")
+    ),
 )
 app.add_typer(
     experts_app,

@@ -100,8 +100,9 @@ def _runs_page(found: list[Run], country: str | None) -> Page:
 def _folder_page(folder: Path, runs: list[Run]) -> Page:
     """A folder of runs: those that have a result; and what their comparison says, if they are one."""
     from ..fitting.looking import fitted
-    from ..fitting.plan import FILE, Plan, read_comparison
-    from ..report import comparison_page, fits_page
+    from ..fitting.plan import FILE, Plan, read_comparison, results_of
+    from ..report import comparison_page, fits_page, multiverse_parts
+    from ..results.multiverse import CHOICES
 
     fits, left_out = [], 0
     for run in runs:
@@ -114,4 +115,9 @@ def _folder_page(folder: Path, runs: list[Run]) -> Page:
         raise RunError(f"No run in {folder} has a result yet.")
     if not (folder / FILE).is_file():
         return fits_page(fits)
-    return comparison_page(read_comparison(Plan.load(folder), folder), fits, folder.name)
+    plan = Plan.load(folder)
+    varied = [name for name, values in plan.axes.items() if name in CHOICES and len(values) > 1]
+    more = (
+        multiverse_parts(results_of(plan, folder), varied) if varied not in ([], ["seed"]) else ()
+    )
+    return comparison_page(read_comparison(plan, folder), fits, folder.name, more)

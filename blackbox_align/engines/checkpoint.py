@@ -149,7 +149,8 @@ def find_model(
     name : a model that ships with the package, a folder, or a name on the Hugging Face hub
     device : ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1``, ..., or ``spread``: layer
         by layer over all GPUs, for a model that is larger than one
-    dtype : ``auto`` (bfloat16 or float16 on a GPU, float32 on a CPU) or one of :data:`DTYPES`
+    dtype : ``auto`` or one of :data:`DTYPES`; ``auto`` is float32 on a CPU, and on a GPU float16 where the
+        model stands it, see :mod:`.local.precision`, which loads it once to find out
 
     Raises
     ------
@@ -167,7 +168,7 @@ def find_model(
         folder, commit = fetch_model(source, revision, _needed)
     refuse_pointers(folder, name)
     card = _front_matter(folder)
-    return Checkpoint(
+    found = Checkpoint(
         name,
         source,
         folder_digest(folder),
@@ -181,6 +182,11 @@ def find_model(
         orders=_orders(card),
         writes=card.get("writes") is not False,  # YAML's own "no"
     )
+    if dtype != "auto" or where.type != "cuda":
+        return found
+    from .local.precision import settled
+
+    return settled(found)
 
 
 def _needed(names: list[str]) -> list[str]:
@@ -242,7 +248,7 @@ def _dtype(dtype: str, device: torch.device) -> torch.dtype:
         return getattr(torch, dtype)
     if device.type != "cuda":
         return torch.float32
-    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    return torch.float16
 
 
 def _from_pretrained(checkpoint: Checkpoint) -> tuple[Any, Any]:

@@ -24,3 +24,12 @@ def neighbour(adapter: Adapter, dtype: str) -> Adapter:
     signs = 1 - 2 * (np.arange(vectors.size) % 2).reshape(vectors.shape)
     moved = (vectors * (1 + STEP[dtype] * signs)).astype(np.float32)
     return replace(adapter, prompt=replace(adapter.prompt, vectors=moved))
+
+
+def noise_and_moves(values: np.ndarray) -> tuple[float, float]:
+    """Of (prompts and then their neighbours, m) the root mean square of what differs within pairs, and the
+    standard deviation over prompts.
+    """
+    first, again = np.split(np.asarray(values, np.float64), 2)
+    noise = np.sqrt(((first - again) ** 2).mean() / 2)
+    return float(noise), float(np.sqrt(first.var(axis=0, ddof=1).mean()))

@@ -72,6 +72,8 @@ def fit(
     runs: str | os.PathLike[str] = "runs",
     name: str | None = None,
     workers: Workers | int | None = None,
+    compile: str = "auto",
+    recite: bool = False,
     on_progress: OnProgress | None = None,
     on_trouble: OnTrouble = lambda sentence: None,
     on_result: OnResult = lambda result: None,
@@ -109,6 +111,8 @@ def fit(
     runs, name : the run's directory is ``runs/name``; the name is made from the settings if not
         given
     workers : processes on a Ray cluster that ask the model, or how many; None asks it in this one
+    compile : whether a model's layers are compiled; see :func:`..engines.open`
+    recite : whether the result says what the model knows by heart, see :mod:`..assessment.recite`
     on_progress : called after every tell
     on_trouble : told, in a sentence, what went wrong and was mended: a worker that was lost, a damaged
         end of a journal, other conditions than those under which the run began
@@ -164,13 +168,6 @@ def fit(
         hold_out=hold_out if isinstance(hold_out, str) else ",".join(hold_out),
         warm_start=_path_of(warm_start),
     )
-    stopping = Stopping.for_objective(
-        specification.fits_opinions,
-        budget=budget,
-        target_loss=target_loss,
-        patience=patience,
-        seconds=seconds,
-    )
     where = Workers(int(workers)) if isinstance(workers, (int, np.integer)) else workers
     check_revision(specification.model, revision)
     record = Record(folder(Path(runs), specification.name if name is None else name))
@@ -180,6 +177,14 @@ def fit(
         recorded = recorded_facts(record)
         refuse_settings(as_recorded(record.specification, recorded), specification, record.path)
     data = load_data(specification, recorded, frame.targets if frame else None)
+    stopping = Stopping.for_objective(
+        specification.fits_opinions,
+        validated=bool(data.opinions and data.opinions.validation),
+        budget=budget,
+        target_loss=target_loss,
+        patience=patience,
+        seconds=seconds,
+    )
     _rehearse(specification, stopping, len(data.populations), where is not None)
     earlier = _earlier(specification)
     with record.writing(on_trouble) as writer:
@@ -191,8 +196,9 @@ def fit(
                 on_progress or (lambda progress: None),
                 on_trouble,
                 on_result,
+                recite,
             )
-            job.run(where, earlier, frame)
+            job.run(where, earlier, frame, compile)
     return Run(record.path)
 
 

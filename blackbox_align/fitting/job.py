@@ -74,16 +74,23 @@ class Job:
         on_progress: OnProgress,
         on_trouble: OnTrouble,
         on_result: OnResult = lambda result: None,
+        recites: bool = False,
     ) -> None:
+        self.recites = recites
         self.writer, self.record, self.data, self.stopping = writer, writer.record, data, stopping
         self.on_progress, self.on_trouble, self.on_result = on_progress, on_trouble, on_result
         self.started = self.checkpoint = time.monotonic()
         self.last = 0.0
         self.written = 0.0  # seconds that checkpoints took
         self.replayed = 0
+        self.compile = "auto"
 
     def run(
-        self, workers: Workers | None, earlier: Record | None, frame: Frame | None = None
+        self,
+        workers: Workers | None,
+        earlier: Record | None,
+        frame: Frame | None = None,
+        compile: str = "auto",
     ) -> None:
         """Ask, search, and write down what came of it."""
         settings, new = self.data.specification, not self.record.exists()
@@ -92,6 +99,7 @@ class Job:
         if settings.dtype == "auto" and "dtype" in recorded:
             settings = replace(settings, dtype=recorded["dtype"])
         known = {} if new else known_from(self.record.head.get("asked") or {})
+        self.compile = compile
         with closing(self._open(settings, workers, recorded)) as engine:
             settings = settle(settings, engine.info, recorded)
             asked = Asked(engine, known, settings.orders)
@@ -131,7 +139,7 @@ class Job:
             if frame is not None:
                 write_text(self.record.path / FILE, frame.text)
             outcome = Outcome(
-                problem, standing, optimizer, space, engine, asked, self._day(),
+                problem, standing, optimizer, space, engine, asked, self._day(), self.recites,
                 notes=self._heard(engine, problem, recorded),
             )  # fmt: skip
             self._guarded(outcome, why, new)
@@ -210,6 +218,7 @@ class Job:
             chat_template=settings.chat_template,
             system=settings.system,
             date=str(recorded.get("date") or ""),
+            compile=self.compile,
             workers=workers,
             on_trouble=self.on_trouble,
         )
@@ -234,13 +243,14 @@ class Job:
         ]
         gradients = None
         if pull is not None:
-            by_text = outcome.problem.cotangent_by_text(answers.divergence)
+            language = outcome.problem.language
+            by_text = language.cotangent(answers.divergence) if language else None
             slopes = pull(by_answers(answers, outcome.problem.cotangent(shares), by_text))
             gradients = outcome.space.pull(slopes).astype(np.float32)
         evaluations = with_gradients(evaluations, gradients)
         penalties = outcome.problem.penalties(answers.divergence)
         texts = np.stack([answers.divergence, answers.surprise]) if sheet.texts else None
-        validation = outcome.problem.validation_losses(shares, first)
+        validation = outcome.problem.validation_losses(shares, first, answers.divergence)
         return Batch(vectors, losses, evaluations, shares, gradients, penalties, texts, validation)
 
     def _append(self, batch: Batch) -> None:
@@ -301,7 +311,7 @@ class Job:
                 evaluations, losses = problem.score(entry.answers, entry.ids[0], divergence)
                 vectors = past.vectors_of(entry)
                 yield vectors, with_gradients(evaluations, entry.gradients)
-                validation = problem.validation_losses(entry.answers, entry.ids[0])
+                validation = problem.validation_losses(entry.answers, entry.ids[0], divergence)
                 penalties = problem.penalties(divergence)
                 outcome.standing.keep(vectors, losses, penalties, validation=validation)
                 self.replayed = entry.rows

@@ -31,7 +31,12 @@ def fitted(run: Run) -> Fitted:
         run.path.name,
         run.result,
         run.history()["loss"].to_numpy(float),
-        {**settings, **known, "seconds spent": run.record.get("seconds")},
+        {
+            **settings,
+            **known,
+            "seconds spent": run.record.get("seconds"),
+            "versions": run.result.provenance.versions,
+        },
         repeat(run),
         run.status,
     )

@@ -11,7 +11,7 @@ import numpy as np
 from ..adapters import Adapter, from_vocabulary
 from ..adapters.adapter import SoftPrompt, check_placement
 from ..engines import Engine
-from ..engines.rounding import neighbour
+from ..engines.rounding import neighbour, noise_and_moves
 from .problem import NOISE, Problem, generator
 
 _PROMPTS = 3
@@ -79,13 +79,6 @@ def measure_noise(engine: Engine, problem: Problem) -> Noise | None:
     losses = problem.objective.losses(outputs).mean(axis=0) + problem.penalties(answers.divergence)
     points = (np.nan, np.nan)
     if problem.index_objective is not None:
-        points = _noise_and_moves(outputs["indices"])
-    loss = _noise_and_moves(losses[:, None])
+        points = noise_and_moves(outputs["indices"])
+    loss = noise_and_moves(losses[:, None])
     return Noise(dtype, points[0], loss[0], points[1], loss[1])
-
-
-def _noise_and_moves(values: np.ndarray) -> tuple[float, float]:
-    """Of (prompts and again prompts, m): what differs within pairs, and between prompts."""
-    first, again = np.split(values, 2)
-    noise = np.sqrt(((first - again) ** 2).mean() / 2)
-    return float(noise), float(np.sqrt(first.var(axis=0, ddof=1).mean()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ..assessment.assess import assess, interval_note
 from ..assessment.conditions import Condition
 from ..assessment.figures import Resampling
 from ..assessment.language import measure_language
+from ..assessment.recite import recite
 from ..engines import Answers, Engine
 from ..engines.function import FunctionEngine
 from ..experts import Card, prove, write_expert
@@ -49,6 +51,8 @@ class Outcome:
     asked: Asked
     day: str = ""
     """On which the run began: a result that is written later has the same bits."""
+    recites: bool = False
+    """Whether the model is asked what it knows by heart."""
     written: dict[str, float] = field(default_factory=dict)
     """The loss of each expert on disk, by country."""
     notes: tuple[str, ...] = ()
@@ -73,6 +77,17 @@ class Outcome:
                 )
             )
         return made
+
+    @cached_property
+    def recited(self) -> str:
+        """What the model knows by heart of what it is fitted to; empty where that is not asked."""
+        if not self.recites or not self.engine.info.writes:
+            return ""
+        known = []
+        for one in self.instruments:
+            targets = self.problem.data.target_set if one.index_names else None
+            known.append(f"{one.title}: {recite(self.engine, one.survey, targets).describe()}")
+        return " ".join(known)
 
     @property
     def fitted_items(self) -> frozenset[str]:
@@ -130,10 +145,19 @@ class Outcome:
             language = dict(zip(adapters, told, strict=False)) or None
         return replace(
             found,
-            notes=(*notes, *(bias.describe() for bias in biases), *self.notes),
+            notes=(
+                *notes,
+                *(bias.describe() for bias in biases),
+                *filter(None, [self.recited]),
+                *self.notes,
+            ),
             bias=None if np.isnan(correlation) else correlation,
             provenance=replace(
-                found.provenance, readout=settings.readout, versions=versions(), date=self.day
+                found.provenance,
+                readout=settings.readout,
+                versions=versions(),
+                date=self.day,
+                recited=self.recited,
             ),
             search=self._searched(found, people, reason, entries),
             language=language,
@@ -223,7 +247,8 @@ class Outcome:
     ) -> Searched:
         settings, standing = self.problem.specification, self.standing
         codes = [one.code for one in self.problem.populations]
-        fronts = self._fronts(entries) if entries and len(self.problem.objective.parts) > 1 else []
+        several = len(self.problem.objective.parts) > 1 or self.problem.language is not None
+        fronts = self._fronts(entries) if entries and several else []
         after = {
             code: int(n) or None for code, n in zip(codes, standing.reached_after, strict=True)
         }
@@ -253,11 +278,10 @@ class Outcome:
 
     def _fronts(self, entries: Sequence[Entry]) -> list[tuple[dict[str, float], ...]]:
         """For every country, the evaluations that no other one betters in all parts at once."""
-        tried = [self.problem.losses_by_part(one.answers, one.ids[0]) for one in entries]
-        losses = {
-            name: np.concatenate([one[name] for one in tried], axis=1)
-            for name in self.problem.objective.parts
-        }
+        tried = [
+            self.problem.losses_by_part(one.answers, one.ids[0], one.divergence) for one in entries
+        ]
+        losses = {name: np.concatenate([one[name] for one in tried], axis=1) for name in tried[0]}
         return [
             tuple(
                 {"evaluation": n + 1, **{name: float(rows[k, n]) for name, rows in losses.items()}}

@@ -12,6 +12,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -24,6 +25,7 @@ from ..errors import BlackboxAlignError, RunError, SpecificationError, UnknownNa
 from ..files.atomic import plain_errors, read_sealed_json, write_sealed_json
 from ..files.yaml import read_yaml
 from ..optimizers import create
+from ..results import Result
 from ..results.comparison import Cell, Comparison
 from .fit import fit
 from .run import Run
@@ -279,12 +281,13 @@ def _run_cell(
     reused = _is_done(folder / name)
     try:
         run = fit(runs=folder, name=name, **{**plan.shared, **cell})
-        search = run.result.search
+        result = run.result
     except BlackboxAlignError as error:
         return cell, str(error), 0, math.nan, reused
     except Exception as error:  # a mistake of ours in one cell is no reason to lose the others
         return cell, f"{type(error).__name__}: {error}", 0, math.nan, reused
-    return cell, "", search.evaluations if search else 0, run.loss, reused
+    told = result.search.evaluations if result.search else 0
+    return cell, "", told, result.loss, reused
 
 
 def read_comparison(
@@ -294,6 +297,15 @@ def read_comparison(
     found = tuple(_read_cells(plan, Path(folder), failures or {}))
     stopping = plan.stopping
     return Comparison(found, stopping.target_loss, stopping.budget, unit=plan.unit)
+
+
+def results_of(plan: Plan, folder: Path | str) -> list[tuple[Mapping[str, Any], Result]]:
+    """The settings and the result of every cell that has one."""
+    found: list[tuple[Mapping[str, Any], Result]] = []
+    for cell in plan.cells():
+        with suppress(RunError):
+            found.append((cell, Run.load(Path(folder) / plan.folder(cell)).result))
+    return found
 
 
 def _read_cells(plan: Plan, folder: Path, failures: Mapping[str, str]) -> Iterator[Cell]:

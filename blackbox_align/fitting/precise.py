@@ -9,6 +9,7 @@ import numpy as np
 from ..engines import Engine
 from .asking import Asked, failures_of
 from .outcome import Outcome
+from .problem import Problem
 from .record import Record
 from .search import Standing
 
@@ -24,20 +25,23 @@ def in_float32(outcome: Outcome, record: Record, engine: Engine) -> Outcome:
     problem, standing = outcome.problem, outcome.standing
     past = record.past(vectors=True)
     assert past.vectors is not None
-    losses = np.concatenate(
-        [problem.score(e.answers, e.ids[0], e.divergence)[1] for e in past.entries], axis=1
-    )
-    best = np.argsort(np.where(np.isnan(losses), np.inf, losses), axis=1)[:, :FEW]
+    parts = [_counting(problem, one.answers, one.ids[0], one.divergence) for one in past.entries]
+    counting = np.concatenate([counts for _, counts in parts], axis=1)
+    best = np.argsort(np.where(np.isnan(counting), np.inf, counting), axis=1)[:, :FEW]
     vectors = past.vectors[np.unique(best)]
     answers = engine.answer(outcome.space.adapters(vectors), problem.sheet)
     shares = answers.probabilities.copy()
     shares[[why is not None for why in failures_of(answers)]] = np.nan
-    _, again = problem.score(shares, 0, answers.divergence)
-    chosen = Standing(len(problem.populations), vectors.shape[1], standing.stopping)
-    chosen.keep(vectors, again, problem.penalties(answers.divergence))
-    chosen.told, chosen.reached_after = standing.told, standing.reached_after
-    if chosen.worst is None:  # none of them gives a finite answer in float32
+    losses, counting = _counting(problem, shares, 0, answers.divergence)
+    if np.isnan(counting).all(axis=1).any():  # none of them gives a finite answer in float32
         return outcome
+    kept = np.nanargmin(counting, axis=1)
+    chosen = Standing(len(problem.populations), vectors.shape[1], standing.stopping)
+    chosen.vectors = vectors[kept]
+    chosen.best = np.take_along_axis(losses, kept[:, None], axis=1)[:, 0]
+    penalties = np.broadcast_to(problem.penalties(answers.divergence), len(vectors))
+    chosen.errors = chosen.best - penalties[kept]
+    chosen.told, chosen.reached_after = standing.told, standing.reached_after
     was = float(standing.errors.mean())
     note = (
         f"Searched in {outcome.engine.info.dtype}; the best {len(vectors)} were scored again in float32, "
@@ -48,3 +52,12 @@ def in_float32(outcome: Outcome, record: Record, engine: Engine) -> Outcome:
     return replace(
         outcome, standing=chosen, engine=engine, asked=asked, notes=(*outcome.notes, note)
     )
+
+
+def _counting(
+    problem: Problem, answers: np.ndarray, first: int, divergence: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """(G, P) losses, and what a choice goes by: those on validation questions, where there are any."""
+    losses = problem.score(answers, first, divergence)[1]
+    validated = problem.validation_losses(answers, first, divergence)
+    return losses, losses if validated is None else validated

@@ -315,11 +315,9 @@ class Problem:
             start, column = stop, column + block.shape[1]
         return np.nan_to_num(blocks)
 
-    def cotangent_by_text(self, divergence: np.ndarray) -> np.ndarray | None:
-        """(P, texts) derivatives by divergences; None where the language does not count."""
-        return None if self.language is None else self.language.cotangent(divergence)
-
-    def validation_losses(self, answers: np.ndarray, first: int) -> np.ndarray | None:
+    def validation_losses(
+        self, answers: np.ndarray, first: int, divergence: np.ndarray | None = None
+    ) -> np.ndarray | None:
         """(G, P) losses with the opinions of validation questions; None where there are none."""
         opinions = self.data.opinions
         if opinions is None or opinions.validating is None:
@@ -327,11 +325,17 @@ class Problem:
         outputs = self._outputs(answers, first)
         losses = self.objective.each(outputs)
         losses[OPINIONS] = opinions.validating.losses(outputs[OPINIONS])
-        return np.asarray(self.objective.weigh(losses))
+        return np.asarray(self.objective.weigh(losses) + self.penalties(divergence))
 
-    def losses_by_part(self, answers: np.ndarray, first: int) -> dict[str, np.ndarray]:
-        """(G, P) losses of every part of the objective, each in its own unit."""
-        return self.objective.each(self._outputs(answers, first))
+    def losses_by_part(
+        self, answers: np.ndarray, first: int, divergence: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """(G, P) losses of every part, each in its own unit; of the language nats a token."""
+        each = self.objective.each(self._outputs(answers, first))
+        if self.language is not None and divergence is not None:
+            nats = self.language.divergences(divergence)
+            each["language"] = np.broadcast_to(nats, (len(self.populations), len(nats)))
+        return each
 
     def _outputs(self, answers: np.ndarray, first: int) -> dict[str, np.ndarray]:
         rng = generator(self.specification, READOUT, first)

@@ -16,7 +16,7 @@ from ..errors import SpecificationError
 
 USUAL = 1.0
 """The weight for models that write, where no other is asked for."""
-IN_POINTS = 5.0
+IN_POINTS = 1.0
 """What a nat a token counts for at a weight of 1, in index points."""
 
 

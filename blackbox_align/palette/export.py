@@ -29,8 +29,7 @@ from torch import Tensor
 from ..adapters.adapter import Gate, Lora
 from ..engines.checkpoint import LanguageModel
 from ..engines.local.blend import Blend
-from ..engines.local.hidden import decoder_layers
-from ..engines.local.shadow import shadow
+from ..engines.local.shadow import decoder_layers, shadow
 from ..errors import ExpertError, ModelError, SpecificationError
 from ..files.atomic import plain_errors
 

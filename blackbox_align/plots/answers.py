@@ -135,3 +135,19 @@ def shares(frame: pd.DataFrame, ax: Axes) -> None:
     ax.set_xlim(0, 1)
     ax.set_xlabel("share of simulated answers (people: of respondents)")
     legend_above(ax, min(5, width), handleheight=0.9, handlelength=1.1)
+
+
+def gains(frame: pd.DataFrame, ax: Axes) -> None:
+    """Columns ``population``, ``gain``, ``unit``: a dot per configuration, a bar at the median."""
+    names = list(dict.fromkeys(frame["population"]))
+    for row, name in enumerate(names):
+        values = np.sort(frame.loc[frame["population"] == name, "gain"].to_numpy(float))
+        ax.scatter(
+            values, row + 0.22 * np.sin(np.arange(len(values)) * 2.4), s=14, edgecolors=SERIES[0],
+            facecolors=PAPER, linewidths=0.9, zorder=3,
+        )  # fmt: skip
+        middle = float(np.median(values))
+        ax.plot([middle, middle], [row - 0.38, row + 0.38], color=INK, linewidth=2)
+    rows_down(ax, [shortened(str(name), 24) for name in names])
+    ax.axvline(0, color=INK, linewidth=1)
+    ax.set_xlabel(str(frame["unit"].iloc[0]))

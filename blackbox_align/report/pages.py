@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -9,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..plots import Picture
+from ..results.checklist import Checklist
 from ..results.comparison_pictures import comparison_pictures
 from ..results.fit_pictures import answers_frame, fit_pictures, interval_picture
 from ..results.many_pictures import many_pictures, summary_frame
-from ..results.result import Result
-from ..results.tables import DISTANCE, constants_line, errors, indices_of, verdicts
-from .checklist import checklist
+from ..results.multiverse import multiverse, multiverse_picture, share_holding
+from ..results.result import Result, Split
+from ..results.tables import ASKED, DISTANCE, ERROR, constants_line, indices_of, verdicts
 from .page import Block, Page
 
 if TYPE_CHECKING:
@@ -62,12 +64,20 @@ def _found(result: Result, code: str, fit: Fitted) -> tuple[str, ...]:
         verdicts(result, code)[:-1] if result.select(metric=DISTANCE) else []
     )  # the last is on brackets
     name = result.provenance.populations[code]
-    if indices_of(result):
-        plain, told, fitted = errors(result, code)
+    asked = indices_of(result)
+    if asked is not None:
+        split: Split = "held-out" if asked.held_out else "all"
+        found = (result.select(condition=c, metric=ERROR, split=split) for c in ASKED)
+        plain, told, fitted = (one[0].value if one else math.nan for one in found)
         said.append(
             f"Mean absolute error of the indices of {name}: {plain:.1f} points un-prompted, {told:.1f} "
-            f"with the country named in text, {fitted:.1f} fitted. These indices are what was fitted: "
-            "their error says that the search worked, not that the prompt knows more of the country."
+            f"with the country named in text, {fitted:.1f} fitted. "
+            + (
+                f"These indices were held out: {', '.join(asked.held_out)}."
+                if asked.held_out
+                else "These indices are what was fitted: their error says that the search worked, not that "
+                "the prompt knows more of the country."
+            )
         )
     search = result.search
     if search:
@@ -95,8 +105,13 @@ def closing(result: Result, fit: Fitted | None = None) -> tuple[Block, ...]:
                 fit.commands,
             )
         )
-    blocks.append(Block("Checklist", (), checklist(result)))
+    blocks.append(Block("Checklist", (), _checklist(result)))
     return tuple(blocks)
+
+
+def _checklist(result: Result) -> tuple[tuple[str, str], ...]:
+    """That of the result or, of one that is older than checklists, filled in now."""
+    return tuple((result.checklist or Checklist.of(result)).rows())
 
 
 def _spoken(value: Any) -> str:
@@ -148,7 +163,7 @@ def fits_page(
         Block(
             "What has to be said beside the figures", (*shared, *_lost(len(notes) - len(shared)))
         ),
-        Block("Checklist of the first run", (), checklist(first)),
+        Block("Checklist of the first run", (), _checklist(first)),
     )
     return Page(
         title or f"{len(fits)} runs: simulated answers of {', '.join(models)}",
@@ -158,7 +173,28 @@ def fits_page(
     )
 
 
-def comparison_page(comparison: Comparison, fits: Sequence[Fitted], name: str = "") -> Page:
+def multiverse_parts(
+    found: Sequence[tuple[Mapping[str, Any], Result]], varied: Sequence[str]
+) -> tuple[Block | Picture, ...]:
+    """In how many ways of asking the gain holds, with every configuration in the CSV."""
+    frame = multiverse(found)
+    if not len(frame):
+        return ()
+    said = Block(
+        "In how many configurations the fitted prompt is nearer to people",
+        (f"Configurations of {', '.join(varied)}; all of them are in report/multiverse.csv.",),
+        table=share_holding(frame),
+        csv="multiverse-shares",
+    )
+    return multiverse_picture(frame, varied), said
+
+
+def comparison_page(
+    comparison: Comparison,
+    fits: Sequence[Fitted],
+    name: str = "",
+    more: Sequence[Block | Picture] = (),
+) -> Page:
     """A comparison: its table and curves first, then what its runs found, country by country."""
     table = comparison.table().reset_index()
     methods = ", ".join(comparison.methods)
@@ -178,6 +214,7 @@ def comparison_page(comparison: Comparison, fits: Sequence[Fitted], name: str = 
     pictures: list[Picture | Block] = [intro, *comparison_pictures(comparison)]
     if len(comparison.methods) > 1:
         pictures.append(_pairs(comparison))
+    pictures += more
     page = fits_page(fits, f"Compared: {methods if len(methods) < 90 else name}", pictures)
     return replace(page, files=(*page.files, ("searches", comparison.searches())))
 

@@ -19,7 +19,8 @@ from ..statistics.runtimes import Runtime, estimate_running_time, evaluations_to
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
+
+    from ..plots import Axes
 
 PROBLEM = ("country", "seed")
 

@@ -191,7 +191,8 @@ def _ranks(comparison: Comparison) -> Picture:
         "shaded "
         "box joins are nearer than the critical difference, so Nemenyi's test does not tell them apart "
         "at 5 % "
-        f"(Demsar 2006).{friedman} Problems are these countries and seeds: they say nothing of others.",
+        f"(Demsar 2006).{friedman} The difference takes the place of an interval. Problems are these "
+        "countries and seeds alone.",
         frame,
         critical_difference,
         1.0 + 0.3 * len(frame),

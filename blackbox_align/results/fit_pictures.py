@@ -10,7 +10,7 @@ import numpy as np
 from ..plots.answers import convergence, dumbbell, intervals, shares
 from ..plots.picture import Picture
 from .names import BASELINES, COLUMNS, COUNTRY_IN_TEXT, FITTED, NONE, PEOPLE, title
-from .result import Asked, Figure, Result
+from .result import Asked, Figure, Result, Split
 from .tables import ASKED, DISTANCE, ERROR, index_rows, indices_of, opinions_of
 
 if TYPE_CHECKING:
@@ -103,34 +103,58 @@ def _held_out(result: Result, population: str, name: str, asked: Asked) -> Itera
 def _indices(result: Result, population: str, name: str, asked: Asked) -> Iterator[Picture]:
     import pandas as pd
 
+    kept = set(asked.held_out)
+    if kept:
+        yield from _index_errors(result, population, name, asked, "held-out")
     rows = index_rows(result, population)
     columns = ["index", "title", "target", *(COLUMNS[condition] for condition in ASKED)]
-    frame = pd.DataFrame([(r.name, r.title, r.target, *r.points) for r in rows], columns=columns)
+    frame = pd.DataFrame(
+        [
+            (r.name, f"{r.title}, held out" if r.name in kept else r.title, r.target, *r.points)
+            for r in rows
+        ],
+        columns=columns,
+    )
+    fitted = ", ".join(r.name for r in rows if r.name not in kept)
     yield Picture(
         "indices",
         f"Indices: published, and by simulated answers, {name}",
         f"{len(rows)} indices of {asked.title} in points: diamonds are the published figures of {name} "
-        f"({asked.targets_title}), which were fitted; the other marks what {result.provenance.model} "
-        f"answers un-prompted, with the country named in text, and with the fitted prompt (n = 1 search, "
-        f"{asked.items} questions). Each index is shifted by a constant ({asked.policy}), the same for all "
-        "countries. Single figures, hence no interval.",
+        f"({asked.targets_title}), of which {fitted} were fitted; the other marks what "
+        f"{result.provenance.model} answers un-prompted, with the country named in text, and with the "
+        f"fitted prompt (n = 1 search, {asked.items} questions). Each index is shifted by a constant "
+        f"({asked.policy}), the same for all countries. Single figures, hence no interval.",
         frame,
         dumbbell,
         0.95 + 0.36 * len(rows),
     )
+    if not kept:
+        yield from _index_errors(result, population, name, asked, "all")
+
+
+def _index_errors(
+    result: Result, population: str, name: str, asked: Asked, split: Split
+) -> Iterator[Picture]:
     errors = _ordered(
-        result.select(population=population, metric=ERROR, split="all", instrument=asked.name)
+        result.select(population=population, metric=ERROR, split=split, instrument=asked.name)
     )
-    if errors:
-        yield interval_picture(
-            errors,
-            "index-error",
-            f"Mean absolute error of the indices, {name}",
-            f"Mean distance between index and published figure in points, over {errors[0].n} indices, which "
-            "were the ones to fit: nothing is held out here. Lines are 95 % intervals, a bootstrap over "
-            f"indices. Squares ask no model. Target: {asked.targets_title}.",
-            "mean absolute error (index points)",
-        )
+    if not errors:
+        return
+    held = split == "held-out"
+    which = (
+        f"the indices held out, {', '.join(asked.held_out)}, which no search saw"
+        if held
+        else "those that were fitted: nothing is held out here"
+    )
+    yield interval_picture(
+        errors,
+        "index-error",
+        f"{'Held out: mean' if held else 'Mean'} absolute error of the indices, {name}",
+        f"Mean distance between index and published figure in points, n = {errors[0].n} indices, {which}. "
+        "Lines are 95 % intervals, a bootstrap over indices. Squares ask no model. Target: "
+        f"{asked.targets_title}.",
+        "mean absolute error (index points)",
+    )
 
 
 def _ordered(figures: list[Figure]) -> list[Figure]:

@@ -141,7 +141,7 @@ def measure_rows(
 
     The first row is people's own: their entropy, and the measures of an answer that is theirs.
     """
-    rows = []
+    rows: list[tuple[str, ...]] = []
     theirs = result.select(population=population, metric="peoples_entropy_nats", split=split)
     if theirs:
         rows.append(("people", "0.000", "100", "1.00", f"{theirs[0].value:.2f}", ""))

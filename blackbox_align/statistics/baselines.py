@@ -102,8 +102,8 @@ def mixture_of_others(others: Array, own: Array, known: NDArray[np.bool_], sizes
     The mean of those who were asked stands for a people who was not. Where nothing is known the weights
     are even.
     """
-    here = ~np.isnan(others).any(-1, keepdims=True)
-    there = here.any(0)
+    here: NDArray[np.bool_] = np.asarray(~np.isnan(others).any(-1, keepdims=True))
+    there: NDArray[np.bool_] = np.asarray(here.any(0))
     mean = np.where(here, others, 0.0).sum(0) / np.maximum(here.sum(0), 1)
     whole = np.where(here, others, mean)
     answers = np.where((known & there[:, 0])[:, None], own, np.nan)

@@ -20,7 +20,8 @@ from torch import Tensor
 
 from ...adapters.adapter import Adapter, Gate, Lora
 from ...errors import ModelError, SpecificationError
-from .hidden import decoder_layers, feed_forward
+from .hidden import feed_forward
+from .shadow import decoder_layers
 
 _FIRST = ("gate_proj", "up_proj", "gate_up_proj")
 _LAST = "down_proj"

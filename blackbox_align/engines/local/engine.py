@@ -18,6 +18,7 @@ from ..base import KINDS, VERBS, Answers, EngineInfo, Reply, Request
 from ..checkpoint import LanguageModel
 from .blend import gates_of
 from .chat import ChatFormat, Reader, Rendered
+from .compiled import compiles
 from .decoding import Group as Voices
 from .decoding import RunningBatch, Writing, begin_text, end_tokens
 from .gradients import Group, Pull, Read, pulled
@@ -26,16 +27,19 @@ from .memory import free_memory, is_out_of_memory, keep_freed_memory
 from .passes import Passes, Scores
 from .plan import Plan
 from .questions import tokenize
-from .shadow import bytes_per_token, check_causal
+from .shadow import check_causal
+from .sizes import (
+    SHARE_OF_MEMORY,
+    in_a_known_size,
+    parts_of,
+    tokens_of_a_candidate,
+    tokens_per_pass,
+)
 from .texts import Reading, Readings, read
 from .thread import JobThread
 from .threads import own_threads
 from .ways import Ways
 
-# Tokens of one pass: enough to keep any device busy. Half of them, and half again, until they take
-# no more than this share of the memory that is free: batches then are not of a new size in each run.
-_TOKENS_PER_PASS = 16_384
-_SHARE_OF_MEMORY = 0.8
 _PLANS = 4
 _TRIAL = Sheet((Question("Which is it?\n1 = this, 2 = that", ("1", "2")),))
 _GRADIENT_SHARE = 8  # of a pass: what leads to an answer is kept for its gradient
@@ -55,6 +59,7 @@ class LocalEngine:
         memory that is free when the engine is made. It is halved, for good, should memory run out
         all the same. Answers depend on it by float noise only
     form : what is put around a question
+    compile : ``auto`` compiles the layers on a GPU, ``never`` nowhere, ``always`` on a CPU as well
 
     Raises
     ------
@@ -67,15 +72,16 @@ class LocalEngine:
         model: LanguageModel,
         batch_size: int | None = None,
         form: ChatFormat = ChatFormat(),  # noqa: B008
+        compile: str = "auto",
     ) -> None:
         check_causal(model)
         self.model, self.batch_size = model, batch_size
         self.reader = Reader(model.tokenizer, form)
         devices = {parameter.device for parameter in model.model.parameters()}
-        self._room = _SHARE_OF_MEMORY * min(map(free_memory, devices))
+        self._room = SHARE_OF_MEMORY * min(map(free_memory, devices))
         if model.device.type == "cpu":
             keep_freed_memory()
-        self._passes = Passes(model)
+        self._passes = Passes(model, compiles(compile, model.device.type))
         self._ways = Ways(model, self._passes)
         self._batch = RunningBatch(self._passes, end_tokens(model.model, model.tokenizer))
         self._plans: dict[tuple[Any, ...], Plan] = {}
@@ -96,6 +102,11 @@ class LocalEngine:
     def notes(self) -> tuple[str, ...]:
         """Sentences on what was found out while it was asked, such as that it is asked slowly."""
         return self._ways.notes
+
+    @property
+    def way(self) -> str:
+        """How questions that share a pass are computed."""
+        return self._ways.taken
 
     @property
     def threads(self) -> int:
@@ -218,7 +229,7 @@ class LocalEngine:
             reading = self._readings.of(sheet.texts, text).anew()
             if plan is not None:
                 usual = self._plan(sheet, text, updates)
-                self._check_positions(usual, width)
+                self._ways.check_positions(usual, width)
                 self._ways.refuse_other_embeddings(usual)
                 alone = bool(self._ways.alone(usual, placement, width))
                 rows = max(1, self._candidates_per_pass(usual, width, placement) // _GRADIENT_SHARE)
@@ -228,7 +239,7 @@ class LocalEngine:
             pause()
             labels = some.new_zeros((len(some), 0, 0))
             if plan is not None:
-                plan.continuations = None
+                plan.forget_continuations()
                 scores = self._scores(plan, some, placement, alone)
                 labels = scores.labels.masked_fill(~plan.offered, -torch.inf).softmax(-1)
             return labels, *self._read(reading, some, placement)
@@ -310,7 +321,7 @@ class LocalEngine:
         self, plan: Plan, prompts: Tensor, placement: str, plainly: bool, pause: Pause
     ) -> tuple[np.ndarray, np.ndarray]:
         """(rows, questions, labels) probabilities and (rows, questions) mass."""
-        self._check_positions(plan, prompts.shape[1])
+        self._ways.check_positions(plan, prompts.shape[1])
         parts: list[tuple[np.ndarray, np.ndarray]] = []
         done = 0
         while done < len(prompts):
@@ -342,26 +353,25 @@ class LocalEngine:
         if placement:
             self._ways.refuse_other_embeddings(plan)
         if plainly:
-            return _finished(self._passes.plainly(plan, prompts, placement, 1), plan)
+            return self._passes.plainly(plan, prompts, placement, 1).finished(plan)
         alone = bool(self._ways.alone(plan, placement, prompts.shape[1]))
-        return _finished(self._scores(plan, prompts, placement, alone), plan)
+        pads = self.model.device.type == "cuda" and not self._passes.hooked
+        whole = in_a_known_size(prompts) if pads else prompts
+        probabilities, mass = self._scores(plan, whole, placement, alone).finished(plan)
+        return probabilities[: len(prompts)], mass[: len(prompts)]
 
     def _scores(self, plan: Plan, prompts: Tensor, placement: str, alone: bool) -> Scores:
         if alone:
             rows = self._rows_per_pass(plan.longest + prompts.shape[1])
             return self._passes.plainly(plan, prompts, placement, rows)
+        parts = parts_of(plan)
+        given = [self._in_one_row(part, prompts, placement) for part in parts]
+        return given[0] if len(parts) == 1 else Scores.joined(given, plan.places)
+
+    def _in_one_row(self, plan: Plan, prompts: Tensor, placement: str) -> Scores:
         if placement == "last":
             return self._passes.behind(plan, prompts)
         return self._passes.in_a_row(plan, prompts, placement == "message", not placement)
-
-    def _check_positions(self, plan: Plan, width: int) -> None:
-        most = self._ways.limits.positions
-        if most is not None and plan.longest + width > most:
-            raise ModelError(
-                f"The longest question has {plan.longest:,} tokens, {plan.longest + width:,} with the "
-                f"soft prompt, and {self.model.name!r} has learned {most:,} positions; ask shorter "
-                "questions, or use fewer virtual tokens."
-            )
 
     def _plan(
         self, sheet: Sheet, text: str, updates: Updates = ((), ()), gradients: bool = False
@@ -381,27 +391,8 @@ class LocalEngine:
     def _candidates_per_pass(self, plan: Plan, tokens: int, placement: str) -> int:
         if self.batch_size is not None:
             return self.batch_size
-        last = placement == "last" and tokens > 0
-        each = tokens * len(plan.questions) if last else tokens + len(plan.tree(False).tokens)
-        return max(1, self._tokens_per_pass(each, plan.longest + tokens if last else 0) // each)
+        each, beside = tokens_of_a_candidate(plan, tokens, placement)
+        return max(1, tokens_per_pass(self.model, self._room, each, beside) // each)
 
     def _rows_per_pass(self, length: int) -> int:
-        return max(1, self._tokens_per_pass(length, length) // length)
-
-    def _tokens_per_pass(self, each: int, beside: int) -> int:
-        at_once = _TOKENS_PER_PASS
-        while at_once > each and at_once * bytes_per_token(self.model, beside) > self._room:
-            at_once //= 2
-        return at_once
-
-
-def _finished(scores: Scores, plan: Plan) -> tuple[np.ndarray, np.ndarray]:
-    offered = scores.labels.masked_fill(~plan.offered, -torch.inf)
-    probabilities = offered.softmax(-1)
-    # One question without a finite number makes the whole candidate's scores meaningless.
-    broken = ~probabilities.isfinite().all(-1).all(-1)
-    probabilities[broken] = torch.nan
-    mass = probabilities.new_full(probabilities.shape[:2], torch.nan)
-    if scores.total is not None:
-        mass = (offered.logsumexp(-1) - scores.total).exp()
-    return probabilities.cpu().numpy(), mass.cpu().numpy()
+        return max(1, tokens_per_pass(self.model, self._room, length, length) // length)

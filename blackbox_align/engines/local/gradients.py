@@ -35,7 +35,7 @@ class Group:
         some = self.prompts.detach().clone().requires_grad_()
         with self.under():
             given = self.ask(some)
-        labels, divergence, surprise = (part.detach().cpu().numpy() for part in given)
+        labels, divergence, surprise = (part.detach().float().cpu().numpy() for part in given)
         labels[~np.isfinite(labels).all(axis=(1, 2))] = np.nan
         answers = replace(
             Answers.of(labels, divergence.shape[1]), divergence=divergence, surprise=surprise

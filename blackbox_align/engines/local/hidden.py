@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ...errors import ModelError
+from .shadow import decoder_layers
 
 if TYPE_CHECKING:
     from .passes import Passes
@@ -33,15 +34,6 @@ def hidden_states(passes: Passes, tokens: Sequence[int], source: str) -> Tensor:
         for hook in hooks:
             hook.remove()
     return torch.stack([state.float().to(passes.device) for state in seen])
-
-
-def decoder_layers(model: Any) -> list[Any]:
-    """The decoder's layers: the list of as many modules as the configuration has layers."""
-    count = model.config.get_text_config().num_hidden_layers
-    for part in model.modules():
-        if isinstance(part, torch.nn.ModuleList) and len(part) == count:
-            return list(part)
-    raise ModelError(f"The layers of a model of type {model.config.model_type!r} cannot be found.")
 
 
 def feed_forward(layer: Any) -> Any:

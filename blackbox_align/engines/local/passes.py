@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -20,12 +20,16 @@ import torch
 from torch import Tensor
 
 from ...adapters.adapter import Gate, Lora
-from ...errors import SpecificationError
+from ...errors import ModelError, SpecificationError
 from ..checkpoint import LanguageModel
 from .attention import tree_shadow
 from .blend import Blend
+from .compiled import Compiled
+from .last_layer import read_ends_only
+from .memory import free_memory
+from .packed import pack_linears
 from .plan import Plan, Tree
-from .shadow import shadow
+from .shadow import decoder_layers, shadow
 from .tree_attention import (
     Continuations,
     PackedRow,
@@ -37,6 +41,7 @@ from .tree_attention import (
 
 _LOGITS_PER_PASS = 2**27
 _BLENDS = 2
+_FEW = 0.5  # of the places of a row: where more are read, all of the last layer is computed
 _CACHES = ("past_key_values", "cache_params", "state")
 
 
@@ -47,15 +52,40 @@ class Scores(NamedTuple):
     labels: Tensor
     total: Tensor | None
 
+    @classmethod
+    def joined(cls, parts: Sequence[Scores], places: Tensor) -> Scores:
+        """Those of some questions behind those of others; ``places`` (questions,) says where each stands."""
+        labels = torch.cat([part.labels for part in parts], dim=1)
+        totals = [part.total for part in parts if part.total is not None]
+        where = places.to(labels.device)
+        return cls(labels[:, where], torch.cat(totals, dim=1)[:, where] if totals else None)
+
+    def finished(self, plan: Plan) -> tuple[np.ndarray, np.ndarray]:
+        """(rows, questions, labels) probabilities and (rows, questions) mass."""
+        offered = self.labels.masked_fill(~plan.offered, -torch.inf)
+        probabilities = offered.softmax(-1)
+        # One question without a finite number makes the whole candidate's scores meaningless.
+        broken = ~probabilities.isfinite().all(-1).all(-1)
+        probabilities[broken] = torch.nan
+        mass = probabilities.new_full(probabilities.shape[:2], torch.nan)
+        if self.total is not None:
+            mass = (offered.logsumexp(-1) - self.total).exp()
+        return probabilities.cpu().numpy(), mass.cpu().numpy()
+
 
 class Passes:
     """The ways through one model, each over modules of its own; one thread at a time may use them."""
 
-    def __init__(self, model: LanguageModel) -> None:
+    def __init__(self, model: LanguageModel, compiled: bool = False) -> None:
         self.device, self.dtype = model.device, model.dtype
         self.plain, self.along = shadow(model.model), tree_shadow(model.model)
+        self.packed = pack_linears(self.along, free_memory(self.device))
+        self.ends_only = True
+        with suppress(ModelError):  # whose layers cannot be told apart
+            read_ends_only(decoder_layers(self.along)[-1])
         self._embed = self.plain.get_input_embeddings()
-        self._updated = True
+        self._updated, self.hooked = True, False
+        self.compiled = Compiled(model.model) if compiled else None
         self._blends: dict[tuple[Lora, ...], Blend] = {}
         self._keeps = "logits_to_keep" in inspect.signature(self.plain.forward).parameters
 
@@ -73,7 +103,13 @@ class Passes:
         )
         ends = [row.paths[item][-1].stop - 1 for item in range(len(plan.questions))]
         embeds = torch.cat([opening, prompts, text], dim=1)
-        return self._scores(self._logits(embeds, row, ends, plan, whole), plan, whole)
+
+        def usual() -> Tensor:
+            return self._logits(embeds, row, ends, plan, whole)
+
+        fast = self.compiled if not (whole or self.hooked or torch.is_grad_enabled()) else None
+        logits = usual() if fast is None else fast.believed(plan, row, embeds, usual)
+        return self._scores(logits, plan, whole)
 
     def texts_in_a_row(self, tree: Tree, prompts: Tensor, counts: Sequence[int]) -> Tensor:
         """(rows, tokens, words) float32 logits behind the last ``counts`` tokens of each text of a tree."""
@@ -152,14 +188,16 @@ class Passes:
         the two that are used meanwhile, all of them without it.
         """
         models = models or (self.plain, self.along)
+        self.hooked = bool(loras)
         if gates:
             blend, on = self._blend(tuple(loras)), lambda: self._updated
             with ExitStack() as stack:
+                stack.callback(setattr, self, "hooked", False)
                 for model in models:
                     stack.enter_context(blend.hooked(model, gates, on))
                 yield
             return
-        hooks = []
+        hooks: list[Any] = []
         try:
             for lora in loras:
                 for name, (down, up) in lora.updates.items():
@@ -168,8 +206,18 @@ class Passes:
                         hooks.append(_submodule(model, name).register_forward_hook(add))
             yield
         finally:
+            self.hooked = False
             for hook in hooks:
                 hook.remove()
+
+    @contextmanager
+    def without_compiler(self) -> Iterator[None]:
+        """Block by block, for as long as this lasts."""
+        usual, self.compiled = self.compiled, None
+        try:
+            yield
+        finally:
+            self.compiled = usual
 
     @contextmanager
     def bare(self) -> Iterator[None]:
@@ -305,6 +353,16 @@ class Passes:
         self, model: Any, embeds: Tensor, row: PackedRow | Continuations | Steps, ends: Any
     ) -> Tensor:
         places = torch.as_tensor(ends, device=embeds.device)
+        few = len(places) <= _FEW * embeds.shape[1]
+        if not self.ends_only or not few or isinstance(row, Steps) or row.kept is not None:
+            return self._call(model, embeds, row, places)
+        row.ends = tuple(ends)
+        try:
+            return self._call(model, embeds, row, torch.arange(len(places), device=embeds.device))
+        finally:
+            row.ends = None
+
+    def _call(self, model: Any, embeds: Tensor, row: Any, places: Tensor) -> Tensor:
         positions = torch.as_tensor(row.positions, device=self.device)
         logits: Tensor = model(
             inputs_embeds=embeds,
