@@ -278,7 +278,8 @@ def main() -> None:
     scores = scored(asked, rows, free.fitted_items)
     over = scores.interval_over_countries(PALETTE, "Prompting")
     lines = [
-        f"{given.model} (revision {free.record.revision[:12]}), map {palette_map.name}, {len(asked.countries)} countries, "
+        f"{given.model} (revision {free.record.revision[:12]}), map {palette_map.name}, "
+        f"{len(asked.countries)} countries, "
         f"{len(np.unique(scores.question))} questions that nothing was fitted to, options in orders "
         f"{given.orders!r}, seed {given.seed}. Points: 100 (1 - JS distance in nats). Brackets: 95 % over "
         "questions, 1,000 resamples.",
