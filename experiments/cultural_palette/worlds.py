@@ -189,7 +189,7 @@ def train(world: World, opinions: OpinionSurvey, folder: Path, steps: int, seed:
     losses = []
     for step in range(steps):  # rows of one length need no padding
         members = list(alike.values())[int(rng.choice(len(alike), p=chances))]
-        if step < steps // 3:  # one direction first: in both at once, nothing shows at the beginning
+        if step < steps // 3:  # one direction first: of both at once it learns nothing for long
             members = [n for n in members if n % 2 == 0]
         some = rng.choice(members, size=min(BATCH, len(members)), replace=False)
         ids, positions, masks, ends = zip(*(rounds[n] for n in some), strict=True)
