@@ -104,7 +104,13 @@ def align_palette(
             lora = train_lora(checkpoint, preferences, settings, work / colour, told)
             experts[colour] = work / "experts" / colour
             _write(
-                engine, target, colour, Adapter(loras=(lora,)), fitted, experts[colour], settings
+                engine,
+                target,
+                colour,
+                Adapter(loras=(lora,)),
+                fitted,
+                experts[colour],
+                asdict(settings),
             )
         drawn = () if source.file else fitted
         return write_palette(place, palette_map, experts, engine, gate, drawn)
