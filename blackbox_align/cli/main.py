@@ -23,6 +23,7 @@ from .lists import countries_command, models_command, optimizers_command
 from .runs import runs_command, show_command
 from .score import score_command
 from .screen import print_error
+from .serve import serve_command
 from .surveys import surveys_app
 
 log = logging.getLogger("blackbox_align")
@@ -41,6 +42,10 @@ EXAMPLES = {
     "ask": (
         'bbalign ask "How do Egyptians greet an elder?" --as parts',
         'bbalign ask "Is it right to keep what one finds?" --options "yes,no" --population SAU=0.3,EGY=0.7',
+    ),
+    "serve": (
+        "bbalign serve experts --port 8000",
+        "bbalign serve experts --model HuggingFaceTB/SmolLM2-135M-Instruct --host 0.0.0.0 --api-key SECRET",
     ),
     "compare": (
         "bbalign compare --country SAU,CHN --optimizer gauss-newton --optimizer de --optimizer random",
@@ -76,6 +81,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "show": show_command,
     "score": score_command,
     "ask": ask_command,
+    "serve": serve_command,
     "compare": compare_command,
     "doctor": doctor_command,
     "cache": cache_command,

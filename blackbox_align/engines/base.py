@@ -167,7 +167,12 @@ class Piece(NamedTuple):
 
 
 class Reply(Protocol):
-    """A request under way in the running batch; iterating gives pieces as they come."""
+    """A request under way in the running batch; iterating gives pieces as they come.
+
+    ``read`` is what stands before the text, empty until that was read.
+    """
+
+    read: tuple[Token, ...]
 
     def __iter__(self) -> Iterator[str]: ...
 
