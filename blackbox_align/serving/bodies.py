@@ -227,7 +227,10 @@ def _mistake(error: Exception) -> Refusal:
     """The first thing that is wrong, in a sentence that names the field."""
     if not isinstance(error, ValidationError):
         return Refusal(400, f"The body cannot be read: {str(error)[:200]}.")
-    found = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+    # A field that nobody knows first; of the forms that a field may have, the one that came nearest.
+    unknown = [e for e in error.errors() if e["type"] == "extra_forbidden" and len(e["loc"]) == 1]
+    others = [e for e in error.errors() if e["type"] != "extra_forbidden"] or error.errors()
+    found = unknown[0] if unknown else max(others, key=lambda one: len(one["loc"]))
     where = ".".join(str(part) for part in found["loc"])
     if found["type"] == "extra_forbidden":
         message = f"Unrecognized request argument supplied: {where}"

@@ -297,8 +297,9 @@ def test_what_it_has_not_is_refused_in_openais_form(server, path, changed, statu
 
 def test_what_asks_for_nothing_is_let_pass(server):
     """Clients that write out every field."""
-    neutral = {"tools": None, "tool_choice": "none", "response_format": {"type": "text"}, "user": "me",
-               "frequency_penalty": 0.0, "presence_penalty": 0, "logit_bias": {}, "store": False}  # fmt: skip
+    neutral = {"tools": None, "tool_choice": "none", "response_format": {"type": "text"},
+               "user": "me", "frequency_penalty": 0.0, "presence_penalty": 0, "logit_bias": {},
+               "store": False}  # fmt: skip
     said = {"role": "assistant", "content": "x", "refusal": None, "tool_calls": None}
     body = {
         **CHAT,

@@ -16,7 +16,7 @@ from torch import Tensor
 from ...adapters.adapter import Adapter, SoftPrompt
 from ...errors import ModelError, SpecificationError
 from ..base import AS_MANY, Piece, Reason, Request, Text, Token
-from .chat import Reader
+from .chat import Reader, Rendered, common_prefix
 from .detokenizer import UNFINISHED, Detokenizer
 from .passes import Passes
 from .row_reader import Opening, RowReader
@@ -59,7 +59,8 @@ def begin_text(reader: Reader, prompt: Any, adapter: Adapter) -> Beginning:
     if isinstance(prompt, tuple) and all(isinstance(token, int) for token in prompt):
         if adapter.text:
             raise SpecificationError("A text cannot stand before tokens; give a text or messages.")
-        tokens, opening = list(prompt), 0
+        special = reader.tokens(Rendered("", slice(0, 0), True))
+        tokens, opening = list(prompt), len(common_prefix([special, prompt]))
     else:
         rendered = reader.plain(prompt, adapter.text) if isinstance(prompt, str) else (
             reader.messages(prompt, adapter.text)
