@@ -79,7 +79,7 @@ def serve(
     hosts = frozenset({*_LOCAL, "[::1]"}) if address.local else frozenset()
     service = Service(limits, key, hosts)
     config = uvicorn.Config(
-        create_app(service), log_config=None, access_log=False, lifespan="off", ws="none", http="h11",
+        create_app(service), log_config=None, log_level="critical", access_log=False, lifespan="off", ws="none", http="h11",
         server_header=False, timeout_graceful_shutdown=max(1, round(limits.grace)),
     )  # fmt: skip
     server = _Server(config, service)

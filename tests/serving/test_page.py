@@ -73,7 +73,9 @@ def test_a_closed_question_shows_parts_weights_mixture_and_why(opened, theme, wi
     assert not violations(page)
     ask_closed(page)
     mixture = page.get_by_role("region", name="Mixture")
-    assert mixture.get_by_role("row").count() == 4 and mixture.get_by_role("progressbar").count() == 3
+    assert (
+        mixture.get_by_role("row").count() == 4 and mixture.get_by_role("progressbar").count() == 3
+    )
     parts = page.get_by_role("region", name="Parts")
     assert parts.get_by_role("row").count() == 4, "options, two experts, their mixture"
     weights = page.get_by_role("region", name="Weights").inner_text()
