@@ -169,10 +169,13 @@ class Piece(NamedTuple):
 class Reply(Protocol):
     """A request under way in the running batch; iterating gives pieces as they come.
 
-    ``read`` is what stands before the text, empty until that was read.
+    ``read`` is what stands before the text, empty until that was read; ``over`` says whether it has ended.
     """
 
     read: tuple[Token, ...]
+
+    @property
+    def over(self) -> bool: ...
 
     def __iter__(self) -> Iterator[str]: ...
 

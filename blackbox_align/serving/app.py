@@ -212,7 +212,7 @@ async def _written(
     request: Request, desk: Desk, body: ChatBody | CompletionBody, asked: Asked
 ) -> Response:
     form = Form.of(body, asked, desk.engine.spell, desk.engine.info.revision)
-    writing = await Writing.begin(desk, asked.requests)
+    writing = await Writing.begin(desk, asked.requests, by_piece=bool(body.stream))
     if body.stream:
         return Events(writing, _chunks(form, writing, body.with_usage))
     with closing(writing):
@@ -231,7 +231,8 @@ async def _first(work: asyncio.Future[T], receive: Receive) -> T:
 
     watch = asyncio.ensure_future(hung_up())
     try:
-        await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
+        either: set[asyncio.Future[Any]] = {work, watch}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
             raise Refusal(499, "The client has hung up.")
         return work.result()

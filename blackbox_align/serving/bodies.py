@@ -157,7 +157,7 @@ class CompletionBody(_Asked):
         if isinstance(given, str):
             return [given]
         if given and isinstance(given[0], int):
-            return [tuple(given)]  # type: ignore[arg-type]
+            return [tuple(given)]
         return [p if isinstance(p, str) else tuple(p) for p in given]  # type: ignore[arg-type]
 
 

@@ -83,19 +83,11 @@ def _once(reply: Reply, call: Callable[[], None]) -> Callable[[], None]:
 
     def look() -> None:
         nonlocal done
-        if not done and is_over(reply):
+        if not done and reply.over:
             done = True
             call()
 
     return look
-
-
-def is_over(reply: Reply) -> bool:
-    """Whether a text has come to its end, a bad one included."""
-    try:
-        return reply.since(0, 0).whole is not None
-    except BaseException:
-        return True
 
 
 class Writing:
@@ -108,13 +100,19 @@ class Writing:
         self.replies: list[Reply] = []
 
     @classmethod
-    async def begin(cls, desk: Desk, requests: Sequence[Request]) -> Writing:
-        """All requests are handed in; :class:`Refusal` where one cannot be written, and none is."""
+    async def begin(
+        cls, desk: Desk, requests: Sequence[Request], *, by_piece: bool = False
+    ) -> Writing:
+        """All requests are handed in; :class:`Refusal` where one cannot be written, and none is.
+
+        ``by_piece`` says that :meth:`changed` is to tell of every piece, and not of ends alone.
+        """
         writing, loop = cls(desk), asyncio.get_running_loop()
 
-        def call() -> None:
-            with suppress(RuntimeError):  # the loop is closed, and nobody waits
-                loop.call_soon_threadsafe(writing._changed.set)
+        def call(reply: Reply) -> None:
+            if by_piece or reply.over:
+                with suppress(RuntimeError):  # the loop is closed, and nobody waits
+                    loop.call_soon_threadsafe(writing._changed.set)
 
         try:
             # In a thread, for a chat template may take its time.
@@ -122,7 +120,7 @@ class Writing:
         except Exception as error:
             raise refusal_of(error) from error
         for reply in writing.replies:
-            reply.follow(call)
+            reply.follow(partial(call, reply))
         return writing
 
     def close(self) -> None:
@@ -146,7 +144,7 @@ class Writing:
 
     async def texts(self) -> list[Text]:
         """All texts, when all of them are over."""
-        while not all(is_over(reply) for reply in self.replies):
+        while not all(reply.over for reply in self.replies):
             await self.changed()
         pieces = [self.since(number, 0, 0) for number in range(len(self.replies))]
         return [piece.whole for piece in pieces if piece.whole is not None]

@@ -93,11 +93,12 @@ class Form:
         reason = None if end is None else end.reason
         if self.chat:
             delta = {"content": piece.text} if piece.text else {}
-            told = {"content": self._told(piece.tokens)} if self.logprobs and piece.tokens else None
-            return {"index": number, "delta": delta, "logprobs": told, "finish_reason": reason}
+            content = self._told(piece.tokens) if self.logprobs and piece.tokens else None
+            logprobs = None if content is None else {"content": content}
+            return {"index": number, "delta": delta, "logprobs": logprobs, "finish_reason": reason}
         tokens = [*piece.tokens, *([end.end] if end is not None and end.end is not None else [])]
-        told = self._listed((), tokens, before) if self.logprobs else None
-        return {"index": number, "text": piece.text, "logprobs": told, "finish_reason": reason}
+        listed = self._listed((), tokens, before) if self.logprobs else None
+        return {"index": number, "text": piece.text, "logprobs": listed, "finish_reason": reason}
 
     def _choice(self, number: int, text: Text) -> dict[str, Any]:
         common = {"index": number, "finish_reason": text.reason}

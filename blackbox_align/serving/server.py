@@ -79,9 +79,16 @@ def serve(
     hosts = frozenset({*_LOCAL, "[::1]"}) if address.local else frozenset()
     service = Service(limits, key, hosts)
     config = uvicorn.Config(
-        create_app(service), log_config=None, log_level="critical", access_log=False, lifespan="off", ws="none", http="h11",
-        server_header=False, timeout_graceful_shutdown=max(1, round(limits.grace)),
-    )  # fmt: skip
+        create_app(service),
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        http="h11",
+        server_header=False,
+        timeout_graceful_shutdown=max(1, round(limits.grace)),
+    )
     server = _Server(config, service)
     host, port = listening.getsockname()[:2]
     on_listening(f"http://{f'[{host}]' if ':' in host else host}:{port}")
@@ -92,7 +99,8 @@ def serve(
         serving = asyncio.ensure_future(server.serve(sockets=[listening]))
         loading = _in_thread(open_engine)
         try:
-            await asyncio.wait({serving, loading}, return_when=asyncio.FIRST_COMPLETED)
+            either: set[asyncio.Future[Any]] = {serving, loading}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if not loading.done():  # stopped before there was a model
                 return
             engine = loading.result()

@@ -36,7 +36,7 @@ def get(url, path, body=None):
 
 
 def test_it_says_503_before_and_after_and_lets_texts_end(tmp_path):
-    """While the model is loaded, and behind SIGTERM, while a stream comes to its end; then it ends with 0."""
+    """While the model is loaded, and behind SIGTERM, while a stream comes to its end; then it ends."""
     server = Server(tmp_path, wait=False)
     try:
         status, content = get(server.url, "/v1/completions", TEXT)

@@ -155,6 +155,10 @@ class Writing:
         self.cancelled = True
 
     @property
+    def over(self) -> bool:
+        return self._end is not None
+
+    @property
     def length(self) -> int:
         """The characters that are there."""
         return len(self._text)

@@ -126,7 +126,7 @@ class RowReader:
             banks = self._banks.setdefault(_kind(opening.past), Banks())
             kept = (row.kept or {}).items()
             banks.add(opening.past, {n: (k[0, :, span], v[0, :, span]) for n, (k, v) in kept})
-        return list(torch.cat(parts).split([len(opening.places) for opening in openings]))
+        return list(torch.split(torch.cat(parts), [len(opening.places) for opening in openings]))
 
     def _logits(self, embeds: Tensor, row: PackedRow, ends: Sequence[int]) -> Tensor:
         logits = self._passes.forward(self._passes.along, embeds[None], row, ends)
