@@ -13,8 +13,8 @@ PACKAGE = Path(blackbox_align.__file__).parent
 # Ground floor first: a room imports only rooms that stand before it.
 ROOMS = (
     "errors", "version", "statistics", "optimizers", "files", "results", "adapters", "models", "populations",
-    "surveys", "engines", "objectives", "experts", "assessment", "fitting", "committee", "serving", "doctor", "testing",
-    "cli", "__main__",
+    "surveys", "engines", "objectives", "experts", "assessment", "fitting", "committee", "serving", "doctor",
+    "testing", "cli", "__main__",
 )  # fmt: skip
 HEAVY = ("torch", "transformers", "ray", "nevergrad", "peft", "matplotlib", "fastapi", "uvicorn")
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -67,6 +68,15 @@ Options = Annotated[
         show_default=False,
     ),
 ]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        help="Ask the models served at an address, http://localhost:8000/v1, instead of a library; the key "
+        "is taken from BBALIGN_API_KEY.",
+        show_default=False,
+        rich_help_panel=_HOW,
+    ),
+]
 Samples = Annotated[int, typer.Option(help="Answers in a sample.", rich_help_panel=_HOW, min=1)]
 MaxTokens = Annotated[int, typer.Option(help="Length of a text.", rich_help_panel=_HOW, min=1)]
 Temperature = Annotated[
@@ -95,6 +105,7 @@ def ask_command(
     model: Annotated[
         str | None, typer.Option(help="Where the model lies now. Default: as the cards name it.")
     ] = None,
+    engine: Engine = None,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
@@ -113,25 +124,71 @@ def ask_command(
     check_most(100_000, samples=samples, max_tokens=max_tokens)
     survey = closed_question(question, options.split(",")) if options is not None else None
     rng = np.random.default_rng(seed)
+    if engine is not None:
+        _check_elsewhere(survey is not None, like, model)
+        _print_answered(
+            as_json, question, *_elsewhere(engine, question, survey, population, form, samples, rng)
+        )
+        return
     experts = _sound(library)
     embed = sentence_model(embedder) if embedder else None
     decision = decide(question, experts, population=population, answers=like, embed=embed, rng=rng)
     answered: dict[str, Any] = {}
     if chosen := tuple(expert for expert in experts if expert.name in decision.weights):
         named = model or model_of(list(chosen))
-        with closing(engines.open(named, device=device)) as engine:
-            committee = Committee(engine, chosen, lambda query: decision)
+        with closing(engines.open(named, device=device)) as opened:
+            committee = Committee(opened, chosen, lambda query: decision)
             if survey is not None:
                 answered = _closed(committee, decision, survey, form, samples, rng)
             else:
                 warm = temperature if temperature is not None else float(form == "sample")
                 sampling = Sampling(max_tokens, warm, seed=seed)
                 answered = _open(committee, decision, question, form, sampling, samples, rng)
-            answered["note"] = _note(engine.info.name, engine.info.disclaimer, survey is None)
+            answered["note"] = _note(opened.info.name, opened.info.disclaimer, survey is None)
+    _print_answered(as_json, question, decision, answered)
+
+
+def _print_answered(
+    as_json: bool, question: str, decision: Decision, answered: Mapping[str, Any]
+) -> None:
     if as_json:
         print_json({"question": question, "decision": decision.to_dict(), **answered})
     else:
         _print(decision, answered)
+
+
+def _check_elsewhere(closed: bool, like: str | None, model: str | None) -> None:
+    if not closed:
+        raise SpecificationError("Models at an address are asked closed questions; give --options.")
+    if like is not None or model is not None:
+        raise SpecificationError(
+            "With --engine the models are those that are served there, and their own answers are not known; "
+            "leave --model and --like out."
+        )
+
+
+def _elsewhere(
+    url: str,
+    question: str,
+    survey: Any,
+    population: str | None,
+    form: str,
+    samples: int,
+    rng: Generator,
+) -> tuple[Decision, dict[str, Any]]:
+    """The decision over the models at an address, and their answers by it."""
+    from ..committee import decide
+    from ..committee.asking import ORDERS
+    from ..serving.elsewhere import answer_closed_elsewhere, served_experts
+
+    key = os.environ.get("BBALIGN_API_KEY", "")
+    experts: Any = served_experts(url, key)
+    decision = decide(question, experts, population=population)
+    if decision.abstains:
+        return decision, {}
+    parts, mixture = answer_closed_elsewhere(url, decision, survey, ORDERS, key)
+    answered = _shown(parts, mixture, decision, survey, form, samples, rng)
+    return decision, {**answered, "note": _note(url, "", False)}
 
 
 def _check(form: str, ways: Any, closed: bool, temperature: float | None) -> None:
@@ -173,6 +230,18 @@ def _closed(
     from ..committee import answer_closed
 
     parts, mixture = answer_closed(committee, decision, survey)
+    return _shown(parts, mixture, decision, survey, form, samples, rng)
+
+
+def _shown(
+    parts: Any,
+    mixture: Any,
+    decision: Decision,
+    survey: Any,
+    form: str,
+    samples: int,
+    rng: Generator,
+) -> dict[str, Any]:
     labels = survey.items[0].scale.options
     found: dict[str, Any] = {"options": list(labels)}
     if form == "sample":

@@ -186,9 +186,10 @@ def _models(desk: Desk) -> list[dict[str, Any]]:
     info, experts = desk.engine.info, desk.roster.experts()
     common = {"object": "model", "created": 0, "owned_by": "blackbox_align"}
     about = [
-        {"id": name, **common, "root": info.name, "population": e.country, "name": e.card.name}
+        {"id": name, **common, "root": info.name, "population": e.country, "name": e.card.name,
+         "placement": e.parts.placement if e.parts and e.parts.shape else None}
         for name, e in experts.items()
-    ]
+    ]  # fmt: skip
     known = [{"id": BASE, **common, "root": info.name}]
     if experts:
         known.append({"id": COMMITTEE, **common, "root": info.name, "experts": list(experts)})
