@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -15,6 +16,7 @@ from .tree_attention import PackedRow
 _CACHES = ("past_key_values", "cache_params", "state")
 _TOKENS_AT_ONCE = 2048
 _LOGITS_AT_ONCE = 2**26
+_FEW = 8  # rows for which a CPU takes a long matrix times a narrow one several times faster
 
 
 class Opening(NamedTuple):
@@ -37,6 +39,10 @@ class RowReader:
         self._passes = passes
         self._banks: dict[tuple[int, ...], Banks] = {}
         self._words = int(passes.plain.get_input_embeddings().weight.shape[0])
+        self._stepping = False
+        head = passes.along.get_output_embeddings()
+        if type(head) is torch.nn.Linear and head.weight.device.type == "cpu" and head.bias is None:
+            head.forward = partial(self._spoken, head)
 
     def begin(self, openings: Sequence[Opening]) -> list[Tensor]:
         """For every row (places, words) float32 logits behind what it reads first."""
@@ -68,8 +74,12 @@ class RowReader:
             steps = banks.step(self._passes.device)
             rows = steps.rows
             embeds = self._passes.embed([given[id(past)] for past in rows])[:, None]
-            with self._passes.under(rows[0].loras):
-                out = self._passes.forward(self._passes.along, embeds, steps, [0])[:, 0]
+            self._stepping = True
+            try:
+                with self._passes.under(rows[0].loras):
+                    out = self._passes.forward(self._passes.along, embeds, steps, [0])[:, 0]
+            finally:
+                self._stepping = False
             out = out.float().to(self._passes.device)
             found.update(zip(map(id, rows), out, strict=True))
             for past in rows:
@@ -88,6 +98,12 @@ class RowReader:
     def forget(self) -> None:
         """All rows are over."""
         self._banks.clear()
+
+    def _spoken(self, head: torch.nn.Linear, hidden: Tensor) -> Tensor:
+        """The output layer: in a step of few rows the other way round, up to five times faster on a CPU."""
+        if self._stepping and 1 < len(hidden) <= _FEW and hidden.dtype == torch.float32:
+            return (head.weight @ hidden.flatten(0, 1).T).T.unflatten(0, hidden.shape[:-1])
+        return torch.nn.functional.linear(hidden, head.weight)
 
     # -- beginnings --------------------------------------------------------------------------------
 
