@@ -27,11 +27,15 @@ def main() -> None:
     """Run the command line; whatever a Ctrl-C breaks on its way out ends with 130 and no traceback."""
     # Threads that spin while they wait for one another take a busy machine's cores from everybody, this
     # process included: on two busy cores a fit takes several times as long. The bits are the same.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
+        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _note_interrupt)
         sys.unraisablehook = _hide_what_it_broke
     try:
+        from .later import bind_later
+
+        bind_later()
         from .cli.main import main as run
 
         run()

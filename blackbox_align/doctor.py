@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -14,14 +14,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .adapters.adapter import PLACEMENTS, Adapter, SoftPrompt
+from .adapters import from_vocabulary
+from .adapters.adapter import PLACEMENTS, Adapter, SoftPrompt, check_placement
+from .assessment.language import measure_language
 from .assessment.position_bias import position_bias
-from .engines.base import PARITY
-from .surveys import Survey
+from .assessment.recite import recite
+from .engines.base import PARITY, Engine
+from .engines.opening import chat_format
+from .engines.rounding import neighbour, noise_and_moves
+from .populations import load_targets
+from .results.language import describe_language, describe_lines
+from .surveys import Survey, item_means
+from .surveys.readouts import raw_indices
 from .surveys.sheet import average, sheet
 
 if TYPE_CHECKING:
     from .engines.checkpoint import LanguageModel
+    from .engines.local.chat import ChatFormat
 
 _CANDIDATES, _TOKENS = 20, 5
 
@@ -38,8 +47,20 @@ class Finding:
     fine: bool = True
 
 
-def examine(model: LanguageModel, survey: Survey, rng: np.random.Generator) -> Iterator[Finding]:
+def examine(
+    model: LanguageModel,
+    survey: Survey,
+    rng: np.random.Generator,
+    form: ChatFormat | None = None,
+    *,
+    expert: Adapter | None = None,
+    recited: bool = False,
+) -> Iterator[Finding]:
     """Look at the machine and put ``survey`` to ``model`` in several ways, one finding at a time.
+
+    ``form`` is what is put around a question; by default the model's own. What is left of the language is
+    told of an ``expert``; without one, under words drawn at random. ``recited`` asks too whether the model
+    knows the survey by heart.
 
     Raises
     ------
@@ -60,9 +81,12 @@ def examine(model: LanguageModel, survey: Survey, rng: np.random.Generator) -> I
         f"{model.model.num_parameters():,} parameters, {config.num_hidden_layers} layers, "
         f"{model.embedding_width} wide, {dtype}",
     )
-    engine, asked = LocalEngine(model), sheet(survey)
-    lengths = [len(tokenize(question, engine.reader).context) for question in asked.questions]
-    style = "its chat template" if engine.reader.template else "plain text"
+    engine, asked = LocalEngine(model, form=form or chat_format()), sheet(survey)
+    questions = [tokenize(question, engine.reader) for question in asked.questions]
+    lengths = [len(question.context) for question in questions]
+    own = engine.reader.form.template == "auto"
+    chosen = f"{'its' if own else 'the given'} chat template"
+    style = chosen if engine.reader.template else "plain text"
     yield Finding(
         "questions",
         f"{len(lengths)} items of {survey.name} in {style}, {min(lengths)} to {max(lengths)} tokens",
@@ -73,7 +97,7 @@ def examine(model: LanguageModel, survey: Survey, rng: np.random.Generator) -> I
     vectors = rng.normal(0, model.embedding_std(), (_CANDIDATES, _TOKENS, model.embedding_width))
     adapters = {p: [Adapter(prompt=SoftPrompt(v, p)) for v in vectors] for p in PLACEMENTS}
     answers = {p: engine.answer(adapters[p], asked).probabilities for p in PLACEMENTS}
-    way = " ".join(engine.notes) or "all questions in one row, along the tree of what they share"
+    way = " ".join(engine.notes) or f"all questions in one row, {engine.way}"
     yield Finding("attention", way, fine=not engine.notes)
     sizes = [f"{engine.candidates_per_pass(_TOKENS, p, asked)} {p}" for p in PLACEMENTS]
     yield Finding("batch", f"candidates a pass, by the place of the prompt: {', '.join(sizes)}")
@@ -91,7 +115,7 @@ def examine(model: LanguageModel, survey: Survey, rng: np.random.Generator) -> I
         yield gap(f"one by one, {place}", answers[place][:1], plain)
     with tempfile.TemporaryDirectory() as folder:
         write_prompt(Path(folder), vectors[0].astype(np.float32), model.source)
-        through = answer_through_peft(Path(folder), model, survey)
+        through = answer_through_peft(Path(folder), model, questions)
         yield gap("PEFT", average(answers["first"][:1], survey, "1")[0], through)
     mass = engine.answer([Adapter()], asked).mass
     yield Finding(
@@ -103,6 +127,20 @@ def examine(model: LanguageModel, survey: Survey, rng: np.random.Generator) -> I
     one_way = engine.info.orders == "1"
     said = " Its card says that it reads scales in one direction alone." if one_way else ""
     yield Finding("position bias", bias.describe() + said, bias.mostly_position <= one_way)
+    words = [from_vocabulary(engine, _TOKENS, engine.info.vocabulary, rng) for _ in range(3)]
+    where = check_placement(engine.info.placement)
+    spoken = [Adapter(prompt=SoftPrompt(some, where)) for some in words]
+    yield from _hearing(engine, survey, spoken)
+    if model.writes:
+        [told] = measure_language(engine, [expert or spoken[0]], asked.questions)
+        under = "the expert" if expert else f"random words as a prompt, {where}"
+        said = " ".join(describe_language(told))
+        yield Finding(f"language under {under}", said, fine=not expert or not told.lost)
+        for line in describe_lines(told):
+            yield Finding("written", line)
+    if recited:
+        known = recite(engine, survey, load_targets() if survey.indices else None)
+        yield Finding("recites", known.describe(), fine=not known.knows)
     for place in PLACEMENTS:
         begin = time.perf_counter()
         engine.answer(adapters[place], asked)
@@ -112,6 +150,23 @@ def examine(model: LanguageModel, survey: Survey, rng: np.random.Generator) -> I
             f"{_CANDIDATES / spent:,.1f} candidates a second, {_CANDIDATES} at once",
         )
     engine.close()
+
+
+def _hearing(engine: Engine, survey: Survey, prompts: Sequence[Adapter]) -> Iterator[Finding]:
+    """What rounding does to the indices of a survey, beside what prompts do."""
+    if not survey.indices:
+        return
+    dtype = engine.info.dtype
+    near = [neighbour(adapter, dtype) for adapter in prompts]
+    given = engine.answer([*prompts, *near], sheet(survey, engine.info.orders)).probabilities
+    means = item_means(average(given, survey, engine.info.orders), survey)
+    noise, moves = noise_and_moves(raw_indices(survey, means))
+    yield Finding(
+        "precision",
+        f"rounding in {dtype} moves an index by {noise:.2g} points, random words as a prompt by "
+        f"{moves:.2g}",
+        fine=noise <= moves / 3,
+    )
 
 
 def _versions() -> Iterator[tuple[str, str]]:
@@ -124,10 +179,11 @@ def _versions() -> Iterator[tuple[str, str]]:
 def _device(model: LanguageModel) -> str:
     import torch
 
+    from .engines.local.threads import chosen_threads, own_threads
+
+    threads = chosen_threads() or own_threads(model.model)
     if model.device.type != "cuda":
-        return (
-            f"CPU, {torch.get_num_threads()} threads; torch sees {torch.cuda.device_count()} GPUs"
-        )
+        return f"CPU, {threads} threads; torch sees {torch.cuda.device_count()} GPUs"
     names = []
     for index in sorted({p.device.index for p in model.model.parameters() if p.is_cuda}):
         memory = torch.cuda.get_device_properties(index).total_memory / 2**30

@@ -32,7 +32,10 @@ _PORTABLE = re.compile(
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if _PORTABLE.search(item.originalname) or "/engines/local/" in item.path.as_posix():
+        if (
+            _PORTABLE.search(getattr(item, "originalname", item.name))
+            or "/engines/local/" in item.path.as_posix()
+        ):
             item.add_marker("portable")
 
 

@@ -12,9 +12,9 @@ import blackbox_align
 PACKAGE = Path(blackbox_align.__file__).parent
 # Ground floor first: a room imports only rooms that stand before it.
 ROOMS = (
-    "errors", "version", "statistics", "optimizers", "files", "results", "adapters", "models", "populations",
-    "surveys", "engines", "objectives", "experts", "assessment", "fitting", "committee", "serving", "doctor",
-    "testing", "cli", "__main__",
+    "errors", "version", "later", "statistics", "plots", "optimizers", "files", "results", "report",
+    "adapters", "models", "populations", "surveys", "engines", "objectives", "experts", "assessment",
+    "fitting", "committee", "palette", "serving", "doctor", "testing", "cli", "__main__",
 )  # fmt: skip
 HEAVY = ("torch", "transformers", "ray", "nevergrad", "peft", "matplotlib", "fastapi", "uvicorn")
 FILES = sorted(PACKAGE.rglob("*.py"))

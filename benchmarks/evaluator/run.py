@@ -1,4 +1,4 @@
-"""Candidates per second of four ways to ask a survey, side by side on the same prompts.
+"""Candidates per second of several ways to ask a survey, side by side on the same prompts.
 
 python benchmarks/evaluator/run.py                       # both CPU models, or an 8B shape on a GPU
 python benchmarks/evaluator/run.py --model 6x256 --threads 1
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import os
 import sys
 import threading
 import time
@@ -19,11 +20,14 @@ import numpy as np
 import psutil
 import torch
 from models import benchmark_model
+from peer import SharedPrefix
 from torch import Tensor
 
+from blackbox_align import minimize
 from blackbox_align.adapters import Adapter, SoftPrompt
 from blackbox_align.engines.checkpoint import LanguageModel
 from blackbox_align.engines.local.engine import LocalEngine
+from blackbox_align.engines.local.packed import PackedLinear
 from blackbox_align.engines.local.prefix_tree import flat_tokens, prefix_tree
 from blackbox_align.engines.local.questions import Tokenized, tokenize_survey
 from blackbox_align.engines.local.tree_attention import pack
@@ -42,6 +46,7 @@ class Way:
     candidates: int
     flops: float
     seconds: float = float("inf")
+    processor: float = float("inf")
     memory: float = 0.0
     answers: np.ndarray | None = field(default=None, repr=False)
 
@@ -61,6 +66,23 @@ def generate(model: LanguageModel, questions: Sequence[Tokenized], prompts: np.n
                 min_new_tokens=GENERATED,
                 do_sample=False,
             )
+
+
+@torch.inference_mode()
+def one_by_one(
+    model: LanguageModel, questions: Sequence[Tokenized], width: int, prompts: np.ndarray
+) -> np.ndarray:
+    """One forward call per question, with the logits of its last place alone."""
+    embed = model.model.get_input_embeddings()
+    answers = np.zeros((len(prompts), len(questions), width), np.float32)
+    for answer, prompt in zip(answers, as_tensor(model, prompts), strict=True):
+        for row, question in zip(answer, questions, strict=True):
+            ids = torch.tensor(question.context, device=model.device)
+            embeds = torch.cat([prompt, embed(ids)])[None]
+            last = model.model(inputs_embeds=embeds, use_cache=False, logits_to_keep=1).logits
+            own = list(question.labels)
+            row[: len(own)] = last[0, -1, own].float().softmax(-1).cpu().numpy()
+    return answers
 
 
 @torch.inference_mode()
@@ -104,16 +126,27 @@ def needed_flops(model: LanguageModel, depths: Sequence[int], ends: int, labels:
     return 2 * inner * len(depths) + scores + 2 * config.hidden_size * labels * ends
 
 
-def matmul_rate(device: torch.device, dtype: torch.dtype) -> float:
-    """The machine's best rate on a square matrix product, in FLOP/s."""
+def matmul_rates(device: torch.device, dtype: torch.dtype) -> dict[str, float]:
+    """The machine's best rates on a square matrix product, in FLOP/s, by the library that makes it.
+
+    On a CPU they are per second of one thread's processor time, so that a busy machine counts little.
+    """
     size = 8192 if device.type == "cuda" else 1024
     a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
-    best = float("inf")
-    for _ in range(12):
-        begin = clock(device)
-        a @ b
-        best = min(best, clock(device) - begin)
-    return 2 * size**3 / best
+    products: dict[str, Callable[[], object]] = {"torch": lambda: torch.nn.functional.linear(a, b)}
+    if device.type == "cpu" and dtype == torch.float32 and torch.backends.mkldnn.is_available():
+        layer = PackedLinear.over(torch.nn.Linear(size, size, bias=False))
+        products["oneDNN"] = torch.inference_mode()(lambda: layer(a))
+    now = time.process_time if device.type == "cpu" else partial(clock, device)
+    rates = {}
+    for name, product in products.items():
+        best = float("inf")
+        for _ in range(12):
+            begin = now()
+            product()
+            best = min(best, now() - begin)
+        rates[name] = 2 * size**3 / best
+    return rates
 
 
 def clock(device: torch.device) -> float:
@@ -178,54 +211,112 @@ def measure(name: str, options: argparse.Namespace, survey: Survey) -> None:
         adapters = [Adapter(prompt=SoftPrompt(each, placement)) for each in vectors]
         return engine.answer(adapters, asked).probabilities
 
+    peer = SharedPrefix(model, questions, survey.width)
     ways = [
         Way("(1) one generate per question", lambda p: generate(model, questions, p), 1, first),
-        Way("(2) one padded batch per candidate",
+        Way("(2) one forward per question",
+            lambda p: one_by_one(model, questions, survey.width, p), 1, first),
+        Way("(3) one padded batch per candidate",
             lambda p: padded(model, questions, survey.width, p), min(4, options.candidates), first),
-        Way("(3) ours, prompt first", partial(ours, "first"), options.candidates, first),
-        Way("(4) ours, prompt last", partial(ours, "last"), options.candidates, last),
+        Way("(4) shared prefix in a cache, three groups", peer, options.candidates, first),
+        Way("(5) ours, prompt first", partial(ours, "first"), options.candidates, first),
+        Way("(6) ours, prompt last", partial(ours, "last"), options.candidates, last),
     ]  # fmt: skip
+    begin = clock(model.device)
+    ours("first", prompts)
+    warm_up = clock(model.device) - begin
     for way in ways:
         with PeakMemory(model.device) as peak:
             way.answers = way.ask(prompts[: way.candidates])
         way.memory = peak.megabytes
-    rate = 0.0
-    for _ in range(options.repeats):  # in turn, so that a busy moment of the machine hits all
-        rate = max(rate, matmul_rate(model.device, model.dtype))
+    rates: dict[str, float] = {}
+    slow = options.repeats if options.all else 1
+    for turn in range(options.repeats):  # in turn, so that a busy moment of the machine hits all
+        for name_, found in matmul_rates(model.device, model.dtype).items():
+            rates[name_] = max(rates.get(name_, 0.0), found)
         for way in ways:
-            begin = clock(model.device)
+            if way in ways[:3] and turn >= slow:
+                continue
+            begin, own = clock(model.device), time.process_time()
             way.ask(prompts[: way.candidates])
             way.seconds = min(way.seconds, (clock(model.device) - begin) / way.candidates)
+            way.processor = min(way.processor, (time.process_time() - own) / way.candidates)
 
     config = model.model.config
     where = torch.cuda.get_device_name() if model.device.type == "cuda" else (
-        f"CPU, {torch.get_num_threads()} thread(s)"
+        f"CPU, {engine.threads} thread(s)"
     )  # fmt: skip
+    rate = max(rates.values())
+    told = ", ".join(f"{found / 1e9:,.0f} GFLOP/s by {library}" for library, found in rates.items())
+    apart = sum(lengths) + items * options.tokens
+    beginnings = {q.context[:end] for q in questions for end in range(1, len(q.context) + 1)}
+    could = apart - len(beginnings) - options.tokens  # were every beginning that recurs read once
+    saved, others = ((apart - n) / could for n in (len(row), peer.tokens(options.tokens)))
     print(
         f"\n**{name}** ({config.num_hidden_layers} layers, {config.hidden_size} wide, vocabulary "
-        f"{config.vocab_size:,}; {str(model.dtype).removeprefix('torch.')}; {where})  \n"
+        f"{config.vocab_size:,}; {str(model.dtype).removeprefix('torch.')}; {where}; load "
+        f"{os.getloadavg()[0]:.1f})  \n"
         f"{items} items of {min(lengths)} to {max(lengths)} tokens, {options.tokens} virtual tokens: "
         f"{len(row):,} tokens per candidate prompt first ({sum(1 for _ in flat_tokens(tree)):,} of them "
-        f"text, {sum(lengths):,} if nothing were shared), {len(behind):,} prompt last.  \n"
-        f"Matrix products: {rate / 1e9:,.0f} GFLOP/s. Best of {options.repeats} turns.\n"
+        f"text, {apart:,} if nothing were shared), {len(behind):,} prompt last. Tokens saved of those "
+        f"that sharing could save: ours {saved:.0%}, (4) {others:.0%}.  \n"
+        f"Matrix products: {told}; useful FLOPs are shares of the faster. Best of {options.repeats} "
+        f"turns ({slow} of (1) to (3)); {items / ways[4].seconds:,.0f} questions a second under as many "
+        f"prompts; the first pass took {warm_up:.1f} s.\n"
     )
-    print("| | candidates/s | times (1) | times (2) | useful FLOPs | peak memory |")
-    print("|---|---|---|---|---|---|")
-    slowest, batch = ways[0].seconds, ways[1].seconds
-    for way in ways:
-        share = way.flops / way.seconds / rate
-        print(
-            f"| {way.name} | {1 / way.seconds:,.2f} | {slowest / way.seconds:,.1f} | "
-            f"{batch / way.seconds:,.1f} | {share:.0%} | {way.memory:,.0f} MB |"
-        )
-    assert ways[1].answers is not None and ways[2].answers is not None
-    gap = np.abs(ways[1].answers - ways[2].answers[: ways[1].candidates]).max()
-    twenty = 20 * ways[2].seconds
     print(
-        f"\nLargest difference in a label's probability between (2) and (3): {gap:.1e}. "
-        f"Twenty candidates take {twenty:.2f} s. Prompt last is {ways[2].seconds / ways[3].seconds:.1f} "
-        "times prompt first."
+        "| | candidates/s | per s of processor | times (1) | times (4) | useful FLOPs | peak memory |"
     )
+    print("|---|---|---|---|---|---|---|")
+    on_gpu = model.device.type == "cuda"
+
+    def spent(way: Way) -> float:
+        """What is compared: on a CPU the processor's time, which others' work stretches little."""
+        return way.seconds if on_gpu else way.processor
+
+    for way in ways:
+        print(
+            f"| {way.name} | {1 / way.seconds:,.2f} | {1 / way.processor:,.2f} | "
+            f"{spent(ways[0]) / spent(way):,.1f} | {spent(ways[3]) / spent(way):,.2f} | "
+            f"{way.flops / spent(way) / rate:.0%} | {way.memory:,.0f} MB |"
+        )
+    assert ways[3].answers is not None and ways[4].answers is not None
+    gap = np.abs(ways[3].answers - ways[4].answers).max()
+    print(
+        f"\nLargest difference in a label's probability between (4) and (5): {gap:.1e}. Prompt last is "
+        f"{spent(ways[4]) / spent(ways[5]):.1f} times prompt first."
+    )
+    if options.search:
+        bare = 1 / spent(ways[4])
+        print(
+            f"A search asks at {search_rate(model, survey, options, not on_gpu) / bare:.2f} of that rate."
+        )
+
+
+def search_rate(
+    model: LanguageModel, survey: Survey, options: argparse.Namespace, processor: bool
+) -> float:
+    """Evaluations a second of a whole search: its optimizer, its losses, its batches."""
+    with LocalEngine(model) as engine:
+        asked = sheet(survey)
+        target = engine.answer([Adapter()], asked).probabilities[0]
+        width = model.embedding_width
+
+        def loss(vectors: np.ndarray) -> np.ndarray:
+            shaped = vectors.reshape(len(vectors), options.tokens, width).astype(np.float32)
+            adapters = [Adapter(prompt=SoftPrompt(each, "first")) for each in shaped]
+            answers = engine.answer(adapters, asked).probabilities
+            return np.square(answers - target).sum((1, 2))
+
+        dimension, scale = options.tokens * width, model.embedding_std()
+        loss(np.zeros((options.candidates, dimension)) + scale)  # warm
+        now = time.process_time if processor else time.perf_counter
+        begin = now()
+        found = minimize(
+            loss, dimension, optimizer="cma-diagonal", budget=options.search, seed=0,
+            options={"popsize": options.candidates}, target_loss=0.0,
+        )  # fmt: skip
+        return found.evaluations / (now() - begin)
 
 
 def main() -> None:
@@ -234,6 +325,13 @@ def main() -> None:
     parser.add_argument("--candidates", type=int, default=20)
     parser.add_argument("--tokens", type=int, default=5, help="length of the soft prompt")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--all", action="store_true", help="as many turns of the slow ways")
+    parser.add_argument(
+        "--search",
+        type=int,
+        default=0,
+        help="evaluations of a search, measured against bare asking",
+    )
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default="auto")
     parser.add_argument("--threads", type=int, help="CPU threads; by default all")

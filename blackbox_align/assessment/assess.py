@@ -14,8 +14,9 @@ from ..engines.base import Engine
 from ..errors import ModelError
 from ..populations import Population
 from ..results import Figure, ItemAnswers, Provenance, Result
-from ..results.names import PEOPLE, TEMPERED
+from ..results.names import MIXTURE, MIXTURE_OF_GROUPS, NOISE, PEOPLE, TEMPERED
 from ..surveys.instrument import Instrument, counted
+from ..surveys.opinion_instrument import PEOPLE_ASSUMED
 from .asking import STYLES, Asking, ask, unaskable
 from .conditions import Condition
 from .figures import Resampling, Rows, figures, index_figures
@@ -219,8 +220,9 @@ def _measure(
     unprompted = (
         answered.by_adapter.get(nothing) if nothing in answered.conditions.values() else None
     )
+    rng = np.random.default_rng(0)  # a score depends on no seed, nor on who else is asked about
     known = instrument.baselines(
-        population, None if unprompted is None else unprompted[0], fitted_items
+        population, None if unprompted is None else unprompted[0], fitted_items, rng
     )
     measured = {name: instrument.measure(rows, population) for name, rows in given.items()}
     return Rows(population, instrument.rows(population), {**known, **measured})
@@ -267,10 +269,19 @@ def _remarks(found: Sequence[Figure]) -> Iterator[str]:
             "A bracket without width means that all n questions came out alike; up to about 3 in n of "
             "others might still not (the rule of three)."
         )
-    if any(figure.condition == TEMPERED for figure in found):
+    if any(figure.condition in (TEMPERED, MIXTURE, MIXTURE_OF_GROUPS) for figure in found):
         yield (
-            "The fitted temperature is that of other questions, of the country's own: it knows how "
-            "sharp answers are there, and nothing of what they are."
+            "The mixture of others, the temperature and the correction are fitted to people's answers to "
+            + (
+                "the questions that were fitted."
+                if any(figure.split == "fit" for figure in found)
+                else "other questions: every fifth is answered by the other four fifths."
+            )
+        )
+    if any(figure.condition == NOISE for figure in found):
+        yield (
+            "The sampling noise is that of another sample as large as people's own; nothing can be "
+            f"expected to come nearer. Where a size is not known it is taken for {PEOPLE_ASSUMED:,}."
         )
 
 
@@ -293,6 +304,8 @@ def _provenance(
         disclaimer=info.disclaimer if info else "",
         orders=asking.orders if info else "",
         labels=STYLES[asking.labels] if info else (),
+        opening=info.opening if info else "",
+        readouts=("first token",) if info else (),
         fitted_items=fitted,
         resamples=resampling.resamples,
         seed=resampling.seed,

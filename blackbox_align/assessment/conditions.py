@@ -5,6 +5,7 @@
 ``icl``            the country in the text prompt, as in that paper's in-context condition
 ``prompting``      the question is put as one about people of that country, as in Cultural Palette
 ``text:...``       a text of your own, with ``{country}`` for the country's name
+``answers``        what the population answered to the questions that are known, in percent, in the text
 ``expert:PATH``    an expert: a run, or an expert folder; ``{code}`` stands for the country's code,
                    so that every country can have an expert of its own
 =================  ==============================================================================
@@ -14,18 +15,23 @@ The texts of ``icl`` and ``prompting`` are ours; the papers print theirs in part
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ..adapters.adapter import Adapter
 from ..errors import SpecificationError, nearest_names
 from ..populations import Population
-from ..results.names import COUNTRY_IN_TEXT, NONE
+from ..results.names import ANSWERS_IN_TEXT, COUNTRY_IN_TEXT, NONE
+from ..surveys.instrument import Instrument
 
 if TYPE_CHECKING:
+    from ..engines.base import Engine
     from ..experts import Expert
 
 PRESETS = {
@@ -33,7 +39,9 @@ PRESETS = {
     "naive": "",
     COUNTRY_IN_TEXT: "the population's own wording",
     "prompting": "How would people in {country} answer the following question?",
+    ANSWERS_IN_TEXT: "the population's own answers",
 }
+_MOST_ANSWERS = 40  # in a text, and no more than fit into half of what a model can read
 
 _NOTHING = Adapter()
 
@@ -68,6 +76,35 @@ class Condition:
         )
 
     @classmethod
+    def known_answers(
+        cls,
+        instrument: Instrument,
+        known: Collection[str],
+        engine: Engine | None = None,
+        name: str = ANSWERS_IN_TEXT,
+    ) -> Condition:
+        """What the population answered to the items that are ``known``, and whom to answer like.
+
+        Up to 40 of them, in the order of the instrument, and no more than fit into half of the positions
+        that the model of ``engine`` has.
+        """
+        positions = engine.info.positions if engine else None
+
+        @cache
+        def text(population: Population) -> str:
+            lines = list(_answer_lines(instrument, population, known))[:_MOST_ANSWERS]
+            while True:
+                written = "\n".join(
+                    ["Answers of such people to other questions:", *lines, population.preamble()]
+                )
+                fits = positions is None or engine is None or not lines
+                if fits or len(engine.tokenize(written)) <= positions // 2:  # type: ignore
+                    return written
+                lines.pop()
+
+        return cls(name, lambda population: Adapter(text=text(population)))
+
+    @classmethod
     def from_folder(cls, name: str, path: str) -> Condition:
         """The expert in a folder or a run, with ``{code}`` for the population's code."""
         from ..experts import find_expert
@@ -84,14 +121,41 @@ class Condition:
         )  # fmt: skip
 
 
+def _answer_lines(
+    instrument: Instrument, population: Population, known: Collection[str]
+) -> Iterator[str]:
+    """A line for every known item: the question, and the shares of its options in percent."""
+    for item, shares in zip(instrument.items, instrument.shares(population), strict=True):
+        if item.id in known and not np.isnan(shares).any():
+            said = ", ".join(
+                f"{option} {share:.0%}"
+                for option, share in zip(item.scale.options, shares, strict=False)
+            )
+            yield f"{item.text} {said}"
+
+
 def parse_condition(text: str) -> Condition:
-    """A condition from its written form; :class:`SpecificationError` for what is none."""
+    """A condition from its written form; :class:`SpecificationError` for what is none.
+
+    ``answers`` needs an instrument, and is made by :meth:`Condition.known_answers`.
+    """
     kind, colon, rest = text.partition(":")
     if not colon and kind in PRESETS:
         if kind == COUNTRY_IN_TEXT:
             return Condition.country_in_text(kind)
+        if kind == ANSWERS_IN_TEXT:
+            raise SpecificationError(
+                "The condition 'answers' shows a model what people answered to known questions: "
+                "give --known N, or an expert that was fitted to some of them."
+            )
         return Condition.text(kind, PRESETS[kind]) if PRESETS[kind] else Condition.plain(kind)
     if kind == "text" and rest.strip():
+        other = re.search(r"\{(?!country\})\w*\}", rest)
+        if other:
+            raise SpecificationError(
+                f"A text of {{country}} alone is filled in; {other[0]!r} would be read as it stands. "
+                "Write {country}, or leave the braces out."
+            )
         return Condition.text(text, rest.strip())
     if kind == "expert" and rest:
         return Condition.from_folder(text, rest)

@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 
 from ..populations import Population
 from ..results import Figure, Split
-from ..results.names import ALL, BASELINES, MEAN, PEOPLE
+from ..results.names import ALL, BASELINES, MEAN, NOISE, PEOPLE
 from ..results.result import RANK
-from ..statistics.bootstrap import Bootstrap
+from ..statistics.bootstrap import Bootstrap, Estimate
+from ..statistics.distances import WORTH
+from ..statistics.permutations import sign_flip_p
 from ..statistics.ranks import kendall_tau
+from ..statistics.sampling import worth
 from ..surveys.instrument import Instrument, Measured
 
 Array = NDArray[np.floating]
@@ -47,9 +50,9 @@ def figures(
 
     Where some of the items were fitted to, the fitted ones and those held out have figures of their own.
     """
-    fitted = np.array([item.id in fitted_items for item in instrument.items], dtype=bool)
-    splits: dict[Split, Array] = {"all": np.ones(len(fitted), dtype=bool)}
-    if instrument.resampled == "questions" and fitted.any() and not fitted.all():
+    fitted = instrument.fitted(fitted_items)
+    splits: dict[Split, NDArray[np.bool_] | None] = {"all": None}
+    if fitted.any() and not fitted.all():
         splits |= {"held-out": ~fitted, "fit": fitted}
     over = MEAN if instrument.pooled == "populations" else ALL
     groups = [(rows.population.code, [rows]) for rows in measured]
@@ -65,46 +68,70 @@ def _of_group(
     name: str,
     members: Sequence[Rows],
     split: Split,
-    kept: Array,
+    kept: NDArray[np.bool_] | None,
     resampling: Resampling,
 ) -> Iterator[Figure]:
     """The figures of some populations together, and the differences between conditions.
 
     Each condition is compared with every baseline and every earlier condition.
     """
-    metrics = [metric.name for metric in instrument.metrics]
     question = np.concatenate([rows.question for rows in members])
     alike = instrument.pooled == "populations"
     group = np.concatenate(
         [np.full(len(r.question), n if alike else 0) for n, r in enumerate(members)]
     )
-    here = kept[question] if instrument.resampled == "questions" else np.ones(len(question), bool)
-    values = {
-        condition: np.concatenate(
-            [np.stack([r.measured[condition][m] for m in metrics], axis=1) for r in members]
-        )[here]
-        for condition in members[0].measured
-    }
-    pairs = compared(list(values))
-    blocks = [*values.values(), *(values[one] - values[other] for one, other in pairs)]
-    columns = np.concatenate(blocks, axis=1)
-    bootstrap = Bootstrap(question[here], group[here], resampling.resamples, resampling.seed)
-    cells = zip(bootstrap.estimate(columns), (~np.isnan(columns)).sum(0), strict=True)
-    for condition, minus in [*((one, "") for one in values), *pairs]:
-        for metric in metrics:
-            e, n = next(cells)
+    here = np.ones(len(question), bool) if kept is None else kept[question]
+    question, group = question[here], group[here]
+
+    def column(condition: str, metric: str) -> Array:
+        return np.concatenate([r.measured[condition][metric] for r in members])[here]
+
+    conditions = list(members[0].measured)
+    cells = [(one, "") for one in conditions] + compared(conditions)
+    bootstrap = Bootstrap(question, group, resampling.resamples, resampling.seed)
+    found: dict[tuple[str, str, str], tuple[Estimate, int, float]] = {}
+    for ratio in (False, True):
+        keys = [
+            (one, minus, metric)
+            for one, minus in cells
+            for metric in instrument.metrics
+            if bool(metric.over) == ratio and metric.name != WORTH.name
+        ]
+        if not keys:
+            continue
+        values = np.stack(
+            [column(o, m.name) - (column(minus, m.name) if minus else 0) for o, minus, m in keys], 1
+        )
+        over = np.stack([column(o, m.over) for o, _, m in keys], 1) if ratio else None
+        rng = np.random.default_rng(resampling.seed)
+        p = sign_flip_p(values, question, group, rng, resampling.resamples)
+        known = ~np.isnan(values) & (True if over is None else ~np.isnan(over))
+        for (one, minus, metric), *cell in zip(
+            keys, bootstrap.estimate(values, over), known.sum(0).tolist(), p.tolist(), strict=True
+        ):
+            found[one, minus, metric.name] = tuple(cell)
+    for one in conditions if WORTH in instrument.metrics else ():
+        sums = [_by_question(column(one, name), question) for name in (WORTH.name, WORTH.over)]
+        w = worth(*sums)
+        limits = [v if np.isfinite(v) else math.nan for v in (w.people, w.low, w.high)]
+        found[one, "", WORTH.name] = Estimate(*limits), w.questions, math.nan
+    for one, minus in cells:
+        for metric in instrument.metrics:
+            if (one, minus, metric.name) not in found:
+                continue
+            e, n, p_value = found[one, minus, metric.name]
             yield Figure(
-                name,
-                condition,
-                metric,
-                split,
-                e.value,
-                e.low,
-                e.high,
-                int(n),
-                minus,
-                instrument.name,
-            )
+                name, one, metric.name, split, e.value, e.low, e.high, n, minus, instrument.name,
+                p_value if minus else math.nan,
+            )  # fmt: skip
+
+
+def _by_question(values: Array, question: NDArray[np.integer]) -> Array:
+    """(questions,) the sums over a question's rows, which are no independent evidence."""
+    names, where = np.unique(question, return_inverse=True)
+    total = np.zeros(len(names))
+    np.add.at(total, where, values)
+    return total
 
 
 def compared(conditions: Sequence[str]) -> list[tuple[str, str]]:
@@ -114,7 +141,8 @@ def compared(conditions: Sequence[str]) -> list[tuple[str, str]]:
         (one, other)
         for one in asked
         for other in conditions
-        if other in BASELINES or (other in asked and asked.index(other) < asked.index(one))
+        if (other in BASELINES and other != NOISE)
+        or (other in asked and asked.index(other) < asked.index(one))
     ]
 
 

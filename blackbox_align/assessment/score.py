@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from ..objectives.constants import settle_constants
 from ..populations import Country, Population, find_population, load_targets
 from ..populations.groups import SETS, expand, parse_countries
 from ..results import Result
-from ..results.names import ALL
+from ..results.names import ALL, ANSWERS_IN_TEXT
 from ..surveys.index_instrument import Indices
 from ..surveys.instrument import Instrument, counted
 from ..surveys.instruments import Questionnaire, instrument_of, load_instrument
@@ -31,9 +32,12 @@ from .conditions import Condition, parse_condition
 from .figures import Resampling
 from .position_bias import PositionBias, position_bias
 from .published import published_note
+from .readouts import with_readouts
+from .wording import in_other_words, with_second_wording
 
 if TYPE_CHECKING:
     from ..engines.base import Engine
+    from ..experts import Expert
 
 QUESTIONS = ("held-out", "fit", "all")
 
@@ -44,11 +48,16 @@ def score(
     country: str | Sequence[str] | None = None,
     conditions: Sequence[str | Condition] = ("none",),
     questions: str | None = None,
+    known: int = 0,
+    readouts: bool = False,
+    wordings: int = 1,
     model: str = "respondent-tiny",
     revision: str | None = None,
     device: str = "auto",
     dtype: str = "auto",
     trust_remote_code: bool = False,
+    chat_template: str = "auto",
+    system: str = "",
     samples: str = "national",
     missing: str = "drop",
     labels: str = "letters",
@@ -73,8 +82,13 @@ def score(
         remain
     questions : ``held-out``, ``fit`` or ``all``: what tables lead with where an expert was fitted to some
         of the questions; by default those that were held out from it
-    model, revision, device, dtype, trust_remote_code : see
-        :func:`..engines.checkpoint.load_model`
+    known : so many questions, drawn from the seed, count as known where no expert was fitted to any: what
+        is fitted to people's answers is fitted to those, the condition ``answers`` shows them, and the
+        others are held out
+    readouts : whether answers are read in three ways, see :mod:`.readouts`; for opinions
+    wordings : 2 asks again behind a second instruction, see :mod:`.wording`, in columns of its own
+    model, revision, device, dtype, trust_remote_code, chat_template, system : see
+        :func:`..engines.open`
     samples : ``national``, ``non-national`` or ``all``, for opinion surveys
     missing : see :func:`..surveys.opinions.assemble`, for opinion surveys from a file
     labels : what options are called: ``letters``, ``digits`` or ``both``, which averages the answers;
@@ -94,7 +108,16 @@ def score(
         A mistake in what was asked, or a model that cannot answer.
     """
     _check(resamples, seed, questions, labels)
-    parsed = [c if isinstance(c, Condition) else parse_condition(c) for c in conditions]
+    if wordings not in (1, 2):
+        raise SpecificationError(f"There are 1 or 2 wordings of the instruction; not {wordings}.")
+    parsed = [
+        c
+        if isinstance(c, Condition)
+        else Condition.plain(c)  # until it is known what is known
+        if c == ANSWERS_IN_TEXT
+        else parse_condition(c)
+        for c in conditions
+    ]
     names = [condition.name for condition in parsed]
     if len(set(names)) < len(names):
         raise SpecificationError("A condition stands there twice; name each of them once.")
@@ -102,29 +125,51 @@ def score(
         instrument = load_instrument(instrument, missing=missing)
     chosen = _populations(country, instrument, targets)
     made = _instrument(instrument, chosen, targets, samples, missing)
+    by_code = {population.code: population for population in made.populations}
+    populations = [by_code[code] for code in chosen] if chosen else list(made.populations)
+    experts = list(_experts(parsed, populations))
     indices = isinstance(made, Indices)
     style = "own" if indices else labels
     asking = Asking(orders or "cyclic", style, batch, on_batch)
     trouble: Callable[[], str] = str
     if engine is None and parsed:
         from ..engines.kept import open_kept
+        from ..engines.opening import chat_format, check_revision
 
+        check_revision(model, revision)
+
+        # A template that writes the day writes that on which an expert was fitted.
+        dates = [expert.card.date for _, _, expert in experts]
         kept = open_kept(
             model, revision=revision, device=device, dtype=dtype,
-            trust_remote_code=trust_remote_code, cache=cache,
+            trust_remote_code=trust_remote_code,
+            form=chat_format(chat_template, system, max(dates, default="")), cache=cache,
         )  # fmt: skip
         engine, trouble = kept, lambda: kept.trouble
     if indices and orders is None:
         asking = replace(asking, orders=engine.info.orders if engine else "1")
     if isinstance(made, Indices):
         made = _with_constants(made, constants, engine, asking)
-    by_code = {population.code: population for population in made.populations}
-    populations = [by_code[code] for code in chosen] if chosen else list(made.populations)
-    fitted, about = _fitted(made, parsed, populations, engine)
+    fitted, about = _fitted(made, experts, engine)
+    if known:
+        fitted = _known(made, populations, known, fitted, seed)
+        about.append(f"{len(fitted)} questions count as known, drawn from seed {seed}.")
+    if ANSWERS_IN_TEXT in names and not fitted:
+        parse_condition(ANSWERS_IN_TEXT)  # says what is missing
+    parsed = [
+        Condition.known_answers(made, fitted, engine) if c.name == ANSWERS_IN_TEXT else c
+        for c in parsed
+    ]
     result = assess(
         made, engine if parsed else None, populations, parsed, asking,
         resampling=Resampling(resamples, seed), fitted_items=fitted,
     )  # fmt: skip
+    if wordings == 2:
+        result = _second_wording(result, made, engine, populations, parsed, asking, resamples, seed)
+    if readouts:
+        result = _three_readouts(
+            result, made, engine, populations, parsed, asking, Resampling(resamples, seed)
+        )
     if made.pooled == "questions" and len(chosen or ()) < 2:  # one row is enough
         whole = not chosen
         rows = tuple(f for f in result.figures if (f.population == ALL) == whole)
@@ -135,14 +180,53 @@ def score(
     if bias is not None and not math.isnan(bias.correlation):
         result = replace(result, bias=bias.correlation)
     published = published_note(model, made.title, chosen or (), SETS["cultural-palette"])
+    result = replace(result, provenance=replace(result.provenance, date=date.today().isoformat()))
     return result.with_notes(
         *about,
+        *(expert.read_otherwise(chat_template, system) for _, _, expert in experts),
         bias.describe() if bias else "",
         published or "" if parsed else "",
         f"Data: {made.survey.source}." if made.survey.source.startswith(SCHEME) else "",
         trouble(),
         result.provenance.disclaimer,
+    ).with_checklist()
+
+
+def _second_wording(
+    result: Result,
+    made: Instrument,
+    engine: Engine | None,
+    populations: Sequence[Population],
+    conditions: Sequence[Condition],
+    asking: Asking,
+    resamples: int,
+    seed: int,
+) -> Result:
+    other = in_other_words(made)
+    if other is None or engine is None:
+        raise SpecificationError(
+            "A second wording needs a model, and an instrument of this package."
+        )
+    fitted = result.provenance.fitted_items
+    resampling = Resampling(resamples, seed)
+    again = assess(
+        other, engine, populations, conditions, asking, resampling=resampling, fitted_items=fitted
     )
+    return with_second_wording(result, again)
+
+
+def _three_readouts(
+    result: Result,
+    made: Instrument,
+    engine: Engine | None,
+    populations: Sequence[Population],
+    conditions: Sequence[Condition],
+    asking: Asking,
+    resampling: Resampling,
+) -> Result:
+    if made.pooled != "populations" or made.index_names or engine is None:
+        raise SpecificationError("--readouts reads a model's opinions; there are none here.")
+    return with_readouts(result, made, engine, populations, conditions, asking, resampling)
 
 
 def _check(resamples: int, seed: int, questions: str | None, labels: str) -> None:
@@ -231,33 +315,62 @@ def _position_bias(
     return position_bias(engine, part, batch=asking.batch)
 
 
-def _fitted(
+def _known(
     made: Instrument,
-    conditions: Sequence[Condition],
     populations: Sequence[Population],
-    engine: Engine | None,
+    known: int,
+    fitted: Collection[str],
+    seed: int,
+) -> Collection[str]:
+    """So many items, drawn from those that anybody here was asked."""
+    if made.resampled != "questions" or made.pooled != "populations":
+        raise SpecificationError(
+            f"--known is of opinions: people's answers to {made.title} are not known."
+        )
+    if fitted:
+        raise SpecificationError(
+            f"An expert was fitted to {len(fitted)} of these questions: those are known; leave out --known."
+        )
+    asked = sorted({made.items[n].id for one in populations for n in made.asked_of(one)})
+    if not 0 < known < len(asked):
+        raise SpecificationError(
+            f"--known lies between 1 and {len(asked) - 1}, so that a question is left; not {known}."
+        )
+    drawn = np.random.default_rng(seed).permutation(len(asked))[:known]
+    return {asked[n] for n in drawn}
+
+
+def _experts(
+    conditions: Sequence[Condition], populations: Sequence[Population]
+) -> Iterator[tuple[str, str, Expert]]:
+    """The experts that are asked, each with its condition's name and the population's code."""
+    for condition in conditions:
+        for population in populations if condition.expert else ():
+            assert condition.expert is not None
+            yield condition.name, population.code, condition.expert(population)
+
+
+def _fitted(
+    made: Instrument, experts: Sequence[tuple[str, str, Expert]], engine: Engine | None
 ) -> tuple[Collection[str], list[str]]:
-    """The items that some expert was fitted to, and a note for every expert; those of another model
-    are refused.
+    """The items that some expert was fitted to, and notes on every expert; those of another model are
+    refused.
     """
     fitted: set[str] = set()
     notes = []
     asked = [item.id for item in made.items]
-    for condition in conditions:
-        for population in populations if condition.expert else ():
-            assert condition.expert is not None
-            expert = condition.expert(population)
-            if engine is not None:
-                expert.refuse_other_model(engine.info)
-            seen = set(asked).intersection(expert.card.fitted_items)
-            fitted |= seen
-            name = condition.name.replace("{code}", population.code)
-            if seen:
-                held_out = ", ".join(item for item in asked if item not in seen) or "none"
-                notes.append(
-                    f"{name} was fitted to {len(seen)} of these {counted(len(asked), 'question')}; "
-                    f"held out: {held_out}."
-                )
-            elif made.index_names and expert.card.fits_indices(made.name, population.code):
-                notes.append(f"{name} was fitted to these figures: its error is no evidence.")
+    for condition, code, expert in experts:
+        if engine is not None:
+            expert.refuse_other_model(engine.info)
+        seen = set(asked).intersection(expert.card.fitted_items)
+        fitted |= seen
+        name = condition.replace("{code}", code)
+        if seen:
+            held_out = ", ".join(item for item in asked if item not in seen) or "none"
+            notes.append(
+                f"{name} was fitted to {len(seen)} of these {counted(len(asked), 'question')}; "
+                f"held out: {held_out}."
+            )
+        elif made.index_names and expert.card.fits_indices(made.name, code):
+            notes.append(f"{name} was fitted to these figures: its error is no evidence.")
     return fitted, list(dict.fromkeys(notes))

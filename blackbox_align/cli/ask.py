@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import SpecificationError
-from .experts import model_of
+from .answers import print_answered
+from .elsewhere import Address, ask_elsewhere
+from .experts import model_of, read_as_fitted
 from .options import AsJson, Device, check_finite, check_most
-from .screen import print_hint, print_json, print_note, print_table, say
+from .screen import print_note
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -37,6 +37,15 @@ Like = Annotated[
         rich_help_panel=_WHO,
     ),
 ]
+Profile = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Weights by what is known of somebody: NAME=VALUE, such as country=SAU or age=30; repeat for "
+        "more.",
+        show_default=False,
+        rich_help_panel=_WHO,
+    ),
+]
 ByText = Annotated[
     bool,
     typer.Option(
@@ -56,7 +65,8 @@ Form = Annotated[
     typer.Option(
         "--as",
         help="parts: every expert's own answer; pooled: one answer of their mixture; sample: several, "
-        "each by one expert drawn by weight.",
+        "each by one expert drawn by weight; composed: experts answer and a composer makes one answer of "
+        "theirs (MoCulE).",
         rich_help_panel=_HOW,
     ),
 ]
@@ -68,11 +78,20 @@ Options = Annotated[
         show_default=False,
     ),
 ]
-Engine = Annotated[
+Combine = Annotated[
     str | None,
     typer.Option(
-        help="Ask the models served at an address, http://localhost:8000/v1, instead of a library; the key "
-        "is taken from BBALIGN_API_KEY.",
+        help="With --options: a CSV file of real answers, a person a line, with the columns answer and what "
+        "is known of the person. They and the simulated answers are joined.",
+        show_default=False,
+        rich_help_panel=_HOW,
+    ),
+]
+Chat = Annotated[
+    str | None,
+    typer.Option(
+        help="composed: the address of a chat model, http://HOST:PORT/v1#MODEL, or here, the experts' own "
+        "model.  Default: words and tallies, without one.",
         show_default=False,
         rich_help_panel=_HOW,
     ),
@@ -93,10 +112,13 @@ def ask_command(
     question: Annotated[str, typer.Argument(help="The question.", show_default=False)],
     population: Population = None,
     like: Like = None,
+    profile: Profile = None,
     by_text: ByText = False,
     embedder: Embedder = None,
     form: Form = "parts",
     options: Options = None,
+    combine: Combine = None,
+    chat: Chat = None,
     samples: Samples = 10,
     max_tokens: MaxTokens = 128,
     temperature: Temperature = None,
@@ -105,7 +127,7 @@ def ask_command(
     model: Annotated[
         str | None, typer.Option(help="Where the model lies now. Default: as the cards name it.")
     ] = None,
-    engine: Engine = None,
+    engine: Address = None,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
@@ -117,78 +139,43 @@ def ask_command(
     import numpy as np
 
     from .. import engines
-    from ..committee import Committee, closed_question, decide, sentence_model
+    from ..committee import Committee, closed_question, decide, read_profile, sentence_model
     from ..engines.base import Sampling
 
-    _check(form, by_text and (population or like), options is not None, temperature)
+    _check(form, by_text and (population or like or profile), options is not None, temperature)
+    _check_combined(form, combine, options, chat)
     check_most(100_000, samples=samples, max_tokens=max_tokens)
     survey = closed_question(question, options.split(",")) if options is not None else None
     rng = np.random.default_rng(seed)
     if engine is not None:
-        _check_elsewhere(survey is not None, like, model)
-        _print_answered(
-            as_json, question, *_elsewhere(engine, question, survey, population, form, samples, rng)
-        )
+        mixed = (like, profile, combine, chat, model)
+        decision, *shares = ask_elsewhere(engine, question, survey, population, form, mixed)
+        found = _shown(*shares, decision, survey, form, samples, rng) if shares else {}
+        print_answered(as_json, question, decision, {**found, "note": _note(engine, "", False)})
         return
     experts = _sound(library)
     embed = sentence_model(embedder) if embedder else None
-    decision = decide(question, experts, population=population, answers=like, embed=embed, rng=rng)
+    known = read_profile(profile or [])
+    decision = decide(
+        question, experts, population=population, answers=like, profile=known, embed=embed, rng=rng
+    )
     answered: dict[str, Any] = {}
     if chosen := tuple(expert for expert in experts if expert.name in decision.weights):
         named = model or model_of(list(chosen))
-        with closing(engines.open(named, device=device)) as opened:
+        with closing(engines.open(named, device=device, **read_as_fitted(chosen))) as opened:
             committee = Committee(opened, chosen, lambda query: decision)
-            if survey is not None:
+            if form == "composed":
+                answered = _composed(committee, decision, question, options, chat)
+            elif survey is not None:
                 answered = _closed(committee, decision, survey, form, samples, rng)
+                if combine is not None:
+                    answered |= _combined(combine, committee, decision, survey, rng)
             else:
                 warm = temperature if temperature is not None else float(form == "sample")
                 sampling = Sampling(max_tokens, warm, seed=seed)
                 answered = _open(committee, decision, question, form, sampling, samples, rng)
             answered["note"] = _note(opened.info.name, opened.info.disclaimer, survey is None)
-    _print_answered(as_json, question, decision, answered)
-
-
-def _print_answered(
-    as_json: bool, question: str, decision: Decision, answered: Mapping[str, Any]
-) -> None:
-    if as_json:
-        print_json({"question": question, "decision": decision.to_dict(), **answered})
-    else:
-        _print(decision, answered)
-
-
-def _check_elsewhere(closed: bool, like: str | None, model: str | None) -> None:
-    if not closed:
-        raise SpecificationError("Models at an address are asked closed questions; give --options.")
-    if like is not None or model is not None:
-        raise SpecificationError(
-            "With --engine the models are those that are served there, and their own answers are not known; "
-            "leave --model and --like out."
-        )
-
-
-def _elsewhere(
-    url: str,
-    question: str,
-    survey: Any,
-    population: str | None,
-    form: str,
-    samples: int,
-    rng: Generator,
-) -> tuple[Decision, dict[str, Any]]:
-    """The decision over the models at an address, and their answers by it."""
-    from ..committee import decide
-    from ..committee.asking import ORDERS
-    from ..serving.elsewhere import answer_closed_elsewhere, served_experts
-
-    key = os.environ.get("BBALIGN_API_KEY", "")
-    experts: Any = served_experts(url, key)
-    decision = decide(question, experts, population=population)
-    if decision.abstains:
-        return decision, {}
-    parts, mixture = answer_closed_elsewhere(url, decision, survey, ORDERS, key)
-    answered = _shown(parts, mixture, decision, survey, form, samples, rng)
-    return decision, {**answered, "note": _note(url, "", False)}
+    print_answered(as_json, question, decision, answered)
 
 
 def _check(form: str, ways: Any, closed: bool, temperature: float | None) -> None:
@@ -196,13 +183,14 @@ def _check(form: str, ways: Any, closed: bool, temperature: float | None) -> Non
     from ..committee import FORMS
 
     check_finite(temperature=temperature)
-    if form not in FORMS:
+    known = (*FORMS, "composed")
+    if form not in known:
         raise SpecificationError(
-            f"--as must be one of {', '.join(map(repr, FORMS))}; not {form!r}."
+            f"--as must be one of {', '.join(map(repr, known))}; not {form!r}."
         )
     if ways:
         raise SpecificationError(
-            "--by-text finds the weights in the question; leave it out, or --population and --like."
+            "--by-text finds the weights in the question; leave out --population, --like and --profile."
         )
     if temperature is not None and temperature < 0:
         raise SpecificationError(f"--temperature must be 0 or more; not {temperature:g}.")
@@ -210,6 +198,15 @@ def _check(form: str, ways: Any, closed: bool, temperature: float | None) -> Non
         raise SpecificationError(
             "With --options nothing is written, and a --temperature has no meaning; leave it out."
         )
+
+
+def _check_combined(form: str, combine: str | None, options: str | None, chat: str | None) -> None:
+    if combine is not None and (options is None or form != "parts"):
+        raise SpecificationError(
+            "--combine joins answers to a closed question: give its --options, and leave out --as."
+        )
+    if chat is not None and form != "composed":
+        raise SpecificationError("--chat is for --as composed; leave it out.")
 
 
 def _sound(library: Path) -> list[Expert]:
@@ -254,6 +251,61 @@ def _shown(
     return found
 
 
+def _combined(
+    path: str, committee: Committee, decision: Decision, survey: Any, rng: Generator
+) -> dict[str, Any]:
+    """Real and simulated answers joined, with the interval and what the simulation was worth."""
+    from dataclasses import replace
+
+    from ..committee import answer_closed, combine_with
+
+    everyone = {expert.name: 1 / len(committee.experts) for expert in committee.experts}
+    parts, _ = answer_closed(committee, replace(decision, weights=everyone), survey)
+    experts = {expert.name: expert for expert in committee.experts}
+    asked = [experts[name] for name in everyone]
+    options = survey.items[0].scale.options
+    joined = combine_with(path, options, asked, parts, decision, rng)
+    rows = {
+        name: {"share": share, "low": low, "high": high}
+        for name, share, low, high in zip(
+            options, joined.shares, joined.low, joined.high, strict=True
+        )
+    }
+    return {"combined": rows, "worth": joined.worth, "tuning": joined.tuning}
+
+
+def _composed(
+    committee: Committee, decision: Decision, question: str, options: str | None, chat: str | None
+) -> dict[str, Any]:
+    """MoCulE's pipeline, with a chat model where one is named."""
+    from ..committee import composed
+    from ..committee.by_text import Query
+
+    say = None
+    if chat is not None:
+        address, _, name = chat.partition("#")
+        here = chat == "here"
+        say = (
+            composed.chat_in_process(committee.engine) if here else composed.chat_at(address, name)
+        )
+    written = options is None
+    experts: composed.Answering = (
+        composed.WrittenAnswers(committee)
+        if options is None
+        else composed.LabelAnswers(committee, tuple(o.strip() for o in options.split(",")))
+    )
+    planner = composed.Planner(
+        composed.SensitivityByChat(say) if say else composed.SensitivityByWords(),
+        composed.TopicsByChat(say) if say else composed.TopicsByWords(),
+        lambda query: decision,
+        experts,
+        composed.ComposerByChat(say) if say and written else composed.Tally(),
+        (lambda text: say(text, 256)) if say else (lambda text: ""),
+        sensitive_from=composed.SENSITIVE if say else 0,
+    )
+    return {"composed": planner.run(Query(question)).to_dict()}
+
+
 def _open(
     committee: Committee,
     decision: Decision,
@@ -292,38 +344,3 @@ def _note(model: str, disclaimer: str, writes: bool) -> str:
             "model, or give --options."
         )
     return " ".join([*sentences, disclaimer]).strip()
-
-
-def _print(decision: Decision, answered: Mapping[str, Any]) -> None:
-    if decision.abstains:
-        say("No expert answers.")
-    else:
-        print_table(
-            ("expert", "weight"),
-            [(name, f"{weight:.3f}") for name, weight in decision.weights.items()],
-            right=(1,),
-        )
-    say()
-    for sentence in (*decision.because, *decision.change):
-        say(f"* {sentence}")
-    say()
-    if "options" in answered:
-        _print_shares(answered)
-    for text in answered.get("texts", ()):
-        say(f"{', '.join(text['experts'])} ({text['ended']}):", style="bold")
-        print_hint(f"{text['text']}\n")
-    if answered:
-        print_note(answered["note"])
-
-
-def _print_shares(answered: Mapping[str, Any]) -> None:
-    if "counts" in answered:
-        counted = zip(answered["options"], map(str, answered["counts"]), strict=True)
-        print_table(("option", "simulated answers"), list(counted), right=(1,))
-        return
-    columns = {**answered.get("parts", {}), "mixture": answered["mixture"]}
-    rows = [
-        [option, *(f"{100 * shares[n]:.1f}" for shares in columns.values())]
-        for n, option in enumerate(answered["options"])
-    ]
-    print_table(("simulated, %", *columns), rows, right=range(1, len(columns) + 1))

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import SpecificationError
-from .options import AsJson
-from .screen import print_json, print_note, print_table, stderr, stdout
+from .comparison import json_of, print_comparison, print_multiverse
+from .options import AsJson, check_most
+from .screen import command, print_hint, print_json, print_note, stderr
 
 if TYPE_CHECKING:
-    from ..fitting.plan import Plan
-    from ..results.comparison import Comparison
+    from ..fitting.plan import Done, Plan
+
+_WHAT, _WHERE, _LEFT = "What is varied", "How it runs", "What it leaves"
 
 
 def compare_command(
@@ -23,118 +27,235 @@ def compare_command(
     ] = None,
     country: Annotated[
         list[str] | None,
-        typer.Option(help="Fitted on its own in every cell; repeat for several."),
+        typer.Option(
+            help="Fitted on its own in every cell; several, repeated or as SAU,USA.",
+            rich_help_panel=_WHAT,
+        ),
     ] = None,
     optimizer: Annotated[
-        list[str] | None, typer.Option(help="Repeat for several; see `bbalign optimizers`.")
+        list[str] | None,
+        typer.Option(
+            help="Several, repeated or with commas; see `bbalign optimizers`.",
+            rich_help_panel=_WHAT,
+        ),
     ] = None,
-    seeds: Annotated[str, typer.Option(help="One seed, or a range such as 0..9.")] = "0..2",
+    model: Annotated[
+        list[str] | None, typer.Option(help="One, or several to compare.", rich_help_panel=_WHAT)
+    ] = None,
+    placement: Annotated[
+        list[str] | None, typer.Option(help="first, message, last.", rich_help_panel=_WHAT)
+    ] = None,
+    tokens: Annotated[
+        list[str] | None, typer.Option(help="Lengths of the soft prompt.", rich_help_panel=_WHAT)
+    ] = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option(
+            help="A seed, several as 0,3,5, or a range such as 0..9. Default: 0..2.",
+            show_default=False,
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
     vary: Annotated[
         list[str] | None,
-        typer.Option(help="NAME=VALUE,VALUE: any other setting of a fit; one value is shared."),
+        typer.Option(
+            help="NAME=VALUE,VALUE: any other setting of a fit; one value is shared by all cells.",
+            rich_help_panel=_WHAT,
+        ),
     ] = None,
+    multiverse: Annotated[
+        bool,
+        typer.Option(
+            "--multiverse",
+            help="Vary how it is asked (readout, orders, seed; wordings by --vary survey=A,B) and say "
+            "in which share of configurations the gain holds.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = False,
     budget: Annotated[int, typer.Option(help="Evaluations of one search at most.")] = 1000,
     target_loss: Annotated[
         float, typer.Option(help="A search ends here; the running times are those to it.")
     ] = 3.0,
     name: Annotated[
-        str, typer.Option(help="Folder of the comparison in the runs folder.")
+        str,
+        typer.Option(help="Folder of the comparison in the runs folder.", rich_help_panel=_WHERE),
     ] = "comparison",
-    runs: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("runs"),
-    jobs: Annotated[int, typer.Option(help="Searches at a time, one thread each.")] = 1,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and end.")] = False,
+    add: Annotated[
+        bool,
+        typer.Option(
+            "--add", help="Add the values given to those that --name has.", rich_help_panel=_WHERE
+        ),
+    ] = False,
+    runs: Annotated[Path, typer.Option(help="Folder of the runs.", rich_help_panel=_WHERE)] = Path(
+        "runs"
+    ),
+    jobs: Annotated[
+        int, typer.Option(help="Searches at a time, one thread each.", rich_help_panel=_WHERE)
+    ] = 1,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Show the plan and end.", rich_help_panel=_WHERE),
+    ] = False,
     csv: Annotated[
-        Path | None, typer.Option(help="Write a row per search here.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="Write a row per search here.", show_default=False, rich_help_panel=_LEFT
+        ),
+    ] = None,
+    latex: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the table as LaTeX (booktabs) here.",
+            show_default=False,
+            rich_help_panel=_LEFT,
+        ),
+    ] = None,
+    inspector: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write every improvement here as a CSV that IOHinspector reads.",
+            show_default=False,
+            rich_help_panel=_LEFT,
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare optimizers, models or settings by the evaluations they need.
 
-    Every cell is an ordinary run: a killed comparison goes on where it stopped, and the same command
-    with more seeds or optimizers adds to it.
+    Every cell is an ordinary run: a killed comparison goes on where it stopped, and --add puts more
+    optimizers, countries or seeds to one that is there. `bbalign report` makes a page of it.
     """
     from ..fitting.plan import read_plan, run_plan
+    from ..results.comparison_files import improvements, latex_table
 
+    check_most(10_000, jobs=jobs)
     if jobs < 1:
         raise SpecificationError(f"There must be 1 search at a time or more; not {jobs}.")
+    axes = _axes(country, optimizer, model, placement, tokens, seeds)
+    varied, shared = _varied(vary or [])
     if file is not None:
-        if country or optimizer or vary:
+        if axes or vary or add:
             raise SpecificationError(
-                "A plan comes from a file or from --country, --optimizer and --vary; not from both."
+                "A plan comes from a file or from options such as --country and --optimizer; not from both."
             )
         plan = read_plan(file)
+    elif add:
+        plan = _added(runs / name, {**axes, **varied}, shared)
     else:
-        plan = _plan(country, optimizer, seeds, vary or [], budget, target_loss)
-    cells = len(plan.cells())
-    axes = " x ".join(f"{len(values)} {axis}" for axis, values in plan.axes.items())
-    print_note(
-        f"{cells:,} searches ({axes}), at most {cells * plan.stopping.budget:,} evaluations in all."
-    )
+        usual: dict[str, tuple[Any, ...]] = {
+            "optimizer": ("gauss-newton",) if multiverse else ("gauss-newton", "random"),
+            **(
+                {"readout": ("expected", "greedy"), "orders": ("1", "reversed")}
+                if multiverse
+                else {}
+            ),
+            "seed": (0, 1, 2),
+        }
+        plan = _plan(
+            {**usual, **axes, **varied}, {**shared, "budget": budget, "target_loss": target_loss}
+        )
+    _say_plan(plan, runs / name, jobs)
     if dry_run:
         return
-    with stderr().status("") as status:
-
-        def on_cell(done: int, all_of_them: int, failure: str) -> None:
-            status.update(f"{done:,} of {all_of_them:,} searches done")
-            if failure:
-                print_note(f"Failed: {failure}")
-
+    with _watching(plan) as on_cell:
         comparison = run_plan(plan, runs / name, jobs=jobs, on_cell=on_cell)
     if csv is not None:
         comparison.searches().to_csv(csv, index=False, lineterminator="\n")
+    if latex is not None:
+        latex.write_text(latex_table(comparison), encoding="utf-8")
+    if inspector is not None:
+        improvements(comparison).to_csv(inspector, index=False, lineterminator="\n")
     if as_json:
-        table = comparison.table().reset_index().astype(object)
-        print_json(
-            {
-                "target": comparison.target,
-                "budget": comparison.budget,
-                "methods": table.replace({float("inf"): None}).to_dict("records"),
-            }
-        )
+        print_json(json_of(comparison))
     else:
-        _print(comparison)
+        print_comparison(comparison)
+        print_multiverse(plan, runs / name)
+        print_hint(f"As a page: {command('report', runs / name)}")
 
 
-def _plan(
+def _axes(
     country: list[str] | None,
     optimizer: list[str] | None,
-    seeds: str,
-    vary: list[str],
-    budget: int,
-    target_loss: float,
-) -> Plan:
-    from ..fitting.plan import Plan, expand
+    model: list[str] | None,
+    placement: list[str] | None,
+    tokens: list[str] | None,
+    seeds: str | None,
+) -> dict[str, tuple[Any, ...]]:
+    """What was given, in the order in which methods are named."""
+    given = {"optimizer": optimizer, "model": model, "placement": placement, "tokens": tokens}
+    axes = {
+        setting: tuple(_value(part) for one in values for part in one.split(","))
+        for setting, values in given.items()
+        if values
+    }
+    if country:
+        axes["country"] = _codes(country)
+    if seeds is not None:
+        axes["seed"] = _seeds(seeds)
+    return axes
 
-    seed = expand(seeds) or ((int(seeds),) if seeds.strip().isdecimal() else None)
-    if not seed:
-        raise SpecificationError(f"Seeds are a number or a range such as 0..9; not {seeds!r}.")
-    axes: dict[str, tuple[Any, ...]] = {"optimizer": tuple(optimizer or ("gauss-newton", "random"))}
-    shared: dict[str, Any] = {"budget": budget, "target_loss": target_loss}
+
+def _seeds(text: str) -> tuple[int, ...]:
+    from ..fitting.plan import expand
+
+    found = expand(text) or text.split(",")
+    if not all(str(one).strip().isdecimal() for one in found):
+        raise SpecificationError(
+            f"Seeds are a number, several as 0,3,5, or a range such as 0..9; not {text!r}."
+        )
+    return tuple(int(one) for one in found)
+
+
+def _varied(vary: list[str]) -> tuple[dict[str, tuple[Any, ...]], dict[str, Any]]:
+    axes: dict[str, tuple[Any, ...]] = {}
+    shared: dict[str, Any] = {}
     for pair in vary:
         setting, equals, text = pair.partition("=")
         if not equals or not text:
             raise SpecificationError(f"What is varied is NAME=VALUE,VALUE; not {pair!r}.")
-        values = tuple(_number(value) for value in text.split(","))
+        values = tuple(_value(value) for value in text.split(","))
         where = setting.strip().replace("-", "_")
         if len(values) > 1:
             axes[where] = values
         else:
             shared[where] = values[0]
-    return Plan({**axes, "country": _codes(country), "seed": seed}, shared)
+    return axes, shared
 
 
-def _codes(country: list[str] | None) -> tuple[str, ...]:
+def _plan(axes: dict[str, tuple[Any, ...]], shared: dict[str, Any]) -> Plan:
+    """Settings of one value are shared; optimizer, country and seed always stand in the table."""
+    from ..fitting.plan import Plan
+
+    if "country" not in axes:
+        raise SpecificationError("A comparison needs a country: --country SAU, or several of them.")
+    always = ("optimizer", "country", "seed")
+    single = {k: values[0] for k, values in axes.items() if len(values) == 1 and k not in always}
+    varied = {k: values for k, values in axes.items() if k not in single}
+    last = {k: varied.pop(k) for k in ("country", "seed")}
+    return Plan({**varied, **last}, {**shared, **single})
+
+
+def _added(folder: Path, axes: dict[str, tuple[Any, ...]], shared: dict[str, Any]) -> Plan:
+    from ..fitting.plan import Plan
+
+    if shared or not axes:
+        raise SpecificationError(
+            "--add takes more values of what is varied, such as --optimizer cma or --seeds 3..9."
+        )
+    return Plan.load(folder).adding(axes)
+
+
+def _codes(country: list[str]) -> tuple[str, ...]:
     """Each country on its own; of a group those with complete figures."""
     from ..populations import load_targets
     from ..populations.groups import expand, parse_countries
 
-    if not country:
-        raise SpecificationError("A comparison needs a country: --country SAU, or several of them.")
     found = expand(parse_countries(country), load_targets().complete())
     return tuple(one.code for one in found)
 
 
-def _number(text: str) -> int | float | str:
+def _value(text: str) -> int | float | str:
+    text = text.strip()
     for kind in (int, float):
         try:
             return kind(text)
@@ -143,51 +264,71 @@ def _number(text: str) -> int | float | str:
     return text
 
 
-def _print(comparison: Comparison) -> None:
-    screen = stdout()
-    rows = [
-        (
-            str(method),
-            f"{row.reached:.0f} of {row.runs:.0f}",
-            _evaluations(row.ert, comparison),
-            f"{_evaluations(row.ert_low, comparison)} to {_evaluations(row.ert_high, comparison)}",
-            f"{row.median_loss:.2f}",
+def _say_plan(plan: Plan, folder: Path, jobs: int) -> None:
+    """Cells, evaluations, what is there already and, of many evaluations, how long they will take."""
+    from ..fitting.plan import finished, seconds_an_evaluation
+
+    cells, there = len(plan.cells()), finished(plan, folder)
+    axes = " x ".join(f"{len(values)} {axis}" for axis, values in plan.axes.items())
+    most = (cells - there) * plan.stopping.budget
+    reused = f", {there:,} done already" if there else ""
+    print_note(f"{cells:,} searches ({axes}){reused}; at most {most:,} evaluations to come.")
+    if most >= _WORTH_A_PROBE:
+        seconds = seconds_an_evaluation(plan) * most / jobs
+        print_note(
+            f"At most about {_time(seconds)} at the speed of a short probe, {jobs} at a time; searches that "
+            "reach the target end earlier."
         )
-        for method, row in comparison.table().iterrows()
-    ]
-    head = ["method", "reached", "ERT", "95 % interval", "median loss"]
-    print_table(head, rows, right={1, 2, 3, 4})
-    screen.print(
-        f"\nERT: expected evaluations until a loss of {comparison.target:g}; the interval is over seeds, "
-        "within countries.",
-    )
-    failed = [cell for cell in comparison.cells if cell.failure]
-    if failed:
-        screen.print(f"{len(failed)} searches failed and are in no figure.")
-    if len(comparison.methods) > 1 and comparison.finished:
-        _print_tests(comparison)
 
 
-def _print_tests(comparison: Comparison) -> None:
-    methods, ranking = comparison.ranking()
-    screen = stdout()
-    order = sorted(range(len(methods)), key=lambda n: ranking.ranks[n])
-    ranks = ", ".join(f"{methods[n]} {ranking.ranks[n]:.2f}" for n in order)
-    screen.print(
-        f"Mean ranks over {ranking.problems} problems (country and seed): {ranks}; ranks nearer than "
-        f"{ranking.critical_difference:.2f} are not told apart (Nemenyi, 5 %).",
-    )
-    _, pairs = comparison.pairs()
-    for pair in pairs:
-        screen.print(
-            f"{methods[pair.a]} needs fewer than {methods[pair.b]} in {pair.superiority:.0%} of problems "
-            f"(Wilcoxon with Holm: p = {pair.p:.2g}).",
-        )
-    countries = {cell.settings.get("country") for cell in comparison.finished}
-    screen.print(
-        f"These are {len(countries)} countries on one set of models: they say nothing of others.",
-    )
+_WORTH_A_PROBE = 5000
 
 
-def _evaluations(value: float, comparison: Comparison) -> str:
-    return f"{value:,.0f}" if value < float("inf") else f"> {comparison.budget:,}"
+def _time(seconds: float) -> str:
+    for size, unit in ((3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(1, seconds):.0f} seconds"
+
+
+@contextmanager
+def _watching(plan: Plan) -> Iterator[Callable[[Done], None]]:
+    """A live table in a terminal: method by method how many searches are done, and how they ended."""
+    import numpy as np
+    from rich.live import Live
+    from rich.table import Table
+
+    from ..results.comparison import Cell
+
+    def method(settings: Any) -> str:
+        return Cell(settings, np.empty(0)).method
+
+    losses: dict[str, list[float]] = {method(cell): [] for cell in plan.cells()}
+    each = len(plan.cells()) // max(1, len(losses))
+    target, failed = plan.stopping.target_loss, [0]
+
+    def table(number: int, cells: int) -> Table:
+        shown = Table(box=None, pad_edge=False, caption_justify="left",
+                      caption=f"{number:,} of {cells:,} searches, {failed[0]} failed")  # fmt: skip
+        for column in ("method", "done", f"reached {target:g}", "median loss"):
+            shown.add_column(column, justify="left" if column == "method" else "right")
+        for name, found in losses.items():
+            middle = f"{sorted(found)[len(found) // 2]:.2f}" if found else "-"
+            hits = sum(loss <= target for loss in found)
+            shown.add_row(name, f"{len(found)} of {each}", str(hits) if found else "-", middle)
+        return shown
+
+    screen = stderr()
+    with Live(table(0, len(plan.cells())), console=screen, refresh_per_second=4, transient=True,
+              auto_refresh=screen.is_terminal) as live:  # fmt: skip
+
+        def on_cell(done: Done) -> None:
+            if done.failure:
+                failed[0] += 1
+                print_note(f"Failed: {plan.folder(done.settings)}: {done.failure}")
+            else:
+                losses[method(done.settings)].append(done.loss)
+            if screen.is_terminal:
+                live.update(table(done.number, done.cells))
+
+        yield on_cell

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .options import AsJson, Device, Dtype, ModelName, Revision, TrustRemoteCode
+from .options import (
+    AsJson,
+    ChatTemplate,
+    Device,
+    Dtype,
+    ModelName,
+    Revision,
+    System,
+    TrustRemoteCode,
+)
 from .screen import print_json, stdout
 
 
@@ -16,9 +26,25 @@ def doctor_command(
     device: Device = "auto",
     dtype: Dtype = "auto",
     trust_remote_code: TrustRemoteCode = False,
+    chat_template: ChatTemplate = "auto",
+    system: System = "",
     survey: Annotated[
         str, typer.Option(help="A survey's name, or a YAML file of yours.")
     ] = "vsm2013",
+    expert: Annotated[
+        Path | None,
+        typer.Option(
+            help="Of an expert, in its folder: what it leaves of the model's language.",
+            show_default=False,
+        ),
+    ] = None,
+    recite: Annotated[
+        bool,
+        typer.Option(
+            "--recite",
+            help="Whether the model knows the survey by heart: items, scoring, published figures.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Examine this machine with a model: device, batch, speed, and several ways to the same answers."""
@@ -26,14 +52,23 @@ def doctor_command(
 
     from ..doctor import examine
     from ..engines.checkpoint import load_model
+    from ..engines.opening import chat_format
+    from ..experts.expert import find_expert
     from ..surveys import load_survey
 
     asked = load_survey(survey)
     loaded = load_model(
         model, revision=revision, device=device, dtype=dtype, trust_remote_code=trust_remote_code
     )
+    form = chat_format(chat_template, system)
     findings = []
-    for finding in examine(loaded, asked, np.random.default_rng(0)):
+    adapter = None
+    if expert is not None:
+        found = find_expert(expert)
+        found.refuse_other_model(loaded.info)
+        adapter = found.adapter()
+    rng = np.random.default_rng(0)
+    for finding in examine(loaded, asked, rng, form, expert=adapter, recited=recite):
         findings.append(finding)
         if not as_json:
             screen = stdout()

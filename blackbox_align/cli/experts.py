@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import ExpertError, SpecificationError
-from .options import AsJson
+from .options import AsJson, Device, ModelName, check_most
 from .screen import command, print_hint, print_json, print_note, print_table, say
 
 if TYPE_CHECKING:
@@ -109,6 +110,46 @@ def add_command(
         print_hint(f"{expert.name}: {expert.card.name}, {_kind(expert)}, in {expert.path}")
 
 
+@experts_app.command("personas")
+def personas_command(
+    source: Annotated[
+        Path | None,
+        typer.Argument(
+            help="A persona text a line, or a CSV file with a column text and attributes. Default: drawn "
+            "from a small grammar.",
+            show_default=False,
+        ),
+    ] = None,
+    count: Annotated[int, typer.Option(help="Personas to draw.")] = 50,
+    survey: Annotated[
+        str, typer.Option(help="What they are asked once, for weights by known answers.")
+    ] = "world-opinions",
+    model: ModelName = "respondent-tiny",
+    device: Device = "auto",
+    seed: Annotated[int, typer.Option(help="Of the draw.", min=0)] = 0,
+    library: Folder = _HERE,
+) -> None:
+    """Keep persona texts as experts: the rival that needs no search."""
+    from contextlib import closing
+
+    import numpy as np
+
+    from .. import engines
+    from ..committee import drawn_personas, read_personas, write_personas
+    from ..populations import load_targets
+    from ..surveys.instruments import instrument_of, load_instrument
+    from ..surveys.survey import Survey
+
+    check_most(100_000, count=count)
+    rng = np.random.default_rng(seed)
+    personas = read_personas(source) if source else drawn_personas(count, rng)
+    held = load_instrument(survey)
+    instrument = instrument_of(held, targets=load_targets() if isinstance(held, Survey) else None)
+    with closing(engines.open(model, device=device)) as engine:
+        made = write_personas(personas, engine, instrument, library)
+    print_hint(f"{len(made)} personas in {library}, asked {len(instrument.items)} questions each.")
+
+
 @experts_app.command("remove")
 def remove_command(name: Name, library: Folder = _HERE) -> None:
     """Delete an expert from the library."""
@@ -175,6 +216,13 @@ def model_of(experts: list[Expert]) -> str:
             f"The experts were fitted on {seen}; expected one model. Name it with --model."
         )
     return models[0]
+
+
+def read_as_fitted(experts: Sequence[Expert]) -> dict[str, Any]:
+    """The text around a question as it was when these experts were fitted: settings of an engine."""
+    card = experts[0].card
+    settings = {name: card.settings.get(name) for name in ("chat_template", "system")}
+    return {**{name: text for name, text in settings.items() if text}, "date": card.date}
 
 
 def _about(entry: Entry) -> dict[str, Any]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import math
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,22 +13,27 @@ import typer
 from ..errors import SpecificationError
 from .options import (
     AsJson,
+    ChatTemplate,
     Device,
     Dtype,
     ModelName,
     Revision,
+    System,
     TrustRemoteCode,
     check_finite,
     check_most,
     find_run,
+    optimizer_options,
 )
-from .output import print_result
+from .output import by_gradients, print_experts, print_pareto, print_result, print_tables
 from .progress import fit_progress
-from .screen import command, print_json, print_note
+from .screen import command, print_hint, print_json, print_note
+from .several import PAIRS, print_held_out, print_spread, variations
 
 if TYPE_CHECKING:
     from ..engines import Workers
-    from ..fitting import Progress
+    from ..fitting import Progress, Run
+    from ..results import Result
 
 log = logging.getLogger("blackbox_align")
 
@@ -59,6 +63,8 @@ def fit_command(
     device: Device = "auto",
     dtype: Dtype = "auto",
     trust_remote_code: TrustRemoteCode = False,
+    chat_template: ChatTemplate = "auto",
+    system: System = "",
     objective: Annotated[
         str,
         typer.Option(
@@ -78,6 +84,14 @@ def fit_command(
             help="Share of the opinion questions that no search sees.", rich_help_panel=_SURVEY
         ),
     ] = 0.5,
+    validation: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of the opinion questions to fit that only say when to stop. Default: a quarter.",
+            show_default=False,
+            rich_help_panel=_SURVEY,
+        ),
+    ] = None,
     survey: Annotated[
         str, typer.Option(help="A survey's name, or a YAML file of yours.", rich_help_panel=_SURVEY)
     ] = "vsm2013",
@@ -123,10 +137,22 @@ def fit_command(
     placement: Annotated[
         str,
         typer.Option(
-            help="The soft prompt stands first, as PEFT has it, or last: faster, but not for PEFT.",
+            help="Where the soft prompt stands: first, as PEFT has it; message, inside the first message; "
+            "or last, for questionnaires alone. auto is message for models with a chat template, else "
+            "first.",
             rich_help_panel=_SEARCH,
         ),
-    ] = "first",
+    ] = "auto",
+    language: Annotated[
+        float | None,
+        typer.Option(
+            help="Weight of what the prompt does to the model's language: 1 adds an index point for "
+            "each nat a token that its next words move; 0 leaves it out. Default: 1 for models that "
+            "write; 0 with the prompt last.",
+            show_default=False,
+            rich_help_panel=_SEARCH,
+        ),
+    ] = None,
     subspace: Annotated[
         int,
         typer.Option(help="Dimension of the random subspace; 0 is all.", rich_help_panel=_SEARCH),
@@ -155,6 +181,21 @@ def fit_command(
         ),
     ] = "auto",
     seed: Annotated[int, typer.Option(help="Same seed, same result.", rich_help_panel=_SEARCH)] = 0,
+    seeds: Annotated[
+        str | None,
+        typer.Option(
+            help="One fit per seed, such as 0..4, and their spread.",
+            show_default=False,
+            rich_help_panel=_SEARCH,
+        ),
+    ] = None,
+    hold_out: Annotated[
+        str,
+        typer.Option(
+            help="Indices that no search sees, such as LTO,IVR; pairs is every two of them in turn.",
+            rich_help_panel=_SURVEY,
+        ),
+    ] = "",
     warm_start: Annotated[
         str | None,
         typer.Option(
@@ -218,6 +259,28 @@ def fit_command(
             rich_help_panel=_WHERE,
         ),
     ] = None,
+    compile: Annotated[
+        str,
+        typer.Option(
+            help="auto compiles a model's layers on a GPU, once a size of a pass; never; or always.",
+            rich_help_panel=_WHERE,
+        ),
+    ] = "auto",
+    pareto: Annotated[
+        bool,
+        typer.Option(
+            "--pareto",
+            help="Print the evaluations that none betters in all parts of the loss, the language too.",
+        ),
+    ] = False,
+    recite: Annotated[
+        bool,
+        typer.Option(
+            "--recite",
+            help="Say in result and card what the model knows by heart of what it is fitted to.",
+            rich_help_panel=_SURVEY,
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Fit a soft prompt until the model answers the survey like a country.
@@ -226,8 +289,10 @@ def fit_command(
     """
     check_finite(
         held_out=held_out,
+        validation=validation,
         temperature=temperature,
         alpha=alpha,
+        language=language,
         target_loss=target_loss,
         seconds=seconds,
         gpus_per_worker=gpus_per_worker,
@@ -236,14 +301,29 @@ def fit_command(
     check_most(10_000_000, respondents=respondents, budget=budget, patience=patience)
     check_most(100_000_000, subspace=subspace)
     check_most(2**63 - 1, seed=seed)
-    chosen = _parse_options(optimizer, option or [])
+    chosen = optimizer_options(optimizer, option or [])
     if warm_start is not None:
         warm_start = str(find_run(warm_start, runs))
+    varied = variations(seeds, seed, hold_out, survey)
+    if len(varied) > 1 and name is not None:
+        raise SpecificationError("--name is the name of one run; --seeds and pairs make several.")
     try:
         from ..fitting import fit
 
+        done: list[Run] = []
         last: Progress | None = None
-        with fit_progress([*(country or []), *(group or [])]) as draw:
+        shown = False
+        with ExitStack() as live:
+            draw = live.enter_context(fit_progress([*(country or []), *(group or [])]))
+
+            def on_result(result: Result) -> None:
+                nonlocal shown
+                live.close()  # the bar
+                if not as_json:
+                    print_tables(result)
+                    print_note("The table stands. What was fitted is proved and written now.")
+                    sys.stdout.flush()
+                    shown = True
 
             def on_progress(progress: Progress) -> None:
                 nonlocal last
@@ -251,8 +331,8 @@ def fit_command(
                 draw(progress)
                 log.debug("%s", progress)
 
-            run = fit(
-                country or "",
+            settings: dict[str, Any] = dict(
+                country=country or "",
                 group=group or "",
                 runs=runs,
                 name=name,
@@ -261,11 +341,14 @@ def fit_command(
                 patience=patience,
                 seconds=seconds,
                 workers=_workers(workers, ray_address, gpus_per_worker),
+                compile=compile,
                 on_progress=on_progress,
                 on_trouble=print_note,
+                recite=recite,
                 objective=objective,
                 opinions=opinions,
                 held_out=held_out,
+                validation=validation,
                 survey=survey,
                 targets=targets,
                 model=model,
@@ -273,10 +356,13 @@ def fit_command(
                 dtype=dtype,
                 device=device,
                 trust_remote_code=trust_remote_code,
+                chat_template=chat_template,
+                system=system,
                 optimizer=optimizer,
                 options=chosen,
                 tokens=tokens,
                 placement=placement,
+                language=language,
                 subspace=subspace,
                 alpha=alpha,
                 init=init,
@@ -285,20 +371,45 @@ def fit_command(
                 readout=readout,
                 respondents=respondents,
                 temperature=temperature,
-                seed=seed,
                 warm_start=warm_start,
             )
+            if len(varied) == 1:  # of several the last table is the one to look at
+                settings["on_result"] = on_result
+            for one in varied:
+                done.append(run := fit(**settings, **one))
     except KeyboardInterrupt:
         print_note(f"Interrupted; nothing is lost. To continue: {command(*sys.argv[1:])}")
         raise typer.Exit(130) from None
+    if len(done) > 1:
+        _report_several(done, hold_out, as_json)
+        return
     if last is None:
         print_note(f"The run {run.path} was done already; nothing was evaluated.")
     elif last.replayed:
         print_note(f"Continued after {last.replayed:,} evaluations.")
     if as_json:
         print_json({**run.result.to_dict(), "run": str(run.path), "status": run.status})
+        return
+    if shown:
+        print_experts(run)
     else:
         print_result(run)
+    if pareto:
+        print_pareto(run.result)
+    for sentence in by_gradients(run) if last is not None else ():
+        print_hint(sentence)
+
+
+def _report_several(done: list[Run], hold_out: str, as_json: bool) -> None:
+    results = [run.result for run in done]
+    if as_json:
+        print_json([{**run.result.to_dict(), "run": str(run.path)} for run in done])
+        return
+    if hold_out == PAIRS:
+        print_held_out(results)
+    if len({run.specification.seed for run in done}) > 1:
+        print_spread(results)
+    print_hint(f"Runs: {', '.join(str(run.path) for run in done)}")
 
 
 def _workers(count: str | None, address: str | None, gpus: float | None) -> Workers | None:
@@ -311,59 +422,3 @@ def _workers(count: str | None, address: str | None, gpus: float | None) -> Work
     if not count.isdecimal():
         raise SpecificationError(f"--workers is a number or 'auto'; not {count!r}.")
     return Workers(int(count), address, gpus)
-
-
-def _parse_options(optimizer: str, pairs: list[str]) -> dict[str, Any]:
-    """The options as values of the kind that the optimizer's own defaults have."""
-    from ..optimizers import describe
-
-    defaults = describe(optimizer).options if pairs else {}
-    options: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals or not name:
-            raise SpecificationError(
-                f"An optimizer's option is NAME=VALUE, such as F=0.5; not {pair!r}."
-            )
-        options[name] = _option_value(name, value)
-        _check_kind(name, options[name], defaults.get(name))
-    return options
-
-
-def _check_kind(name: str, value: Any, default: Any) -> None:
-    """Refuse a word for a number; what has no default may be anything, and the optimizer looks at it."""
-    for kind, wanted in ((bool, "true or false"), (int | float, "a number"), (str, "a word")):
-        if isinstance(default, kind):
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            fine = number if kind == int | float else isinstance(value, kind)
-            if not fine:
-                raise SpecificationError(
-                    f"The option {name} is {wanted}, such as {default!r}; not {value!r}."
-                )
-            return
-
-
-_WORDS = {"yes": True, "no": False, "True": True, "False": False, "None": None}
-
-
-def _option_value(name: str, text: str) -> Any:
-    """A number, true or false, nothing, or a word."""
-    if text in _WORDS:
-        return _WORDS[text]
-    try:
-        value = json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
-        value = text
-    if isinstance(value, (dict, list)):
-        raise SpecificationError(f"The option {name} is a number or a word; not {text!r}.")
-    if not _is_finite(text):
-        raise SpecificationError(f"The option {name} must be a finite number; not {text}.")
-    return value
-
-
-def _is_finite(text: str) -> bool:
-    """Whether it is a finite number, or none at all."""
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return True

@@ -13,6 +13,7 @@ import typer
 
 from ..errors import BlackboxAlignError, ExpertError, RunError
 from ..version import __version__
+from . import palette_make  # noqa: F401  # its commands belong to the palette's own
 from .ask import ask_command
 from .cache import cache_command
 from .compare import compare_command
@@ -20,7 +21,9 @@ from .doctor import doctor_command
 from .experts import experts_app
 from .fit import fit_command
 from .lists import countries_command, models_command, optimizers_command
-from .runs import runs_command, show_command
+from .palette import palette_app
+from .report import report_command
+from .runs import runs_app, show_command
 from .score import score_command
 from .screen import print_error
 from .serve import serve_command
@@ -35,6 +38,10 @@ EXAMPLES = {
         "bbalign fit --country SAU,USA --optimizer cma-diagonal --budget 1000",
     ),
     "show": ("bbalign show SAU-respondent-tiny-gauss-newton-0", "bbalign show runs/mine --json"),
+    "report": (
+        "bbalign report SAU-respondent-tiny-gauss-newton-0",
+        "bbalign report runs/comparison --figures pdf --out paper",
+    ),
     "score": (
         "bbalign score world-opinions --country KEN --condition none --condition prompting",
         "bbalign score vsm2013 --country cultural-palette --baselines",
@@ -56,7 +63,6 @@ EXAMPLES = {
         "bbalign doctor --model meta-llama/Llama-3.1-8B-Instruct --device cuda",
     ),
     "cache": ("bbalign cache", "bbalign cache --clear"),
-    "runs": ("bbalign runs", "bbalign runs elsewhere --json"),
     "countries": ("bbalign countries SAU", "bbalign countries Europe --targets matrix-2015"),
     "models": ("bbalign models", "bbalign models --json"),
     "optimizers": ("bbalign optimizers", "bbalign optimizers --nevergrad --json"),
@@ -79,13 +85,13 @@ app = typer.Typer(
 _COMMANDS: dict[str, Callable[..., None]] = {
     "fit": fit_command,
     "show": show_command,
+    "report": report_command,
     "score": score_command,
     "ask": ask_command,
     "serve": serve_command,
     "compare": compare_command,
     "doctor": doctor_command,
     "cache": cache_command,
-    "runs": runs_command,
     "countries": countries_command,
     "models": models_command,
     "optimizers": optimizers_command,
@@ -98,11 +104,23 @@ app.add_typer(
     epilog=_examples(("bbalign surveys show world-opinions", "bbalign surveys check mine.yaml")),
 )
 app.add_typer(
+    runs_app,
+    name="runs",
+    epilog=_examples(
+        ("bbalign runs --where country=SAU --sort loss", "bbalign runs diff RUN ANOTHER")
+    ),
+)
+app.add_typer(
     experts_app,
     name="experts",
     epilog=_examples(
         ("bbalign experts add runs/RUN", "bbalign experts export served --expert SAU")
     ),
+)
+app.add_typer(
+    palette_app,
+    name="palette",
+    epilog=_examples(("bbalign palette map continents", "bbalign palette fit palettes/continents")),
 )
 
 

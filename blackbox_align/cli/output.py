@@ -10,20 +10,51 @@ from .screen import command, print_hint, print_table, say
 
 if TYPE_CHECKING:
     from ..fitting import Run
-    from ..results import Result
+    from ..results import Result, Split
 
 
 def print_result(run: Run) -> None:
     """The final table of a fit, with everything that has to stand beside it."""
-    result = run.result
+    print_tables(run.result)
+    print_experts(run)
+
+
+def print_tables(result: Result) -> None:
+    """What a fit came to, which stands before its experts are proved."""
     codes = list(result.provenance.populations)
     if len(codes) > 1:
-        _print_populations(result, str(run.path))
+        _print_populations(result)
     else:
-        print_population(result, codes[0], str(run.expert_of(codes[0])))
+        print_population(result, codes[0])
 
 
-def _print_populations(result: Result, path: str) -> None:
+def by_gradients(run: Run) -> list[str]:
+    """What the gradient reference would cost, where it could have been used."""
+    asked, record = run.specification, run.record
+    here = (record.get("conditions") or [{}])[-1]
+    alone = len(run.result.provenance.populations) == 1 and here.get("workers") is None
+    if asked.optimizer == "adam" or asked.readout != "expected" or not alone:
+        return []
+    if not here.get("device"):  # no model that could be differentiated
+        return []
+    each = float(record["seconds"]) / max(1, int(record.get("evaluations") or 1))
+    return [
+        "This model's gradients are at hand: --optimizer adam takes about three times an evaluation a "
+        f"step, {3 * each:.2g} s here, and tens of steps rather than hundreds of evaluations."
+    ]
+
+
+def print_experts(run: Run) -> None:
+    """Where the experts of a fit are."""
+    codes, path = list(run.result.provenance.populations), str(run.path)
+    if len(codes) == 1:
+        print_hint(f"Expert: {run.expert_of(codes[0])}")
+        return
+    print_hint(f"Experts: {path}/experts")
+    print_hint(f"A country's table: {command('show', path, '--country', codes[0])}")
+
+
+def _print_populations(result: Result) -> None:
     """A table per instrument, opinions first, with one row per population."""
     from ..results.tables import indices_of, opinions_of
 
@@ -33,9 +64,6 @@ def _print_populations(result: Result, path: str) -> None:
         _print_errors(result)
     _print_search(result, "evaluations in all")
     _print_notes(result)
-    print_hint(f"Experts: {path}/experts")
-    first = next(iter(result.provenance.populations))
-    print_hint(f"A country's table: {command('show', path, '--country', first)}")
 
 
 def _print_errors(result: Result) -> None:
@@ -101,8 +129,8 @@ def _print_distances(result: Result) -> None:
     say("\nBrackets: 95 % interval over questions; where it holds 0, no difference is shown.\n")
 
 
-def print_population(result: Result, population: str, expert: str) -> None:
-    """The tables of one population, opinions first."""
+def print_population(result: Result, population: str, expert: str = "") -> None:
+    """The tables of one population, opinions first, and where its expert is."""
     from ..results.tables import indices_of, opinions_of
 
     result = result.of(population)
@@ -111,37 +139,52 @@ def print_population(result: Result, population: str, expert: str) -> None:
     if indices_of(result):
         _print_indices(result, population)
     _print_search(result, "evaluations")
+    _print_language(result, population)
     fronts = result.search.fronts if result.search else {}
     if fronts.get(population):
         say(_front(fronts[population]))
     _print_notes(result)
-    print_hint(f"Expert: {expert}")
+    if expert:
+        print_hint(f"Expert: {expert}")
 
 
 def _print_opinions(result: Result, population: str) -> None:
     """Held-out distances first, then those on the questions that the fit worked on."""
     from ..results.tables import opinion_rows, opinions_of, questions, verdicts
 
+    held_out = questions(result, population, "held-out")
     asked = opinions_of(result)
     assert asked is not None
     name = result.provenance.populations[population]
     say(f"{name} in {asked.title}\n", style="bold")
     columns = (
         "JS distance (nats)",
-        f"{questions(result, population, 'held-out')} questions\nheld out",
+        f"{held_out} questions\nheld out",
         "fitted minus it,\nheld out",
-        f"{questions(result, population, 'fit')} questions\nto fit",
+        f"{questions(result, population, 'fit')} to\nfit",
     )
     print_table(columns, opinion_rows(result, population), right=range(1, 4))
+    say()
+    print_measures(result, population, "held-out", f"{held_out} questions\nheld out")
     say()
     for sentence in verdicts(result, population):
         say(sentence)
     say()
 
 
+def print_measures(result: Result, population: str, split: Split, what: str) -> None:
+    """Other measures than the distance, by condition."""
+    from ..results.tables import MEASURES, measure_rows
+
+    heads = [head for head, _ in MEASURES.values()]
+    rows = measure_rows(result, population, split)
+    print_table((what, *heads, "worth in\npeople"), rows, right=range(1, 6))
+
+
 def _print_indices(result: Result, population: str) -> None:
     """Index by index."""
-    from ..results.tables import errors, index_rows, indices_of
+    from ..results.names import title
+    from ..results.tables import ERROR, errors, index_rows, indices_of
 
     asked = indices_of(result)
     assert asked is not None
@@ -156,21 +199,47 @@ def _print_indices(result: Result, population: str) -> None:
         for row in index_rows(result, population)
     ]
     means = map(points, errors(result, population))
+    held = f"\nheld out: {', '.join(asked.held_out)}" if asked.held_out else ""
     rows.append(("mean absolute error", "", *means, ""))
-    columns = ("index", "target", "un-\nprompted", "country\nin text", "fitted", "error")
+    columns = (f"index{held}", "target", "un-\nprompted", "country\nin text", "fitted", "error")
     print_table(columns, rows, right=range(1, 6), last_is_total=True)
     say()
+    if asked.held_out:
+        found = result.select(population=population, metric=ERROR, split="held-out")
+        said = ", ".join(f"{title(f.condition)} {points(f.value)}" for f in found)
+        say(f"Mean absolute error on {', '.join(asked.held_out)}, which no search saw: {said}.\n")
+
+
+_PARTS = {
+    "indices": ("index error", 1),
+    "vsm13": ("index error", 1),
+    "opinions": ("JS distance on the fitted questions", 3),
+    "language": ("nats a token that the language moves", 2),
+}
 
 
 def _front(front: Sequence[Mapping[str, float]]) -> str:
+    parts = [name for name in _PARTS if name in front[0]]
     ends = " to ".join(
-        f"({points(row['indices'] if 'indices' in row else row['vsm13'])}, {row['opinions']:.3f})"
+        "(" + ", ".join(f"{row[name]:.{_PARTS[name][1]}f}" for name in parts) + ")"
         for row in (front[0], front[-1])
     )
     return (
-        f"{len(front)} evaluations on the Pareto front of index error and JS distance on the fitted "
-        f"questions, from {ends}; --json lists them."
+        f"{len(front)} evaluations on the Pareto front of {' and '.join(_PARTS[p][0] for p in parts)}, "
+        f"from {ends}; --json lists them."
     )
+
+
+def print_pareto(result: Result) -> None:
+    """The front of every population, from the best fit on."""
+    for code, front in (result.search.fronts if result.search else {}).items():
+        parts = [name for name in _PARTS if front and name in front[0]]
+        rows = [
+            (f"{row['evaluation']:,.0f}", *(f"{row[n]:.{_PARTS[n][1]}f}" for n in parts))
+            for row in sorted(front, key=lambda row: row[parts[0]])
+        ]
+        say(f"Pareto front of {code}\n", style="bold")
+        print_table(("evaluation", *(_PARTS[name][0] for name in parts)), rows, right=range(9))
 
 
 def _print_search(result: Result, counted: str) -> None:
@@ -180,6 +249,18 @@ def _print_search(result: Result, counted: str) -> None:
             f"{search.evaluations:,} {counted} by {search.optimizer}, seed {search.seed}; "
             f"stopped because {search.reason}."
         )
+
+
+def _print_language(result: Result, population: str) -> None:
+    from ..results.language import describe_language, describe_lines
+
+    language = (result.language or {}).get(population)
+    if language is not None:
+        for sentence in describe_language(language):
+            say(sentence)
+        say("What it writes when it is asked:" if language.lines else "")
+        for sentence in describe_lines(language):
+            say(f"  {sentence}")
 
 
 def _print_notes(result: Result) -> None:

@@ -2,46 +2,147 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from ..errors import BlackboxAlignError, RunError, SpecificationError
+from ..errors import RunError, SpecificationError
 from .options import AsJson, find_run
 from .output import print_population, print_result
-from .screen import command, print_json, print_note, print_table
-
-if TYPE_CHECKING:
-    from ..fitting import Run
+from .screen import command, print_json, print_note, print_table, say
 
 
-def runs_command(
+class _ListFirst(TyperGroup):
+    """A group whose first command is meant where none is named: ``runs FOLDER`` is ``runs list FOLDER``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args or args[0] not in (*self.commands, *ctx.help_option_names):
+            args = ["list", *args]
+        parsed: list[str] = super().parse_args(ctx, args)
+        return parsed
+
+
+runs_app = typer.Typer(
+    cls=_ListFirst,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="List the runs in a folder; compare two of them, or remove some.",
+)
+_Name = Annotated[
+    str, typer.Argument(help="A run's name in runs/, or its folder.", show_default=False)
+]
+
+
+@runs_app.command("list")
+def list_command(
     folder: Annotated[Path, typer.Argument(help="Folder of the runs.")] = Path("runs"),
+    where: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=VALUE: a column or a setting, such as country=SAU; all must hold."),
+    ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(
+            help="A column, such as loss; -loss for the largest first.", show_default=False
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the runs in a folder."""
+    """List the runs in a folder, all or some of them; this is what `bbalign runs` does."""
     from ..fitting import find_runs
+    from ..fitting.keeping import COLUMNS, matching, ordered
 
-    rows = []
+    wanted = _pairs(where or [])
+    sound = []
     for run in find_runs(folder):
         if run.trouble:
             print_note(run.trouble)
         else:
-            rows.append(_row(run))
+            sound.append(run)
+    rows = matching(sound, wanted)
+    if sort is not None:
+        rows = ordered(rows, sort)
     if as_json:
         print_json(rows)
     elif rows:
-        cells = [
-            [
-                "-" if v is None else f"{v:.2f}" if isinstance(v, float) else str(v)
-                for v in row.values()
-            ]
-            for row in rows
-        ]
-        print_table(list(rows[0]), cells, right=(4, 6, 7))
+        cells = [[_cell(row[name]) for name in COLUMNS] for row in rows]
+        print_table(list(COLUMNS), cells, right=(4, 6, 7))
+    elif sound:
+        print_note(f"None of the {len(sound)} runs in {folder} is as asked for.")
     else:
         print_note(f"No runs in {folder} yet; this makes one: {command('fit', '--country', 'SAU')}")
+
+
+def _pairs(where: list[str]) -> dict[str, str]:
+    found = {}
+    for pair in where:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.strip():
+            raise SpecificationError(f"--where is NAME=VALUE, such as country=SAU; not {pair!r}.")
+        found[name.strip().replace("-", "_")] = value.strip()
+    return found
+
+
+def _cell(value: Any) -> str:
+    return "-" if value is None else f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+@runs_app.command("diff")
+def diff_command(a: _Name, b: _Name, as_json: AsJson = False) -> None:
+    """Say in what two runs differ: settings, what these stood for, and what came out."""
+    from ..fitting import Run
+    from ..fitting.keeping import difference
+
+    found = difference(Run.load(find_run(a)), Run.load(find_run(b)))
+    if as_json:
+        print_json({**asdict(found), "comparable": found.comparable})
+        return
+    asked = [(name, spoken(x), spoken(y)) for name, x, y in (*found.settings, *found.facts)]
+    if asked:
+        print_table(("what differs", a, b), asked, whole=(0,))
+    else:
+        print_note("Both were asked for with the same settings, under the same conditions.")
+    if not found.comparable:
+        print_note(
+            "They were not scored against the same thing: their figures do not belong side by side."
+        )
+    if found.figures:
+        say()
+        rows = [
+            (population, f"{metric}, {split}", _number(x), _number(y),
+             "" if x is None or y is None else f"{y - x:+.3f}")
+            for population, metric, split, x, y in found.figures
+        ]  # fmt: skip
+        print_table(("", "fitted", a, b, "difference"), rows, right=(2, 3, 4), whole=(0, 1))
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def spoken(value: Any) -> str:
+    """A value in a table of differences; a long one by its beginning."""
+    text = "-" if value in (None, "", [], {}) else str(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+@runs_app.command("remove")
+def remove_command(
+    runs: Annotated[list[str], typer.Argument(help="Runs by name or folder.", show_default=False)],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Remove runs for good, with all that was evaluated; one that is worked on stays."""
+    from ..fitting.keeping import remove
+
+    folders = list(dict.fromkeys(find_run(one) for one in runs))
+    if not yes:
+        names = ", ".join(map(str, folders))
+        typer.confirm(f"Remove {names} with all that was evaluated?", abort=True, err=True)
+    for folder in folders:
+        remove(folder)
+        print_note(f"Removed {folder}.")
 
 
 def show_command(
@@ -80,29 +181,3 @@ def show_command(
         print_population(result, code, str(shown.expert_of(code)))
     if shown.status != "done":
         print_note(f"This run is {shown.status}: the same fit command continues it.")
-
-
-def _row(run: Run) -> dict[str, Any]:
-    """What a listing says of a run; one that cannot be read says why, and the others are listed."""
-    row: dict[str, Any] = dict.fromkeys(
-        ("run", "country", "model", "optimizer", "seed", "status", "evaluations", "loss")
-    )
-    row["run"] = str(run.path)
-    try:
-        settings = run.specification
-        row |= {
-            "country": str(settings.country),
-            "model": settings.model,
-            "optimizer": settings.optimizer,
-            "seed": settings.seed,
-            "status": run.status,
-        }
-        if (run.path / "result.json").is_file():
-            result = run.result
-            row |= {
-                "evaluations": result.search.evaluations if result.search else None,
-                "loss": result.loss,
-            }
-    except (BlackboxAlignError, KeyError, TypeError, ValueError, AttributeError) as error:
-        row["status"] = f"cannot be read: {error}"
-    return row

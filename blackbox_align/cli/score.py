@@ -11,10 +11,12 @@ from ..errors import SpecificationError
 from .options import (
     MODEL_PANEL,
     AsJson,
+    ChatTemplate,
     Device,
     Dtype,
     ModelName,
     Revision,
+    System,
     TrustRemoteCode,
     check_most,
 )
@@ -47,7 +49,7 @@ def score_command(
     condition: Annotated[
         list[str] | None,
         typer.Option(
-            help="none, naive, icl, prompting, text:TEXT WITH {country}, or expert:FOLDER; "
+            help="none, naive, icl, prompting, answers, text:TEXT WITH {country}, or expert:FOLDER; "
             "repeat for more. Default: none.",
             show_default=False,
         ),
@@ -60,6 +62,8 @@ def score_command(
     device: Device = "auto",
     dtype: Dtype = "auto",
     trust_remote_code: TrustRemoteCode = False,
+    chat_template: ChatTemplate = "auto",
+    system: System = "",
     orders: Annotated[
         str | None,
         typer.Option(
@@ -96,6 +100,29 @@ def score_command(
             rich_help_panel=_DATA,
         ),
     ] = None,
+    known: Annotated[
+        int,
+        typer.Option(
+            help="So many questions count as known, drawn from the seed: mixtures and corrections are "
+            "fitted to people's answers to them, and the others are scored.",
+            rich_help_panel=_DATA,
+        ),
+    ] = 0,
+    readouts: Annotated[
+        bool,
+        typer.Option(
+            "--readouts",
+            help="Read opinions in three ways: the first token, a written answer, shares said in words.",
+            rich_help_panel=MODEL_PANEL,
+        ),
+    ] = False,
+    wordings: Annotated[
+        int,
+        typer.Option(
+            help="2 asks again behind a second instruction, in a column of its own.",
+            rich_help_panel=MODEL_PANEL,
+        ),
+    ] = 1,
     samples: Annotated[
         str, typer.Option(help="national, non-national or all.", rich_help_panel=_DATA)
     ] = "national",
@@ -145,11 +172,16 @@ def score_command(
             country=country,
             conditions=() if baselines else tuple(condition or ("none",)),
             questions=questions,
+            known=known,
+            readouts=readouts,
+            wordings=wordings,
             model=model,
             revision=revision,
             device=device,
             dtype=dtype,
             trust_remote_code=trust_remote_code,
+            chat_template=chat_template,
+            system=system,
             samples=samples,
             missing=missing,
             labels=labels,
@@ -185,12 +217,14 @@ def print_scores(result: Result, metrics: list[str]) -> None:
     """The scores, the differences of the first metric, the ranks, and what has to stand beside."""
     say(", ".join(asked.title for asked in result.provenance.instruments), style="bold")
     if result.split != "all":
-        kind = {"held-out": "held out from", "fit": "used to fit"}[result.split]
-        say(f"On the questions that were {kind} an expert; --questions shows others.")
+        kind = {"held-out": "held out", "fit": "known or fitted to"}[result.split]
+        say(f"On the questions that were {kind}; --questions shows others.")
     say()
     scores = result.scores
     known = [m for m in metrics if any(f.n for f in scores if f.metric == m)] or metrics[:1]
     _print_figures(result, known)
+    _print_readouts(result)
+    _print_details(result)
     _print_differences(result, known[0])
     if result.ranks:
         _print_ranks(result)
@@ -210,8 +244,8 @@ def _print_figures(result: Result, metrics: list[str]) -> None:
     heads = [part for title in titles for part in (title, "n")]
     cells = []
     for (population, condition), by_metric in rows.items():
-        found = [by_metric[m] for m in metrics if m in by_metric]
-        figures = [part for f in found for part in (_figure(f), f"{f.n:,}")]
+        found = [by_metric.get(metric) for metric in metrics]
+        figures = [part for f in found for part in ((_figure(f), f"{f.n:,}") if f else ("-", ""))]
         cells.append([population, _mark(condition), *figures])
     print_table(["", "condition", *heads], cells, right=range(2, 2 + len(heads)), whole=(0, 1))
 
@@ -234,6 +268,45 @@ def _print_differences(result: Result, metric: str) -> None:
         right=(3, 4),
         whole=(0, 1, 2),
     )  # fmt: skip
+
+
+def _print_details(result: Result) -> None:
+    """Other measures of opinions; of many populations the last one's alone."""
+    from ..results.tables import opinions_of
+    from .output import print_measures
+
+    if opinions_of(result) is None:
+        return
+    last = result.scores[-1].population
+    name = result.provenance.populations.get(last, last)
+    say()
+    print_measures(result, last, result.split, name)
+
+
+def _print_readouts(result: Result) -> None:
+    """Squared distances by every readout, agreement with the first token, and what is gained where."""
+    from ..results.tables import interval
+
+    ways = result.provenance.readouts
+    if len(ways) < 2:
+        return
+    say("\nSquared distance of shares, by how answers are read (agreement with the first token)\n")
+    found = {(f.population, f.condition, f.metric, f.minus): f for f in result.figures}
+    rows = []
+    for population, condition in dict.fromkeys((f.population, f.condition) for f in result.scores):
+        for minus in ("", "none"):
+            own = [
+                found.get((population, condition, f"squared_error, {way}", minus)) for way in ways
+            ]
+            if own[0] is None:
+                continue
+            cells = [interval(f, sign=bool(minus)) or "-" for f in own]
+            for n, way in enumerate(ways[1:], start=1):
+                same = found.get((population, condition, f"agreement, {way}", ""))
+                if not minus and same is not None and same.n:
+                    cells[n] += f" ({same.value:.0%})"
+            rows.append((population, condition if not minus else "  minus none", *cells))
+    print_table(("", "condition", *ways), rows, right=range(2, 5), whole=(0, 1))
 
 
 def _print_ranks(result: Result) -> None:

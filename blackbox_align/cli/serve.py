@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import MissingDependencyError
+from .experts import model_of, read_as_fitted
 from .options import Device, Dtype, check_finite
 from .screen import print_hint, print_note
 
 if TYPE_CHECKING:
     from ..engines.local.engine import LocalEngine
+    from ..experts import Expert
     from ..serving.desk import Desk
 
 _LIMITS = "What it takes on"
@@ -68,10 +70,12 @@ def serve_command(
     address = Address(host, port)
     if not address.local and not api_key:
         print_note("Whoever reaches this machine can ask; --api-key keeps others out.")
-    named = model or _model_of(library)
+    experts = _experts(library)
+    named = model or (model_of(experts) if experts else "respondent-tiny")
+    around = read_as_fitted(experts) if experts else {}
 
     def open_engine() -> LocalEngine:
-        engine: Any = engines.open(named, device=device, dtype=dtype)
+        engine: Any = engines.open(named, device=device, dtype=dtype, **around)
         return engine
 
     def ready(desk: Desk) -> None:
@@ -93,10 +97,8 @@ def serve_command(
         raise typer.Exit(130)
 
 
-def _model_of(library: Path) -> str:
-    """The model of the sound experts, and the embedded one where there is none yet."""
+def _experts(library: Path) -> list[Expert]:
+    """The sound experts that are there now: they say which model, and what stands around a question."""
     from ..experts import Library
-    from .experts import model_of
 
-    experts = [entry.expert for entry in Library(library).entries() if entry.expert is not None]
-    return model_of(experts) if experts else "respondent-tiny"
+    return [entry.expert for entry in Library(library).entries() if entry.expert is not None]

@@ -1,12 +1,14 @@
 """The committee: which experts answer, and with what weights (routing).
 
-Three ways lead to weights, and all give one :class:`Decision`: weights are stated
-(:func:`stated_weights`), found from answers to a few known questions (:func:`weights_by_answers`), or
-read from a text (:class:`TextRouter`). A :class:`Committee` answers by them.
+Several ways lead to weights, and all give one :class:`Decision`: weights are stated
+(:func:`stated_weights`), found from answers to a few known questions (:func:`weights_by_answers`) or from
+a profile (:func:`weights_by_profile`), or read from a text (:class:`TextRouter`). A :class:`Committee`
+answers by them.
 """
 
 from .asking import answer_closed, closed_question, decide, write_all
 from .by_answers import FittedWeights, fit_weights, weights_by_answers
+from .by_profile import read_profile, weights_by_profile
 from .by_text import Embedder, Query, TextRouter
 from .combine import Combined, combine
 from .committee import FORMS, Committee, mixed
@@ -14,6 +16,8 @@ from .decision import Considered, Decision
 from .embedders import sentence_model
 from .fusion import Fused, FusionSettings, cluster_centroids, fuse
 from .known_answers import known_answers
+from .personas import Persona, drawn_personas, read_personas, write_personas
+from .real_answers import combine_with
 from .stated import stated_weights
 
 __all__ = [
@@ -26,19 +30,26 @@ __all__ = [
     "FittedWeights",
     "Fused",
     "FusionSettings",
+    "Persona",
     "Query",
     "TextRouter",
     "answer_closed",
     "closed_question",
     "cluster_centroids",
     "combine",
+    "combine_with",
     "decide",
+    "drawn_personas",
     "fit_weights",
     "fuse",
     "known_answers",
     "mixed",
+    "read_personas",
+    "read_profile",
     "sentence_model",
     "stated_weights",
     "weights_by_answers",
+    "weights_by_profile",
     "write_all",
+    "write_personas",
 ]

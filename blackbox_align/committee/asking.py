@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from numpy.random import Generator
@@ -14,6 +14,7 @@ from ..surveys.sheet import average, sheet
 from ..surveys.signs import INSTRUCTIONS, LETTERS
 from ..surveys.survey import Item, Scale, Survey
 from .by_answers import weights_by_answers
+from .by_profile import weights_by_profile
 from .by_text import Embedder, Query, TextRouter
 from .committee import Array, Committee, mixed
 from .decision import Decision
@@ -55,6 +56,7 @@ def decide(
     *,
     population: str | None = None,
     answers: Path | str | None = None,
+    profile: Mapping[str, str] | None = None,
     embed: Embedder | None = None,
     rng: Generator | None = None,
 ) -> Decision:
@@ -64,6 +66,7 @@ def decide(
     ----------
     population : as of :func:`.stated.stated_weights`
     answers : a file for :func:`.known_answers.known_answers`
+    profile : what is known of somebody; see :func:`.by_profile.weights_by_profile`
     embed : compares a question in which no country is named with the experts' names
     rng : draws the known questions again, for the intervals of weights by answers
 
@@ -76,9 +79,10 @@ def decide(
         raise SpecificationError(
             "There is no expert to ask; `bbalign fit` makes one, and `bbalign experts add` keeps it."
         )
-    if population is not None and answers is not None:
+    if sum(way is not None for way in (population, answers, profile or None)) > 1:
         raise SpecificationError(
-            "Weights are either stated (--population) or found from answers (--like); give one of them."
+            "Weights are stated (--population), found from answers (--like) or from a profile (--profile); "
+            "give one of them."
         )
     by_name = {expert.name: expert.country for expert in experts}
     if population is not None:
@@ -86,6 +90,8 @@ def decide(
     if answers is not None:
         profiles, known = known_answers(answers, experts)
         return weights_by_answers(list(by_name), profiles, known, rng=rng)
+    if profile:
+        return weights_by_profile(profile, experts)
     return TextRouter(by_name, embed).decide(Query(question))
 
 

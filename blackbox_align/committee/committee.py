@@ -106,8 +106,15 @@ class Committee:
         count : how many answers a sample has
         rng : draws the experts and the seeds of a sample
         pool : how pooled voices are mixed
+
+        Raises
+        ------
+        ExpertError
+            One of the experts has lost the language: it answers questionnaires only.
         """
         experts = self._chosen(decision)
+        for expert in experts:
+            expert.refuse_speechless()
         if form == "parts":
             return [Request(prompt, sampling, ((e.adapter(), 1.0),)) for e in experts]
         if form == "pooled":

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from ..errors import SpecificationError
 
-Way = Literal["stated", "answers", "text", "gate"]
+Way = Literal["stated", "answers", "profile", "text", "gate"]
 
 
 @dataclass(frozen=True)

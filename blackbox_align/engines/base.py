@@ -22,7 +22,7 @@ PARITY = {"float32": 1e-4, "bfloat16": 5e-2, "float16": 1e-2}
 AS_MANY = 1024
 """Tokens of a text whose length nobody asked for."""
 
-VERBS = ("answer", "submit", "hidden", "embed", "pullback")
+VERBS = ("answer", "read", "submit", "hidden", "embed", "pullback")
 KINDS = ("text", "first", "message", "last", "lora", "gate")
 
 
@@ -205,8 +205,10 @@ class EngineInfo:
     ``vocabulary`` the number of tokens that have an embedding; ``positions`` how many tokens it takes,
     None without a limit; ``opening`` what it reads around a question, and ``date`` the day that stands
     in it, if any: with ``revision`` they are all that an answer follows from; ``orders`` are those in
-    which options are asked by default, both directions unless its card says otherwise; ``noise`` index
-    points of its precision where that was measured; ``can`` the :data:`VERBS` and :data:`KINDS` that it has.
+    which options are asked by default, both directions unless its card says otherwise; ``writes`` is False
+    where its card says that it writes no texts; ``placement`` is where a soft prompt stands by default;
+    ``noise`` index points of its precision where that was measured; ``can`` the :data:`VERBS` and
+    :data:`KINDS` that it has, ``read`` being what texts of a sheet need.
     """
 
     name: str
@@ -220,6 +222,8 @@ class EngineInfo:
     disclaimer: str = ""
     commit: str = ""
     orders: str = "reversed"
+    writes: bool = True
+    placement: str = "first"
     noise: float | None = None
     can: frozenset[str] = frozenset({"answer"})
 

@@ -35,7 +35,8 @@ class LanguageModel:
 
     ``source`` is a folder or a name on the hub, ``revision`` a hash of the content of all that an
     answer follows from, ``commit`` that of a hub model; ``disclaimer`` is a sentence of the model's own
-    card that has to be shown, ``orders`` what it says of the orders of options that suit the model.
+    card that has to be shown, ``orders`` what it says of the orders of options that suit the model, and
+    ``writes`` whether it writes texts.
     """
 
     name: str
@@ -46,6 +47,7 @@ class LanguageModel:
     disclaimer: str = ""
     commit: str = ""
     orders: str = BOTH_WAYS
+    writes: bool = True
 
     @property
     def device(self) -> torch.device:
@@ -76,6 +78,7 @@ class LanguageModel:
             disclaimer=self.disclaimer,
             commit=self.commit,
             orders=self.orders,
+            writes=self.writes,
             **more,
         )
 
@@ -94,9 +97,9 @@ class LanguageModel:
 class Checkpoint:
     """A model before its weights are read: enough to know which answers are its own.
 
-    ``source``, ``revision``, ``commit``, ``disclaimer`` and ``orders`` are those of :class:`LanguageModel`;
-    ``folder`` is where its files lie. Device and dtype are settled, and ``spread`` is over all devices
-    of that kind.
+    ``source``, ``revision``, ``commit``, ``disclaimer``, ``orders`` and ``writes`` are those of
+    :class:`LanguageModel`; ``folder`` is where its files lie. Device and dtype are settled, and ``spread``
+    is over all devices of that kind.
     """
 
     name: str
@@ -110,6 +113,7 @@ class Checkpoint:
     trust_remote_code: bool
     disclaimer: str
     orders: str
+    writes: bool = True
 
     @cached_property
     def model(self) -> LanguageModel:
@@ -118,7 +122,7 @@ class Checkpoint:
         model.requires_grad_(False).eval()
         return LanguageModel(
             self.name, self.source, self.revision, model, tokenizer, self.disclaimer, self.commit,
-            self.orders,
+            self.orders, self.writes,
         )  # fmt: skip
 
 
@@ -145,7 +149,8 @@ def find_model(
     name : a model that ships with the package, a folder, or a name on the Hugging Face hub
     device : ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1``, ..., or ``spread``: layer
         by layer over all GPUs, for a model that is larger than one
-    dtype : ``auto`` (bfloat16 or float16 on a GPU, float32 on a CPU) or one of :data:`DTYPES`
+    dtype : ``auto`` or one of :data:`DTYPES`; ``auto`` is float32 on a CPU, and on a GPU float16 where the
+        model stands it, see :mod:`.local.precision`, which loads it once to find out
 
     Raises
     ------
@@ -163,7 +168,7 @@ def find_model(
         folder, commit = fetch_model(source, revision, _needed)
     refuse_pointers(folder, name)
     card = _front_matter(folder)
-    return Checkpoint(
+    found = Checkpoint(
         name,
         source,
         folder_digest(folder),
@@ -175,7 +180,13 @@ def find_model(
         trust_remote_code,
         disclaimer=str(card.get("disclaimer") or ""),
         orders=_orders(card),
+        writes=card.get("writes") is not False,  # YAML's own "no"
     )
+    if dtype != "auto" or where.type != "cuda":
+        return found
+    from .local.precision import settled
+
+    return settled(found)
 
 
 def _needed(names: list[str]) -> list[str]:
@@ -237,7 +248,7 @@ def _dtype(dtype: str, device: torch.device) -> torch.dtype:
         return getattr(torch, dtype)
     if device.type != "cuda":
         return torch.float32
-    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    return torch.float16
 
 
 def _from_pretrained(checkpoint: Checkpoint) -> tuple[Any, Any]:
@@ -251,6 +262,8 @@ def _from_pretrained(checkpoint: Checkpoint) -> tuple[Any, Any]:
     options: dict[str, Any] = {"trust_remote_code": checkpoint.trust_remote_code}
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
+        if checkpoint.device.type == "cpu" and checkpoint.folder in packaged_models().values():
+            return _packaged(source, checkpoint.dtype), tokenizer
         # On a CPU it is loaded as it is; else every weight goes straight to where it belongs.
         one = None if checkpoint.device.type == "cpu" else {"": checkpoint.device}
         places = "auto" if checkpoint.spread else one
@@ -270,6 +283,25 @@ def _from_pretrained(checkpoint: Checkpoint) -> tuple[Any, Any]:
             f"{missing[0]} for one. Fetch it again, or check its config.json."
         )
     return model, tokenizer
+
+
+def _packaged(folder: str, dtype: torch.dtype) -> Any:
+    """A model that ships with the package: one file of weights by the names that its own modules have.
+
+    ``from_pretrained`` makes every model without data first, for which torch imports its compiler, and
+    looks up how weights of other names are converted: half of what a first table takes.
+    """
+    from safetensors.torch import load_model
+    from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
+    from transformers.initialization import no_init_weights
+
+    with no_init_weights():
+        config = AutoConfig.from_pretrained(folder)
+        model = AutoModelForCausalLM.from_config(config, dtype=dtype)
+    model.tie_weights()
+    model.generation_config = GenerationConfig.from_pretrained(folder)
+    load_model(model, Path(folder) / "model.safetensors")  # strict: all of them, and no others
+    return model
 
 
 def _why_not_loaded(name: str, error: Exception) -> str:

@@ -32,6 +32,7 @@ from .base import Answers, Engine, EngineInfo, Reply, Request
 
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint
+    from .local.chat import ChatFormat
 
 Array = NDArray[np.floating]
 
@@ -50,6 +51,7 @@ class KeptEngine:
     identity : what an answer follows from besides the adapter and the question
     load : opens the engine that answers; called once, when it is first needed
     cache : None keeps nothing
+    date : the day that a chat template may write; by default today
     """
 
     def __init__(
@@ -58,8 +60,9 @@ class KeptEngine:
         identity: Sequence[str],
         load: Callable[[], Engine],
         cache: AnswerCache | None,
+        date: str = "",
     ) -> None:
-        self._info, self._load, self.cache = info, load, cache
+        self._info, self._load, self.cache, self._date = info, load, cache, date
         self._asked_of = [info.revision, info.dtype, info.opening, *identity]
         self._lock = threading.Lock()
         self._loaded: Engine | None = None
@@ -153,7 +156,7 @@ class KeptEngine:
             known[key] = np.full(1, bool(self.engine.info.date), np.float32)
             if self.cache:
                 self.cache.put(known)
-        day = f"{datetime.now():%Y-%m-%d}" if known[key][0] else ""
+        day = (self._date or f"{datetime.now():%Y-%m-%d}") if known[key][0] else ""
         return json.dumps([*self._asked_of, day]).encode()
 
     def _key(self, before: bytes, question: Question) -> bytes:
@@ -194,11 +197,14 @@ def open_kept(
     device: str = "auto",
     dtype: str = "auto",
     trust_remote_code: bool = False,
+    form: ChatFormat | None = None,
     cache: bool = True,
 ) -> KeptEngine:
     """A model that is loaded at the first question that is not known; see :func:`.checkpoint.find_model`."""
     from .checkpoint import find_model
     from .local import chat, questions
+
+    form = form or chat.ChatFormat()
 
     found = find_model(
         model,
@@ -219,14 +225,20 @@ def open_kept(
     sources = (Path(str(module.__file__)).read_bytes() for module in (chat, questions))
     code = hashlib.sha256(b"".join(sources)).hexdigest()
     libraries = [f"{name} {version(name)}" for name in ("torch", "transformers")]
-    identity = [found.device.type, code, *libraries]
-    return KeptEngine(info, identity, lambda: _load(found), AnswerCache() if cache else None)
+    identity = [found.device.type, code, *libraries, form.template, form.system]
+    return KeptEngine(
+        info,
+        identity,
+        lambda: _load(found, form),
+        AnswerCache() if cache else None,
+        form.date,
+    )
 
 
-def _load(found: Checkpoint) -> Engine:
+def _load(found: Checkpoint, form: ChatFormat) -> Engine:
     from .local.engine import LocalEngine
 
-    return LocalEngine(found.model)
+    return LocalEngine(found.model, form=form)
 
 
 # -- the file ------------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..results import Result
+from ..results import Language, Result
+from ..results.language import describe_language, describe_lines
 from ..results.names import FITTED
 from ..results.tables import (
     constants_line,
@@ -42,7 +43,8 @@ class Card:
     """What an expert is: for whom, on which model, and the result that speaks for it.
 
     ``population`` is a code and ``name`` what people call it; ``profile`` says more of whom it stands
-    for, as a router reads it; ``result`` is of this population alone; ``settings`` is what was asked.
+    for, as a router reads it; ``result`` is of this population alone; ``settings`` is what was asked;
+    ``opening`` is what the model read around a question, and ``date`` the day that stands in it, if any.
     """
 
     population: str
@@ -53,6 +55,8 @@ class Card:
     result: Result
     profile: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    opening: str = ""
+    date: str = ""
 
     @classmethod
     def of(cls, result: Result, population: str, settings: Mapping[str, Any] | None = None) -> Card:
@@ -79,6 +83,16 @@ class Card:
         }
 
     @property
+    def language(self) -> Language | None:
+        """What it leaves of its model's language; None where that was not measured."""
+        return (self.result.language or {}).get(self.population)
+
+    @property
+    def speaks(self) -> bool:
+        """Whether texts may be written under it: unless it is known to have lost the language."""
+        return self.language is None or not self.language.lost
+
+    @property
     def limits(self) -> tuple[str, ...]:
         """What it may not be used for, by what it was fitted to."""
         indices = _INDEX_LIMITS if indices_of(self.result) else ()
@@ -97,7 +111,7 @@ def render(card: Card, what: str, base: str, use: str, library: str) -> str:
     ``what`` says what the expert is, ``base`` the model that it belongs to, ``use`` how it is applied
     and ``library`` with what.
     """
-    sections = [*_opinions(card), *_indices(card)]
+    sections = [*_opinions(card), *_indices(card), *_language(card)]
     refused = "\n".join(f"* {limit}" for limit in card.limits)
     notes = "".join(f"* {note}\n" for note in _notes(card))
     return f"""---
@@ -111,7 +125,7 @@ tags: [blackbox-align]
 {what} for `{card.model}`.{_search(card)}
 
 {chr(10).join(sections)}
-{notes}
+{notes}{_checklist(card)}
 ## What it may not be used for
 
 {refused}
@@ -120,6 +134,14 @@ tags: [blackbox-align]
 
 {use}
 """
+
+
+def _checklist(card: Card) -> str:
+    """What has to be known to judge these simulated answers, filled in."""
+    if card.result.checklist is None:
+        return ""
+    rows = "\n".join(f"| {name} | {said} |" for name, said in card.result.checklist.rows())
+    return f"\n## Checklist\n\n| | |\n|---|---|\n{rows}\n"
 
 
 def _search(card: Card) -> str:
@@ -139,6 +161,8 @@ def _notes(card: Card) -> Iterator[str]:
     hashes.append(f"model revision {card.revision[:12]}")
     listed = ", ".join(hashes)
     yield f"{listed[0].upper()}{listed[1:]}; the full record is in `expert.json`."
+    if card.opening:
+        yield f"What the model read around a question: `{json.dumps(card.opening, ensure_ascii=False)}`."
     yield from card.result.notes
     if provenance.disclaimer and provenance.disclaimer not in card.result.notes:
         yield provenance.disclaimer
@@ -165,6 +189,14 @@ named in text {in_text:.2f}).
 
 * Targets: {asked.targets_title} (`{asked.targets}`).
 * Constants: {constants_line(asked)}. Readout: {card.result.provenance.readout}."""
+
+
+def _language(card: Card) -> Iterator[str]:
+    language = card.language
+    if language is None:
+        return
+    lines = "\n".join(f"* {line}" for line in describe_lines(language))
+    yield "\n".join(["", *describe_language(language), *(["", lines] if lines else [])])
 
 
 def _opinions(card: Card) -> Iterator[str]:

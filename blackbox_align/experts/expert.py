@@ -155,6 +155,29 @@ class Expert:
                 "model with --model."
             )
 
+    def refuse_speechless(self) -> None:
+        """Raise :class:`ExpertError` where it has lost the language, and so writes no texts."""
+        if not self.card.speaks:
+            assert self.card.language is not None
+            raise ExpertError(
+                f"{self.path} makes plain text {self.card.language.ratio:.1f} times as perplexing to its "
+                "model: it has lost the language and is for questionnaires only. Ask it closed questions, "
+                "or fit another with a larger --language."
+            )
+
+    def read_otherwise(self, chat_template: str, system: str) -> str:
+        """A sentence where other text stands around a question than when it was fitted, or nothing."""
+        now = {"chat_template": chat_template, "system": system}
+        usual = {"chat_template": "auto", "system": ""}
+        then = {name: self.card.settings.get(name, usual[name]) for name in now}
+        if then == now:
+            return ""
+        said = " ".join(f"--{name.replace('_', '-')} {value!r}" for name, value in then.items())
+        return (
+            f"{self.path} was fitted with other text around a question ({said}), so its answers may "
+            "differ from those that it was fitted to give."
+        )
+
 
 def find_expert(folder: Path | str) -> Expert:
     """The expert in a folder, or the one in the folder of a run."""

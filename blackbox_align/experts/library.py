@@ -17,7 +17,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import BlackboxAlignError, ExpertError, RunError, UnknownNameError
+from ..errors import (
+    BlackboxAlignError,
+    ExpertError,
+    RunError,
+    SpecificationError,
+    UnknownNameError,
+)
 from ..files.atomic import plain_errors
 from .expert import RECORD, Expert, read_expert
 from .peft_files import CONFIG, WEIGHTS
@@ -41,7 +47,10 @@ class Entry:
 class Library:
     """A folder of expert folders; ``Library(path).read(name)`` is one of them."""
 
-    path: Path
+    path: Path  # or its name
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", Path(self.path))
 
     def names(self) -> list[str]:
         """The folders that are there now, in order; none where the library is not there yet.
@@ -125,6 +134,8 @@ class Library:
     def _inside(self) -> list[str]:
         if not self.path.exists():
             return []
+        if not self.path.is_dir():
+            raise SpecificationError(f"A library is a folder of experts; {self.path} is a file.")
         with _as_expert_error(), plain_errors(self.path):
             return sorted(
                 entry.name
@@ -181,7 +192,7 @@ def expert_folders(source: Path) -> list[Path]:
             return [folder]
     several = sorted(path.parent for path in (source / "experts").glob(f"*/{RECORD}"))
     if not several:
-        raise ExpertError(
+        raise SpecificationError(
             f"{source} is neither an expert folder nor a run that has one: there is no {RECORD} in it."
         )
     return several

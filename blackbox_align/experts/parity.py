@@ -5,26 +5,29 @@ tokens.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from ..engines.checkpoint import LanguageModel
-from ..engines.local.questions import tokenize_survey
-from ..surveys import Survey
+from ..engines.local.questions import Tokenized
 
 
 @torch.inference_mode()
-def answer_through_peft(folder: Path, model: LanguageModel, survey: Survey) -> np.ndarray:
-    """(items, width) float32: what PEFT makes of the adapter in ``folder``."""
+def answer_through_peft(
+    folder: Path, model: LanguageModel, questions: Sequence[Tokenized]
+) -> np.ndarray:
+    """(questions, width) float32: what PEFT makes of the adapter in ``folder``."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PEFT remarks on configurations that it then fills in
         from peft import PeftModel
 
         adapted = PeftModel.from_pretrained(model.model, str(folder))
-    answers = np.zeros((len(survey.items), survey.width), np.float32)
-    for row, question in zip(answers, tokenize_survey(survey, model.tokenizer), strict=True):
+    width = max(len(question.labels) for question in questions)
+    answers = np.zeros((len(questions), width), np.float32)
+    for row, question in zip(answers, questions, strict=True):
         ids = torch.tensor([question.context], device=model.device)
         last = adapted(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[0, -1].float()
         labels = list(question.labels)

@@ -141,7 +141,9 @@ adapter = read_expert("this folder").adapter()  # what engine.answer([adapter], 
     if library != "peft":
         return (
             "PEFT cannot load it as it was fitted: it puts every soft prompt before the whole text, and "
-            f"has no place for several parts at once.\n\n{ours}"
+            "has no place for several parts at once. A soft prompt alone, wherever it stands, goes into the "
+            "model's own vocabulary with `bbalign experts export`, which any program that serves models "
+            f"then loads.\n\n{ours}"
         )
     where = ""
     if Path(base).is_dir():

@@ -122,6 +122,7 @@ def search_space(
 ) -> Parameterization:
     """The vectors that are searched, and the adapters that they stand for."""
     kind, _, text = settings.init.partition(":")
+    placement = engine.info.placement if settings.placement == "auto" else settings.placement
     if kind == "zeros":
         initial = zeros(engine, settings.tokens)
     elif kind == "vocabulary":
@@ -134,7 +135,7 @@ def search_space(
         subspace=settings.subspace,
         rng=rng,
         alpha=settings.alpha,
-        placement=check_placement(settings.placement),
+        placement=check_placement(placement),
     )
 
 

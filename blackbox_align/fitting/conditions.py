@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,12 @@ _WORDS = {
 
 def versions() -> dict[str, str]:
     """The versions of all that a result depends on; a package that is not installed is left out."""
+    return dict(_versions())
+
+
+@lru_cache(maxsize=1)
+def _versions() -> dict[str, str]:
+    """Read once: what is imported does not change under a process."""
     found = {"blackbox_align": __version__, "python": platform.python_version()}
     for package in _PACKAGES:
         with suppress(PackageNotFoundError):
@@ -34,8 +41,10 @@ def versions() -> dict[str, str]:
     return found
 
 
-def conditions(device: str, workers: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What holds for this process now; ``device`` is where the model is."""
+def conditions(
+    device: str, workers: Mapping[str, Any] | None, threads: int | None = None
+) -> dict[str, Any]:
+    """What holds for this process now; ``device`` is where the model is, which ``threads`` ask."""
     found: dict[str, Any] = {
         "host": socket.gethostname(),
         "cpu": f"{platform.machine()} {_cpu_model()}".strip(),
@@ -46,7 +55,7 @@ def conditions(device: str, workers: Mapping[str, Any] | None) -> dict[str, Any]
     if "torch" in sys.modules:  # else no model was asked, and it does not matter
         import torch
 
-        found["threads"] = torch.get_num_threads()
+        found["threads"] = threads or torch.get_num_threads()
         found["capability"] = torch.backends.cpu.get_cpu_capability()
     return found
 

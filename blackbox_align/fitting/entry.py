@@ -19,7 +19,8 @@ class Entry:
 
     ``answers`` is (P, questions, options) float32, NaN where the evaluation failed; ``losses`` (P,) None
     where it failed, of several populations their mean; ``digest`` is that of the vectors. ``gradients``
-    are (P, d) float32 for a search that follows them, else None.
+    are (P, d) float32 for a search that follows them, else None; ``texts`` is (2, P, texts) float32, the
+    divergence and surprise of :class:`..engines.Answers` where texts were read, else None.
     """
 
     ids: tuple[int, ...]
@@ -27,6 +28,12 @@ class Entry:
     losses: tuple[float | None, ...]
     digest: str
     gradients: np.ndarray | None = None
+    texts: np.ndarray | None = None
+
+    @property
+    def divergence(self) -> np.ndarray | None:
+        """(P, texts) nats a token, where texts were read."""
+        return None if self.texts is None else self.texts[0]
 
     @property
     def rows(self) -> int:
@@ -35,7 +42,14 @@ class Entry:
 
     def to_value(self) -> dict[str, Any]:
         answers = np.ascontiguousarray(self.answers, "<f4")
-        more = {} if self.gradients is None else {"gradients": _text(self.gradients)}
+        more: dict[str, Any] = {}
+        if self.gradients is not None:
+            more["gradients"] = _text(self.gradients)
+        if self.texts is not None:  # for people to read: nats a token, and the perplexity
+            divergence, surprise = self.texts.mean(axis=2, dtype=np.float64)
+            more["divergence"] = [_rounded(value) for value in divergence]
+            more["perplexity"] = [_rounded(np.exp(min(value, 700.0))) for value in surprise]
+            more["texts"] = _text(self.texts)
         return {
             "ids": self.ids,
             "rows": self.rows,
@@ -56,6 +70,9 @@ class Entry:
             gradients = None
             if "gradients" in value:
                 gradients = _numbers(value["gradients"]).reshape(len(ids), -1)
+            texts = None
+            if "texts" in value:
+                texts = _numbers(value["texts"]).reshape(2, len(ids), -1)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"it lacks a part, or has one of another kind ({error})") from None
         if ids != tuple(range(told, told + len(ids))) or not ids:
@@ -68,7 +85,11 @@ class Entry:
             if loss is not None and not (isinstance(loss, float) and np.isfinite(loss)):
                 raise ValueError(f"it holds the loss {loss!r}")
         refuse_what_is_no_share(answers)
-        return cls(ids, answers, losses, digest, gradients)
+        return cls(ids, answers, losses, digest, gradients, texts)
+
+
+def _rounded(value: float) -> float | None:
+    return round(float(value), 6) if np.isfinite(value) else None
 
 
 def _text(numbers: np.ndarray) -> str:

@@ -5,22 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..engines import Workers
+from ..engines.opening import check_revision
 from ..errors import RunError, SpecificationError
 from ..optimizers import create
 from ..optimizers.gauss_newton_many import GaussNewtonMany
-from .asking import ONE_ORDER
 from .frames import target_file
-from .job import Job, OnProgress, Progress
+from .job import Job, OnProgress, OnResult, Progress
 from .problem import load_data
 from .record import Record
 from .run import Run
+from .settled import as_recorded, recorded_facts
 from .specification import Specification, folder, refuse_settings
 from .stopping import Stopping
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from ..engines.ray.pool import OnTrouble
 
-__all__ = ["OnProgress", "Progress", "fit"]
+__all__ = ["OnProgress", "OnResult", "Progress", "fit"]
 
 
 def fit(
@@ -45,20 +45,25 @@ def fit(
     temperature: float = 1.0,
     opinions: str | os.PathLike[str] = "world-opinions",
     held_out: float = 0.5,
+    validation: float | None = None,
     model: str | os.PathLike[str] = "respondent-tiny",
     revision: str | None = None,
     device: str = "auto",
     dtype: str = "auto",
     trust_remote_code: bool = False,
+    chat_template: str | os.PathLike[str] = "auto",
+    system: str = "",
     optimizer: str = "gauss-newton",
     options: Mapping[str, Any] | None = None,
     tokens: int = 5,
-    placement: str = "first",
+    placement: str = "auto",
+    language: float | None = None,
     subspace: int = 0,
     alpha: float = 1.0,
     init: str = "auto",
     orders: str = "auto",
     seed: int = 0,
+    hold_out: str | Sequence[str] = "",
     warm_start: str | os.PathLike[str] | Run | None = None,
     budget: int = Stopping.budget,
     target_loss: float | None = None,
@@ -67,8 +72,11 @@ def fit(
     runs: str | os.PathLike[str] = "runs",
     name: str | None = None,
     workers: Workers | int | None = None,
+    compile: str = "auto",
+    recite: bool = False,
     on_progress: OnProgress | None = None,
     on_trouble: OnTrouble = lambda sentence: None,
+    on_result: OnResult = lambda result: None,
 ) -> Run:
     """Fit a soft prompt to what a country's people answer; continue where an earlier call stopped.
 
@@ -84,22 +92,31 @@ def fit(
     readout, respondents, temperature : see :func:`..surveys.item_means`
     opinions, held_out : an opinion survey's name or file, and the share of its questions that no
         search sees
-    model, revision, device, dtype, trust_remote_code : see :func:`..engines.open`
+    validation : share of the opinion questions to fit that only say when to stop; by default a quarter
+    model, revision, device, dtype, trust_remote_code, chat_template, system : see
+        :func:`..engines.open`
     optimizer, options : a registered name and that algorithm's own options
-    tokens, placement : length of the soft prompt, and where it stands: ``first``, ``message``, ``last``
+    tokens, placement : length of the soft prompt, and where it stands: ``first``, ``message`` (inside the
+        first message), ``last``; ``auto`` is ``message`` for models with a chat template, else ``first``
+    language : the weight of what the prompt does to the model's language; see
+        :mod:`..objectives.language`. 0 leaves it out, None is 1 for models that write
     orders : in which options are asked, and answers averaged over them: ``1``, ``reversed``, ``cyclic``,
         ``all``; ``auto`` is ``reversed``, or what the model's card says
     subspace, alpha, init : see :class:`.specification.Specification`
     seed : the same seed gives the same search
+    hold_out : indices that no search sees, by name: the result tells their error apart
     warm_start : an earlier run whose evaluations the search starts from; no model is asked for them
     budget, target_loss, patience, seconds : see :class:`.stopping.Stopping`; None is the objective's
         own default
     runs, name : the run's directory is ``runs/name``; the name is made from the settings if not
         given
     workers : processes on a Ray cluster that ask the model, or how many; None asks it in this one
+    compile : whether a model's layers are compiled; see :func:`..engines.open`
+    recite : whether the result says what the model knows by heart, see :mod:`..assessment.recite`
     on_progress : called after every tell
     on_trouble : told, in a sentence, what went wrong and was mended: a worker that was lost, a damaged
         end of a journal, other conditions than those under which the run began
+    on_result : given the result of a finished search, before its experts are proved and written
 
     Returns
     -------
@@ -131,10 +148,13 @@ def fit(
         dtype=dtype,
         device=device,
         trust_remote_code=trust_remote_code,
+        chat_template=os.fspath(chat_template),
+        system=system,
         optimizer=optimizer,
         options=options or {},
         tokens=tokens,
         placement=placement,
+        language=language,
         subspace=subspace,
         alpha=alpha,
         init=init,
@@ -144,30 +164,41 @@ def fit(
         respondents=respondents,
         temperature=temperature,
         seed=seed,
+        validation=validation,
+        hold_out=hold_out if isinstance(hold_out, str) else ",".join(hold_out),
         warm_start=_path_of(warm_start),
     )
+    where = Workers(int(workers)) if isinstance(workers, (int, np.integer)) else workers
+    check_revision(specification.model, revision)
+    record = Record(folder(Path(runs), specification.name if name is None else name))
+    # Everything that can be wrong without a model is told before anything is made.
+    recorded = None
+    if record.exists():
+        recorded = recorded_facts(record)
+        refuse_settings(as_recorded(record.specification, recorded), specification, record.path)
+    data = load_data(specification, recorded, frame.targets if frame else None)
     stopping = Stopping.for_objective(
         specification.fits_opinions,
+        validated=bool(data.opinions and data.opinions.validation),
         budget=budget,
         target_loss=target_loss,
         patience=patience,
         seconds=seconds,
     )
-    where = Workers(int(workers)) if isinstance(workers, (int, np.integer)) else workers
-    record = Record(folder(Path(runs), specification.name if name is None else name))
-    # Everything that can be wrong without a model is told before anything is made.
-    recorded = None
-    if record.exists():
-        recorded = {"orders": ONE_ORDER, **record.facts}
-        then = replace(record.specification, orders=recorded["orders"])
-        refuse_settings(then, specification, record.path)
-    data = load_data(specification, recorded, frame.targets if frame else None)
     _rehearse(specification, stopping, len(data.populations), where is not None)
     earlier = _earlier(specification)
     with record.writing(on_trouble) as writer:
         if not _is_done(record, stopping):
-            job = Job(writer, data, stopping, on_progress or (lambda progress: None), on_trouble)
-            job.run(where, earlier, frame)
+            job = Job(
+                writer,
+                data,
+                stopping,
+                on_progress or (lambda progress: None),
+                on_trouble,
+                on_result,
+                recite,
+            )
+            job.run(where, earlier, frame, compile)
     return Run(record.path)
 
 

@@ -24,14 +24,16 @@ def refuse_without_gradient(engine: Engine) -> None:
         )
 
 
-def by_probabilities(answers: Answers, slopes: np.ndarray) -> Answers:
-    """Derivatives by (P, questions, labels) probabilities alone, as an engine pulls them back."""
+def by_answers(answers: Answers, slopes: np.ndarray, by_text: np.ndarray | None = None) -> Answers:
+    """Derivatives by (P, questions, labels) probabilities, and by (P, texts) divergence where there are
+    texts, as an engine pulls them back.
+    """
     nothing = np.zeros_like(answers.divergence)
     return replace(
         answers,
         probabilities=slopes.astype(np.float32),
         mass=np.zeros_like(answers.mass),
-        divergence=nothing,
+        divergence=nothing if by_text is None else by_text.astype(np.float32),
         surprise=nothing,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,18 +16,22 @@ from ..engines import open as open_engine
 from ..errors import BlackboxAlignError, RunError
 from ..files.atomic import write_sealed_json, write_text
 from ..optimizers import Evaluation
-from .asking import ONE_ORDER, Asked, failures_of, known_from, search_space
+from ..results import Result
+from .asking import Asked, failures_of, known_from, search_space
 from .conditions import conditions
 from .entry import Entry, digest, refuse_what_is_no_share
 from .format_1 import in_questions, vectors_by_asking
 from .frames import FILE, Frame
-from .gradients import by_probabilities, refuse_without_gradient, with_gradients
+from .gradients import by_answers, refuse_without_gradient, with_gradients
 from .interrupts import patient_interrupt
+from .noise import Noise, measure_noise
 from .outcome import Outcome, device_of
-from .problem import PROMPT, Data, generator, make_optimizer, pose
+from .precise import in_float32
+from .problem import PROMPT, Data, Problem, generator, make_optimizer, pose
 from .record import Record, Writer
 from .run import Run
 from .search import Batch, Standing, search
+from .settled import recorded_facts, settle
 from .specification import Specification, refuse_facts
 from .stopping import Stopping
 from .warm_start import observe
@@ -37,14 +41,15 @@ if TYPE_CHECKING:
 
 CHECKPOINT_SECONDS = 60.0
 CHECKPOINT_SHARE = 0.1  # of the time of a search that checkpoints may take
+CHECKPOINT_EVALUATIONS = 15  # what one costs at most: all is asked plainly, one by one
 
 
 @dataclass(frozen=True)
 class Progress:
     """Where a search stands after a tell.
 
-    ``best`` is the best loss, of several countries the mean of each one's best, as the result has it;
-    None until an evaluation has succeeded.
+    ``best`` is the error of the best prompt, its loss without what the language adds, of several countries
+    their mean, as the result has it; None until an evaluation has succeeded.
     """
 
     evaluations: int
@@ -55,6 +60,7 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
+OnResult = Callable[[Result], None]
 
 
 class Job:
@@ -67,32 +73,44 @@ class Job:
         stopping: Stopping,
         on_progress: OnProgress,
         on_trouble: OnTrouble,
+        on_result: OnResult = lambda result: None,
+        recites: bool = False,
     ) -> None:
+        self.recites = recites
         self.writer, self.record, self.data, self.stopping = writer, writer.record, data, stopping
-        self.on_progress, self.on_trouble = on_progress, on_trouble
+        self.on_progress, self.on_trouble, self.on_result = on_progress, on_trouble, on_result
         self.started = self.checkpoint = time.monotonic()
-        self.pause = CHECKPOINT_SECONDS
+        self.last = 0.0
+        self.written = 0.0  # seconds that checkpoints took
         self.replayed = 0
+        self.compile = "auto"
 
     def run(
-        self, workers: Workers | None, earlier: Record | None, frame: Frame | None = None
+        self,
+        workers: Workers | None,
+        earlier: Record | None,
+        frame: Frame | None = None,
+        compile: str = "auto",
     ) -> None:
         """Ask, search, and write down what came of it."""
         settings, new = self.data.specification, not self.record.exists()
-        recorded = {} if new else {"orders": ONE_ORDER, **self.record.facts}
+        recorded = {} if new else recorded_facts(self.record)
         why = None if new else self._known_end()
         if settings.dtype == "auto" and "dtype" in recorded:
             settings = replace(settings, dtype=recorded["dtype"])
         known = {} if new else known_from(self.record.head.get("asked") or {})
+        self.compile = compile
         with closing(self._open(settings, workers, recorded)) as engine:
-            asked = Asked(engine, known, _orders(settings, engine, recorded))
-            problem = pose(self.data, asked, recorded)
+            settings = settle(settings, engine.info, recorded)
+            asked = Asked(engine, known, settings.orders)
+            problem = pose(replace(self.data, specification=settings), asked, recorded)
             space = search_space(settings, engine, generator(settings, PROMPT))
             info = engine.info
             facts = {
                 **problem.facts(),
                 "model_revision": info.revision,
                 "dtype": info.dtype,
+                "placement": settings.placement,
                 "dimension": space.dimension,
                 "opening": info.opening,  # what was read around a question
                 "date": info.date,
@@ -112,12 +130,37 @@ class Job:
                 self.data.specification,
                 self.stopping,
                 facts,
-                conditions(device_of(engine), asdict(workers) if workers else None),
+                conditions(
+                    device_of(engine),
+                    asdict(workers) if workers else None,
+                    getattr(engine, "threads", None),
+                ),
             )
             if frame is not None:
                 write_text(self.record.path / FILE, frame.text)
-            outcome = Outcome(problem, standing, optimizer, space, engine, asked)
+            outcome = Outcome(
+                problem, standing, optimizer, space, engine, asked, self._day(), self.recites,
+                notes=self._heard(engine, problem, recorded),
+            )  # fmt: skip
             self._guarded(outcome, why, new)
+
+    def _day(self) -> str:
+        """On which the run began."""
+        return str(self.record.head.get("created", ""))[:10]
+
+    def _heard(
+        self, engine: Engine, problem: Problem, recorded: Mapping[str, Any]
+    ) -> tuple[str, ...]:
+        """A sentence on the noise of the precision, which is measured once, before the search."""
+        if "noise" in recorded:
+            return (Noise.from_facts(recorded["noise"]).describe(),)
+        noise = None if self.record.past().told else measure_noise(engine, problem)
+        if noise is None:
+            return ()
+        self.writer.update(facts={**self.record.facts, "noise": noise.to_facts()})
+        if not noise.heard:
+            self.on_trouble(noise.describe())
+        return (noise.describe(),)
 
     def _known_end(self) -> str | None:
         """Why a run ended that is done and only lost its result or its experts."""
@@ -172,7 +215,10 @@ class Job:
             device=settings.device,
             dtype=settings.dtype,
             trust_remote_code=settings.trust_remote_code,
+            chat_template=settings.chat_template,
+            system=settings.system,
             date=str(recorded.get("date") or ""),
+            compile=self.compile,
             workers=workers,
             on_trouble=self.on_trouble,
         )
@@ -190,30 +236,36 @@ class Job:
             refuse_what_is_no_share(shares)
         except ValueError as error:
             raise RunError(f"The answer of the model is none: {error}.") from None
-        evaluations, losses = outcome.problem.score(shares, first)
+        evaluations, losses = outcome.problem.score(shares, first, answers.divergence)
         evaluations = [
             Evaluation.failed(why) if why else evaluation
             for why, evaluation in zip(failures, evaluations, strict=True)
         ]
         gradients = None
         if pull is not None:
-            slopes = pull(by_probabilities(answers, outcome.problem.cotangent(shares)))
+            language = outcome.problem.language
+            by_text = language.cotangent(answers.divergence) if language else None
+            slopes = pull(by_answers(answers, outcome.problem.cotangent(shares), by_text))
             gradients = outcome.space.pull(slopes).astype(np.float32)
         evaluations = with_gradients(evaluations, gradients)
-        return Batch(vectors, losses, evaluations, shares, gradients)
+        penalties = outcome.problem.penalties(answers.divergence)
+        texts = np.stack([answers.divergence, answers.surprise]) if sheet.texts else None
+        validation = outcome.problem.validation_losses(shares, first, answers.divergence)
+        return Batch(vectors, losses, evaluations, shares, gradients, penalties, texts, validation)
 
     def _append(self, batch: Batch) -> None:
         assert batch.answers is not None
         first = self.told
         ids = tuple(range(first, first + len(batch.vectors)))
         shown = tuple(evaluation.loss for evaluation in batch.evaluations)
-        entry = Entry(ids, batch.answers, shown, digest(batch.vectors), batch.gradients)
-        self.writer.append(entry, batch.vectors)
+        vectors = batch.vectors
+        entry = Entry(ids, batch.answers, shown, digest(vectors), batch.gradients, batch.texts)
+        self.writer.append(entry, vectors)
         self.told += len(ids)
 
     def _told(self, outcome: Outcome) -> None:
         self._report(outcome)
-        if time.monotonic() - self.checkpoint < self.pause:
+        if not self._time_to_write(outcome):
             return
         start = time.monotonic()
         try:
@@ -221,14 +273,26 @@ class Job:
             if better:
                 result = outcome.result("the search goes on", populations=better)
                 outcome.write_experts(result, self._places(outcome))
-        except BlackboxAlignError as error:  # it is not worth the end of a search
+        except Exception as error:  # whatever it is, it is not worth the end of a search
             self.on_trouble(f"An expert could not be written on the way: {error}")
         self.checkpoint = time.monotonic()
-        self.pause = max(CHECKPOINT_SECONDS, (self.checkpoint - start) / CHECKPOINT_SHARE)
+        self.last = self.checkpoint - start
+        self.written += self.last
+
+    def _time_to_write(self, outcome: Outcome) -> bool:
+        """Whether a checkpoint is due, and leaves all of them together within their share of the time.
+
+        The first is taken to last as long as so many evaluations.
+        """
+        now = time.monotonic()
+        evaluations = max(1, outcome.standing.told - self.replayed)
+        expected = self.last or CHECKPOINT_EVALUATIONS * (now - self.started) / evaluations
+        room = CHECKPOINT_SHARE * (now - self.started) - self.written
+        return now - self.checkpoint >= CHECKPOINT_SECONDS and expected <= room
 
     def _report(self, outcome: Outcome) -> None:
         spent, standing = time.monotonic() - self.started, outcome.standing
-        best = None if standing.worst is None else float(standing.best.mean())
+        best = None if standing.worst is None else float(standing.errors.mean())
         self.on_progress(Progress(standing.told, self.stopping.budget, best, self.replayed, spent))
 
     # -- what was evaluated before ---------------------------------------------------------------
@@ -243,10 +307,13 @@ class Job:
 
         def told() -> Iterator[tuple[np.ndarray, Any]]:
             for entry in past.entries:
-                evaluations, losses = outcome.problem.score(entry.answers, entry.ids[0])
+                problem, divergence = outcome.problem, entry.divergence
+                evaluations, losses = problem.score(entry.answers, entry.ids[0], divergence)
                 vectors = past.vectors_of(entry)
                 yield vectors, with_gradients(evaluations, entry.gradients)
-                outcome.standing.keep(vectors, losses)
+                validation = problem.validation_losses(entry.answers, entry.ids[0], divergence)
+                penalties = problem.penalties(divergence)
+                outcome.standing.keep(vectors, losses, penalties, validation=validation)
                 self.replayed = entry.rows
                 self._report(outcome)
 
@@ -283,11 +350,30 @@ class Job:
     def _finish(self, outcome: Outcome, status: str, reason: str) -> None:
         """Write experts, result and status; without a single success there is only a status."""
         if outcome.standing.worst is not None:
-            result = outcome.result(reason, self.record.entries())
-            outcome.write_experts(result, self._places(outcome))
+            precise = self._precise(outcome, status)
+            with closing(precise) if precise else nullcontext():
+                kept = in_float32(outcome, self.record, precise) if precise else outcome
+                result = kept.result(reason, self.record.entries())
+                if status == "done":
+                    self.on_result(result)
+                kept.write_experts(result, self._places(outcome))
             write_sealed_json(self.record.path / "result.json", result.to_dict())
             self.writer.update(asked=outcome.asked.to_facts())
         self._close(outcome, status, reason)
+
+    def _precise(self, outcome: Outcome, status: str) -> Engine | None:
+        """An engine in float32 for the last choice; None where the search had one, where it was interrupted,
+        or where there is no room for both.
+        """
+        settings = outcome.problem.specification
+        reads = "read" in outcome.engine.info.can
+        if outcome.engine.info.dtype == "float32" or not reads or status != "done":
+            return None
+        try:
+            return self._open(replace(settings, dtype="float32"), None, self.record.facts)
+        except (BlackboxAlignError, RuntimeError, MemoryError) as error:
+            self.on_trouble(f"The best few cannot be scored again in float32: {error}")
+            return None
 
     def _give_up(self, outcome: Outcome, reason: str) -> None:
         """Note the failure, if even that can still be written."""
@@ -300,10 +386,3 @@ class Job:
     def _close(self, outcome: Outcome, status: str, reason: str) -> None:
         spent = time.monotonic() - self.started
         self.writer.close(status, reason, spent, outcome.standing.told)
-
-
-def _orders(settings: Specification, engine: Engine, recorded: Mapping[str, Any]) -> str:
-    """The orders of options that are asked: those asked for, else those recorded, else the model's own."""
-    if settings.orders != "auto":
-        return settings.orders
-    return str(recorded.get("orders") or engine.info.orders)

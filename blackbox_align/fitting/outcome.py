@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from ..assessment.asking import Asking
 from ..assessment.assess import assess, interval_note
 from ..assessment.conditions import Condition
 from ..assessment.figures import Resampling
+from ..assessment.language import measure_language
+from ..assessment.recite import recite
 from ..engines import Answers, Engine
 from ..engines.function import FunctionEngine
 from ..experts import Card, prove, write_expert
@@ -46,8 +49,13 @@ class Outcome:
     space: Parameterization
     engine: Engine
     asked: Asked
+    day: str = ""
+    """On which the run began: a result that is written later has the same bits."""
+    recites: bool = False
+    """Whether the model is asked what it knows by heart."""
     written: dict[str, float] = field(default_factory=dict)
     """The loss of each expert on disk, by country."""
+    notes: tuple[str, ...] = ()
 
     @property
     def instruments(self) -> list[Instrument]:
@@ -65,9 +73,21 @@ class Outcome:
                     indices.constants.policy,
                     # Answers are drawn for the search alone: their expectation is known.
                     readout="expected" if indices.readout == "sampled" else indices.readout,
+                    held_out=self.problem.data.held_out_indices,
                 )
             )
         return made
+
+    @cached_property
+    def recited(self) -> str:
+        """What the model knows by heart of what it is fitted to; empty where that is not asked."""
+        if not self.recites or not self.engine.info.writes:
+            return ""
+        known = []
+        for one in self.instruments:
+            targets = self.problem.data.target_set if one.index_names else None
+            known.append(f"{one.title}: {recite(self.engine, one.survey, targets).describe()}")
+        return " ".join(known)
 
     @property
     def fitted_items(self) -> frozenset[str]:
@@ -98,14 +118,19 @@ class Outcome:
         adapters = {one.code: self._adapter(one) for one in people}
         fitted = Condition(FITTED, lambda population: adapters[population.code])
         instruments, resampling = self.instruments, Resampling(seed=settings.seed)
-        found = assess(
-            instruments,
-            self._knowing(people),
-            people,
-            [Condition.plain(), Condition.country_in_text(), fitted],
-            Asking(self.orders, "own"),
-            resampling=resampling,
-            fitted_items=self.fitted_items,
+        found = Result.joined(
+            [
+                assess(
+                    one,
+                    self._knowing(people),
+                    people,
+                    [Condition.plain(), Condition.country_in_text(), *self._answers(one), fitted],
+                    Asking(self.orders, "own"),
+                    resampling=resampling,
+                    fitted_items=self.fitted_items,
+                )
+                for one in instruments
+            ]
         )
         # The tables of a fit say themselves what constants and brackets are.
         said = {one.notes(people)[0] for one in instruments if one.index_names}
@@ -113,25 +138,57 @@ class Outcome:
         biases = [self.asked.position_bias(survey) for survey in self.problem.surveys.values()]
         notes = [note for note in found.notes if note not in said]
         correlation = biases[0].correlation
+        language = None
+        if self.engine.info.writes:
+            kept, weight = list(adapters.values()), float(settings.language or 0.0)
+            told = measure_language(self.engine, kept, self._questions, weight)
+            language = dict(zip(adapters, told, strict=False)) or None
         return replace(
             found,
-            notes=(*notes, *(bias.describe() for bias in biases)),
+            notes=(
+                *notes,
+                *(bias.describe() for bias in biases),
+                *filter(None, [self.recited]),
+                *self.notes,
+            ),
             bias=None if np.isnan(correlation) else correlation,
-            provenance=replace(found.provenance, readout=settings.readout, versions=versions()),
+            provenance=replace(
+                found.provenance,
+                readout=settings.readout,
+                versions=versions(),
+                date=self.day,
+                recited=self.recited,
+            ),
             search=self._searched(found, people, reason, entries),
-        )
+            language=language,
+        ).with_checklist()
+
+    def _answers(self, instrument: Instrument) -> list[Condition]:
+        """Of opinions, those that are fitted, in the text."""
+        if instrument.index_names:
+            return []
+        return [Condition.known_answers(instrument, self.fitted_items, self.engine)]
+
+    @property
+    def _questions(self) -> tuple[Question, ...]:
+        """All that an expert answers."""
+        surveys = self.problem.surveys.values()
+        return tuple(q for survey in surveys for q in sheet(survey, self.orders).questions)
 
     def write_experts(self, result: Result, place: Mapping[str, Path]) -> None:
         """Write an expert for every population of a result, where ``place`` says."""
         settings = self.problem.specification.to_dict()
-        surveys = self.problem.surveys.values()
-        questions = tuple(q for survey in surveys for q in sheet(survey, self.orders).questions)
         for number, people in enumerate(self.problem.populations):
             if people.code not in result.provenance.populations:
                 continue
             adapter = self._adapter(people)
-            proof = prove(self.engine, adapter, Sheet(questions))
-            write_expert(place[people.code], adapter, Card.of(result, people.code, settings), proof)
+            proof = prove(self.engine, adapter, Sheet(self._questions))
+            card = replace(
+                Card.of(result, people.code, settings),
+                opening=self.engine.info.opening,
+                date=self.engine.info.date,
+            )
+            write_expert(place[people.code], adapter, card, proof)
             self.written[people.code] = float(self.standing.best[number])
 
     @property
@@ -190,7 +247,8 @@ class Outcome:
     ) -> Searched:
         settings, standing = self.problem.specification, self.standing
         codes = [one.code for one in self.problem.populations]
-        fronts = self._fronts(entries) if entries and len(self.problem.objective.parts) > 1 else []
+        several = len(self.problem.objective.parts) > 1 or self.problem.language is not None
+        fronts = self._fronts(entries) if entries and several else []
         after = {
             code: int(n) or None for code, n in zip(codes, standing.reached_after, strict=True)
         }
@@ -212,18 +270,18 @@ class Outcome:
         """What was searched for, as the figures have it: of opinions on the questions to fit."""
         reached = {}
         if INDICES in self.problem.objective.parts:
-            reached[INDICES] = found.value(FITTED, ERROR, code, "all")
+            split = "fit" if self.problem.data.held_out_indices else "all"
+            reached[INDICES] = found.value(FITTED, ERROR, code, split)  # type: ignore[arg-type]
         if OPINIONS in self.problem.objective.parts:
             reached[OPINIONS] = found.value(FITTED, DISTANCE, code, "fit")
         return float(self.problem.objective.weigh(reached))
 
     def _fronts(self, entries: Sequence[Entry]) -> list[tuple[dict[str, float], ...]]:
         """For every country, the evaluations that no other one betters in all parts at once."""
-        tried = [self.problem.losses_by_part(one.answers, one.ids[0]) for one in entries]
-        losses = {
-            name: np.concatenate([one[name] for one in tried], axis=1)
-            for name in self.problem.objective.parts
-        }
+        tried = [
+            self.problem.losses_by_part(one.answers, one.ids[0], one.divergence) for one in entries
+        ]
+        losses = {name: np.concatenate([one[name] for one in tried], axis=1) for name in tried[0]}
         return [
             tuple(
                 {"evaluation": n + 1, **{name: float(rows[k, n]) for name, rows in losses.items()}}

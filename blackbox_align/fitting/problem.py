@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import SpecificationError
+from ..errors import SpecificationError, UnknownNameError
 from ..objectives import (
     OPINIONS,
     Constants,
     IndexObjective,
+    Language,
     Objective,
     SplitOpinions,
     WeightedSum,
@@ -28,6 +29,7 @@ from ..optimizers.gauss_newton_many import GaussNewtonMany
 from ..populations import Population, TargetSet, find_population, load_targets
 from ..populations.population import country_population
 from ..surveys import Survey, item_means, load_survey
+from ..surveys.neutral_texts import neutral_texts
 from ..surveys.opinion_files import load_opinions
 from ..surveys.opinions import OpinionSurvey
 from ..surveys.sheet import Sheet, sheet, spread
@@ -38,7 +40,8 @@ from .specification import Specification
 from .stopping import Stopping
 
 # The generators of a run are children of its seed, one per use: none disturbs another.
-PROMPT, OPTIMIZER, READOUT, SPLIT = range(4)
+PROMPT, OPTIMIZER, READOUT, SPLIT, NOISE, VALIDATION = range(6)
+_VALIDATION_SHARE = 0.25
 
 
 def generator(settings: Specification, use: int, *more: int) -> np.random.Generator:
@@ -63,6 +66,16 @@ class Data:
     def index_names(self) -> list[str]:
         return [index.name for index in self.survey.indices]
 
+    @property
+    def held_out_indices(self) -> tuple[str, ...]:
+        return tuple(filter(None, self.specification.hold_out.split(",")))
+
+    def index_targets(self) -> np.ndarray:
+        """(populations, indices) published points that a search may see; NaN for those held out."""
+        targets = [self.target_set.target(p.code, self.index_names) for p in self.populations]
+        seen = [name not in self.held_out_indices for name in self.index_names]
+        return np.where(seen, np.array(targets), np.nan)
+
     def facts(self) -> dict[str, Any]:
         """What the settings' names stood for: a run that goes on must find the same."""
         facts: dict[str, Any] = {"countries": [one.code for one in self.populations]}
@@ -77,6 +90,7 @@ class Data:
                 "opinions_sha256": self.opinions.sha256,
                 "fit_questions": [item.id for item in self.opinions.objective.survey.items],
                 "held_out_questions": sorted(self.opinions.held_out),
+                "validation_questions": sorted(self.opinions.validation),
             }
         return facts
 
@@ -117,8 +131,16 @@ def load_data(
             "`bbalign countries` lists what a target set has."
         )
     if settings.fits_indices:
+        names = [index.name for index in survey.indices]
+        for name in filter(None, settings.hold_out.split(",")):
+            if name not in names:
+                raise UnknownNameError("index", name, names)
+        left = [name not in settings.hold_out.split(",") for name in names]
         for one in found:
-            target_set.target(one.code, [index.name for index in survey.indices])
+            if np.isnan(target_set.target(one.code, names)[left]).all():
+                raise SpecificationError(
+                    f"With {settings.hold_out} held out no figure of {one.name} is left to fit."
+                )
     opinions = None
     if everyone is not None:
         opinions = SplitOpinions.draw(
@@ -127,6 +149,13 @@ def load_data(
             settings.held_out,
             generator(settings, SPLIT),
             recorded=(recorded or {}).get("held_out_questions"),
+        )
+        share = settings.validation
+        opinions = opinions.validated(
+            _VALIDATION_SHARE if share is None else share,
+            generator(settings, VALIDATION),
+            # A run of before there were any goes on without.
+            recorded=None if recorded is None else recorded.get("validation_questions", ()),
         )
     return Data(settings, found, survey, target_set, opinions)
 
@@ -160,13 +189,15 @@ def _populations(
 class Problem:
     """Data with an objective; :func:`pose` makes it.
 
-    ``orders`` are those in which the options of every question are asked.
+    ``orders`` are those in which the options of every question are asked; ``language`` is None where
+    what a prompt does to the language is not searched for.
     """
 
     data: Data
     objective: WeightedSum
     index_objective: IndexObjective | None = None
     orders: str = ONE_ORDER
+    language: Language | None = None
 
     @property
     def specification(self) -> Specification:
@@ -179,6 +210,7 @@ class Problem:
     def facts(self) -> dict[str, Any]:
         """What a run records of it."""
         facts = {**self.data.facts(), "orders": self.orders}
+        facts["language"] = self.language.weight if self.language else 0.0
         if self.index_objective is not None:
             facts["constants"] = list(self.index_objective.constants.values)
         return facts
@@ -193,9 +225,10 @@ class Problem:
 
     @cached_property
     def sheet(self) -> Sheet:
-        """What a candidate is asked: all parts, one behind another."""
+        """What a candidate is asked: all parts, one behind another, and the texts that it reads."""
         parts = [sheet(survey, self.orders).questions for survey in self.objective.surveys]
-        return Sheet(tuple(question for part in parts for question in part))
+        texts = neutral_texts().search if self.language else ()
+        return Sheet(tuple(question for part in parts for question in part), texts)
 
     def arranged(self, answers: np.ndarray) -> np.ndarray:
         """(P, items of all surveys, largest width) from (P, questions, labels)."""
@@ -217,7 +250,15 @@ class Problem:
             start += len(survey.items)
         return answers[:, columns]
 
-    def score(self, answers: np.ndarray, first: int) -> tuple[list[Evaluation], np.ndarray]:
+    @property
+    def targets(self) -> np.ndarray:
+        """(G, m) of all residuals; that of the language is none at all."""
+        targets = self.objective.targets
+        return np.pad(targets, ((0, 0), (0, 1))) if self.language else targets
+
+    def score(
+        self, answers: np.ndarray, first: int, divergence: np.ndarray | None = None
+    ) -> tuple[list[Evaluation], np.ndarray]:
         """Evaluations for the search, and every population's losses, from the answers of candidates.
 
         For one population the residuals are outputs minus targets (see
@@ -229,6 +270,7 @@ class Problem:
         answers : (P, questions, labels) float32 as they were given to :attr:`sheet`, NaN where the
             evaluation failed
         first : the number of the first candidate, which a readout draws from
+        divergence : (P, texts) nats a token, where the :attr:`language` counts
 
         Returns
         -------
@@ -240,6 +282,10 @@ class Problem:
         if len(self.populations) == 1:
             target = self.objective.targets[0]
             seen = (seen - target)[:, ~np.isnan(target)]
+        if self.language is not None:
+            assert divergence is not None
+            losses = losses + self.language.losses(divergence)
+            seen = np.hstack([seen, self.language.outputs(divergence, seen.shape[1])])
         evaluations = [
             Evaluation(float(loss), row)
             if np.isfinite(loss)
@@ -247,6 +293,12 @@ class Problem:
             for loss, row in zip(losses.mean(axis=0), seen, strict=True)
         ]
         return evaluations, losses
+
+    def penalties(self, divergence: np.ndarray | None) -> np.ndarray | float:
+        """(P,) what the language adds to the losses of :meth:`score`."""
+        if self.language is None or divergence is None:
+            return 0.0
+        return self.language.losses(divergence)
 
     def cotangent(self, answers: np.ndarray) -> np.ndarray:
         """(P, questions, labels) derivatives by the answers to :attr:`sheet`, for one population.
@@ -263,9 +315,27 @@ class Problem:
             start, column = stop, column + block.shape[1]
         return np.nan_to_num(blocks)
 
-    def losses_by_part(self, answers: np.ndarray, first: int) -> dict[str, np.ndarray]:
-        """(G, P) losses of every part of the objective, each in its own unit."""
-        return self.objective.each(self._outputs(answers, first))
+    def validation_losses(
+        self, answers: np.ndarray, first: int, divergence: np.ndarray | None = None
+    ) -> np.ndarray | None:
+        """(G, P) losses with the opinions of validation questions; None where there are none."""
+        opinions = self.data.opinions
+        if opinions is None or opinions.validating is None:
+            return None
+        outputs = self._outputs(answers, first)
+        losses = self.objective.each(outputs)
+        losses[OPINIONS] = opinions.validating.losses(outputs[OPINIONS])
+        return np.asarray(self.objective.weigh(losses) + self.penalties(divergence))
+
+    def losses_by_part(
+        self, answers: np.ndarray, first: int, divergence: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """(G, P) losses of every part, each in its own unit; of the language nats a token."""
+        each = self.objective.each(self._outputs(answers, first))
+        if self.language is not None and divergence is not None:
+            nats = self.language.divergences(divergence)
+            each["language"] = np.broadcast_to(nats, (len(self.populations), len(nats)))
+        return each
 
     def _outputs(self, answers: np.ndarray, first: int) -> dict[str, np.ndarray]:
         rng = generator(self.specification, READOUT, first)
@@ -294,13 +364,14 @@ def pose(data: Data, asked: Asked, recorded: Mapping[str, Any] | None = None) ->
             )
         parts[name] = indices = IndexObjective(
             data.survey,
-            np.array([data.target_set.target(p.code, data.index_names) for p in data.populations]),
+            data.index_targets(),
             constants,
             settings.readout,
             settings.respondents,
             settings.temperature,
         )
-    return Problem(data, WeightedSum(parts, settings.weights), indices, asked.orders)
+    weighed = WeightedSum(parts, settings.weights)
+    return Problem(data, weighed, indices, asked.orders, settings.language_part)
 
 
 def make_optimizer(problem: Problem, dimension: int, stopping: Stopping) -> Optimizer:
@@ -313,7 +384,7 @@ def make_optimizer(problem: Problem, dimension: int, stopping: Stopping) -> Opti
         dimension,
         rng,
         budget=budget,
-        targets=problem.objective.targets,
+        targets=problem.targets,
         # Only of indices is the loss the mean of the residuals.
         enough=0.0 if settings.fits_opinions else stopping.target_loss,
         **settings.options,

@@ -26,10 +26,12 @@ from ..results.tables import (
 from .entry import Entry
 from .frames import kept_targets
 from .record import FORMAT, Record
+from .settled import as_recorded, recorded_facts
 from .specification import Specification
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 
 class Run:
@@ -210,23 +212,73 @@ class Run:
         """One row per evaluation: its loss and the best one so far, in the unit of the loss.
 
         Of several populations it is the mean of their losses; of the one that is named, its own, be it
-        one that nobody fitted: what was answered is read again, and no model is asked.
+        one that nobody fitted: what was answered is read again, and no model is asked. Where the language
+        was weighed, ``error`` is the loss without it, and ``divergence`` its nats a token.
         """
         import pandas as pd
 
+        entries = self.entries()
         if population is None:
-            losses = [loss for entry in self.entries() for loss in entry.losses]
+            losses = [loss for entry in entries for loss in entry.losses]
         else:
             losses = [float(loss) for loss in self._losses_of(population)]
         frame = pd.DataFrame({"loss": pd.Series(losses, dtype=float)})
         frame.index = pd.RangeIndex(1, len(frame) + 1, name="evaluation")
-        return frame.assign(best=frame["loss"].cummin())
+        frame = frame.assign(best=frame["loss"].cummin())
+        part = as_recorded(self.specification, recorded_facts(self._record)).language_part
+        read = [entry.divergence for entry in entries if entry.divergence is not None]
+        if part is None or not read:
+            return frame
+        divergence = np.concatenate(read)
+        error = frame["loss"] - part.losses(divergence)
+        return frame.assign(error=error, divergence=part.divergences(divergence))
+
+    def answers(self, code: str | None = None) -> pd.DataFrame:
+        """One row per population, condition (``target``, ``unprompted``, ``country_in_text``, ``fitted``),
+        item and option: what people and models answered, as probabilities.
+        """
+        from ..results.fit_pictures import answers_frame
+
+        return answers_frame(self.result, code)
+
+    def plot(
+        self, kind: str | None = None, *, country: str | None = None, ax: Axes | None = None
+    ) -> Axes:
+        """Draw one of the figures of the report, on ``ax`` or on Axes of its own, which are returned.
+
+        Parameters
+        ----------
+        kind : ``indices``, ``index-error``, ``held-out``, ``fitted-minus``, ``convergence``,
+            ``answers-SURVEY-1``; None is the first that there is, of what was held out if anything was
+        country : the code of one, where several were fitted
+
+        Raises
+        ------
+        UnknownNameError
+            There is no such figure of this run; the sentence lists those that there are.
+        """
+        from .looking import plot
+
+        return plot(self, kind, self._one_of(self.result, country), ax)
+
+    def report(self, folder: Path | str | None = None, *, figures: Sequence[str] = ()) -> Path:
+        """Write the run's page, ``report.html``, into its folder or another one; returns the file.
+
+        ``figures`` are formats (``svg``, ``pdf``) in which every figure is written beside its CSV.
+        """
+        from ..report import fit_page, fits_page, write_page
+        from .looking import fitted
+
+        fit = fitted(self)
+        page = fit_page(fit) if len(fit.result.provenance.populations) == 1 else fits_page([fit])
+        return write_page(page, self.path if folder is None else folder, figures=figures)
 
     def _losses_of(self, population: str) -> np.ndarray:
-        from .asking import ONE_ORDER, Asked
+        from .asking import Asked
         from .problem import load_data, pose
 
-        facts, settings = self._record.facts, self.specification
+        facts = recorded_facts(self._record)
+        settings = as_recorded(self.specification, facts)
         asked = {"group": [population]} if settings.group else {"country": population}
         elsewhere = {key: value for key, value in facts.items() if key != "countries"}
         data = load_data(replace(settings, **asked), elsewhere, kept_targets(self.path))
@@ -235,8 +287,10 @@ class Run:
             raise RunError(
                 f"{self.path} asked other questions than those whose answers are known of {population}."
             )
-        problem = pose(data, Asked(orders=facts.get("orders", ONE_ORDER)), facts)
-        losses = [problem.score(one.answers, one.ids[0])[1][0] for one in self.entries()]
+        problem = pose(data, Asked(orders=facts["orders"]), facts)
+        losses = [
+            problem.score(one.answers, one.ids[0], one.divergence)[1][0] for one in self.entries()
+        ]
         return np.concatenate(losses) if losses else np.zeros(0)
 
     def _repr_html_(self) -> str:

@@ -24,7 +24,9 @@ class Batch:
 
     ``vectors`` (P, d) float64; ``losses`` (G, P), a row per population, NaN where it failed;
     ``answers`` (P, questions, options) float32, or None where nobody was asked; ``gradients`` (P, d)
-    float32, or None where the search follows none.
+    float32, or None where the search follows none; ``penalties`` (P,) is what of the losses is no
+    distance from people, which no target is reached by; ``texts`` (2, P, texts) what was read;
+    ``validation`` (G, P) losses on questions that the search does not see, or None where there are none.
     """
 
     vectors: np.ndarray
@@ -32,6 +34,9 @@ class Batch:
     evaluations: Sequence[Evaluation]
     answers: np.ndarray | None = None
     gradients: np.ndarray | None = None
+    penalties: np.ndarray | float = 0.0
+    texts: np.ndarray | None = None
+    validation: np.ndarray | None = None
 
 
 Evaluate = Callable[[np.ndarray, int], Batch]
@@ -39,11 +44,15 @@ Evaluate = Callable[[np.ndarray, int], Batch]
 
 
 class Standing:
-    """Where a search stands: the best vector of every population, and when what was reached."""
+    """Where a search stands: the best vector of every population, and when what was reached.
+
+    ``best`` are the lowest losses, ``errors`` the same without their penalties: these reach a target.
+    """
 
     def __init__(self, populations: int, dimension: int, stopping: Stopping) -> None:
         self.stopping = stopping
         self.best = np.full(populations, np.inf)
+        self.errors = np.full(populations, np.inf)
         self.vectors = np.zeros((populations, dimension))
         self.reached_after = np.zeros(populations, dtype=int)  # evaluations until the target loss
         self.told = 0
@@ -51,27 +60,48 @@ class Standing:
             populations, np.inf
         )  # the loss that has to be bettered, for patience
         self._better_at = 0
+        self._validated = np.full(populations, np.inf)  # the validation loss of ``vectors``
 
-    def keep(self, vectors: np.ndarray, losses: np.ndarray, *, told: bool = True) -> None:
-        """Take (P, d) vectors with their (G, P) losses; those not ``told`` were evaluated elsewhere."""
+    def keep(
+        self,
+        vectors: np.ndarray,
+        losses: np.ndarray,
+        penalties: np.ndarray | float = 0.0,
+        *,
+        told: bool = True,
+        validation: np.ndarray | None = None,
+    ) -> None:
+        """Take (P, d) vectors with their (G, P) losses; those not ``told`` were evaluated elsewhere.
+
+        With ``validation`` (G, P) the vector that stays is, of all that were once the best, the one with the
+        smallest validation loss, and patience waits for that one to be bettered.
+        """
+        errors = losses - penalties
         start = self.told if told else -len(vectors)
         for column, vector in enumerate(vectors):
             after = max(start + column + 1, 0)
             for population in np.flatnonzero(losses[:, column] < self.best):
                 self.best[population] = losses[population, column]
-                self.vectors[population] = vector
-                if self.best[population] < (1 - self.stopping.gain) * self._marked[population]:
-                    self._marked[population], self._better_at = self.best[population], after
-                reached = self.best[population] <= self.stopping.target_loss
+                self.errors[population] = errors[population, column]
+                counts = self.best[population]
+                reached = self.errors[population] <= self.stopping.target_loss
                 if reached and not self.reached_after[population]:
                     self.reached_after[population] = max(after, 1)
+                if validation is not None:
+                    counts = validation[population, column]
+                    if not counts < self._validated[population]:
+                        continue
+                    self._validated[population] = counts
+                self.vectors[population] = vector
+                if counts < (1 - self.stopping.gain) * self._marked[population]:
+                    self._marked[population], self._better_at = counts, after
         if told:
             self.told += len(vectors)
 
     @property
     def worst(self) -> float | None:
-        """The best loss of the population that is farthest from its target."""
-        worst = float(self.best.max())
+        """The error of the best vector of the population that is farthest from its target."""
+        worst = float(self.errors.max())
         return worst if np.isfinite(worst) else None
 
     def reason(self, optimizer: Optimizer, seconds: float) -> str | None:
@@ -119,7 +149,7 @@ def search(
         candidates = optimizer.ask(min(optimizer.batch, left))
         batch = evaluate(np.array([candidate.vector for candidate in candidates]), first)
         on_batch(batch)
-        standing.keep(batch.vectors, batch.losses)
+        standing.keep(batch.vectors, batch.losses, batch.penalties, validation=batch.validation)
         optimizer.tell(candidates, batch.evaluations)
         on_told()
         failures = [one.failure for one in batch.evaluations]

@@ -17,8 +17,16 @@ import numpy as np
 from ..adapters import INITIALIZATIONS
 from ..engines.base import check_placement
 from ..errors import ChangedSpecificationError, SpecificationError
-from ..objectives import INDICES, OPINIONS, describe_objective, parse_objective
+from ..objectives import (
+    INDICES,
+    OPINIONS,
+    Language,
+    OpinionObjective,
+    describe_objective,
+    parse_objective,
+)
 from ..objectives.constants import check_policy
+from ..objectives.language import check_weight
 from ..populations import Country
 from ..populations.groups import expand, parse_countries
 from ..surveys import READOUTS
@@ -37,16 +45,22 @@ class Specification:
         ``indices+0.5*opinions``; see :mod:`..objectives.weighted`
     opinions, held_out : an opinion survey's name or file, and the share of its questions that no
         search sees, drawn from the seed
+    validation : share of the opinion questions to fit that only say when to stop; None is a quarter, or what
+        a run that goes on recorded
+    hold_out : names of indices that no search sees, such as ``LTO,IVR``
     warm_start : an earlier run whose evaluations the search starts from
     survey, targets : names of what ships with the package, or files; targets None is the default
         set
     group : code or name of people that the opinions file declares, in the place of a country; several
         in a list
-    model, revision, dtype, device, trust_remote_code : see
-        :func:`..engines.checkpoint.load_model`
+    model, revision, dtype, device, trust_remote_code, chat_template, system : see
+        :func:`..engines.open`
     optimizer, options : a registered name and that algorithm's own options
     tokens : length of the soft prompt
-    placement : where it stands, one of :data:`..engines.base.PLACEMENTS`
+    placement : where it stands, one of :data:`..engines.base.PLACEMENTS`; ``auto`` is inside the first
+        message of a model with a chat template, and first of any other
+    language : the weight of what a prompt does to the model's language, see
+        :mod:`..objectives.language`; 0 leaves it out, None is 1 for models that write
     subspace : dimension of the random subspace that is searched; 0 is every entry of the prompt
     alpha : scale of a unit step, in standard deviations of the word embeddings
     init : ``zeros``, ``vocabulary``, or ``text:`` and a text; ``auto`` is ``zeros``, and ``vocabulary`` for
@@ -70,10 +84,13 @@ class Specification:
     dtype: str = "auto"
     device: str = "auto"
     trust_remote_code: bool = False
+    chat_template: str = "auto"
+    system: str = ""
     optimizer: str = "gauss-newton"
     options: Mapping[str, Any] = field(default_factory=dict)
     tokens: int = 5
-    placement: str = "first"
+    placement: str = "auto"
+    language: float | None = None
     subspace: int = 0
     alpha: float = 1.0
     init: str = "auto"
@@ -84,6 +101,8 @@ class Specification:
     temperature: float = 1.0
     seed: int = 0
     warm_start: str | None = None
+    hold_out: str = ""
+    validation: float | None = None
 
     def __post_init__(self) -> None:
         for one in fields(self):
@@ -96,6 +115,12 @@ class Specification:
             object.__setattr__(self, "country", _canonical(self.country))
         object.__setattr__(self, "objective", describe_objective(parse_objective(self.objective)))
         _refuse_what_is_no_number(self)
+        names = [name for name in re.split(r"[,\s]+", self.hold_out) if name]
+        object.__setattr__(self, "hold_out", ",".join(dict.fromkeys(names)))
+        if self.hold_out and not self.fits_indices:
+            raise SpecificationError(
+                "--hold-out names indices, which --objective opinions does not fit; see --held-out."
+            )
         if self.tokens < 1:
             raise SpecificationError(f"A soft prompt has 1 token or more; not {self.tokens}.")
         if self.seed < 0:
@@ -113,11 +138,19 @@ class Specification:
         if self.orders not in ("auto", *ORDERS):
             known = ", ".join(repr(name) for name in ("auto", *ORDERS))
             raise SpecificationError(f"The orders must be one of {known}; not {self.orders!r}.")
-        check_placement(self.placement)
+        if self.placement != "auto":
+            check_placement(self.placement)
+        if self.language is not None:
+            check_weight(self.language)
         check_policy(self.constants)
         if not 0 < self.held_out < 1:
             raise SpecificationError(
                 f"The share of questions that are held out lies between 0 and 1; not {self.held_out:g}."
+            )
+        if self.validation is not None and not 0 <= self.validation < 1:
+            raise SpecificationError(
+                "The share of validation questions lies from 0 to below 1; "
+                f"not {self.validation:g}."
             )
         if self.fits_opinions and self.readout != "expected":
             raise SpecificationError(
@@ -129,6 +162,12 @@ class Specification:
     def weights(self) -> dict[str, float]:
         """The weight of every part of the objective."""
         return parse_objective(self.objective)
+
+    @property
+    def language_part(self) -> Language | None:
+        """The part of the objective that keeps the language, if it has a weight."""
+        unit = 1.0 if self.fits_indices else OpinionObjective.in_points
+        return Language(self.language, unit) if self.language else None
 
     @property
     def fits_indices(self) -> bool:
@@ -241,10 +280,13 @@ def refuse_settings(then: Specification, now: Specification, where: Path) -> Non
         for before, after in [(getattr(then, one.name), getattr(now, one.name))]
         if before != after
     ]
-    for name in ("dtype", "orders"):
+    for name in ("dtype", "orders", "placement", "language", "validation"):
         before, after = getattr(then, name), getattr(now, name)
-        if before != after and "auto" not in (before, after):
+        if before != after and not {"auto", None} & {before, after}:
             changed.append(f"{option(name)}: {before} then, {after} now")
+    before, after = then.chat_template, now.chat_template
+    if before != after and {before, after} & {"auto", "none"}:  # two files by what they hold
+        changed.append(f"{option('chat_template')}: {before} then, {after} now")
     _refuse(changed, where)
 
 
@@ -286,8 +328,9 @@ def _refuse(changed: Sequence[str], where: Path) -> None:
 
 # What is found by name or place: a run that goes on compares what is found there.
 _BY_CONTENT = (
+    "validation",
     "survey", "targets", "opinions", "model", "revision", "warm_start", "device", "dtype", "orders",
-    "trust_remote_code",
+    "trust_remote_code", "chat_template", "placement", "language",
 )  # fmt: skip
 _FACTS = {
     "survey_sha256": "survey",
@@ -296,6 +339,7 @@ _FACTS = {
     "model_revision": "model",
     "warm_start_digest": "warm_start",
     "orders": "orders",
+    "opening": "chat_template",
     "target_loss": "target_loss",
 }
 # Named in a run's name in any case, or nothing that another run should be made for.
@@ -335,8 +379,11 @@ def _plain(name: str, value: Any) -> Any:
 
 def _refuse_what_is_no_number(settings: Specification) -> None:
     for name, kind in (("tokens", int), ("subspace", int), ("respondents", int), ("seed", int),
-                       ("alpha", float), ("held_out", float), ("temperature", float)):  # fmt: skip
+                       ("alpha", float), ("held_out", float), ("temperature", float),
+                       ("language", float)):  # fmt: skip
         value = getattr(settings, name)
+        if value is None and name == "language":
+            continue
         wanted = (int, float) if kind is float else int
         if isinstance(value, bool) or not isinstance(value, wanted) or not math.isfinite(value):
             what = "a whole number" if kind is int else "a finite number"

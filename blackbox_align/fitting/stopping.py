@@ -13,6 +13,8 @@ from ..errors import SpecificationError
 # Opinions that are fitted for longer are only fitted more closely: on the embedded model the distance on
 # held-out questions is smallest after 70 to 400 evaluations, while that on the others falls on.
 OPINION_PATIENCE, OPINION_GAIN = 60, 0.05
+# With validation questions, whose loss is a matter of few and falls by fits and starts.
+VALIDATION_PATIENCE = 120
 
 
 @dataclass(frozen=True)
@@ -33,14 +35,23 @@ class Stopping:
 
     @classmethod
     def for_objective(
-        cls, opinions: bool, *, target_loss: float | None, patience: int | None, **ends: Any
+        cls,
+        opinions: bool,
+        *,
+        target_loss: float | None,
+        patience: int | None,
+        validated: bool = False,
+        **ends: Any,
     ) -> Stopping:
         """With defaults for what was not asked for (None).
 
         No prompt answers opinions without error, and how near one can come nobody knows beforehand:
-        with ``opinions`` a search ends not at a loss but when it hardly gains any more.
+        with ``opinions`` a search ends not at a loss but when it hardly gains any more; ``validated``, when
+        it gains nothing on validation questions.
         """
-        if opinions and patience is None:
+        if opinions and validated and patience is None:
+            patience = VALIDATION_PATIENCE
+        elif opinions and patience is None:
             patience, ends["gain"] = OPINION_PATIENCE, OPINION_GAIN
         if target_loss is None:
             target_loss = 0.0 if opinions else cls.target_loss

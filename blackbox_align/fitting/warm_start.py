@@ -9,11 +9,12 @@ import numpy as np
 
 from ..errors import SpecificationError
 from ..optimizers import Evaluation, Optimizer
-from .asking import ONE_ORDER, Asked
+from .asking import Asked
 from .format_1 import in_questions, vectors_by_asking
 from .problem import Problem, load_data, make_optimizer, pose
 from .record import Record
 from .search import Standing
+from .settled import recorded_facts, with_defaults
 from .specification import Specification, option
 
 
@@ -44,9 +45,11 @@ def observe(
         vectors = [past.vectors_of(entry) for entry in entries]
     known: list[Evaluation] = []
     for before, entry in zip(vectors, entries, strict=True):
-        evaluations, losses = problem.score(entry.answers, entry.ids[0])
+        evaluations, losses = problem.score(entry.answers, entry.ids[0], entry.divergence)
         known += evaluations
-        standing.keep(before, losses, told=False)
+        validation = problem.validation_losses(entry.answers, entry.ids[0])
+        penalties = problem.penalties(entry.divergence)
+        standing.keep(before, losses, penalties, told=False, validation=validation)
     if known:  # at once, so that an optimizer may choose among all of them
         optimizer.observe(np.concatenate(vectors), known)
     return {
@@ -57,16 +60,17 @@ def observe(
 
 def refuse_other_space(earlier: Record, now: Specification, facts: Mapping[str, Any]) -> None:
     """Vectors mean the same prompts only if everything that makes prompts of them is the same."""
-    then, recorded = earlier.specification, earlier.facts
-    keys = ["objective", "tokens", "placement", "subspace", "alpha", "init"]
+    then = earlier.specification
+    keys = ["objective", "tokens", "subspace", "alpha", "init"]
     if now.fits_opinions:
         keys.append("held_out")
     if now.subspace or now.init == "vocabulary" or now.fits_opinions:
         keys.append("seed")  # it draws the subspace, the words, or the questions to fit
     other = [option(key) for key in keys if getattr(then, key) != getattr(now, key)]
     same = {"survey_sha256": "survey", "model_revision": "model", "dtype": "dtype",
-            "fit_questions": "opinions", "orders": "orders"}  # fmt: skip
-    facts, recorded = ({"orders": ONE_ORDER, **one} for one in (facts, recorded))
+            "fit_questions": "opinions", "orders": "orders", "placement": "placement",
+            "language": "language"}  # fmt: skip
+    facts, recorded = with_defaults(now, facts), recorded_facts(earlier)
     if earlier.head["format"] == 1 and then.model == now.model:
         del same["model_revision"]  # what a revision covers has grown since
     other += [

@@ -3,6 +3,7 @@
 from .base import Objective
 from .constants import Constants
 from .indices import IndexObjective, mean_absolute_error
+from .language import Language
 from .opinions import OpinionObjective, SplitOpinions
 from .weighted import INDICES, OPINIONS, WeightedSum, describe_objective, parse_objective
 
@@ -11,6 +12,7 @@ __all__ = [
     "OPINIONS",
     "Constants",
     "IndexObjective",
+    "Language",
     "Objective",
     "OpinionObjective",
     "SplitOpinions",

@@ -26,6 +26,7 @@ from .base import known_mean
 
 NEAR = 1e-3
 LEAST_SHARE = 1e-9
+LEAST_TO_FIT = 12  # items: of fewer none is spared to say when to stop
 
 
 @dataclass(frozen=True)
@@ -96,13 +97,15 @@ class OpinionObjective:
 class SplitOpinions:
     """The opinions of some countries, their items split into those to fit and those held out.
 
-    ``everyone`` is the survey with all its countries, ``asked`` what is left of it for ``codes``.
+    ``everyone`` is the survey with all its countries, ``asked`` what is left of it for ``codes``. Of the
+    items to fit, those in ``validation`` enter no residual: they say when to stop.
     """
 
     everyone: OpinionSurvey
     asked: OpinionSurvey
     codes: tuple[str, ...]
     held_out: frozenset[str]
+    validation: frozenset[str] = frozenset()
 
     @classmethod
     def draw(
@@ -143,8 +146,20 @@ class SplitOpinions:
 
     @cached_property
     def objective(self) -> OpinionObjective:
-        """The objective on the items to fit: the only one that a search may see."""
-        return self._objective(self.asked.without(self.held_out))
+        """The objective on the items to fit: the only one that a search may see.
+
+        It asks those of :attr:`validation` as well, and takes no people's answers to them.
+        """
+        return self._objective(self.asked.without(self.held_out), unknown=self.validation)
+
+    @cached_property
+    def validating(self) -> OpinionObjective | None:
+        """The objective on the items of :attr:`validation`, from the outputs of :attr:`objective`."""
+        if not self.validation:
+            return None
+        asked = self.asked.without(self.held_out)
+        trained = {item.id for item in asked.survey.items} - self.validation
+        return self._objective(asked, unknown=trained)
 
     @cached_property
     def whole(self) -> OpinionObjective:
@@ -158,5 +173,30 @@ class SplitOpinions:
         rows = [(d.item, d.sample.label, d.shares) for d in self.asked.distributions]
         return hashlib.sha256(json.dumps([asked, rows]).encode()).hexdigest()
 
-    def _objective(self, opinions: OpinionSurvey) -> OpinionObjective:
-        return OpinionObjective(opinions.survey, shares_by_country(opinions, self.codes))
+    def validated(
+        self, share: float, rng: np.random.Generator, recorded: Collection[str] | None = None
+    ) -> SplitOpinions:
+        """The same with about ``share`` of the items to fit as validation, or with those ``recorded``.
+
+        Of fewer than :data:`LEAST_TO_FIT` none is spared, and none where some country would be left without
+        one to fit or one to validate.
+        """
+        if recorded is not None:
+            return replace(self, validation=frozenset(recorded))
+        names = sorted({item.id for item in self.asked.survey.items} - self.held_out)
+        if len(names) < LEAST_TO_FIT:
+            return self
+        drawn = rng.permutation(len(names))[: round(share * len(names))]
+        spared = frozenset(names[n] for n in drawn)
+        for code in self.codes:
+            own = {d.item for d in self.asked.distributions if d.sample.country == code}
+            if not own & spared or not own & (set(names) - spared):
+                return self
+        return replace(self, validation=spared)
+
+    def _objective(
+        self, opinions: OpinionSurvey, unknown: Collection[str] = ()
+    ) -> OpinionObjective:
+        shares = shares_by_country(opinions, self.codes)
+        shares[:, [item.id in unknown for item in opinions.survey.items]] = np.nan
+        return OpinionObjective(opinions.survey, shares)

@@ -1,10 +1,11 @@
 """Results: what was done, as values that are read without a model and without torch."""
 
+from .checklist import Checklist
+from .language import Language
 from .result import (
     Asked,
     Figure,
     ItemAnswers,
-    Language,
     Provenance,
     Result,
     Searched,
@@ -13,6 +14,7 @@ from .result import (
 
 __all__ = [
     "Asked",
+    "Checklist",
     "Figure",
     "ItemAnswers",
     "Language",

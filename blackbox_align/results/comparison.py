@@ -20,6 +20,8 @@ from ..statistics.runtimes import Runtime, estimate_running_time, evaluations_to
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..plots import Axes
+
 PROBLEM = ("country", "seed")
 
 
@@ -34,6 +36,7 @@ class Cell:
     best: np.ndarray
     failure: str = ""
     run: str = ""
+    dimension: int = 0
 
     @property
     def problem(self) -> tuple[Any, ...]:
@@ -58,6 +61,7 @@ class Comparison:
     target: float
     budget: int
     notes: tuple[str, ...] = field(default=())
+    unit: str = "index points"
 
     @cached_property
     def methods(self) -> tuple[str, ...]:
@@ -153,6 +157,17 @@ class Comparison:
         """Mean ranks over the problems that all methods share; see :func:`..statistics.rankings.rank`."""
         methods, needed = self._paired
         return methods, rank(needed)
+
+    def plot(
+        self, kind: str = "ecdf", *, baseline: str | None = None, ax: Axes | None = None
+    ) -> Axes:
+        """Draw ``ecdf``, ``anytime``, ``critical-difference``, ``relative`` or ``losses``; returns the Axes.
+
+        ``baseline`` is the method that others are set against in ``relative``, by default random search.
+        """
+        from .comparison_pictures import comparison_picture
+
+        return comparison_picture(self, kind, baseline).plot(ax)
 
     def pairs(self) -> tuple[Sequence[str], list[Pair]]:
         """Every pair of methods; see :func:`..statistics.rankings.compare_pairs`."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 NONE = "none"
 COUNTRY_IN_TEXT = "icl"
+ANSWERS_IN_TEXT = "answers"
 FITTED = "fitted"
 PEOPLE = "people"  # what people answered, or published figures: the condition that others are compared with
 
@@ -14,21 +15,40 @@ UNIFORM = "uniform"
 MEAN_OF_OTHERS = "mean of other countries"
 MEAN_OF_OTHER_GROUPS = "mean of other groups"
 TEMPERED = "un-prompted, fitted temperature"
-MODE = "their likeliest answer for certain"
+CORRECTED = "un-prompted, corrected"
+MIXTURE, MIXTURE_OF_GROUPS = "mixture of other countries", "mixture of other groups"
+MODE = "people's likeliest answer"
+NOISE = (
+    "people's sampling noise"  # the floor: what a sample of people as large as theirs would have
+)
 THREES = "all threes"
 MIDDLES = "the middle of every scale"
 ALWAYS_A, ALWAYS_TRUE, ALWAYS_FALSE = "always A", "always true", "always false"
 
 BASELINES = frozenset(
     (
-        *(UNIFORM, MEAN_OF_OTHERS, MEAN_OF_OTHER_GROUPS, TEMPERED, MODE, THREES, MIDDLES),
+        *(UNIFORM, MODE, MEAN_OF_OTHERS, MEAN_OF_OTHER_GROUPS, MIXTURE, MIXTURE_OF_GROUPS),
+        *(TEMPERED, CORRECTED, NOISE, THREES, MIDDLES),
         *(ALWAYS_A, ALWAYS_TRUE, ALWAYS_FALSE),
     )
 )
 """Rows that ask no model, or not anew: tables print them in parentheses."""
 
-TITLES = {NONE: "un-prompted", COUNTRY_IN_TEXT: "country in text", FITTED: "fitted"}
-"""How conditions are called where there is room for two words."""
+TITLES = {
+    NONE: "un-prompted",
+    COUNTRY_IN_TEXT: "country in text",
+    ANSWERS_IN_TEXT: "known answers in text",
+    FITTED: "fitted",
+    MODE: "people's top answer",
+    MEAN_OF_OTHERS: "mean of others",
+    MEAN_OF_OTHER_GROUPS: "mean of others",
+    MIXTURE: "mixture of others",
+    MIXTURE_OF_GROUPS: "mixture of others",
+    TEMPERED: "un-prompted, tempered",
+    CORRECTED: "corrected by answers",
+    NOISE: "sampling noise",
+}
+"""How conditions are called where there is room for a few words."""
 
 COLUMNS = {
     PEOPLE: "target",
@@ -39,6 +59,12 @@ COLUMNS = {
     MEAN_OF_OTHERS: "mean_of_other_countries",
     MEAN_OF_OTHER_GROUPS: "mean_of_other_groups",
     TEMPERED: "unprompted_fitted_temperature",
+    ANSWERS_IN_TEXT: "answers_in_text",
+    CORRECTED: "unprompted_corrected",
+    MIXTURE: "mixture_of_other_countries",
+    MIXTURE_OF_GROUPS: "mixture_of_other_groups",
+    MODE: "likeliest_answer",
+    NOISE: "sampling_noise",
 }
 """How the conditions of a fit are called in tables of pandas, and were in files of format 1."""
 
@@ -48,4 +74,5 @@ MEAN, ALL = "mean", "all"
 
 def title(condition: str) -> str:
     """A condition in words; a baseline stands in parentheses."""
-    return f"({condition})" if condition in BASELINES else TITLES.get(condition, condition)
+    said = TITLES.get(condition, condition)
+    return f"({said})" if condition in BASELINES else said

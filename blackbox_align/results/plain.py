@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
+from functools import lru_cache
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -49,10 +50,14 @@ def from_plain(kind: type[T], value: Any, where: str) -> T:
     return found
 
 
+# Hundreds of figures are of one kind: what its annotations mean is found out once.
+_hints = lru_cache(get_type_hints)
+
+
 def _dataclass(kind: Any, value: Any, where: str) -> Any:
     if not isinstance(value, Mapping):
         raise _wrong(where, value, "an object with named entries")
-    hints, known = get_type_hints(kind), {f.name: f for f in fields(kind)}
+    hints, known = _hints(kind), {f.name: f for f in fields(kind)}
     for name in value:
         if name not in known:
             raise RunError(

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from ..errors import RunError, SpecificationError
 from ..statistics.distances import Metric
+from .checklist import Checklist
+from .language import Language
 from .names import BASELINES
 from .plain import from_plain, to_plain
 
@@ -31,7 +33,9 @@ class Figure:
     """One figure with its 95 % interval; ``minus`` is the condition subtracted on the same rows.
 
     ``population`` is a code, ``mean`` over populations or ``all`` questions; ``split`` the questions
-    that were averaged, ``n`` the number of distributions, questions or indices.
+    that were averaged, ``n`` the number of distributions, questions or indices. ``p`` is that of a
+    difference under random signs of whole questions, see :mod:`..statistics.permutations`. What answers
+    are worth in people has a ``high`` of NaN where nothing bounds it.
     """
 
     population: str
@@ -44,6 +48,7 @@ class Figure:
     n: int
     minus: str = ""
     instrument: str = ""
+    p: float = math.nan
 
     @property
     def is_baseline(self) -> bool:
@@ -73,7 +78,8 @@ class Asked:
     """An instrument as it was asked: ``metrics`` are its own, the ones to print first in ``headline``.
 
     ``indices`` are the names and titles of its indices; ``targets`` the set of figures that they are
-    compared with; ``constants`` one shift per index, the same for all populations, by ``policy``.
+    compared with; ``constants`` one shift per index, the same for all populations, by ``policy``;
+    ``held_out`` the indices that no search saw.
     """
 
     name: str
@@ -88,12 +94,15 @@ class Asked:
     targets_title: str = ""
     policy: str = ""
     constants: Mapping[str, float] = field(default_factory=dict)
+    held_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Provenance:
     """What the figures follow from; ``populations`` are names by code, ``fitted_items`` the items that
-    some condition was fitted to.
+    some condition was fitted to. ``date`` is the day on which it was made, ``opening`` what the model read
+    around a question; ``wordings`` how many wordings of the instruction were put, ``readouts`` the ways
+    in which answers were read, and ``recited`` what is known of the model knowing the instrument by heart.
     """
 
     instruments: tuple[Asked, ...]
@@ -109,6 +118,11 @@ class Provenance:
     resamples: int = 0
     seed: int = 0
     versions: Mapping[str, str] = field(default_factory=dict)
+    date: str = ""
+    opening: str = ""
+    wordings: int = 1
+    readouts: tuple[str, ...] = ()
+    recited: str = ""
 
 
 @dataclass(frozen=True)
@@ -133,26 +147,14 @@ class Searched:
     target_loss: float | None = None
 
 
-@dataclass(frozen=True)
-class Language:
-    """What is left of the model's language, on texts that it only read: nats a token, means over texts.
-
-    ``divergence`` is the KL divergence from the model as it is, ``surprise`` its surprise under the
-    adapter and ``unprompted`` without one; exp of their difference is the ratio of perplexities.
-    """
-
-    texts: int
-    divergence: float
-    surprise: float
-    unprompted: float
-
-
 @dataclass(frozen=True, eq=False)
 class Result:
     """Figures and answers, what has to stand beside them, and what they follow from.
 
     ``split`` names the questions that tables lead with; ``bias`` is the correlation of the
-    un-prompted item means asked straight and reversed; see :mod:`..assessment.position_bias`.
+    un-prompted item means asked straight and reversed; see :mod:`..assessment.position_bias`;
+    ``language`` is by population, None where a model
+    writes no texts.
     """
 
     figures: tuple[Figure, ...]
@@ -161,8 +163,9 @@ class Result:
     provenance: Provenance
     split: Split = "all"
     search: Searched | None = None
-    language: Language | None = None
+    language: Mapping[str, Language] | None = None
     bias: float | None = None
+    checklist: Checklist | None = None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Result) and self.to_dict() == other.to_dict()
@@ -270,8 +273,18 @@ class Result:
                 reached={k: v for k, v in own.reached.items() if k == population},
                 fronts={k: v for k, v in own.fronts.items() if k == population},
             )
-        provenance = replace(self.provenance, populations=names)
-        return replace(self, figures=figures, answers=answers, provenance=provenance, search=search)
+        language = self.language
+        if language is not None:
+            language = {k: v for k, v in language.items() if k == population}
+        part = replace(
+            self,
+            figures=figures,
+            answers=answers,
+            provenance=replace(self.provenance, populations=names),
+            search=search,
+            language=language,
+        )
+        return part.with_checklist() if self.checklist is not None else part
 
     @property
     def loss(self) -> float:
@@ -295,6 +308,10 @@ class Result:
     def with_notes(self, *notes: str) -> Result:
         """The same with notes behind its own; those that stand there already are not repeated."""
         return replace(self, notes=tuple(dict.fromkeys((*self.notes, *(n for n in notes if n)))))
+
+    def with_checklist(self) -> Result:
+        """The same with its :class:`.checklist.Checklist` filled in, once all else is known."""
+        return replace(self, checklist=Checklist.of(self))
 
     def to_dict(self) -> dict[str, Any]:
         """All of it in JSON's own kinds; NaN is None."""

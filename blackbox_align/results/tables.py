@@ -7,10 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .names import (
+    ANSWERS_IN_TEXT,
+    CORRECTED,
     COUNTRY_IN_TEXT,
     FITTED,
     MEAN_OF_OTHER_GROUPS,
     MEAN_OF_OTHERS,
+    MIXTURE,
+    MIXTURE_OF_GROUPS,
+    MODE,
+    NOISE,
     NONE,
     PEOPLE,
     TEMPERED,
@@ -21,10 +27,21 @@ from .result import Asked, Figure, Result, Split
 
 ASKED = (NONE, COUNTRY_IN_TEXT, FITTED)
 """The conditions of a fit, in the order of their columns."""
-_ROWS = (*ASKED, UNIFORM, MEAN_OF_OTHERS, MEAN_OF_OTHER_GROUPS, TEMPERED)
+_ROWS = (
+    *(NONE, COUNTRY_IN_TEXT, ANSWERS_IN_TEXT, FITTED, UNIFORM, MODE, MEAN_OF_OTHERS),
+    *(MEAN_OF_OTHER_GROUPS, MIXTURE, MIXTURE_OF_GROUPS, TEMPERED, CORRECTED, NOISE),
+)
 
 DISTANCE = "js_distance_nats"
 ERROR = "absolute_error_points"
+WORTH = "worth_in_people"
+MEASURES = {
+    "earth_movers_distance": ("earth\nmover's", 3),
+    "simbench_score": ("Sim-\nBench", 0),
+    "variance_ratio": ("var.\nratio", 2),
+    "entropy_nats": ("entr.\nnats", 2),
+}
+"""Measures beside the distance: the head of each one's column, and its decimals."""
 
 
 @dataclass(frozen=True)
@@ -96,23 +113,65 @@ def fitted_minus(result: Result, population: str, condition: str) -> Figure | No
 
 def opinion_rows(result: Result, population: str) -> list[tuple[str, str, str, str]]:
     """A row per condition: its name, held-out distance, fitted minus it, distance where fitted."""
-    asked = {figure.condition for figure in result.select(population=population, metric=DISTANCE)}
-    return [
-        (
-            title(condition),
-            interval(_figure(result, population, condition, DISTANCE, "held-out")),
-            interval(fitted_minus(result, population, condition), sign=True),
-            interval(_figure(result, population, condition, DISTANCE, "fit")),
+    rows = []
+    for condition in conditions_of(result, population):
+        fit = _figure(result, population, condition, DISTANCE, "fit")
+        rows.append(
+            (
+                title(condition),
+                interval(_figure(result, population, condition, DISTANCE, "held-out")),
+                interval(fitted_minus(result, population, condition), sign=True),
+                "" if fit is None or math.isnan(fit.value) else f"{fit.value:.3f}",
+            )
         )
-        for condition in _ROWS
-        if condition in asked
-    ]
+    return rows
+
+
+def conditions_of(result: Result, population: str) -> list[str]:
+    """The conditions that have distances, asked ones first, then baselines, the floor last."""
+    found = [f.condition for f in result.select(population=population, metric=DISTANCE)]
+    order = {name: n for n, name in enumerate(_ROWS)}
+    return sorted(dict.fromkeys(found), key=lambda name: order.get(name, order[FITTED]))
+
+
+def measure_rows(
+    result: Result, population: str, split: Split = "held-out"
+) -> list[tuple[str, ...]]:
+    """A row per condition: its name, the :data:`MEASURES`, and what it is worth in people.
+
+    The first row is people's own: their entropy, and the measures of an answer that is theirs.
+    """
+    rows: list[tuple[str, ...]] = []
+    theirs = result.select(population=population, metric="peoples_entropy_nats", split=split)
+    if theirs:
+        rows.append(("people", "0.000", "100", "1.00", f"{theirs[0].value:.2f}", ""))
+    for condition in conditions_of(result, population):
+        cells = []
+        for metric, (_, places) in MEASURES.items():
+            figure = _figure(result, population, condition, metric, split)
+            known = figure is not None and not math.isnan(figure.value)
+            cells.append(f"{figure.value + 0.0:.{places}f}" if known and figure else "-")
+        worth = _figure(result, population, condition, WORTH, split)
+        rows.append((title(condition), *cells, people(worth) if worth else "-"))
+    return rows
+
+
+def people(figure: Figure) -> str:
+    """What answers are worth in people: ``31 [18, 60]``, ``900 [310, -]`` where nothing bounds it."""
+    if not figure.n or (math.isnan(figure.value) and math.isnan(figure.low)):
+        return "-"
+    value, high = ("-" if math.isnan(v) else _whole(v) for v in (figure.value, figure.high))
+    return f"{value} [{_whole(figure.low)}, {high}]"
+
+
+def _whole(number: float) -> str:
+    return f"{number:.1f}" if number < 10 else f"{number:,.0f}"
 
 
 def verdicts(result: Result, population: str) -> list[str]:
-    """What the held-out differences show, one sentence for each thing that there is to say."""
+    """What the held-out figures show: worth in people, then whether there is a gain, and over what."""
     said: dict[str, list[str]] = {"nearer than": [], "not told apart from": [], "farther than": []}
-    for condition in _ROWS:
+    for condition in conditions_of(result, population):
         minus = fitted_minus(result, population, condition)
         if minus is None or math.isnan(minus.value):
             continue
@@ -128,6 +187,22 @@ def verdicts(result: Result, population: str) -> list[str]:
         for what, names in said.items()
         if names
     ]
+    if sentences:
+        missed = said["not told apart from"] + said["farther than"]
+        gain = (
+            f"No gain is claimed: the fitted prompt does not beat {'; '.join(missed)}."
+            if missed
+            else "A gain: the fitted prompt is nearer than all that it is compared with."
+        )
+        sentences.insert(0, gain)
+    worth = _figure(result, population, FITTED, WORTH, "held-out")
+    if worth is not None and people(worth) != "-":
+        name = result.provenance.populations.get(population, population)
+        sentences.insert(
+            0,
+            f"On held-out questions it is worth {people(worth)} respondents: so many people of {name}, "
+            "asked at random, would come as near.",
+        )
     return [*sentences, "Brackets: 95 % interval over questions."]
 
 

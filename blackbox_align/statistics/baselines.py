@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .distances import js_distance
+from .mixtures import fit_weights
 
 Array = NDArray[np.floating]
 Whole = NDArray[np.integer]
@@ -87,6 +88,32 @@ def best_temperature(answers: Array, observed: Array) -> float:
     return float(TEMPERATURES[_distances(answers, observed).mean(1).argmin()])
 
 
+def dealt(question: Whole, folds: int = _FOLDS) -> Whole:
+    """(rows,) the fold of every row: its questions are dealt out in the order in which they come."""
+    asked = np.asarray(question).tolist()
+    number = {name: n for n, name in enumerate(dict.fromkeys(asked))}
+    return np.array([number[name] % folds for name in asked], dtype=int)
+
+
+def mixture_of_others(others: Array, own: Array, known: NDArray[np.bool_], sizes: Whole) -> Array:
+    """(items, width): the mixture of (populations, items, width) ``others`` that is nearest to ``own`` where
+    that is ``known`` (items,); see :mod:`.mixtures`. NaN where nobody else was asked.
+
+    The mean of those who were asked stands for a people who was not. Where nothing is known the weights
+    are even.
+    """
+    here: NDArray[np.bool_] = np.asarray(~np.isnan(others).any(-1, keepdims=True))
+    there: NDArray[np.bool_] = np.asarray(here.any(0))
+    mean = np.where(here, others, 0.0).sum(0) / np.maximum(here.sum(0), 1)
+    whole = np.where(here, others, mean)
+    answers = np.where((known & there[:, 0])[:, None], own, np.nan)
+    weights = np.full(len(others), 1 / max(1, len(others)))
+    if not np.isnan(answers).all():
+        there_only = np.where(offered(sizes, own.shape[1]), whole, np.nan)
+        weights = fit_weights(there_only, answers).weights
+    return np.where(there, np.tensordot(weights, whole, 1), np.nan)
+
+
 def tempered(answers: Array, observed: Array, question: Whole, folds: int = _FOLDS) -> Array:
     """(rows, width): ``answers`` at the temperature that suits them best on *other* questions.
 
@@ -98,9 +125,7 @@ def tempered(answers: Array, observed: Array, question: Whole, folds: int = _FOL
     ----------
     question : (rows,) the question of every row; one that comes in several rows is in one fold
     """
-    asked = np.asarray(question).tolist()
-    number = {name: n for n, name in enumerate(dict.fromkeys(asked))}
-    fold = np.array([number[name] % folds for name in asked], dtype=int)
+    fold = dealt(question, folds)
     distances = _distances(answers, observed)
     result = np.array(answers, np.float64)
     for part in range(folds):

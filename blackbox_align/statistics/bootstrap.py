@@ -39,11 +39,12 @@ class Bootstrap:
     resamples: int = 1000
     seed: int = 0
 
-    def estimate(self, values: np.ndarray) -> list[Estimate]:
+    def estimate(self, values: np.ndarray, over: np.ndarray | None = None) -> list[Estimate]:
         """The mean and interval of every column of ``values`` (rows, columns); NaN rows are left out.
 
         A group counts alike whatever its number of rows. A draw without a question of some group
-        averages over the others.
+        averages over the others. With ``over``, of the same shape, it is the ratio of the two means, drawn
+        again together.
         """
         questions, where = np.unique(self.question, return_inverse=True)
         groups, which = np.unique(self.group, return_inverse=True)
@@ -53,10 +54,12 @@ class Bootstrap:
         for start in range(0, values.shape[1], at_once):
             some = values[:, start : start + at_once]
             known = ~np.isnan(some)
+            parts = known if over is None else over[:, start : start + at_once]
+            known &= ~np.isnan(parts)
             total = np.zeros((len(questions), len(groups), some.shape[1]))
             count = np.zeros_like(total)
             np.add.at(total, (where, which), np.where(known, some, 0.0))
-            np.add.at(count, (where, which), known)
+            np.add.at(count, (where, which), np.where(known, parts, 0.0))
             means = _macro(np.ones((1, len(questions))), total, count)[0]
             resampled = np.concatenate(
                 [_macro(d, total, count) for d in self._draws(len(questions))]
@@ -85,7 +88,10 @@ def _estimate(mean: float, resampled: np.ndarray) -> Estimate:
 
 
 def _macro(draws: np.ndarray, total: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """(draws, columns): the mean over groups of the means over their drawn questions."""
+    """(draws, columns): the mean over groups of the means over their drawn questions.
+
+    ``count`` is how many rows a mean is over, or the sums that others are divided by.
+    """
     questions, groups, columns = total.shape
     sums = (draws @ total.reshape(questions, -1)).reshape(-1, groups, columns)
     sizes = (draws @ count.reshape(questions, -1)).reshape(-1, groups, columns)

@@ -8,21 +8,26 @@ Jensen-Shannon *divergence* lies in 0..ln 2 nats or 0..1 bits; the *distance* is
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.special import rel_entr
+from scipy.special import entr, rel_entr
 
 LN2 = float(np.log(2.0))
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure as it stands in a table: ``title`` says what is measured and in which unit."""
+    """A figure as it stands in a table: ``title`` says what is measured and in which unit.
+
+    ``higher_is_better`` is None where neither is. ``over`` names a metric whose mean divides this one's: a
+    ratio of means, for a mean of ratios is at the mercy of rows whose denominator is small.
+    """
 
     name: str
     title: str
-    higher_is_better: bool
+    higher_is_better: bool | None = None
+    over: str = ""
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class DistributionMetric(Metric):
     and gives (...).
     """
 
-    function: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    function: Callable[[np.ndarray, np.ndarray], np.ndarray] = field(kw_only=True)
 
 
 def js_divergence(p: np.ndarray, q: np.ndarray) -> np.ndarray:
@@ -58,6 +63,23 @@ def earth_movers_distance(p: np.ndarray, q: np.ndarray, options: np.ndarray) -> 
     return np.where(inside, steps, 0.0).sum(-1) / (np.asarray(options) - 1)
 
 
+def total_variation(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+    """(...) half the sum of the absolute differences, 0..1."""
+    return np.abs(np.asarray(p) - np.asarray(q)).sum(-1) / 2
+
+
+def entropy(p: np.ndarray) -> np.ndarray:
+    """(...) Shannon's entropy in nats, 0 to the logarithm of the number of options."""
+    return entr(np.asarray(p, np.float64)).sum(-1)
+
+
+def variance(p: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """(...) the variance of an answer's code under (..., width) distributions."""
+    p = np.asarray(p, np.float64)
+    mean = (p * codes).sum(-1)
+    return np.asarray((p * (codes - mean[..., None]) ** 2).sum(-1))
+
+
 def credit(probabilities: np.ndarray, right: np.ndarray) -> np.ndarray:
     """(items,) 1 where the likeliest option is the right one, else 0; a tie shares the 1.
 
@@ -74,42 +96,69 @@ ABSOLUTE_ERROR = Metric("absolute_error_points", "mean absolute error (index poi
 EARTH_MOVERS_DISTANCE = Metric(
     "earth_movers_distance", "earth mover's distance (ordered items, share of the scale)", False
 )
+UNIFORM_VARIATION = Metric(
+    "total_variation_of_uniform", "total variation between people and a uniform answer"
+)
+PEOPLES_VARIANCE = Metric("peoples_variance", "variance of people's answers (ordered items)")
+PEOPLES_ENTROPY = Metric("peoples_entropy_nats", "entropy of people's answers (nats)")
+# Hu et al. 2025, arXiv 2510.17516: total variation scaled by the mean that a uniform answer has.
+SIMBENCH_SCORE = Metric(
+    "simbench_score", "SimBench score (0 uniform, 100 people's)", True, UNIFORM_VARIATION.name
+)
+VARIANCE_RATIO = Metric(
+    "variance_ratio",
+    "variance over people's (ordered items; 1 is theirs)",
+    None,
+    PEOPLES_VARIANCE.name,
+)
+ENTROPY = Metric("entropy_nats", "entropy (nats)")
+PEOPLES_SPREAD = Metric("error_of_one_answer", "squared error of one person's answer")
+WORTH = Metric("worth_in_people", "worth in people asked at random", True, PEOPLES_SPREAD.name)
+"""No mean: see :func:`..statistics.sampling.worth`; what is measured row by row are squared errors."""
+
+
+def _js(
+    name: str, title: str, better: bool, function: Callable[..., np.ndarray]
+) -> DistributionMetric:
+    return DistributionMetric(name, title, better, function=function)
+
+
 DISTRIBUTION_METRICS: dict[str, DistributionMetric] = {
     metric.name: metric
     for metric in (
-        DistributionMetric(
+        _js(
             "one_minus_js_distance_nats",
             "1 - JS distance (nats)",
             True,
             lambda p, q: 1 - js_distance(p, q),
         ),
-        DistributionMetric(
+        _js(
             "one_minus_js_distance_bits",
             "1 - JS distance (bits)",
             True,
             lambda p, q: 1 - js_distance(p, q) / np.sqrt(LN2),
         ),
-        DistributionMetric(
+        _js(
             "one_minus_js_divergence_nats",
             "1 - JS divergence (nats)",
             True,
             lambda p, q: 1 - js_divergence(p, q),
         ),
-        DistributionMetric(
+        _js(
             "one_minus_js_divergence_bits",
             "1 - JS divergence (bits)",
             True,
             lambda p, q: 1 - js_divergence(p, q) / LN2,
         ),
-        DistributionMetric("js_distance_nats", "JS distance (nats)", False, js_distance),
-        DistributionMetric(
+        _js("js_distance_nats", "JS distance (nats)", False, js_distance),
+        _js(
             "js_distance_bits",
             "JS distance (bits)",
             False,
             lambda p, q: js_distance(p, q) / np.sqrt(LN2),
         ),
-        DistributionMetric("js_divergence_nats", "JS divergence (nats)", False, js_divergence),
-        DistributionMetric(
+        _js("js_divergence_nats", "JS divergence (nats)", False, js_divergence),
+        _js(
             "js_divergence_bits",
             "JS divergence (bits)",
             False,

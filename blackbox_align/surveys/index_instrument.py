@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import SpecificationError
 from ..populations import Population, TargetSet, countries, country_population
@@ -26,7 +27,8 @@ class Indices(OfSurvey):
 
     The constants are one shift per index, the same for all populations and conditions, and come from a
     ``policy`` (see :mod:`..objectives.constants`); without them indices are raw. The ``readout`` is
-    ``expected`` or ``greedy`` (see :mod:`.readouts`).
+    ``expected`` or ``greedy`` (see :mod:`.readouts`). Indices that were ``held_out`` of a fit have figures
+    of their own.
     """
 
     survey: Survey
@@ -35,6 +37,7 @@ class Indices(OfSurvey):
     policy: str = "zero"
     chosen: tuple[str, ...] = ()
     readout: str = "expected"
+    held_out: tuple[str, ...] = ()
 
     resampled = "indices"
     metrics = (ABSOLUTE_ERROR,)
@@ -67,6 +70,11 @@ class Indices(OfSurvey):
     def figures(self, population: Population) -> Array:
         return self.targets.target(population.code, self.index_names)
 
+    def fitted(self, fitted_items: Collection[str]) -> NDArray[np.bool_]:
+        if not self.held_out:
+            return np.zeros(0, dtype=bool)
+        return np.array([name not in self.held_out for name in self.index_names])
+
     def indices(self, answers: Array) -> Array:
         shift = np.array(self.constants or np.zeros(len(self.index_names)))
         means = item_means(answers[None], self.survey, self.readout)
@@ -86,6 +94,7 @@ class Indices(OfSurvey):
         population: Population,
         unprompted: Array | None = None,
         fitted_items: Collection[str] = (),
+        rng: np.random.Generator | None = None,
     ) -> Mapping[str, Measured]:
         threes = all(item.scale.codes == (1, 2, 3, 4, 5) for item in self.items)
         # A scale of even length has no likeliest option in its middle: the mean it is, in any readout.
@@ -130,6 +139,7 @@ class Indices(OfSurvey):
             targets_title=self.targets.title,
             policy=self.policy,
             constants=dict(zip(self.index_names, shift, strict=True)),
+            held_out=self.held_out,
         )
 
     def select(self, populations: Sequence[Population]) -> Indices:

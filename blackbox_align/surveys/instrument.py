@@ -93,12 +93,20 @@ class Instrument(Protocol):
         population: Population,
         unprompted: Array | None = None,
         fitted_items: Collection[str] = (),
+        rng: np.random.Generator | None = None,
     ) -> Mapping[str, Measured]:
         """What needs no model, measured, by name.
 
         They come measured and not as answers, because of some there are only figures (the mean of
         other countries' indices). With the ``unprompted`` answers of a model there is what can be made
-        of them without asking anew; it is made on ``fitted_items`` where there are any.
+        of them without asking anew; what is fitted is fitted on ``fitted_items`` where there are any.
+        With ``rng``, which draws samples of people, there is their noise.
+        """
+        ...
+
+    def fitted(self, fitted_items: Collection[str]) -> NDArray[np.bool_]:
+        """(questions,) which of the questions that :meth:`rows` names were fitted; empty where all figures
+        are of all of them.
         """
         ...
 
@@ -154,6 +162,9 @@ class OfSurvey:
 
     def figures(self, population: Population) -> Array:
         return np.zeros(0)
+
+    def fitted(self, fitted_items: Collection[str]) -> NDArray[np.bool_]:
+        return np.array([item.id in fitted_items for item in self.items], dtype=bool)
 
     def indices(self, answers: Array) -> Array:
         return np.zeros(0)

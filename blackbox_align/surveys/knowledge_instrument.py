@@ -74,6 +74,7 @@ class Knowledge(OfSurvey):
         population: Population,
         unprompted: Array | None = None,
         fitted_items: Collection[str] = (),
+        rng: np.random.Generator | None = None,
     ) -> Mapping[str, Measured]:
         sizes = self.sizes
         easy = self.test.rule == "easy"

@@ -4,24 +4,52 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..populations import Population, find_population
-from ..results.names import MEAN_OF_OTHER_GROUPS, MEAN_OF_OTHERS, TEMPERED, UNIFORM
+from ..results.names import (
+    CORRECTED,
+    MEAN_OF_OTHER_GROUPS,
+    MEAN_OF_OTHERS,
+    MIXTURE,
+    MIXTURE_OF_GROUPS,
+    MODE,
+    NOISE,
+    TEMPERED,
+    UNIFORM,
+)
 from ..statistics import baselines
+from ..statistics.correction import fit_correction
 from ..statistics.distances import (
     DISTRIBUTION_METRICS,
     EARTH_MOVERS_DISTANCE,
+    ENTROPY,
+    PEOPLES_ENTROPY,
+    PEOPLES_SPREAD,
+    PEOPLES_VARIANCE,
+    SIMBENCH_SCORE,
+    UNIFORM_VARIATION,
+    VARIANCE_RATIO,
+    WORTH,
     Metric,
     earth_movers_distance,
+    entropy,
+    total_variation,
+    variance,
 )
+from ..statistics.sampling import errors_of_shares, sample_shares
 from .instrument import Array, Measured, OfSurvey, Whole, counted
 from .opinions import OpinionSurvey
 from .survey import Survey
+
+# Of a sample whose size the file does not say, for the noise of sampling alone.
+PEOPLE_ASSUMED = 1000
+_SAMPLES = 200  # that the noise is averaged over
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +67,10 @@ class Opinions(OfSurvey):
 
     metrics = (
         *(Metric(m.name, m.title, m.higher_is_better) for m in DISTRIBUTION_METRICS.values()),
-        EARTH_MOVERS_DISTANCE,
+        *(EARTH_MOVERS_DISTANCE, SIMBENCH_SCORE, VARIANCE_RATIO, ENTROPY, WORTH),
+        *(PEOPLES_ENTROPY, PEOPLES_VARIANCE, PEOPLES_SPREAD, UNIFORM_VARIATION),
     )
-    headline = (
-        "one_minus_js_distance_nats", "one_minus_js_divergence_bits", EARTH_MOVERS_DISTANCE.name
-    )  # fmt: skip
+    headline = ("one_minus_js_distance_nats",)
 
     @classmethod
     def of(
@@ -90,16 +117,24 @@ class Opinions(OfSurvey):
         population: Population,
         unprompted: Array | None = None,
         fitted_items: Collection[str] = (),
+        rng: np.random.Generator | None = None,
     ) -> Mapping[str, Measured]:
         rows = self.rows(population)
-        others = MEAN_OF_OTHER_GROUPS if self.opinions.groups else MEAN_OF_OTHERS
-        known = {
-            UNIFORM: self._measure(baselines.uniform(self.sizes)[rows], population),
-            others: self._measure(self._mean_of_others(population)[rows], population),
+        groups = bool(self.opinions.groups)
+        made = {
+            UNIFORM: baselines.uniform(self.sizes)[rows],
+            MODE: baselines.mode(self._observed[self._places(population)]),
+            MEAN_OF_OTHER_GROUPS if groups else MEAN_OF_OTHERS: baselines.mean_of_others(
+                self._others_of(population), None
+            )[rows],
+            MIXTURE_OF_GROUPS if groups else MIXTURE: self._mixture(population, fitted_items)[rows],
         }
         if unprompted is not None:
-            answers = self._tempered(unprompted[rows], population, fitted_items)
-            known[TEMPERED] = self._measure(answers, population)
+            made[TEMPERED] = self._tempered(unprompted[rows], population, fitted_items)
+            made[CORRECTED] = self._corrected(unprompted[rows], population, fitted_items)
+        known = {name: self._measure(answers, population) for name, answers in made.items()}
+        if rng is not None:
+            known[NOISE] = self._noise(population, rng)
         return known
 
     def notes(self, populations: Sequence[Population]) -> list[str]:
@@ -144,33 +179,91 @@ class Opinions(OfSurvey):
     def _places(self, population: Population) -> list[int]:
         return self._by_code.get(population.code, [])
 
+    @cached_property
+    def _people(self) -> Array:
+        """(distributions,) how many were asked; NaN where the file does not say."""
+        asked = [distribution.people for distribution in self.opinions.distributions]
+        return np.array([np.nan if n is None else n for n in asked])
+
     def _measure(self, answers: Array, population: Population) -> Measured:
-        """From (rows, options)."""
+        """From (..., rows, options)."""
         here = self._places(population)
         observed, sizes = self._observed[here], self.sizes[self._item[here]]
         measured = {m.name: m.function(answers, observed) for m in DISTRIBUTION_METRICS.values()}
         ladder = np.array(
-            [self.opinions.distributions[n].item in self.opinions.ordered for n in here]
+            [self.opinions.distributions[n].item in self.opinions.ordered for n in here], dtype=bool
         )
         moved = earth_movers_distance(answers, observed, sizes)
         measured[EARTH_MOVERS_DISTANCE.name] = np.where(ladder, moved, np.nan)
+        even = total_variation(baselines.uniform(self.sizes)[self._item[here]], observed)
+        measured[SIMBENCH_SCORE.name] = 100 * (even - total_variation(answers, observed))
+        measured[UNIFORM_VARIATION.name] = even
+        places = np.arange(self.survey.width) / np.maximum(sizes - 1, 1)[:, None]
+        measured[VARIANCE_RATIO.name] = np.where(ladder, variance(answers, places), np.nan)
+        measured[PEOPLES_VARIANCE.name] = np.where(ladder, variance(observed, places), np.nan)
+        measured[ENTROPY.name] = entropy(answers)
+        measured[PEOPLES_ENTROPY.name] = entropy(observed)
+        errors, spreads = errors_of_shares(answers, observed, self._people[here])
+        measured[WORTH.name], measured[PEOPLES_SPREAD.name] = errors, spreads
         return measured
+
+    def _noise(self, population: Population, rng: np.random.Generator) -> Measured:
+        """What other samples of as many people would have, on average."""
+        here = self._places(population)
+        people = np.nan_to_num(self._people[here], nan=PEOPLE_ASSUMED)
+        drawn = sample_shares(self._observed[here], np.maximum(people, 1), _SAMPLES, rng)
+        measured = self._measure(drawn, population)
+        return {name: np.broadcast_to(v, drawn.shape[:-1]).mean(0) for name, v in measured.items()}
+
+    def _parts(
+        self, rows: Whole, fitted_items: Collection[str]
+    ) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+        """Which of some rows' items are known, and which rows are answered by them.
+
+        Where some items are there to be fitted, they serve all rows alike; else every fifth of the
+        questions is answered by the other four fifths.
+        """
+        fit = np.array([self.items[n].id in fitted_items for n in rows], dtype=bool)
+        if fit.any():
+            yield fit, np.ones(len(rows), dtype=bool)
+            return
+        fold = baselines.dealt(rows)
+        for part in range(fold.max(initial=0) + 1):
+            yield fold != part, fold == part
 
     def _tempered(
         self, answers: Array, population: Population, fitted_items: Collection[str]
     ) -> Array:
-        """(rows, options): the answers at a temperature that was fitted elsewhere.
-
-        Where some items are there to be fitted, the temperature is theirs, for all rows alike; else
-        every fifth of the questions is answered at that of the other four fifths.
-        """
-        here = self._places(population)
-        observed, names = self._observed[here], [self.items[n].id for n in self._item[here]]
-        fit = np.array([name in fitted_items for name in names], dtype=bool)
+        """(rows, options): the answers at a temperature that was fitted elsewhere; see :meth:`_parts`."""
+        rows, observed = self.rows(population), self._observed[self._places(population)]
+        fit = np.array([self.items[n].id in fitted_items for n in rows], dtype=bool)
         if fit.any():
             best = baselines.best_temperature(answers[fit], observed[fit])
             return baselines.sharpened(answers, best)
-        return baselines.tempered(answers, observed, self._item[here])
+        return baselines.tempered(answers, observed, rows)
+
+    def _corrected(
+        self, answers: Array, population: Population, fitted_items: Collection[str]
+    ) -> Array:
+        """(rows, options): the answers set right by known ones; see :meth:`_parts`."""
+        rows, made = self.rows(population), np.array(answers, np.float64)
+        observed, sizes = self._observed[self._places(population)], self.sizes[rows]
+        for fit, apply in self._parts(rows, fitted_items):
+            if fit.any():
+                right = fit_correction(answers[fit], observed[fit], sizes[fit])
+                made[apply] = right(answers[apply], sizes[apply])
+        return made
+
+    def _mixture(self, population: Population, fitted_items: Collection[str]) -> Array:
+        """(items, options): the mixture of other peoples by known answers; see :meth:`_parts`."""
+        others, own = self._others_of(population), self.shares(population)
+        items, made = self.asked_of(population), np.full(own.shape, np.nan)
+        for fit, apply in self._parts(items, fitted_items):
+            known = np.zeros(len(own), dtype=bool)
+            known[items[fit]] = True
+            mixed = baselines.mixture_of_others(others, own, known, self.sizes)
+            made[items[apply]] = mixed[items[apply]]
+        return made
 
     @cached_property
     def _others(self) -> tuple[tuple[str, ...], Array]:
@@ -179,10 +272,11 @@ class Opinions(OfSurvey):
         codes = tuple(alike.populations)
         return codes, shares_by_country(alike, codes, self.survey)
 
-    def _mean_of_others(self, population: Population) -> Array:
+    def _others_of(self, population: Population) -> Array:
+        """(others, items, options): what everyone else answered."""
         codes, shares = self._others
-        own = codes.index(population.code) if population.code in codes else None
-        return baselines.mean_of_others(shares, own)
+        kept = [n for n, code in enumerate(codes) if code != population.code]
+        return shares[kept]
 
 
 def shares_by_country(

@@ -17,12 +17,13 @@ from typing import Any
 import cma
 import numpy as np
 import torch
+from batches import label_ids, padded, question, shown
 from packing import Branches, answer_logits, branches
 from scipy.stats import kendalltau
 from tokenizers import Tokenizer
 from torch import Tensor
-from train import HERE, World, label_ids, load_world, padded, question, shown
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from world import HERE, World, load_world
 
 from blackbox_align.adapters import Adapter, SoftPrompt
 from blackbox_align.assessment import Asking, ask, score
@@ -420,11 +421,13 @@ def markdown(figures: dict[str, Any]) -> str:
         ("sd of the indices over random soft prompts", line(f["random_prompts_std"])),
         ("... mean absolute correlation of two indices", f"{f['random_prompts_correlation']:.2f}"),
     ]  # fmt: skip
+    starts = len(f[f"search_{CASES[0]}"])
+    worst = "worst start" if starts > 1 else "one start"
     for policy in ("anchor", "zero"):
         errors = {code: max(f[f"gradient_{policy}_{code}"]) for code in CASES}
         rows.append(
             (
-                f"reach of 5 soft tokens by gradient (stops at 0.5), {policy}, worst start",
+                f"reach of 5 soft tokens by gradient (stops at 0.5), {policy}, {worst}",
                 line(errors, 2),
             )
         )
@@ -433,7 +436,7 @@ def markdown(figures: dict[str, Any]) -> str:
     for name, key in search_rows.items():
         found = {code: max(run[key] or math.inf for run in f[f"search_{code}"]) for code in CASES}
         digits = 0 if key.startswith("to") else 2
-        rows.append((f"diagonal CMA-ES, anchor, worst start: {name}", line(found, digits)))
+        rows.append((f"diagonal CMA-ES, anchor, {worst}: {name}", line(found, digits)))
     rows += _opinion_rows(f)
     seconds = f"{f['seconds_for_20_prompts']:.2f}"
     rows.append(("seconds for the VSM under 20 soft prompts (`LocalEngine.answer`)", seconds))
@@ -505,7 +508,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.card:
         card = (HERE / "card.md").read_text(encoding="utf-8")
         names = ", ".join(find_country(code).name for code in world.config["never_named"])
-        card = card.replace("{{never_named}}", names).replace("{{measured}}", table.strip())
+        asked = (HERE / "results" / "asking.md").read_text(encoding="utf-8")  # of asking.py
+        for place, text in (("never_named", names), ("measured", table), ("asked", asked)):
+            card = card.replace(f"{{{{{place}}}}}", text.strip())
         (options.folder / "README.md").write_text(card, encoding="utf-8")
 
 

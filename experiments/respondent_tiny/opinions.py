@@ -30,9 +30,18 @@ class Opinions:
     loadings: np.ndarray
     traits: Mapping[str, np.ndarray]
 
-    def answers(self, traits: np.ndarray) -> np.ndarray:
-        """(..., traits) -> (..., items, width) shares of the options among people with such traits."""
-        logits = self.intercepts + np.einsum("iot,...t->...io", self.loadings, traits)
+    def answers(
+        self,
+        traits: np.ndarray,
+        items: Sequence[int] | slice = slice(None),
+        tilts: np.ndarray | float = 0.0,
+    ) -> np.ndarray:
+        """(..., traits) -> (..., items, width) shares of the options among people with such traits.
+
+        ``tilts``, of the shape of the answers or one that spreads to it, are added to the log shares.
+        """
+        moves = np.einsum("iot,...t->...io", self.loadings[items], traits)
+        logits = self.intercepts[items] + moves + tilts
         shares = np.exp(logits - logits.max(-1, keepdims=True))
         return shares / shares.sum(-1, keepdims=True)
 

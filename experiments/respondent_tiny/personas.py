@@ -15,37 +15,60 @@ from blackbox_align.populations import countries
 class Persona:
     """``before`` stands before the beginning-of-sequence token, ``preamble`` opens the question.
 
-    ``country`` is a row of the trained countries, or None for anyone; ``shift`` (traits,) is what
-    the statements add to the traits of these people.
+    ``country`` is a row of the trained countries, ``continent`` one of the continents; None and None
+    is anyone. ``shift`` (traits,) is what the statements add to the traits of these people.
     """
 
     before: str
     preamble: str
     country: int | None
     shift: np.ndarray
+    continent: int | None = None
 
 
 @dataclass(frozen=True)
 class PersonaSampler:
-    """Draws personas by the shares in ``config``, in the words of ``words`` (``personas.yaml``)."""
+    """Draws personas by the shares in ``config``, in the words of ``words`` (``personas.yaml``).
+
+    ``codes`` are the countries, ``weights`` (countries,) how often each is spoken of, ``continents``
+    (countries,) rows of ``words["continents"]``.
+    """
 
     words: Mapping[str, Any]
     config: Mapping[str, Any]
     codes: Sequence[str]
     weights: np.ndarray
+    continents: np.ndarray
+
+    def people(self, persona: Persona) -> np.ndarray:
+        """(countries,): of whom a persona speaks, as shares that sum to 1.
+
+        A continent is the plain mean of its countries.
+        """
+        if persona.country is not None:
+            shares = np.eye(len(self.codes))[persona.country]
+        elif persona.continent is not None:
+            shares = (self.continents == persona.continent).astype(float)
+        else:
+            shares = self.weights
+        return shares / shares.sum()
 
     def draw(self, rng: np.random.Generator) -> Persona:
         mix = self.config["mix"]
         kind = rng.choice([*mix, "nothing"], p=[*mix.values(), 1 - sum(mix.values())])
         shift = np.zeros(len(self.words["traits"]))
         sentences: list[str] = []
-        country = None
+        country = continent = None
         before = rng.random() < self.config["before_bos"]
         if kind in ("country", "both"):
-            country = int(rng.choice(len(self.codes), p=self.weights / self.weights.sum()))
-            sentences.append(self.country_sentence(rng, self._spelling(rng, country)))
+            country, continent, place = self._place(rng)
+            sentences.append(self.country_sentence(rng, place))
         if kind == "made_up_name":
-            sentences.append(self.country_sentence(rng, made_up_name(rng)))
+            place = made_up_name(rng)
+            if rng.random() < self.config["with_continent"]:
+                continent = int(rng.integers(len(self.words["continents"])))
+                place = f"{place}, {self.continent_name(rng, continent)}"
+            sentences.append(self.country_sentence(rng, place))
         if kind in ("traits", "both"):
             bare = before and rng.random() < 0.5
             number = int(rng.integers(1, 13 if bare else 5))
@@ -58,12 +81,28 @@ class PersonaSampler:
         rng.shuffle(sentences)
         if len(sentences) > 1 and rng.random() < 0.15:  # some on both sides
             cut = int(rng.integers(1, len(sentences)))
-            return Persona(" ".join(sentences[:cut]), " ".join(sentences[cut:]), country, shift)
-        text = " ".join(sentences)
-        return Persona(text, "", country, shift) if before else Persona("", text, country, shift)
+            texts = " ".join(sentences[:cut]), " ".join(sentences[cut:])
+        else:
+            text = " ".join(sentences)
+            texts = (text, "") if before else ("", text)
+        return Persona(*texts, country, shift, continent)
 
     def country_sentence(self, rng: np.random.Generator, name: str) -> str:
         return str(rng.choice(self.words["countries"])).format(country=name)
+
+    def continent_name(self, rng: np.random.Generator, row: int) -> str:
+        return str(rng.choice(list(self.words["continents"].values())[row]))
+
+    def _place(self, rng: np.random.Generator) -> tuple[int | None, int | None, str]:
+        """A country or a continent: the row of the one, of the other, and its name."""
+        if rng.random() < self.config["continents"]:
+            continent = int(rng.integers(len(self.words["continents"])))
+            return None, continent, self.continent_name(rng, continent)
+        country = int(rng.choice(len(self.codes), p=self.weights / self.weights.sum()))
+        name = self._spelling(rng, country)
+        if rng.random() < self.config["with_continent"]:
+            name = f"{name}, {self.continent_name(rng, int(self.continents[country]))}"
+        return country, None, name
 
     def _spelling(self, rng: np.random.Generator, row: int) -> str:
         country = countries()[self.codes[row]]

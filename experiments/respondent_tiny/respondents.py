@@ -35,20 +35,6 @@ class Respondents:
         """(n, traits) group means -> (n, items, width) shares of the options in those groups."""
         return _look_up(self._marginal, np.asarray(traits) @ self.loadings.T)
 
-    def mixed_answers(self, table: np.ndarray, shift: np.ndarray) -> np.ndarray:
-        """Answers of a mixture (see :meth:`mixture`) whose people are all moved by ``shift``."""
-        return _look_up(table, np.asarray(shift) @ self.loadings.T)
-
-    def mixture(self, traits: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """(items, grid, width): answers of groups mixed by ``weights``, against a shift."""
-        weights = weights / weights.sum()
-        centres = np.asarray(traits) @ self.loadings.T  # (groups, items)
-        table = np.zeros_like(self._marginal)
-        for weight, centre in zip(weights, centres, strict=True):
-            shifted = centre[:, None] + _GRID[None, :]
-            table += weight * _look_up(self._marginal, shifted.T).transpose(1, 0, 2)
-        return table
-
     @cached_property
     def _marginal(self) -> np.ndarray:
         """(items, grid, width): option shares given a group's mean, people integrated out."""

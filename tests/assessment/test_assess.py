@@ -79,7 +79,10 @@ def test_any_adapter_is_a_condition(opinions):
         opinions, engine, opinions.populations, [condition], Asking("1"), resampling=FEW
     )
     assert {digest for digests, _ in calls for digest in digests} == {prompt.digest()}
-    assert {f.condition for f in result.scores} == {"uniform", "mean of other countries", "mine"}
+    assert {f.condition for f in result.scores} == {
+        "uniform", "people's likeliest answer", "mean of other countries", "mixture of other countries",
+        "people's sampling noise", "mine",
+    }  # fmt: skip
 
 
 def test_fitted_items_split_the_figures_and_the_temperature_is_theirs(opinions):

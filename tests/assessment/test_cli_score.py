@@ -50,8 +50,13 @@ def test_json_holds_every_metric_and_no_model_is_needed_for_baselines(run):
     done = run("--baselines", "--json")
     content = json.loads(done.stdout)
     figures = content["figures"]
-    assert {f["condition"] for f in figures} == {"uniform", "mean of other countries"}
-    assert len({f["metric"] for f in figures}) == 9
+    assert {f["condition"] for f in figures} == {
+        "uniform", "people's likeliest answer", "mean of other countries", "mixture of other countries",
+        "people's sampling noise",
+    }  # fmt: skip
+    assert {"simbench_score", "variance_ratio", "entropy_nats", "worth_in_people"} < {
+        f["metric"] for f in figures
+    }
     assert {"value", "low", "high", "n"} <= figures[0].keys()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from blackbox_align.assessment import score
+from blackbox_align.results.names import CORRECTED, MIXTURE, MODE, NOISE
 from blackbox_align.results.tables import interval
 
 OPINIONS = {
@@ -98,11 +99,13 @@ def test_scores_are_what_they_were(instrument, country, conditions, metric, plac
         dtype="float32",
         resamples=200,
     )
+    new = {MODE, MIXTURE, CORRECTED, NOISE}  # rows that tables have had since
     found = {
         f"{f.population} {f.condition}" + (f" - {f.minus}" if f.minus else ""): interval(
             f, places=places
         )
         for f in [*result.scores, *result.differences]
         if f.metric == metric and (not f.minus or f.population == "mean")
+        if not {f.condition, f.minus} & new
     }
     assert found == expected and list(found) == list(expected)

@@ -91,8 +91,9 @@ def test_baselines_and_conditions_stand_in_one_table(table):
     """Uniform, the other countries and the fitted temperature stand beside every condition."""
     kinds = {s.condition: s.is_baseline for s in table.scores}
     assert kinds == {
-        "uniform": True, "mean of other countries": True,
-        "un-prompted, fitted temperature": True, "none": False, ICL: False,
+        "uniform": True, "people's likeliest answer": True, "mean of other countries": True,
+        "mixture of other countries": True, "un-prompted, fitted temperature": True,
+        "un-prompted, corrected": True, "people's sampling noise": True, "none": False, ICL: False,
     }  # fmt: skip
     notes = "\n".join(table.notes)
     for part in ("26 distributions of 14 questions in 2 countries; samples: national", "rotations",
@@ -164,7 +165,7 @@ def test_a_real_model_gives_the_same_scores_in_any_batch(survey_file, tmp_path):
         for batch in (2, 500)
     ]  # fmt: skip
     one, other = ([s.value for s in table.scores] for table in tables)
-    np.testing.assert_allclose(one, other, atol=1e-5)
+    np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
     assert tables[0].value("none", population="KEN") != tables[0].value("icl", population="KEN")
 
 
@@ -322,7 +323,8 @@ def test_conditions_are_presets_texts_and_experts():
     ]
     assert "Kenya" in applied("prompting")[0]
     assert applied("text:Be honest.") == ["Be honest."] * 2
-    assert applied("text:Braces {stay} here")[0] == "Braces {stay} here"
+    with pytest.raises(SpecificationError, match=r"'\{land\}' would be read as it stands"):
+        parse_condition("text:You live in {land}.")
     for wrong in ("non", "text:", "text: ", "expert:", "icl:x", ""):
         with pytest.raises(SpecificationError, match="A condition is one of none, naive, icl"):
             parse_condition(wrong)

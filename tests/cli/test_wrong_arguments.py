@@ -10,6 +10,8 @@ from blackbox_align.cli.main import main
 
 FIT = ("fit", "--country", "SAU", "--optimizer", "random", "--budget", "2")
 SCORE = ("score", "world-opinions", "--country", "IND", "--baselines", "--resamples", "10")
+COMPARE = ("compare", "--country", "SAU", "--optimizer", "random", "--budget", "2")
+ASK = ("ask", "Is it so?", "--options", "yes,no")
 ODD = ("", "[/]", "[red]x", "\x1b[31mred", "😀" * 3, "../../etc")
 NUMBERS = ("nan", "inf", "-1", "1e999", "x", "")
 WHOLE = ("nan", "1.5", "-3", "100000000000000000000", "x", "1e20")
@@ -72,6 +74,24 @@ WRONG = {
     ("surveys", "show"): (*ODD, "vsm2031"),
     ("surveys", "check"): (*ODD, "/dev/null", "/"),
     ("doctor", "--survey"): (*ODD, "missing.yaml"),
+    (*FIT, "--chat-template"): (*ODD, "missing.jinja", "/dev/null/x"),
+    (*FIT, "--revision"): ("main",),  # of a model that ships with the package
+    ("compare",): (*ODD[1:], "missing.yaml", "/dev/null"),
+    ("compare", "--country"): (*ODD, "SUA", "Korea"),
+    (*COMPARE, "--optimizer"): (*ODD, "cmma"),
+    (*COMPARE, "--seeds"): (*ODD, "a..b", "3..1", "-1", "1e20"),
+    (*COMPARE, "--vary"): (*ODD, "tokens", "tokens=x", "colour=red"),
+    (*COMPARE, "--budget"): (*WHOLE, "0"),
+    (*COMPARE, "--target-loss"): NUMBERS,
+    (*COMPARE, "--jobs"): (*WHOLE, "0"),
+    (*ASK, "--population"): (*ODD, "SAU", "SAU=x", "SAU=-1", "SAU=nan", "missing.csv"),
+    (*ASK, "--like"): (*ODD, "missing.csv", "/dev/null"),
+    (*ASK, "--as"): (*ODD, "chorus"),
+    (*ASK, "--library"): ("nowhere", "/dev/null"),
+    ("experts", "show"): (*ODD, "nobody"),
+    ("experts", "add"): (*ODD, "nowhere"),
+    ("experts", "remove"): (*ODD, "nobody"),
+    ("surveys", "tabulate"): (*ODD, "missing.sav", "/dev/null"),
     ("runs", "--jsn"): ("",),
     (): ("fitt", "--colour", "[/]"),
 }  # fmt: skip

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy.optimize import approx_fprime, minimize
 
 from blackbox_align.committee import fit_weights, weights_by_answers
-from blackbox_align.committee.by_answers import loss_and_gradient
 from blackbox_align.errors import SpecificationError
+from blackbox_align.statistics.mixtures import loss_and_gradient
 
 
 def profiles_of(rng, experts=4, items=12, options=5):

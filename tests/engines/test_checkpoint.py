@@ -466,3 +466,26 @@ def test_a_model_whose_last_layers_are_offloaded_answers_the_same(placement, tmp
     adapters = [Adapter(prompt=SoftPrompt(vectors, placement)) for vectors in prompts]
     answers = [LocalEngine(m).answer(adapters, asked).probabilities for m in (whole, offloaded)]
     np.testing.assert_allclose(*answers, rtol=0, atol=2e-6)
+
+
+def test_half_precision_is_taken_where_a_model_stands_it(tmp_path, monkeypatch):
+    """One whose numbers float16 cannot hold is asked in float32; what was found out is not tried again."""
+    from dataclasses import replace
+
+    from blackbox_align.engines.checkpoint import find_model
+    from blackbox_align.engines.local import precision
+    from tests.small_models import save_small_model
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    fine = find_model(str(save_small_model("llama", tmp_path / "fine")), device="cpu")
+    assert precision.settled(fine).dtype == torch.float16
+    model = fine.model
+    with torch.no_grad():
+        for layer in model.model.model.layers:  # what float16 cannot add up
+            layer.mlp.down_proj.weight.mul_(1e7)
+    model.model.save_pretrained(tmp_path / "large")
+    model.tokenizer.save_pretrained(tmp_path / "large")
+    large = find_model(str(tmp_path / "large"), device="cpu")
+    assert precision.settled(large).dtype == torch.float32
+    monkeypatch.setattr(precision, "_tried", lambda found: pytest.fail("it was known"))
+    assert precision.settled(replace(large, dtype=torch.float16)).dtype == torch.float32

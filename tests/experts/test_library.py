@@ -11,7 +11,12 @@ import numpy as np
 import pytest
 
 from blackbox_align.adapters.adapter import Adapter, SoftPrompt
-from blackbox_align.errors import BlackboxAlignError, ExpertError, UnknownNameError
+from blackbox_align.errors import (
+    BlackboxAlignError,
+    ExpertError,
+    SpecificationError,
+    UnknownNameError,
+)
 from blackbox_align.experts import Library, read_expert, write_expert
 from blackbox_align.experts.library import expert_folders
 from blackbox_align.files.atomic import read_sealed_json, write_sealed_json
@@ -60,7 +65,7 @@ def test_the_experts_of_a_run_are_called_by_their_populations(tmp_path, kinds):
     assert len(expert_folders(tmp_path / "several")) == 2
     with pytest.raises(ExpertError, match="two experts of one population"):
         library.add(tmp_path / "several")
-    with pytest.raises(ExpertError, match="neither an expert folder nor a run"):
+    with pytest.raises(SpecificationError, match="neither an expert folder nor a run"):
         library.add(tmp_path)
     assert library.names() == ["KEN"]
 

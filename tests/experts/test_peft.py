@@ -36,6 +36,7 @@ def fitted(request, tmp_path_factory):
         model=request.param if request.param == "respondent-tiny" else str(folder),
         runs=tmp_path_factory.mktemp("runs"),
         optimizer="random",
+        placement="first",  # PEFT's own; that of a chat model is another
         budget=32,
     )
     return run, folder

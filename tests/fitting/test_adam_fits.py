@@ -11,7 +11,7 @@ from blackbox_align.engines import open as open_engine
 from blackbox_align.errors import ModelError, OptimizerError, SpecificationError
 from blackbox_align.fitting.asking import Asked, search_space
 from blackbox_align.fitting.gradients import (
-    by_probabilities,
+    by_answers,
     refuse_without_gradient,
     with_gradients,
 )
@@ -97,7 +97,7 @@ def test_the_gradient_of_a_search_is_that_of_finite_differences(engine):
     at, towards = rng.standard_normal((2, 1, space.dimension))
     towards /= np.linalg.norm(towards)
     answers, pull = engine.pullback(space.adapters(at), problem.sheet)
-    slopes = pull(by_probabilities(answers, problem.cotangent(answers.probabilities)))
+    slopes = pull(by_answers(answers, problem.cotangent(answers.probabilities)))
     exact = float(space.pull(slopes)[0] @ towards[0])
 
     def loss(vectors):
@@ -140,6 +140,4 @@ def test_a_gradient_that_is_no_number_is_a_failure():
     rows = np.array([[0.0, 1.0], [np.nan, 1.0]])
     good, bad = with_gradients([Evaluation(1.0), Evaluation(2.0)], rows)
     assert good.gradient.tolist() == [0.0, 1.0] and bad.failure
-    assert by_probabilities(Answers.of(np.ones((1, 1, 2)) / 2), rows[None, :1]).mass.tolist() == [
-        [0]
-    ]
+    assert by_answers(Answers.of(np.ones((1, 1, 2)) / 2), rows[None, :1]).mass.tolist() == [[0]]

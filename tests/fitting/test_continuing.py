@@ -240,6 +240,7 @@ def test_a_checkpoint_that_fails_ends_no_search(tmp_path, monkeypatch):
 
     monkeypatch.setattr(outcome, "write_expert", broken)
     monkeypatch.setattr(job, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(job, "CHECKPOINT_SHARE", 1e9)
     run = bba.fit("SAU", runs=tmp_path, budget=48, target_loss=0.0, on_trouble=notes.append)
     assert run.status == "done" and notes == [
         "An expert could not be written on the way: it answers otherwise"

@@ -68,12 +68,17 @@ def test_a_run_killed_several_times_ends_on_the_same_bits(
     assert not list(run.glob(".*")), "nothing is left lying about"
 
 
-def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(undisturbed, start_bbalign, bbalign, tmp_path):
-    """Exit 130, one line with the command, the best prompt so far; then the same end."""
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=lambda s: s.name)
+def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(
+    sent, undisturbed, start_bbalign, bbalign, tmp_path
+):
+    """Ctrl-C, and SIGTERM, which a batch system sends: exit 130, one line with the command, the best
+    prompt so far; then the same end.
+    """
     run = tmp_path / "runs" / "one"
     process = start_bbalign(*FIT)
     wait_until(lambda: lines(run / "journal.jsonl") >= 3, process)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert (

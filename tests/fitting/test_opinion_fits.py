@@ -16,13 +16,15 @@ from blackbox_align.errors import (
     UnknownNameError,
 )
 from blackbox_align.fitting import Stopping
-from blackbox_align.fitting.asking import by_item, known_from
+from blackbox_align.fitting.asking import Asked, by_item, known_from
+from blackbox_align.fitting.problem import load_data, pose
 from blackbox_align.statistics.distances import js_distance
 from blackbox_align.surveys.sheet import sheet
 
 HELD_OUT_ROWS = {
     "uniform", "mean_of_other_countries", "unprompted_fitted_temperature",
-    "unprompted", "country_in_text", "fitted",
+    "unprompted", "country_in_text", "fitted", "answers_in_text", "likeliest_answer",
+    "mixture_of_other_countries", "unprompted_corrected", "sampling_noise",
 }  # fmt: skip
 
 
@@ -85,7 +87,7 @@ def test_the_result_holds_both_distances_with_intervals_and_paired_differences(f
     held_out = table["held_out"]
     assert (held_out["low"] <= held_out["value"]).all()
     assert (held_out["value"] <= held_out["high"]).all()
-    for name in HELD_OUT_ROWS - {"fitted"}:
+    for name in HELD_OUT_ROWS - {"fitted", "sampling_noise"}:
         difference = held_out.loc["fitted", "value"] - held_out.loc[name, "value"]
         assert table.loc[name, ("fitted_minus", "value")] == pytest.approx(difference)
     answered = {
@@ -296,3 +298,53 @@ def test_what_is_no_group_is_said(parties, tmp_path):
         with pytest.raises(bba.BlackboxAlignError, match=message):
             bba.fit(runs=tmp_path, **settings)
     assert not list(tmp_path.iterdir())
+
+
+def test_validation_questions_enter_no_residual_and_choose_among_the_best(tmp_path):
+    """A quarter of the questions to fit is recorded, known to no residual, and says when to stop."""
+    run = bba.fit("KEN", objective="opinions", budget=24, runs=tmp_path)
+    facts = run.record["facts"]
+    spared = set(facts["validation_questions"])
+    assert len(spared) == 5 and spared < set(facts["fit_questions"])
+    assert run.record["stopping"]["patience"] == 120
+    data = load_data(run.specification, facts)
+    problem = pose(data, Asked(orders=facts["orders"]), facts)
+    ids = [item.id for item in data.opinions.objective.survey.items]
+    known = ~np.isnan(data.opinions.objective.shares[0]).any(-1)
+    assert {name for name, here in zip(ids, known, strict=True) if not here} == spared
+    best, kept = np.inf, []
+    for entry in run.entries():
+        losses = problem.score(entry.answers, entry.ids[0])[1][0]
+        validation = problem.validation_losses(entry.answers, entry.ids[0])[0]
+        for loss, counts in zip(losses, validation, strict=True):
+            if loss < best:
+                best = loss
+                kept.append(counts)
+    answered = {
+        item: np.array(shares)
+        for one in run.result.answers
+        if one.condition == "fitted"
+        for item, shares in zip(one.items, one.probabilities, strict=True)
+    }
+    people = next(one for one in run.result.answers if one.condition == "people")
+    own = [
+        js_distance(answered[item], np.array(shares))
+        for item, shares in zip(people.items, people.probabilities, strict=True)
+        if item in spared
+    ]
+    assert np.mean(own) == pytest.approx(min(kept), abs=1e-4)
+
+
+def test_a_run_without_validation_questions_goes_on_without(opinions, tmp_path):
+    """Of few questions none is spared; a run that recorded none stays as it was."""
+    settings = {"objective": "opinions", "opinions": opinions, "runs": tmp_path}
+    run = bba.fit("BRA", budget=12, **settings)
+    assert run.record["facts"]["validation_questions"] == []
+    assert run.record["stopping"]["patience"] == 60
+    whole = bba.fit("KEN", objective="opinions", budget=12, runs=tmp_path, validation=0)
+    head = json.loads((whole.path / "run.json").read_text())
+    facts = {k: v for k, v in whole.record["facts"].items() if k != "validation_questions"}
+    old = load_data(whole.specification, facts)
+    assert head["facts"]["validation_questions"] == [] and not old.opinions.validation
+    with pytest.raises(SpecificationError, match="from 0 to below 1"):
+        bba.fit("KEN", objective="opinions", runs=tmp_path, validation=1.0)

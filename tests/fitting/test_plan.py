@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from blackbox_align.errors import BlackboxAlignError, SpecificationError, UnknownNameError
-from blackbox_align.fitting.plan import Plan, expand, read_plan, run_plan
+from blackbox_align.errors import BlackboxAlignError, RunError, SpecificationError, UnknownNameError
+from blackbox_align.fitting.plan import Plan, expand, finished, read_plan, run_plan
 
 AXES = {"optimizer": ("gauss-newton", "random"), "country": ("SAU",), "seed": (0, 1)}
 
@@ -63,6 +63,44 @@ def test_a_comparison_asked_for_more_runs_only_what_is_missing(tmp_path):
     assert {p: p.stat().st_mtime_ns for p in before} == before
     assert len(second.cells) == 4
     assert first.searches().equals(second.searches().iloc[[0, 1]].reset_index(drop=True))
+
+
+def test_cells_are_added_to_a_comparison_that_is_there():
+    """More values of what is varied; a setting that is not varied would not be in the runs' names."""
+    plan = Plan(AXES, {"budget": 24})
+    more = plan.adding({"optimizer": ("de", "random"), "seed": (1, 2)})
+    assert more.axes == {
+        "optimizer": ("gauss-newton", "random", "de"), "country": ("SAU",), "seed": (0, 1, 2)
+    }  # fmt: skip
+    assert {plan.folder(cell) for cell in plan.cells()} < {more.folder(c) for c in more.cells()}
+    with pytest.raises(SpecificationError, match="does not vary tokens"):
+        plan.adding({"tokens": (1, 2)})
+
+
+def test_a_comparison_keeps_its_plan_and_refuses_another(tmp_path):
+    """Shared settings cannot change under its runs; a budget may, as it may in a run."""
+    plan = Plan({**AXES, "optimizer": ("random",), "seed": (0,)}, {"budget": 2, "tokens": 3})
+    run_plan(plan, tmp_path)
+    assert Plan.load(tmp_path) == plan
+    with pytest.raises(SpecificationError, match="tokens: 3 then, 4 now"):
+        run_plan(Plan(plan.axes, {"budget": 2, "tokens": 4}), tmp_path)
+    with pytest.raises(SpecificationError, match="varied: optimizer, country, seed then"):
+        run_plan(Plan({**plan.axes, "alpha": (1.0, 2.0)}, {"budget": 2, "tokens": 3}), tmp_path)
+    assert Plan.load(tmp_path) == plan
+    with pytest.raises(RunError, match="not a comparison"):
+        Plan.load(tmp_path / "elsewhere")
+
+
+def test_a_cell_that_fails_is_told_and_the_others_run(tmp_path):
+    """A folder that is no run is in the way of one cell."""
+    plan = Plan({**AXES, "optimizer": ("random",)}, {"budget": 2, "target_loss": 3.0})
+    (tmp_path / "random_SAU_0").mkdir()
+    (tmp_path / "random_SAU_0" / "notes.txt").write_text("mine")
+    told = []
+    found = run_plan(plan, tmp_path, on_cell=told.append)
+    assert [bool(done.failure) for done in told] == [True, False]
+    assert [bool(cell.failure) for cell in found.cells] == [True, False]
+    assert len(found.finished) == 1 and finished(plan, tmp_path) == 1
 
 
 @pytest.mark.slow

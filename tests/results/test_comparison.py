@@ -1,8 +1,12 @@
 import numpy as np
 import pytest
 
-from blackbox_align.errors import SpecificationError
+from blackbox_align.errors import SpecificationError, UnknownNameError
+from blackbox_align.results import Figure, Provenance, Result
 from blackbox_align.results.comparison import Cell, Comparison
+from blackbox_align.results.comparison_files import improvements, latex_table
+from blackbox_align.results.comparison_pictures import comparison_picture, run_length_targets
+from blackbox_align.results.multiverse import multiverse, multiverse_picture, share_holding
 
 
 def cell(optimizer, country, seed, best, failure=""):
@@ -60,3 +64,89 @@ def test_nothing_to_rank_is_said():
     """Without a single finished search there is a sentence."""
     with pytest.raises(SpecificationError, match="None of the searches"):
         Comparison((cell("a", "SAU", 0, [], "failed"),), 3.0, 4).ranking()
+
+
+def two_methods():
+    rng = np.random.default_rng(0)
+    return Comparison(
+        tuple(
+            cell(method, country, seed, np.minimum.accumulate(10 * rate ** rng.random(40).cumsum()))
+            for method, rate in (("fast_1 & <x>", 0.7), ("random", 0.9))
+            for country in ("SAU", "USA")
+            for seed in range(4)
+        ),
+        3.0,
+        40,
+    )
+
+
+def test_run_length_targets_fall_to_the_target():
+    """By country, each below the one before, and the comparison's own is the last."""
+    for targets in run_length_targets(two_methods()).values():
+        assert targets[-1] == 3.0
+        assert targets == sorted(set(targets), reverse=True)
+
+
+def test_curves_by_hand():
+    """a holds 9, 9, 2 and b stays at 9: at the target 3 half of the pairs are reached from 3 on."""
+    found = Comparison((cell("a", "SAU", 0, [9, 9, 2]), cell("b", "SAU", 0, [9, 9, 9])), 3.0, 3)
+    frame = comparison_picture(found, "ecdf").frame
+    last = frame[frame["evaluations"] == 3].set_index("method")["share"]
+    assert last["a"] == 1.0
+    assert last["b"] == 0.5  # the easier target, 9, which all have from the first evaluation on
+    medians = comparison_picture(found, "anytime").frame.set_index(["method", "evaluations"])[
+        "median"
+    ]
+    assert medians["a", 3] == 2 and medians["b", 3] == 9
+
+
+def test_improvements_are_what_ioh_reads():
+    """A row where the best loss falls, and the last one; columns by IOHinspector's names."""
+    found = Comparison(
+        (cell("a", "USA", 3, [9, 9, 2, 2]), cell("a", "SAU", 0, [], "failed")), 3.0, 4
+    )
+    frame = improvements(found)
+    assert frame["evaluations"].tolist() == [1, 3, 4]
+    assert frame["raw_y"].tolist() == [9, 2, 2]
+    assert set(frame["function_id"]) == {2} and set(frame["instance"]) == {3}
+
+
+def test_latex_prints_any_name():
+    """What LaTeX would read as its own is written out."""
+    text = latex_table(two_methods())
+    assert r"fast\_1 \& \textless{}x\textgreater{} & 8/8 &" in text
+    assert text.count(r"\\") == 3
+
+
+def test_relative_to_random_search_or_the_slowest():
+    """The baseline itself is 1; another one can be named, and one that is none is told."""
+    frame = comparison_picture(two_methods(), "relative").frame.set_index("method")
+    assert frame.loc["random", "ratio"] == 1
+    assert frame.loc["fast_1 & <x>", "high"] < 1
+    with pytest.raises(UnknownNameError, match="'random'"):
+        comparison_picture(two_methods(), "relative", "rndom")
+
+
+def scored(unprompted, in_text, fitted, split="held-out"):
+    figures = [
+        Figure("SAU", condition, "js_distance_nats", split, value, value, value, 9)
+        for condition, value in (("none", unprompted), ("icl", in_text), ("fitted", fitted))
+    ]
+    return Result(tuple(figures), (), (), Provenance((), {"SAU": "Saudi Arabia"}))
+
+
+def test_a_multiverse_counts_where_the_gain_holds():
+    """Two of three configurations; what was held out is judged before anything else."""
+    found = [
+        ({"readout": "expected", "seed": 0}, scored(0.3, 0.2, 0.1)),
+        ({"readout": "expected", "seed": 1}, scored(0.3, 0.1, 0.2)),
+        ({"readout": "greedy", "seed": 0}, scored(0.3, 0.2, 0.4)),
+    ]
+    frame = multiverse(found)
+    (row,) = share_holding(frame).itertuples(index=False)
+    assert (row.configurations, row.gain_holds, row.holds_over_text) == (3, 2, 1)
+    assert row.share == pytest.approx(2 / 3)
+    assert (row.smallest_gain, row.largest_gain) == pytest.approx((-0.1, 0.2))
+    assert set(frame["split"]) == {"held-out"}
+    assert "each of 3 configurations of readout" in multiverse_picture(frame, ["readout"]).caption
+    assert multiverse([({}, scored(0.3, 0.2, 0.1, "all"))])["split"].tolist() == ["all"]

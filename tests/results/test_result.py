@@ -24,7 +24,16 @@ from blackbox_align.results import (
     Result,
     Searched,
 )
-from blackbox_align.results.names import BASELINES, FITTED, NONE, PEOPLE, TITLES, UNIFORM, title
+from blackbox_align.results.names import (
+    BASELINES,
+    FITTED,
+    NONE,
+    PEOPLE,
+    TEMPERED,
+    TITLES,
+    UNIFORM,
+    title,
+)
 from blackbox_align.statistics.distances import ABSOLUTE_ERROR, Metric
 
 NAN = math.nan
@@ -59,7 +68,7 @@ def made() -> Result:
         "held-out",
         Searched("cma", 1, 100, "the end", {"KEN": 0.2, "GHA": 0.4}, {"KEN": 30, "GHA": None},
                  {"KEN": ({"vsm13": 1.0, "opinions": 0.2},)}),
-        Language(20, 0.1, 3.0, 2.9),
+        {"SAU": Language(20, 0.1, 3.0, 2.9)},
         0.02,
     )  # fmt: skip
 
@@ -102,7 +111,10 @@ def test_names_are_in_one_place_and_baselines_stand_in_parentheses():
     """A condition has one title; what asks no model is told from what does."""
     assert title(NONE) == "un-prompted" and title(UNIFORM) == "(uniform)"
     assert title("text:Be brief.") == "text:Be brief."
-    assert not BASELINES & set(TITLES)
+    assert title(TEMPERED) == "(un-prompted, tempered)" and set(TITLES) - BASELINES >= {
+        NONE,
+        FITTED,
+    }
     assert made().figures[0].is_baseline and not made().figures[1].is_baseline
 
 

@@ -9,9 +9,16 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
+from .last_layer import AtEnds, Keys, KeysKnown
 from .rows import Steps
 from .shadow import shadow
-from .tree_attention import Continuations, KeysAndValues, OtherAttentionError, PackedRow
+from .tree_attention import (
+    Block,
+    Continuations,
+    KeysAndValues,
+    OtherAttentionError,
+    PackedRow,
+)
 
 _NAME = "blackbox_align_tree"
 
@@ -37,7 +44,7 @@ def _attend_along(
     value: Tensor,
     attention_mask: Tensor | None,
     *,
-    row: PackedRow | Continuations | Steps | None = None,
+    row: PackedRow | Continuations | Steps | Keys | AtEnds | None = None,
     scaling: float | None = None,
     sliding_window: int | None = None,
     softcap: float | None = None,
@@ -55,7 +62,15 @@ def _attend_along(
     if unknown:
         raise OtherAttentionError(f"attends with {', '.join(unknown)}")
     layer = int(module.layer_idx)  # type: ignore[arg-type]
-    row.meet(layer, key, value)
+    at_ends = isinstance(row, AtEnds)
+    if isinstance(row, Keys):
+        row.row.meet(layer, key, value)
+        row.own = key, value
+        raise KeysKnown
+    if isinstance(row, AtEnds):
+        (key, value), row = row.own, row.row
+    else:
+        row.meet(layer, key, value)
     scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
     sinks = None if s_aux is None else s_aux.to(query.dtype)
     more = (scaling, sliding_window, softcap, sinks)
@@ -63,7 +78,7 @@ def _attend_along(
         return _attend_behind(query, (key, value), row.past[layer], row, *more), None
     if isinstance(row, Steps):
         return _attend_one_more(query, layer, row, *more), None
-    return _attend_in_tree(query, (key, value), row, *more), None
+    return (_attend_at_ends if at_ends else _attend_in_tree)(query, (key, value), row, *more), None
 
 
 def _attend_in_tree(
@@ -76,31 +91,70 @@ def _attend_in_tree(
     sinks: Tensor | None,
 ) -> Tensor:
     """(rows, T, heads, d): every span attends to itself and to its way from the root."""
-    rows, heads, length, width = query.shape
-    shared = heads // own[0].shape[1]  # queries per key: grouped-query attention
+    rows, heads, length, _ = query.shape
     out = query.new_empty(rows, length, heads, own[1].shape[-1])
     for block in row.blocks:
-        k, v = (
-            torch.cat([*(part[:, :, piece] for piece in block.path), part[:, :, block.here]], dim=2)
-            for part in own
-        )
-        q = query[:, :, block.here]
+        k, v = _on_the_way(own, block)
         window = sliding_window if sliding_window and k.shape[2] > sliding_window else None
         mask = row.mask(block, window, query)
-        if shared > 1:  # queries that share a key stand behind each other: no key is copied
-            q = q.reshape(rows, heads // shared, -1, width)
-            mask = torch.cat([mask] * shared, dim=-2)
-        if softcap is None and sinks is None:
-            answer = scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scaling)
-        else:
-            sink = (
-                None if sinks is None else _by_place(sinks.view(-1, shared), q.shape[2] // shared)
-            )
-            answer = _weights(q @ k.transpose(2, 3) * scaling, mask, softcap, sink) @ v
-        if shared > 1:
-            answer = answer.reshape(rows, heads, -1, out.shape[-1])
-        out[:, block.here] = answer.transpose(1, 2)
+        q = query[:, :, block.here]
+        out[:, block.here] = _attend(q, k, v, mask, scaling, softcap, sinks)
     return out
+
+
+def _attend_at_ends(
+    query: Tensor,
+    own: KeysAndValues,
+    row: PackedRow,
+    scaling: float,
+    sliding_window: int | None,
+    softcap: float | None,
+    sinks: Tensor | None,
+) -> Tensor:
+    """(rows, ends, heads, d): queries of the ends alone, keys and values of all places."""
+    rows, heads, ends, _ = query.shape
+    out = query.new_empty(rows, ends, heads, own[1].shape[-1])
+    for block, within, numbers in row.blocks_of_ends():
+        k, v = _on_the_way(own, block)
+        window = sliding_window if sliding_window and k.shape[2] > sliding_window else None
+        mask = row.mask(block, window, query)[within]
+        q = query[:, :, numbers]
+        out[:, numbers] = _attend(q, k, v, mask, scaling, softcap, sinks)
+    return out
+
+
+def _on_the_way(own: KeysAndValues, block: Block) -> KeysAndValues:
+    """Keys and values of the spans from the root to a block, and its own."""
+    k, v = (
+        torch.cat([*(part[:, :, piece] for piece in block.path), part[:, :, block.here]], dim=2)
+        for part in own
+    )
+    return k, v
+
+
+def _attend(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    mask: Tensor,
+    scaling: float,
+    softcap: float | None,
+    sinks: Tensor | None,
+) -> Tensor:
+    """(rows, queries, heads, d) under an additive ``mask`` (queries, keys)."""
+    rows, heads, _, width = q.shape
+    shared = heads // k.shape[1]  # queries per key: grouped-query attention
+    if shared > 1:  # queries that share a key stand behind each other: no key is copied
+        q = q.reshape(rows, heads // shared, -1, width)
+        mask = torch.cat([mask] * shared, dim=-2)
+    if softcap is None and sinks is None:
+        answer = scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scaling)
+    else:
+        sink = None if sinks is None else _by_place(sinks.view(-1, shared), q.shape[2] // shared)
+        answer = _weights(q @ k.transpose(2, 3) * scaling, mask, softcap, sink) @ v
+    if shared > 1:
+        answer = answer.reshape(rows, heads, -1, v.shape[-1])
+    return answer.transpose(1, 2)
 
 
 def _attend_behind(
@@ -113,21 +167,21 @@ def _attend_behind(
     softcap: float | None,
     sinks: Tensor | None,
 ) -> Tensor:
-    """(questions, T, heads, d): every span attends to its question and to itself.
+    """(questions, T, heads, d): every span, or the last tokens of each, attends to its question and itself.
 
     The two are two products, so that neither are the keys of the questions copied for each
     candidate nor do candidates stand in each other's masks.
     """
     questions, heads, length, width = query.shape
     groups, longest = own[0].shape[1], row.longest
-    spans = (row.candidates, row.width)
+    spans, asking = (row.candidates, row.width), length // row.candidates
     window = sliding_window if sliding_window and longest + row.width > sliding_window else None
     q = query.reshape(questions, groups, -1, width)
-    q_own = q.view(questions, groups, -1, *spans, width)
+    q_own = q.view(questions, groups, -1, row.candidates, asking, width)
     k_own, v_own = (part.reshape(questions, groups, 1, *spans, -1) for part in own)
     there = (q @ past[0].transpose(2, 3)).view(*q_own.shape[:-1], longest)
     scores = torch.cat([there, q_own @ k_own.transpose(-1, -2)], dim=-1) * scaling
-    mask = row.mask(window, query)[:, None, None, None]
+    mask = row.mask(window, query)[:, None, None, None, -asking:]
     sink = None if sinks is None else sinks.view(groups, -1, 1, 1, 1)
     weights = _weights(scores, mask, softcap, sink)
     there, here = weights[..., :longest], weights[..., longest:]

@@ -248,7 +248,8 @@ class Group:
         for (text, embeds), (adapter, _) in zip(
             self.before, self.writing.request.voices, strict=True
         ):
-            past = Past(self.alone, adapter.loras)
+            gates = () if adapter.gate is None else (adapter.gate,)
+            past = Past(self.alone, adapter.loras, gates)
             last = len(text.tokens) + text.width - 1
             places = [*text.places_before(range(1, len(text.tokens))), last] if echo else [last]
             self.rows.append(past)

@@ -11,35 +11,43 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...adapters.adapter import Adapter, Lora
+from ...adapters.adapter import Adapter, Gate, Lora
 from ...errors import ModelError, OutOfMemoryError, SpecificationError
 from ...surveys.sheet import Question, Sheet
-from ..base import VERBS, Answers, EngineInfo, Reply, Request
+from ..base import KINDS, VERBS, Answers, EngineInfo, Reply, Request
 from ..checkpoint import LanguageModel
+from .blend import gates_of
 from .chat import ChatFormat, Reader, Rendered
-from .decoding import Group, RunningBatch, Writing, begin_text, end_tokens, tokens_to_write
+from .compiled import compiles
+from .decoding import Group as Voices
+from .decoding import RunningBatch, Writing, begin_text, end_tokens, tokens_to_write
 from .detokenizer import Speller
-from .gradients import Read, pull
+from .gradients import Group, Pull, Read, pulled
 from .hidden import hidden_states
 from .memory import free_memory, is_out_of_memory, keep_freed_memory
 from .passes import Passes, Scores
 from .plan import Plan
 from .questions import tokenize
-from .shadow import bytes_per_token, check_causal
-from .texts import read, tokenize_text
+from .shadow import check_causal
+from .sizes import (
+    SHARE_OF_MEMORY,
+    in_a_known_size,
+    parts_of,
+    tokens_of_a_candidate,
+    tokens_per_pass,
+)
+from .texts import Reading, Readings, read
 from .thread import JobThread
+from .threads import own_threads
 from .ways import Ways
 
-# Tokens of one pass: enough to keep any device busy. Half of them, and half again, until they take
-# no more than this share of the memory that is free: batches then are not of a new size in each run.
-_TOKENS_PER_PASS = 16_384
-_SHARE_OF_MEMORY = 0.8
 _PLANS = 4
 _TRIAL = Sheet((Question("Which is it?\n1 = this, 2 = that", ("1", "2")),))
 _GRADIENT_SHARE = 8  # of a pass: what leads to an answer is kept for its gradient
 
 Pause = Callable[[], None]
-Kind = tuple[str, str, int, tuple[Lora, ...]]
+Updates = tuple[tuple[Lora, ...], tuple[Gate, ...]]
+Kind = tuple[str, str, int, Updates]
 
 
 class LocalEngine:
@@ -52,6 +60,7 @@ class LocalEngine:
         memory that is free when the engine is made. It is halved, for good, should memory run out
         all the same. Answers depend on it by float noise only
     form : what is put around a question
+    compile : ``auto`` compiles the layers on a GPU, ``never`` nowhere, ``always`` on a CPU as well
 
     Raises
     ------
@@ -64,38 +73,49 @@ class LocalEngine:
         model: LanguageModel,
         batch_size: int | None = None,
         form: ChatFormat = ChatFormat(),  # noqa: B008
+        compile: str = "auto",
     ) -> None:
         check_causal(model)
         self.model, self.batch_size = model, batch_size
         self.reader = Reader(model.tokenizer, form)
         devices = {parameter.device for parameter in model.model.parameters()}
-        self._room = _SHARE_OF_MEMORY * min(map(free_memory, devices))
+        self._room = SHARE_OF_MEMORY * min(map(free_memory, devices))
         if model.device.type == "cpu":
             keep_freed_memory()
-        self._passes = Passes(model)
+        self._passes = Passes(model, compiles(compile, model.device.type))
         self._ways = Ways(model, self._passes)
         self._batch = RunningBatch(
             self._passes, end_tokens(model.model, model.tokenizer), model.tokenizer
         )
         self.spell = Speller(model.tokenizer).spell
         self._plans: dict[tuple[Any, ...], Plan] = {}
-        self._thread = JobThread()
+        self._readings = Readings(self.reader)
+        self._thread = JobThread(own_threads(model.model))
 
     @property
     def info(self) -> EngineInfo:
-        kinds = {"text", "first", "message", "last", "lora"}
-        positions = self._ways.limits.positions
         return self.model.described(
             opening=self.reader.opening,
             date=self.reader.dated,
-            positions=positions,
-            can=frozenset({*VERBS, *kinds}),
+            positions=self._ways.limits.positions,
+            placement="message" if self.reader.template else "first",
+            can=frozenset({*VERBS, *KINDS}),
         )
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences on what was found out while it was asked, such as that it is asked slowly."""
         return self._ways.notes
+
+    @property
+    def way(self) -> str:
+        """How questions that share a pass are computed."""
+        return self._ways.taken
+
+    @property
+    def threads(self) -> int:
+        """With how many threads of torch this caller's jobs run."""
+        return self._thread.threads
 
     def answer(
         self, adapters: Sequence[Adapter], sheet: Sheet, *, plainly: bool = False
@@ -132,7 +152,7 @@ class LocalEngine:
             try:
                 with torch.inference_mode():
                     alone = self._writes_alone(longest + new, any(text.width for text in before))
-                    if self._batch.join(Group.of(writing, before, self._passes, alone)):
+                    if self._batch.join(Voices.of(writing, before, self._passes, alone)):
                         self._thread.submit(self._step)
             except BaseException as error:
                 writing.fail(error)
@@ -180,59 +200,56 @@ class LocalEngine:
         self, adapters: Sequence[Adapter], sheet: Sheet
     ) -> tuple[Answers, Callable[[Answers], np.ndarray]]:
         asked = list(adapters)
-        groups = self._groups(asked)
-        if len({width for _, _, width, _ in groups}) != 1 or "" in {
-            place for _, place, _, _ in groups
-        }:
+        kinds = self._groups(asked)
+        if len({width for _, _, width, _ in kinds}) != 1 or any(not kind[1] for kind in kinds):
             raise SpecificationError(
                 "Gradients are taken of soft prompts of one length; some adapters have none or another."
             )
-        answers = self.answer(asked, sheet)
-        return answers, lambda cotangent: self._thread.run(
-            lambda pause: self._pull(asked, sheet, cotangent, pause)
-        )
 
-    def _pull(
-        self, adapters: list[Adapter], sheet: Sheet, cotangent: Answers, pause: Pause
-    ) -> np.ndarray:
-        """(P, tokens, D), group by group of what can share a pass."""
-        gradients: dict[int, np.ndarray] = {}
-        for (text, placement, width, loras), members in self._groups(adapters).items():
-            # Of its own: what was computed in passing cannot be a part of a gradient.
-            plan = Plan.of(sheet, text, self.reader, self._passes.along, self.model.device)
-            with torch.inference_mode():
-                usual = self._plan(sheet, text, loras) if sheet.questions else plan
-                alone = self._ways.alone(usual, placement, width) if sheet.questions else None
-            vectors = np.stack([self._vectors(adapters[number]) for number in members])
-            prompts = torch.as_tensor(vectors).to(self.model.device, self.model.dtype)
+        def begin(pause: Pause) -> tuple[Answers, Pull]:
+            groups = [
+                self._gradient_group(sheet, kind, [asked[n] for n in members], members, pause)
+                for kind, members in kinds.items()
+            ]
+            return pulled(groups, lambda: self._answer(asked, sheet, False, pause))
 
-            def ask(some: Tensor, plan: Plan = plan, place: str = placement, alone: Any = alone,
-                    text: str = text) -> Read:  # fmt: skip
-                pause()
-                labels = some.new_zeros((len(some), 0, 0))
-                if sheet.questions:
-                    plan.continuations = None
-                    scores = self._scores(plan, some, place, bool(alone))
-                    labels = scores.labels.masked_fill(~plan.offered, -torch.inf).softmax(-1)
-                return labels, *self._read_texts(sheet, text, some, place)
+        answers, pull = self._thread.run(begin)
+        return answers, lambda cotangent: self._thread.run(lambda pause: pull(cotangent))
 
-            rows = max(1, self._candidates_per_pass(plan, width, placement) // _GRADIENT_SHARE) if (
-                sheet.questions) else 1  # fmt: skip
-            part = replace(
-                cotangent,
-                probabilities=cotangent.probabilities[members],
-                divergence=cotangent.divergence[members],
-                surprise=cotangent.surprise[members],
-            )
-            with self._passes.under(loras):
-                pulled = pull(prompts, part, ask, rows)
-            gradients.update(zip(members, pulled, strict=True))
-        return np.stack([gradients[number] for number in range(len(adapters))])
+    def _gradient_group(
+        self, sheet: Sheet, kind: Kind, adapters: list[Adapter], members: list[int], pause: Pause
+    ) -> Group:
+        text, placement, width, updates = kind
+        alone, rows = False, 1
+        # Of its own: what was computed in passing cannot be a part of a gradient.
+        plan = self._plan(sheet, text, updates, gradients=True) if sheet.questions else None
+        with torch.inference_mode():
+            reading = self._readings.of(sheet.texts, text).anew()
+            if plan is not None:
+                usual = self._plan(sheet, text, updates)
+                self._ways.check_positions(usual, width)
+                self._ways.refuse_other_embeddings(usual)
+                alone = bool(self._ways.alone(usual, placement, width))
+                rows = max(1, self._candidates_per_pass(usual, width, placement) // _GRADIENT_SHARE)
+        prompts = torch.as_tensor(np.stack([self._vectors(adapter) for adapter in adapters]))
+
+        def ask(some: Tensor) -> Read:
+            pause()
+            labels = some.new_zeros((len(some), 0, 0))
+            if plan is not None:
+                plan.forget_continuations()
+                scores = self._scores(plan, some, placement, alone)
+                labels = scores.labels.masked_fill(~plan.offered, -torch.inf).softmax(-1)
+            return labels, *self._read(reading, some, placement)
+
+        placed = prompts.to(self.model.device, self.model.dtype)
+        return Group(members, placed, ask, rows, lambda: self._passes.under(*updates))
 
     def close(self) -> None:
         self._thread.close()
         self._batch.fail(ModelError("The engine was closed while it wrote."))
         self._plans.clear()
+        self._readings.clear()
 
     def __enter__(self) -> LocalEngine:
         return self
@@ -250,32 +267,32 @@ class LocalEngine:
         probabilities = np.zeros((count, len(sheet.questions), sheet.width), np.float32)
         mass = np.full(probabilities.shape[:2], np.nan, np.float32)
         divergence, surprise = np.zeros((2, count, texts), np.float32)
-        for (text, placement, _, loras), members in self._groups(adapters).items():
+        for (text, placement, _, updates), members in self._groups(adapters).items():
             # Without a soft prompt all of them are one and the same.
             some = members if placement else members[:1]
             vectors = np.stack([self._vectors(adapters[number]) for number in some])
             prompts = torch.as_tensor(vectors).to(self.model.device, self.model.dtype)
-            with self._passes.under(loras):
+            with self._passes.under(*updates):
                 if sheet.questions:
-                    plan = self._plan(sheet, text, loras)
+                    plan = self._plan(sheet, text, updates)
                     given = self._rows(plan, prompts, placement, plainly, pause)
                     probabilities[members], mass[members] = given
                 if sheet.texts:
                     pause()
-                    both = self._read_texts(sheet, text, prompts, placement)
+                    both = self._read(self._readings.of(sheet.texts, text), prompts, placement)
                     divergence[members], surprise[members] = (part.cpu().numpy() for part in both)
         answers = Answers.of(probabilities, texts)
         return replace(answers, mass=mass, divergence=divergence, surprise=surprise)
 
-    def _read_texts(
-        self, sheet: Sheet, text: str, prompts: Tensor, placement: str
-    ) -> tuple[Tensor, Tensor]:
-        """(rows, texts) divergence and surprise of the texts of a sheet."""
-        asked, bare = (
-            [tokenize_text(*pair, self.reader, before) for pair in sheet.texts]
-            for before in (text, "")
-        )
-        return read(self._passes, asked, bare, prompts, placement)
+    def _read(self, reading: Reading, prompts: Tensor, placement: str) -> tuple[Tensor, Tensor]:
+        """(rows, texts) divergence and surprise."""
+        if not reading.asked:
+            return (nothing := prompts.new_zeros((len(prompts), 0))), nothing
+        try:
+            alone = bool(self._ways.alone(self._plan(_TRIAL, ""), placement, prompts.shape[1]))
+        except ModelError:  # labels that are no single tokens
+            alone = True
+        return read(self._passes, reading, prompts, placement, alone)
 
     def _vectors(self, adapter: Adapter) -> np.ndarray:
         """(tokens, D); no tokens without a soft prompt."""
@@ -287,8 +304,6 @@ class LocalEngine:
         """Adapters by what can share a pass: updates, the text, place and length of the prompt."""
         groups: dict[Kind, list[int]] = {}
         for number, adapter in enumerate(adapters):
-            if adapter.gate is not None:
-                raise SpecificationError("This engine applies no gate over several LoRA yet.")
             prompt = adapter.prompt
             if prompt is not None and prompt.vectors.shape[1] != self.model.embedding_width:
                 raise SpecificationError(
@@ -296,14 +311,15 @@ class LocalEngine:
                     f"{prompt.vectors.shape[1]}."
                 )
             placed = (prompt.placement, len(prompt)) if prompt is not None else ("", 0)
-            groups.setdefault((adapter.text, *placed, adapter.loras), []).append(number)
+            kind = (adapter.text, *placed, (adapter.loras, gates_of(adapter, self._passes.plain)))
+            groups.setdefault(kind, []).append(number)
         return groups
 
     def _rows(
         self, plan: Plan, prompts: Tensor, placement: str, plainly: bool, pause: Pause
     ) -> tuple[np.ndarray, np.ndarray]:
         """(rows, questions, labels) probabilities and (rows, questions) mass."""
-        self._check_positions(plan, prompts.shape[1])
+        self._ways.check_positions(plan, prompts.shape[1])
         parts: list[tuple[np.ndarray, np.ndarray]] = []
         done = 0
         while done < len(prompts):
@@ -335,29 +351,30 @@ class LocalEngine:
         if placement:
             self._ways.refuse_other_embeddings(plan)
         if plainly:
-            return _finished(self._passes.plainly(plan, prompts, placement, 1), plan)
+            return self._passes.plainly(plan, prompts, placement, 1).finished(plan)
         alone = bool(self._ways.alone(plan, placement, prompts.shape[1]))
-        return _finished(self._scores(plan, prompts, placement, alone), plan)
+        pads = self.model.device.type == "cuda" and not self._passes.hooked
+        whole = in_a_known_size(prompts) if pads else prompts
+        probabilities, mass = self._scores(plan, whole, placement, alone).finished(plan)
+        return probabilities[: len(prompts)], mass[: len(prompts)]
 
     def _scores(self, plan: Plan, prompts: Tensor, placement: str, alone: bool) -> Scores:
         if alone:
             rows = self._rows_per_pass(plan.longest + prompts.shape[1])
             return self._passes.plainly(plan, prompts, placement, rows)
+        parts = parts_of(plan)
+        given = [self._in_one_row(part, prompts, placement) for part in parts]
+        return given[0] if len(parts) == 1 else Scores.joined(given, plan.places)
+
+    def _in_one_row(self, plan: Plan, prompts: Tensor, placement: str) -> Scores:
         if placement == "last":
             return self._passes.behind(plan, prompts)
         return self._passes.in_a_row(plan, prompts, placement == "message", not placement)
 
-    def _check_positions(self, plan: Plan, width: int) -> None:
-        most = self._ways.limits.positions
-        if most is not None and plan.longest + width > most:
-            raise ModelError(
-                f"The longest question has {plan.longest:,} tokens, {plan.longest + width:,} with the "
-                f"soft prompt, and {self.model.name!r} has learned {most:,} positions; ask shorter "
-                "questions, or use fewer virtual tokens."
-            )
-
-    def _plan(self, sheet: Sheet, text: str, loras: tuple[Lora, ...] = ()) -> Plan:
-        key = (sheet.digest, text, loras)
+    def _plan(
+        self, sheet: Sheet, text: str, updates: Updates = ((), ()), gradients: bool = False
+    ) -> Plan:
+        key = (sheet.digest, text, updates, gradients)
         if key not in self._plans:
             if len(self._plans) == _PLANS:  # the sheet of a search is asked first, and stays
                 self._plans.popitem()
@@ -372,27 +389,8 @@ class LocalEngine:
     def _candidates_per_pass(self, plan: Plan, tokens: int, placement: str) -> int:
         if self.batch_size is not None:
             return self.batch_size
-        last = placement == "last" and tokens > 0
-        each = tokens * len(plan.questions) if last else tokens + len(plan.tree(False).tokens)
-        return max(1, self._tokens_per_pass(each, plan.longest + tokens if last else 0) // each)
+        each, beside = tokens_of_a_candidate(plan, tokens, placement)
+        return max(1, tokens_per_pass(self.model, self._room, each, beside) // each)
 
     def _rows_per_pass(self, length: int) -> int:
-        return max(1, self._tokens_per_pass(length, length) // length)
-
-    def _tokens_per_pass(self, each: int, beside: int) -> int:
-        at_once = _TOKENS_PER_PASS
-        while at_once > each and at_once * bytes_per_token(self.model, beside) > self._room:
-            at_once //= 2
-        return at_once
-
-
-def _finished(scores: Scores, plan: Plan) -> tuple[np.ndarray, np.ndarray]:
-    offered = scores.labels.masked_fill(~plan.offered, -torch.inf)
-    probabilities = offered.softmax(-1)
-    # One question without a finite number makes the whole candidate's scores meaningless.
-    broken = ~probabilities.isfinite().all(-1).all(-1)
-    probabilities[broken] = torch.nan
-    mass = probabilities.new_full(probabilities.shape[:2], torch.nan)
-    if scores.total is not None:
-        mass = (offered.logsumexp(-1) - scores.total).exp()
-    return probabilities.cpu().numpy(), mass.cpu().numpy()
+        return max(1, tokens_per_pass(self.model, self._room, length, length) // length)

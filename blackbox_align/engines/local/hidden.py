@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from ...errors import ModelError
-from .passes import Passes
+from .shadow import decoder_layers
+
+if TYPE_CHECKING:
+    from .passes import Passes
 
 _FEED_FORWARD = ("mlp", "feed_forward", "block_sparse_moe", "ffn", "moe")
 
 
 def hidden_states(passes: Passes, tokens: Sequence[int], source: str) -> Tensor:
     """(layers, D) float32: what enters each layer, or each layer's feed-forward part behind its norm."""
-    layers = _layers(passes.plain)
-    places = layers if source == "layer-input" else [_feed_forward(layer) for layer in layers]
+    layers = decoder_layers(passes.plain)
+    places = layers if source == "layer-input" else [feed_forward(layer) for layer in layers]
     seen: list[Tensor] = []
 
     def note(module: Any, given: tuple[Any, ...], named: dict[str, Any]) -> None:
@@ -33,16 +36,8 @@ def hidden_states(passes: Passes, tokens: Sequence[int], source: str) -> Tensor:
     return torch.stack([state.float().to(passes.device) for state in seen])
 
 
-def _layers(model: Any) -> list[Any]:
-    """The decoder's layers: the list of as many modules as the configuration has layers."""
-    count = model.config.get_text_config().num_hidden_layers
-    for part in model.modules():
-        if isinstance(part, torch.nn.ModuleList) and len(part) == count:
-            return list(part)
-    raise ModelError(f"The layers of a model of type {model.config.model_type!r} cannot be found.")
-
-
-def _feed_forward(layer: Any) -> Any:
+def feed_forward(layer: Any) -> Any:
+    """The feed-forward part of a layer."""
     for name in _FEED_FORWARD:
         if hasattr(layer, name):
             return getattr(layer, name)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -19,13 +19,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...adapters.adapter import Lora
-from ...errors import SpecificationError
+from ...adapters.adapter import Gate, Lora
+from ...errors import ModelError, SpecificationError
 from ..checkpoint import LanguageModel
 from .attention import tree_shadow
-from .plan import Plan
+from .blend import Blend
+from .compiled import Compiled
+from .last_layer import read_ends_only
+from .memory import free_memory
+from .packed import pack_linears
+from .plan import Plan, Tree
 from .rows import Steps
-from .shadow import shadow
+from .shadow import decoder_layers, shadow
 from .tree_attention import (
     Continuations,
     PackedRow,
@@ -34,6 +39,8 @@ from .tree_attention import (
 )
 
 _LOGITS_PER_PASS = 2**27
+_BLENDS = 2
+_FEW = 0.5  # of the places of a row: where more are read, all of the last layer is computed
 
 
 class Scores(NamedTuple):
@@ -43,15 +50,41 @@ class Scores(NamedTuple):
     labels: Tensor
     total: Tensor | None
 
+    @classmethod
+    def joined(cls, parts: Sequence[Scores], places: Tensor) -> Scores:
+        """Those of some questions behind those of others; ``places`` (questions,) says where each stands."""
+        labels = torch.cat([part.labels for part in parts], dim=1)
+        totals = [part.total for part in parts if part.total is not None]
+        where = places.to(labels.device)
+        return cls(labels[:, where], torch.cat(totals, dim=1)[:, where] if totals else None)
+
+    def finished(self, plan: Plan) -> tuple[np.ndarray, np.ndarray]:
+        """(rows, questions, labels) probabilities and (rows, questions) mass."""
+        offered = self.labels.masked_fill(~plan.offered, -torch.inf)
+        probabilities = offered.softmax(-1)
+        # One question without a finite number makes the whole candidate's scores meaningless.
+        broken = ~probabilities.isfinite().all(-1).all(-1)
+        probabilities[broken] = torch.nan
+        mass = probabilities.new_full(probabilities.shape[:2], torch.nan)
+        if self.total is not None:
+            mass = (offered.logsumexp(-1) - self.total).exp()
+        return probabilities.cpu().numpy(), mass.cpu().numpy()
+
 
 class Passes:
     """The ways through one model, each over modules of its own; one thread at a time may use them."""
 
-    def __init__(self, model: LanguageModel) -> None:
+    def __init__(self, model: LanguageModel, compiled: bool = False) -> None:
         self.device, self.dtype = model.device, model.dtype
         self.plain, self.along = shadow(model.model), tree_shadow(model.model)
+        self.packed = pack_linears(self.along, free_memory(self.device))
+        self.ends_only = True
+        with suppress(ModelError):  # whose layers cannot be told apart
+            read_ends_only(decoder_layers(self.along)[-1])
         self._embed = self.plain.get_input_embeddings()
-        self._updated = True
+        self._updated, self.hooked = True, False
+        self.compiled = Compiled(model.model) if compiled else None
+        self._blends: dict[tuple[Lora, ...], Blend] = {}
         self._keeps = "logits_to_keep" in inspect.signature(self.plain.forward).parameters
 
     def embed(self, tokens: Any) -> Tensor:
@@ -68,7 +101,26 @@ class Passes:
         )
         ends = [row.paths[item][-1].stop - 1 for item in range(len(plan.questions))]
         embeds = torch.cat([opening, prompts, text], dim=1)
-        return self._scores(self._logits(embeds, row, ends, plan, whole), plan, whole)
+
+        def usual() -> Tensor:
+            return self._logits(embeds, row, ends, plan, whole)
+
+        fast = self.compiled if not (whole or self.hooked or torch.is_grad_enabled()) else None
+        logits = usual() if fast is None else fast.believed(plan, row, embeds, usual)
+        return self._scores(logits, plan, whole)
+
+    def texts_in_a_row(self, tree: Tree, prompts: Tensor, counts: Sequence[int]) -> Tensor:
+        """(rows, tokens, words) float32 logits behind the last ``counts`` tokens of each text of a tree."""
+        row = tree.row(prompts.shape[1])
+        opening, text = (
+            self.embed(part).expand(len(prompts), -1, -1) for part in (tree.opening, tree.tokens)
+        )
+        ends: list[int] = []
+        for number, count in enumerate(counts):
+            places = [place for part in row.paths[number] for place in range(part.start, part.stop)]
+            ends += places[-count:]
+        logits = self.forward(self.along, torch.cat([opening, prompts, text], dim=1), row, ends)
+        return logits.float().to(self.device)
 
     def behind(self, plan: Plan, prompts: Tensor) -> Scores:
         """The prompt right before the answer."""
@@ -98,9 +150,13 @@ class Passes:
                     total[row, number] = logits.logsumexp(-1)
         return Scores(labels, total)
 
+    @property
+    def words(self) -> int:
+        """How many words the model tells apart."""
+        return int(self.plain.get_input_embeddings().weight.shape[0])
+
     def _rows_of_logits(self, length: int) -> int:
-        words = int(self.plain.get_input_embeddings().weight.shape[0])
-        return max(1, _LOGITS_PER_PASS // (words * (1 if self._keeps else length)))
+        return max(1, _LOGITS_PER_PASS // (self.words * (1 if self._keeps else length)))
 
     def _last_logits(
         self, plan: Plan, prompts: Tensor, placement: str, pairs: list[tuple[int, int]]
@@ -121,19 +177,45 @@ class Passes:
     # -- low-rank updates ----------------------------------------------------------------------------
 
     @contextmanager
-    def under(self, loras: Sequence[Lora]) -> Iterator[None]:
-        """Low-rank updates on these modules, which are nobody else's, for as long as this lasts."""
-        hooks = []
+    def under(
+        self, loras: Sequence[Lora], gates: Sequence[Gate] = (), models: Sequence[Any] = ()
+    ) -> Iterator[None]:
+        """Low-rank updates on these modules, which are nobody else's, for as long as this lasts.
+
+        ``gates`` share them: those of the rows of a batch, or one for all rows. ``models`` are those of
+        the two that are used meanwhile, all of them without it.
+        """
+        models = models or (self.plain, self.along)
+        self.hooked = bool(loras)
+        if gates:
+            blend, on = self._blend(tuple(loras)), lambda: self._updated
+            with ExitStack() as stack:
+                stack.callback(setattr, self, "hooked", False)
+                for model in models:
+                    stack.enter_context(blend.hooked(model, gates, on))
+                yield
+            return
+        hooks: list[Any] = []
         try:
             for lora in loras:
                 for name, (down, up) in lora.updates.items():
                     add = self._update(name, down, up)
-                    for model in (self.plain, self.along):
+                    for model in models:
                         hooks.append(_submodule(model, name).register_forward_hook(add))
             yield
         finally:
+            self.hooked = False
             for hook in hooks:
                 hook.remove()
+
+    @contextmanager
+    def without_compiler(self) -> Iterator[None]:
+        """Block by block, for as long as this lasts."""
+        usual, self.compiled = self.compiled, None
+        try:
+            yield
+        finally:
+            self.compiled = usual
 
     @contextmanager
     def bare(self) -> Iterator[None]:
@@ -143,6 +225,13 @@ class Passes:
             yield
         finally:
             self._updated = usual
+
+    def _blend(self, loras: tuple[Lora, ...]) -> Blend:
+        if loras not in self._blends:
+            if len(self._blends) == _BLENDS:
+                del self._blends[next(iter(self._blends))]
+            self._blends[loras] = Blend(self.plain, loras, self.device)
+        return self._blends[loras]
 
     def _update(self, name: str, down: Any, up: Any) -> Callable[[Any, Any, Tensor], Tensor]:
         a, b = (torch.as_tensor(np.asarray(part), device=self.device) for part in (down, up))
@@ -201,6 +290,16 @@ class Passes:
     ) -> Tensor:
         """(rows, ends, words or labels) logits of the token after each end of a ``row``."""
         places = torch.as_tensor(ends, device=embeds.device)
+        few = len(places) <= _FEW * embeds.shape[1]
+        if not self.ends_only or not few or isinstance(row, Steps) or row.kept is not None:
+            return self._call(model, embeds, row, places)
+        row.ends = tuple(ends)
+        try:
+            return self._call(model, embeds, row, torch.arange(len(places), device=embeds.device))
+        finally:
+            row.ends = None
+
+    def _call(self, model: Any, embeds: Tensor, row: Any, places: Tensor) -> Tensor:
         positions = torch.as_tensor(row.positions, device=self.device)
         logits: Tensor = model(
             inputs_embeds=embeds,

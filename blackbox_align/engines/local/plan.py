@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...errors import ModelError
 from ...surveys.sheet import Sheet
-from .chat import Reader
+from .chat import Reader, common_prefix
 from .prefix_tree import Node, flat_tokens, prefix_tree
 from .questions import Tokenized, tokenize
 from .shadow import ending_in
@@ -62,6 +62,7 @@ class Plan:
     short: Any | None
     trees: dict[bool, Tree] = field(default_factory=dict)
     continuations: Continuations | None = None
+    _parts: list[tuple[list[int], Plan]] = field(default_factory=list)
 
     @property
     def longest(self) -> int:
@@ -89,6 +90,34 @@ class Plan:
         ids = torch.tensor(label_ids, device=device)
         short = ending_in(model, ids)
         return cls(questions, ids, columns.to(device), offered.to(device), short)
+
+    def parts(self, most: int) -> list[Plan]:
+        """Questions in the order of the tree, in rows of about ``most`` tokens each."""
+        if not self._parts:
+            order = sorted(range(len(self.questions)), key=lambda n: self.questions[n].context)
+            groups: list[list[int]] = [[]]
+            length, before = 0, ()  # type: int, tuple[int, ...]
+            for number in order:
+                context = self.questions[number].context
+                shared = len(common_prefix([before, context])) if groups[-1] else 0
+                length += len(context) - shared
+                if length > most and groups[-1]:
+                    groups.append([])
+                    length = len(context)
+                groups[-1].append(number)
+                before = context
+            self._parts = [(group, self.part(group)) for group in groups]
+        return [part for _, part in self._parts]
+
+    @property
+    def places(self) -> Tensor:
+        """(questions,) where each question stands among those of the parts, one behind another."""
+        return torch.tensor([number for group, _ in self._parts for number in group]).argsort()
+
+    def forget_continuations(self) -> None:
+        """What was computed of the questions alone is computed anew."""
+        for plan in (self, *(part for _, part in self._parts)):
+            plan.continuations = None
 
     def part(self, numbers: list[int]) -> Plan:
         """Some of the questions, for a check."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -37,8 +38,8 @@ class RowReader:
 
     def __init__(self, passes: Passes) -> None:
         self._passes = passes
-        self._banks: dict[tuple[int, ...], Banks] = {}
-        self._words = int(passes.plain.get_input_embeddings().weight.shape[0])
+        self._banks: dict[tuple[Any, ...], Banks] = {}
+        self._words = passes.words
         self._stepping = False
         head = passes.along.get_output_embeddings()
         if type(head) is torch.nn.Linear and head.weight.device.type == "cpu" and head.bias is None:
@@ -47,15 +48,18 @@ class RowReader:
     def begin(self, openings: Sequence[Opening]) -> list[Tensor]:
         """For every row (places, words) float32 logits behind what it reads first."""
         found: dict[int, Tensor] = {}
-        together: dict[tuple[int, ...], list[Opening]] = {}
+        together: dict[tuple[Any, ...], list[Opening]] = {}
         for opening in openings:
             if opening.past.alone:
-                with self._passes.under(opening.past.loras):
+                with self._under([opening.past]):
                     found[id(opening.past)] = self._begin_alone(opening)
+            elif opening.past.gates:  # which hold for all of a row
+                with self._under([opening.past]):
+                    (found[id(opening.past)],) = self._begin_packed([opening])
             else:
                 together.setdefault(_kind(opening.past), []).append(opening)
         for members in together.values():
-            with self._passes.under(members[0].past.loras):
+            with self._under([members[0].past]):
                 for some in self._passes_of(members):
                     logits = self._begin_packed(some)
                     found.update(zip((id(o.past) for o in some), logits, strict=True))
@@ -67,7 +71,7 @@ class RowReader:
         found: dict[int, Tensor] = {}
         for past, token in tokens:
             if past.alone:
-                with self._passes.under(past.loras):
+                with self._under([past]):
                     ids = torch.tensor([[token]], device=self._passes.device)
                     found[id(past)] = self._alone(past, [-1], input_ids=ids)[0]
         for banks in self._banks.values():
@@ -76,7 +80,7 @@ class RowReader:
             embeds = self._passes.embed([given[id(past)] for past in rows])[:, None]
             self._stepping = True
             try:
-                with self._passes.under(rows[0].loras):
+                with self._under(rows):
                     out = self._passes.forward(self._passes.along, embeds, steps, [0])[:, 0]
             finally:
                 self._stepping = False
@@ -98,6 +102,12 @@ class RowReader:
     def forget(self) -> None:
         """All rows are over."""
         self._banks.clear()
+
+    def _under(self, rows: Sequence[Past]) -> AbstractContextManager[None]:
+        """The updates of rows of one kind, with the gate of each."""
+        model = self._passes.plain if rows[0].alone else self._passes.along
+        gates = [gate for row in rows for gate in row.gates]
+        return self._passes.under(rows[0].loras, gates, (model,))
 
     def _spoken(self, head: torch.nn.Linear, hidden: Tensor) -> Tensor:
         """The output layer: in a step of few rows the other way round, up to five times faster on a CPU."""
@@ -164,5 +174,8 @@ class RowReader:
         return out.logits[0, list(places)].float().to(self._passes.device)
 
 
-def _kind(past: Past) -> tuple[int, ...]:
-    return tuple(map(id, past.loras))
+def _kind(past: Past) -> tuple[Any, ...]:
+    """What rows that share a pass have in common: their LoRA, whatever the gates, if these hold for whole
+    prompts."""
+    own = [id(gate) for gate in past.gates if gate.rows is not None]
+    return (bool(past.gates), *own, *map(id, past.loras))

@@ -24,11 +24,13 @@ class Past:
     """What one row has read so far.
 
     ``alone`` is a row under the model's own attention, whose ``cache`` is the model's own; any other has
-    its keys and values in a ``bank``. ``loras`` are the low-rank updates under which it is read.
+    its keys and values in a ``bank``. ``loras`` are the low-rank updates under which it is read,
+    ``gates`` the one that shares them, if any.
     """
 
     alone: bool = False
     loras: tuple[Any, ...] = ()
+    gates: tuple[Any, ...] = ()
     length: int = 0
     cache: Any = None
     bank: Bank | None = None

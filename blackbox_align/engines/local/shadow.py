@@ -36,6 +36,15 @@ def shadow(module: Any, attention: str | None = None) -> Any:
     return copied
 
 
+def decoder_layers(model: Any) -> list[Any]:
+    """The decoder's layers: the list of as many modules as the configuration has layers."""
+    count = model.config.get_text_config().num_hidden_layers
+    for part in model.modules():
+        if isinstance(part, torch.nn.ModuleList) and len(part) == count:
+            return list(part)
+    raise ModelError(f"The layers of a model of type {model.config.model_type!r} cannot be found.")
+
+
 class _LabelHead(torch.nn.Linear):
     """Rows of an output layer, which may lie on another GPU than the last layer does."""
 

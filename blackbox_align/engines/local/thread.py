@@ -10,6 +10,7 @@ from typing import TypeVar
 import torch
 
 from ...errors import ModelError
+from .threads import chosen_threads
 
 T = TypeVar("T")
 _CLOSED = "The engine was closed, so its model cannot be asked any more."
@@ -22,19 +23,25 @@ class InterruptedJobError(Exception):
 class JobThread:
     """One thread; :meth:`run` may be called from any.
 
-    A job runs with as many threads of torch as its caller has set, so that an answer does not depend on
-    when the engine was made.
+    A job runs with as many threads of torch as its caller has chosen, so that an answer does not depend on
+    when the engine was made, and with ``threads`` where it has chosen none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int | None = None) -> None:
+        self._own = threads
         self._executor = ThreadPoolExecutor(1, "blackbox_align")
         self._here: int | None = None
+
+    @property
+    def threads(self) -> int:
+        """With how many threads of torch a job of this caller runs."""
+        return chosen_threads() or self._own or torch.get_num_threads()
 
     def run(self, job: Callable[[Callable[[], None]], T]) -> T:
         """What ``job(pause)`` gives; it calls ``pause()`` between passes, where it may be left."""
         if threading.get_ident() == self._here:
             return job(lambda: None)
-        left, threads = threading.Event(), torch.get_num_threads()
+        left, threads = threading.Event(), self.threads
 
         def pause() -> None:
             if left.is_set():

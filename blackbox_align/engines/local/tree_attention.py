@@ -59,7 +59,8 @@ class PackedRow:
 
     ``positions`` holds the position of every place, counted from the root; ``paths`` the way from
     the root to the end of each question; ``layers`` which layers of a model did attend along it, and
-    ``kept``, where it is a dictionary, takes their keys and values.
+    ``kept``, where it is a dictionary, takes their keys and values; ``ends`` are the places that are read,
+    where no other is needed of the last layer.
     """
 
     positions: list[int] = field(default_factory=list)
@@ -67,7 +68,11 @@ class PackedRow:
     paths: dict[int, tuple[slice, ...]] = field(default_factory=dict)
     layers: set[int] = field(default_factory=set)
     kept: dict[int, KeysAndValues] | None = None
+    ends: tuple[int, ...] | None = None
     _masks: dict[Any, Tensor] = field(default_factory=dict)
+    _ends: dict[tuple[int, ...], list[tuple[Block, list[int], list[int]]]] = field(
+        default_factory=dict
+    )
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -88,6 +93,20 @@ class PackedRow:
             self.positions += range(depth, depth + length)
         ends = list(accumulate(spans, initial=start))
         return [slice(a, b) for a, b in pairwise(ends)]
+
+    def blocks_of_ends(self) -> list[tuple[Block, list[int], list[int]]]:
+        """The blocks in which ``ends`` lie, where in the block, and which of them those are."""
+        assert self.ends is not None
+        if self.ends not in self._ends:
+            found = []
+            for block in self.blocks:
+                numbers = [
+                    n for n, end in enumerate(self.ends) if block.start <= end < block.here.stop
+                ]
+                if numbers:
+                    found.append((block, [self.ends[n] - block.start for n in numbers], numbers))
+            self._ends[self.ends] = found
+        return self._ends[self.ends]
 
     def mask(self, block: Block, window: int | None, like: Tensor) -> Tensor:
         """(tokens of the block, tokens of its path and its own): 0 where one sees another, else -inf.
@@ -153,6 +172,8 @@ class Continuations:
     width: int
     candidates: int
     layers: set[int] = field(default_factory=set)
+    ends: tuple[int, ...] | None = None
+    kept: None = None
     _masks: dict[Any, Tensor] = field(default_factory=dict)
 
     @property

@@ -9,6 +9,8 @@ import torch
 from blackbox_align.adapters import Adapter, SoftPrompt
 from blackbox_align.engines.checkpoint import load_model
 from blackbox_align.engines.local.engine import LocalEngine
+from blackbox_align.engines.local.texts import Reading, read
+from blackbox_align.surveys.neutral_texts import neutral_texts
 from blackbox_align.surveys.sheet import Sheet
 from tests.small_models import save_small_model
 
@@ -60,3 +62,24 @@ def test_divergence_and_surprise_are_those_of_the_definition(model, placement):
             surprise = -logs[range(len(words)), words].mean()
             assert answers.divergence[row, column] == pytest.approx(float(gap), abs=1e-5)
             assert answers.surprise[row, column] == pytest.approx(float(surprise), abs=1e-5)
+
+
+def test_in_one_row_texts_are_read_as_by_themselves(tmp_path):
+    """Those that ship, in front of a chat template and inside its message; some of one token alone."""
+    model = load_model(str(save_small_model("llama-chat", tmp_path)), device="cpu")
+    engine = LocalEngine(model)
+    texts = (*neutral_texts().search, ("Name a number.", "1"), ("", "1"), ("", ""))
+    reading = Reading.of(texts, engine.reader)
+    vectors = np.random.default_rng(0).normal(0, 1, (2, 3, model.embedding_width))
+    prompts = torch.tensor(vectors, dtype=torch.float32)
+    with torch.inference_mode():
+        for place in ("first", "message"):
+            together, alone = (
+                torch.stack(read(engine._passes, reading, prompts, place, way))
+                for way in (False, True)
+            )
+            assert torch.allclose(together, alone, atol=2e-5, equal_nan=True)
+            assert together[:, :, -1].isnan().all() and together[:, :, :-1].isfinite().all()
+            rows = [bundle for bundle in reading.bundled(place == "message", False, 10**6)]
+            assert max(len(bundle.columns) for bundle in rows) > 10
+    engine.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from blackbox_align.adapters import Adapter
 from blackbox_align.engines.checkpoint import load_model
@@ -18,6 +20,8 @@ from blackbox_align.engines.local.chat import Reader
 from blackbox_align.engines.local.engine import LocalEngine
 from blackbox_align.engines.local.questions import tokenize
 from blackbox_align.engines.local.thread import JobThread
+from blackbox_align.engines.local.threads import own_threads
+from blackbox_align.engines.ray.cluster import usable_cpus
 from blackbox_align.surveys import load_survey
 from blackbox_align.surveys.sheet import Sheet, sheet
 from tests.engines.local.test_engine import random_adapters
@@ -100,6 +104,8 @@ def test_ctrl_c_ends_a_long_answer_between_two_passes():
 LONG = """
 from blackbox_align.adapters import Adapter
 from blackbox_align.engines.local.thread import JobThread
+from blackbox_align.engines.local.threads import own_threads
+from blackbox_align.engines.ray.cluster import usable_cpus
 import time
 
 def job(pause):
@@ -113,3 +119,27 @@ try:
 except KeyboardInterrupt:
     print("interrupted", flush=True)
 """
+
+
+def test_threads_are_chosen_by_the_model_where_nobody_has_chosen(monkeypatch):
+    """A small model takes one, a larger one all that the process may use; who chose gets what was chosen."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    default, usual = len(os.sched_getaffinity(0)), torch.get_num_threads()
+    small = load_model(device="cpu")
+    config = LlamaConfig(
+        vocab_size=64, hidden_size=512, intermediate_size=1024, num_hidden_layers=2
+    )
+    with torch.device("meta"):
+        large = LlamaForCausalLM(config)
+    try:
+        torch.set_num_threads(default)  # as torch itself begins
+        assert LocalEngine(small).threads == own_threads(small.model) == 1
+        assert own_threads(large) == usable_cpus() <= default
+        torch.set_num_threads(default + 1)
+        assert LocalEngine(small).threads == default + 1
+        torch.set_num_threads(default)
+        monkeypatch.setenv("OMP_NUM_THREADS", str(default))
+        assert LocalEngine(small).threads == default
+    finally:
+        torch.set_num_threads(usual)

@@ -1,0 +1,287 @@
+"""``bbalign palette``: colours, which are experts of groups of countries, and a gate over them."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .options import AsJson, Device, Dtype, ModelName, Revision, TrustRemoteCode, check_most
+from .palette_output import print_answer, print_gate, print_map, print_scores, show_palette
+from .progress import fit_progress
+from .screen import command, print_hint, print_json, say
+
+if TYPE_CHECKING:
+    from ..palette.gate import GateSettings
+
+_GATE, _ASKED = "The gate", "What is asked"
+Folder = Annotated[Path, typer.Argument(help="The palette's folder.", show_default=False)]
+MapName = Annotated[str, typer.Option("--map", help="A map's name, or a YAML file.")]
+Opinions = Annotated[str, typer.Option(help="An opinion survey's name, or a file.")]
+Source = Annotated[
+    str | None,
+    typer.Option(help="feed-forward, or layer-input as published.", rich_help_panel=_GATE),
+]
+Centred = Annotated[
+    bool | None,
+    typer.Option("--centred/--not-centred", help="Rows around their mean.", rich_help_panel=_GATE),
+]
+Scope = Annotated[
+    str | None,
+    typer.Option(help="A gate for a whole prompt, or for every token.", rich_help_panel=_GATE),
+]
+GateTemperature = Annotated[
+    float | None, typer.Option(help="Of the gate's softmax.", rich_help_panel=_GATE)
+]
+Published = Annotated[
+    bool,
+    typer.Option(
+        "--published", help="The gate as the paper's merge has it.", rich_help_panel=_GATE
+    ),
+]
+ModelHere = Annotated[
+    str | None, typer.Option(help="Where the model lies now. Default: as the palette names it.")
+]
+
+palette_app = typer.Typer(
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Colours: experts of groups of countries, and a gate over them (Cultural Palette).",
+)
+
+
+@palette_app.command("map")
+def map_command(
+    name: Annotated[
+        str, typer.Argument(help="A map's name, or a YAML file. Default: all that ship.")
+    ] = "",
+    opinions: Opinions = "world-opinions",
+    as_json: AsJson = False,
+) -> None:
+    """Show a map of colours, and whether people's answers tell its colours apart."""
+    from ..palette.maps import load_map, map_names
+    from ..palette.separability import separability
+    from ..results.plain import to_plain
+    from ..surveys.opinion_files import load_opinions
+
+    maps = [load_map(one) for one in ([name] if name else map_names())]
+    survey = load_opinions(opinions)
+    found = [separability(one, survey) for one in maps]
+    if as_json:
+        told = [
+            {"map": to_plain(one), "separability": to_plain(far)}
+            for one, far in zip(maps, found, strict=True)
+        ]
+        print_json(told[0] if name else told)
+        return
+    for one, far in zip(maps, found, strict=True):
+        print_map(one, far, survey.survey.title)
+
+
+@palette_app.command("fit")
+def fit_command(
+    folder: Folder,
+    map_name: MapName = "continents",
+    opinions: Opinions = "world-opinions",
+    model: ModelName = "respondent-tiny",
+    revision: Revision = None,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    trust_remote_code: TrustRemoteCode = False,
+    tokens: Annotated[int, typer.Option(help="Length of a soft prompt.")] = 5,
+    held_out: Annotated[float, typer.Option(help="Share of questions no search sees.")] = 0.5,
+    orders: Annotated[
+        str, typer.Option(help="1, reversed, cyclic, all; auto: what suits the model.")
+    ] = "auto",
+    budget: Annotated[int, typer.Option(help="Evaluations of the search.", min=1)] = 1000,
+    seconds: Annotated[float | None, typer.Option(help="Stop after so much time.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same search.")] = 0,
+    source: Source = None,
+    centred: Centred = None,
+    scope: Scope = None,
+    gate_temperature: GateTemperature = None,
+    published: Published = False,
+    as_json: AsJson = False,
+) -> None:
+    """Fit a colour for each part of a map, without gradients: one soft prompt a colour.
+
+    A colour is fitted to the mean answers of its countries. The same command again continues, or shows what
+    is done.
+    """
+    from ..palette.fitting import fit_palette
+    from ..palette.maps import load_map
+
+    check_most(10_000, tokens=tokens)
+    check_most(10_000_000, budget=budget)
+    chosen = load_map(map_name)
+    settings = gate_settings(published, source, centred, scope, gate_temperature)
+    with fit_progress([colour.name for colour in chosen.colours]) as draw:
+        made = fit_palette(
+            folder,
+            chosen,
+            opinions=opinions,
+            model=model,
+            revision=revision,
+            device=device,
+            dtype=dtype,
+            trust_remote_code=trust_remote_code,
+            tokens=tokens,
+            held_out=held_out,
+            orders=orders,
+            budget=budget,
+            seconds=seconds,
+            seed=seed,
+            settings=settings,
+            on_progress=draw,
+        )
+    show_palette(made, as_json)
+    if not as_json:
+        print_hint(f"How it answers for single countries: {command('palette', 'assess', folder)}")
+
+
+@palette_app.command("show")
+def show_command(folder: Folder, as_json: AsJson = False) -> None:
+    """Show a palette: its colours, what they were made of, and its gate."""
+    from ..palette.palette import read_palette
+
+    show_palette(read_palette(folder), as_json)
+
+
+@palette_app.command("ask")
+def ask_command(
+    folder: Folder,
+    question: Annotated[str, typer.Argument(help="The question.", show_default=False)],
+    options: Annotated[
+        str, typer.Option(help='Its options: "yes,no".', rich_help_panel=_ASKED)
+    ] = "",
+    about: Annotated[
+        str,
+        typer.Option(
+            help="A country, whose name the gate reads. Default: the question itself.",
+            rich_help_panel=_ASKED,
+        ),
+    ] = "",
+    max_tokens: Annotated[int, typer.Option(help="Length of a text.", min=1)] = 128,
+    source: Source = None,
+    centred: Centred = None,
+    gate_temperature: GateTemperature = None,
+    model: ModelHere = None,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Ask a palette: each colour's simulated answer and the pool that its gate makes of them.
+
+    Without --options a text is written, each token drawn once from the pool of all colours.
+    """
+    from .. import engines
+    from ..committee import answer_closed, closed_question, write_all
+    from ..engines.base import Sampling
+    from ..palette.palette import read_palette
+    from ..populations import find_country
+
+    check_most(100_000, max_tokens=max_tokens)
+    survey = closed_question(question, options.split(",")) if options else None
+    subject = find_country(about).name if about else question
+    palette = read_palette(folder).with_gate(
+        source=source, centred=centred, temperature=gate_temperature
+    )
+    with closing(engines.open(model or palette.record.model, device=device)) as engine:
+        committee = palette.committee(engine)
+        decision = palette.decide(engine, subject)
+        answered: dict[str, Any] = {"decision": decision.to_dict()}
+        if survey is not None:
+            parts, mixture = answer_closed(committee, decision, survey)
+            shares = {n: row.tolist() for n, row in zip(decision.weights, parts, strict=True)}
+            answered |= {
+                "options": list(survey.items[0].scale.options),
+                "parts": shares,
+                "pool": mixture.tolist(),
+            }
+        else:
+            asked = committee.requests(
+                [{"role": "user", "content": question}],
+                decision,
+                "pooled",
+                sampling=Sampling(max_tokens),
+            )
+            answered["text"] = write_all(engine, asked)[0].text
+        answered["note"] = (
+            "These are simulated answers: a model computed them, and nobody gave them. "
+            f"{engine.info.disclaimer}".strip()
+        )
+    if as_json:
+        print_json(answered)
+        return
+    print_answer(palette, decision.weights, answered)
+
+
+@palette_app.command("assess")
+def assess_command(
+    folder: Folder,
+    opinions: Opinions = "world-opinions",
+    country: Annotated[
+        list[str] | None, typer.Option(help="A country of the map; repeat for more.")
+    ] = None,
+    orders: Annotated[str, typer.Option(help="1, reversed, cyclic, all.")] = "cyclic",
+    source: Source = None,
+    centred: Centred = None,
+    gate_temperature: GateTemperature = None,
+    model: ModelHere = None,
+    device: Device = "auto",
+    resamples: Annotated[int, typer.Option(help="Draws of the bootstrap.", min=1)] = 1000,
+    as_json: AsJson = False,
+) -> None:
+    """Measure a palette on single countries: questions that no colour was fitted to, beside baselines."""
+    from .. import engines
+    from ..palette.assess import POOL, assess_palette
+    from ..palette.palette import read_palette
+    from ..results.plain import to_plain
+    from ..surveys.opinion_files import load_opinions
+
+    check_most(1_000_000, resamples=resamples)
+    palette = read_palette(folder).with_gate(
+        source=source, centred=centred, temperature=gate_temperature
+    )
+    survey = load_opinions(opinions)
+    with closing(engines.open(model or palette.record.model, device=device)) as engine:
+        scores, gate = assess_palette(palette, engine, survey, country or (), orders)
+        info = engine.info
+    if as_json:
+        about = {
+            "model": info.name,
+            "revision": info.revision,
+            "orders": orders,
+            "survey": survey.survey.title,
+            "gate": to_plain(palette.gate),
+        }
+        print_json(to_plain({**about, **scores.to_dict([POOL]), "gate_report": gate}))
+        return
+    print_scores(scores, POOL, resamples)
+    say()
+    print_gate(gate)
+    say()
+    say(
+        f"{info.name}, options in orders {orders!r}, {survey.survey.title}; questions that no colour was "
+        f"fitted to. S = 100 (1 - JS distance in nats). Brackets: 95 % over questions, {resamples:,} "
+        "resamples. Uniform answers and the mean of other countries need no model: read all beside them."
+    )
+    if info.disclaimer:
+        say(info.disclaimer)
+
+
+def gate_settings(
+    published: bool,
+    source: str | None = None,
+    centred: bool | None = None,
+    scope: str | None = None,
+    temperature: float | None = None,
+) -> GateSettings:
+    """The settings of a gate from the options of a command."""
+    from ..palette.gate import MEASURED, PUBLISHED, with_settings
+
+    begun = PUBLISHED if published else MEASURED
+    return with_settings(
+        begun, source=source, centred=centred, scope=scope, temperature=temperature
+    )

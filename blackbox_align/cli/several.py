@@ -1,0 +1,119 @@
+"""``bbalign fit`` over several seeds or over indices held out in turn: which fits, and their table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+from ..errors import SpecificationError
+from .screen import print_table, say
+
+if TYPE_CHECKING:
+    from ..results import Result
+
+_RANGE = re.compile(r"(\d+)\.\.(\d+)")
+PAIRS = "pairs"
+
+
+def variations(seeds: str | None, seed: int, hold_out: str, survey: str) -> list[dict[str, Any]]:
+    """The settings in which the fits differ; a single one where nothing is varied."""
+    chosen = [seed] if seeds is None else _seeds(seeds)
+    held: Sequence[str] = [hold_out]
+    if hold_out == PAIRS:
+        from ..surveys import load_survey
+
+        held = [
+            ",".join(two) for two in combinations([i.name for i in load_survey(survey).indices], 2)
+        ]
+        if len(held) < 3:
+            raise SpecificationError(
+                f"--hold-out pairs needs a survey of three indices or more; not {survey}."
+            )
+    return [{"seed": one, "hold_out": names} for one in chosen for names in held]
+
+
+def _seeds(text: str) -> list[int]:
+    found = _RANGE.fullmatch(text.strip())
+    if found:
+        seeds = list(range(int(found[1]), int(found[2]) + 1))
+    elif re.fullmatch(r"\d+(,\d+)*", text.strip()):
+        seeds = list(dict.fromkeys(map(int, text.split(","))))
+    else:
+        seeds = []
+    if not seeds or len(seeds) > 1000:
+        raise SpecificationError(f"--seeds is a range such as 0..4, or 0,1,2; not {text!r}.")
+    return seeds
+
+
+def print_spread(results: Sequence[Result]) -> None:
+    """Every condition over the seeds, population by population: the mean, the smallest, the largest."""
+    from ..results.names import title
+    from ..results.spread import spread
+    from ..results.tables import DISTANCE, ERROR, interval
+
+    whole = spread(results)
+    for metric, split, places in (
+        (DISTANCE, "held-out", 3),
+        (DISTANCE, "fit", 3),
+        (ERROR, "all", 1),
+    ):
+        rows = [
+            (f.population, title(f.condition), interval(f, places=places))
+            for code in whole.provenance.populations
+            for f in whole.select(population=code, metric=metric, split=split)  # type: ignore[arg-type]
+        ]
+        if rows:
+            what = (
+                f"{whole.metric(metric).title}, {split} questions"
+                if split != "all"
+                else whole.metric(metric).title
+            )
+            say(f"\n{what}\n", style="bold")
+            print_table(
+                ("", "condition", f"mean [least, most] of {len(results)}"),
+                rows,
+                right=(2,),
+                whole=(0, 1),
+            )
+    spent = [r.search.evaluations for r in results if r.search]
+    say(f"\n{whole.notes[0]} Evaluations: {', '.join(map(str, spent))}.")
+
+
+def print_held_out(results: Sequence[Result]) -> None:
+    """A row per split: errors on the indices held out under every condition, and on those fitted."""
+    import numpy as np
+
+    from ..results.names import FITTED, title
+    from ..results.spread import held_out_in_turn
+
+    found = held_out_in_turn(results, np.random.default_rng(0))
+    names = [*(n for n in found.means if n != FITTED), FITTED]
+    heads = [title(name).replace(" ", "\n", 1) for name in names]
+    rows = [
+        (", ".join(t.held_out), *(f"{t.errors[n]:.1f}" for n in names), f"{t.fit:.1f}")
+        for t in found.turns
+    ]
+    fit = sum(t.fit for t in found.turns) / len(rows)
+    rows.append(("mean", *(f"{found.means[n]:.1f}" for n in names), f"{fit:.1f}"))
+    say(
+        f"Mean absolute error in index points on indices that no search saw, {len(results)} splits\n",
+        style="bold",
+    )
+    print_table(
+        ("held out", *heads, "fitted,\nseen"),
+        rows,
+        right=range(1, len(heads) + 2),
+        last_is_total=True,
+    )
+    say()
+    for name, (value, low, high) in found.minus.items():
+        verdict = (
+            "nearer than" if high < 0 else "farther than" if low > 0 else "not told apart from"
+        )
+        say(
+            f"Fitted minus {title(name).strip('()')}: {value:+.1f} [{low:+.1f}, {high:+.1f}]; "
+            f"{verdict} it on indices held out."
+        )
+    say("Brackets: 95 % interval over indices.")

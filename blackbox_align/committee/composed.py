@@ -1,0 +1,308 @@
+"""MoCulE's pipeline (arXiv 2506.00242): sensitivity, topics, a plan, experts' answers, one composed answer.
+
+Each agent is an object with one method, and has two versions: one for a chat model, in this process or at
+an address, and one that needs none. It is the baseline to beat, and not how a committee answers by default.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..engines.base import Engine, Request, Sampling
+from ..errors import ModelError
+from .asking import answer_closed, closed_question, write_all
+from .by_text import Embedder, Query
+from .committee import Committee
+from .decision import Decision
+
+Chat = Callable[[str, int], str]
+"""From what is said to a chat model, and the tokens of its answer at most, to that answer."""
+
+SENSITIVE = 5  # from this score on the experts are asked
+EXPERT_WORDS, COMPOSED_WORDS = 150, 200
+_TOKENS_A_WORD = 1.5
+
+
+# -- chat models ---------------------------------------------------------------------------------
+
+
+def chat_in_process(engine: Engine) -> Chat:
+    """A chat model in this process; greedy, so that the same is said twice."""
+
+    def say(prompt: str, most: int) -> str:
+        message = [{"role": "user", "content": prompt}]
+        return engine.submit(Request(message, Sampling(most, 0.0))).result().text.strip()
+
+    return say
+
+
+def chat_at(address: str, model: str, key: str = "") -> Chat:
+    """A chat model behind an OpenAI-compatible address such as ``http://localhost:8000/v1``."""
+
+    def say(prompt: str, most: int) -> str:
+        messages = [{"role": "user", "content": prompt}]
+        asked = {"model": model, "messages": messages, "max_tokens": most, "temperature": 0}
+        headers = {"Content-Type": "application/json"}
+        if key:
+            headers["Authorization"] = f"Bearer {key}"
+        request = urllib.request.Request(
+            f"{address.rstrip('/')}/chat/completions", json.dumps(asked).encode(), headers
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=300) as reply:
+                return str(json.load(reply)["choices"][0]["message"]["content"]).strip()
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise ModelError(
+                f"The chat model {model!r} at {address} gave no answer: {error}."
+            ) from None
+
+    return say
+
+
+# -- sensitivity ---------------------------------------------------------------------------------
+
+_TOUCHY = (
+    "abort", "alcohol", "belie", "boss", "child", "custom", "death", "divorce", "elder", "family", "famil",
+    "father", "food", "funeral", "gay", "gender", "gift", "god", "govern", "greet", "homosexual", "honor",
+    "honour", "husband", "immigra", "marr", "moral", "mother", "parent", "politic", "pork", "pray", "relig",
+    "respect", "right", "ritual", "sex", "tradition", "value", "wedding", "wife", "woman", "women", "wrong",
+)  # fmt: skip
+
+
+class Sensitivity(Protocol):
+    """How much an answer depends on whose culture it is, from 0 to 10."""
+
+    def rate(self, query: Query) -> int: ...
+
+
+class SensitivityByWords:
+    """Three points for every different word of a list that the question holds, ten at most."""
+
+    def rate(self, query: Query) -> int:
+        words = re.findall(r"\w+", query.text.casefold())
+        return min(10, 3 * len({w for w in words for stem in _TOUCHY if w.startswith(stem)}))
+
+
+@dataclass(frozen=True)
+class SensitivityByReference:
+    """The likeness to reference sentences: 10 for as near as they are to one another, 0 for none at all."""
+
+    embed: Embedder
+    references: tuple[str, ...] = (
+        "What is polite towards parents and elders?",
+        "Is it right to have an abortion?",
+        "How should a wedding be celebrated?",
+        "Which role should religion play in politics?",
+    )
+
+    def rate(self, query: Query) -> int:
+        rows = np.asarray(self.embed([query.text, *self.references]), float)
+        rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        among = rows[1:] @ rows[1:].T
+        usual = among[~np.eye(len(among), dtype=bool)].mean()
+        return int(np.clip(round(10 * float((rows[1:] @ rows[0]).max()) / max(usual, 1e-9)), 0, 10))
+
+
+@dataclass(frozen=True)
+class SensitivityByChat:
+    chat: Chat
+
+    def rate(self, query: Query) -> int:
+        said = self.chat(
+            "From 0 to 10, how much does a good answer to this question depend on the culture of the person "
+            f"who asks? 0: not at all, 10: wholly. Answer with the number alone.\n\n{query.text}",
+            8,
+        )
+        found = re.search(r"\d+", said)
+        if found is None:
+            raise ModelError(f"A number from 0 to 10 was asked for, and {said[:60]!r} came back.")
+        return min(10, int(found[0]))
+
+
+# -- topics --------------------------------------------------------------------------------------
+
+_TOPICS: Mapping[str, tuple[str, ...]] = {
+    "family": ("child", "divorc", "elder", "famil", "father", "husband", "marr", "mother", "parent", "wife"),
+    "religion": ("church", "faith", "god", "mosque", "pray", "relig", "temple"),
+    "politics": ("democra", "govern", "law", "politic", "state", "vote"),
+    "work": ("boss", "colleague", "compan", "job", "office", "work"),
+    "food": ("drink", "eat", "food", "meal", "restaurant"),
+    "custom": ("celebrat", "custom", "festival", "gift", "greet", "holiday", "ritual", "tradition",
+               "wedding"),
+    "gender": ("gender", "girl", "men", "woman", "women"),
+}  # fmt: skip
+
+
+class Topics(Protocol):
+    """What a question is about, in words."""
+
+    def name(self, query: Query) -> tuple[str, ...]: ...
+
+
+class TopicsByWords:
+    def name(self, query: Query) -> tuple[str, ...]:
+        words = re.findall(r"\w+", query.text.casefold())
+        return tuple(
+            topic
+            for topic, stems in _TOPICS.items()
+            if any(word.startswith(stem) for word in words for stem in stems)
+        )
+
+
+@dataclass(frozen=True)
+class TopicsByChat:
+    chat: Chat
+
+    def name(self, query: Query) -> tuple[str, ...]:
+        said = self.chat(
+            f"Name one to three topics of this question, separated by commas.\n\n{query.text}", 24
+        )
+        parts = (part.strip(" .\n").casefold() for part in said.split("\n")[0].split(","))
+        return tuple(dict.fromkeys(part for part in parts if part))[:3]
+
+
+# -- experts' answers, and one of them all ---------------------------------------------------------
+
+
+class Answering(Protocol):
+    """What every expert of a decision answers, by name."""
+
+    def answer(self, query: Query, decision: Decision) -> Mapping[str, str]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class LabelAnswers:
+    """Without writing: the likeliest option of a closed question with its share."""
+
+    committee: Committee
+    options: tuple[str, ...]
+
+    def answer(self, query: Query, decision: Decision) -> Mapping[str, str]:
+        survey = closed_question(query.text, self.options)
+        parts, _ = answer_closed(self.committee, decision, survey)
+        return {
+            name: f"{self.options[int(shares.argmax())]} ({100 * shares.max():.0f}%)"
+            for name, shares in zip(decision.weights, parts, strict=True)
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class WrittenAnswers:
+    """A text of every expert, all written side by side."""
+
+    committee: Committee
+    words: int = EXPERT_WORDS
+
+    def answer(self, query: Query, decision: Decision) -> Mapping[str, str]:
+        prompt = [
+            {"role": "user", "content": f"{query.text}\nAnswer in at most {self.words} words."}
+        ]
+        sampling = Sampling(int(self.words * _TOKENS_A_WORD), 0.0)
+        asked = self.committee.requests(prompt, decision, "parts", sampling=sampling)
+        texts = write_all(self.committee.engine, asked)
+        return {
+            name: _cut(text.text, self.words)
+            for name, text in zip(decision.weights, texts, strict=True)
+        }
+
+
+class Composer(Protocol):
+    """One answer of several."""
+
+    def compose(self, query: Query, answers: Mapping[str, str], decision: Decision) -> str: ...
+
+
+class Tally:
+    """Without writing: who says what, the heaviest first."""
+
+    def compose(self, query: Query, answers: Mapping[str, str], decision: Decision) -> str:
+        lines = [f"{name} ({decision.weights[name]:.2f}): {said}" for name, said in answers.items()]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class ComposerByChat:
+    chat: Chat
+    words: int = COMPOSED_WORDS
+
+    def compose(self, query: Query, answers: Mapping[str, str], decision: Decision) -> str:
+        said = "\n".join(
+            f"From {name}, weight {decision.weights[name]:.2f}: {text}"
+            for name, text in answers.items()
+        )
+        prompt = (
+            f"People of several cultures were asked:\n{query.text}\n\nTheir answers:\n{said}\n\n"
+            f"Write one answer that gives each its weight, in at most {self.words} words."
+        )
+        return _cut(self.chat(prompt, int(self.words * _TOKENS_A_WORD)), self.words)
+
+
+# -- the pipeline ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Composed:
+    """What the pipeline gave, with every step that led to it."""
+
+    sensitivity: int
+    topics: tuple[str, ...]
+    decision: Decision | None
+    answers: Mapping[str, str]
+    text: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "sensitivity": self.sensitivity,
+            "topics": list(self.topics),
+            "decision": self.decision.to_dict() if self.decision else None,
+            "answers": dict(self.answers),
+            "text": self.text,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Planner:
+    """Sensitivity, then topics, the router, the experts and the composer.
+
+    ``plain`` answers a question that is not sensitive, or that no expert answers.
+    """
+
+    sensitivity: Sensitivity
+    topics: Topics
+    route: Callable[[Query], Decision]
+    experts: Answering
+    composer: Composer
+    plain: Callable[[str], str] = field(default=lambda question: "")
+    sensitive_from: int = SENSITIVE
+
+    def run(self, query: Query) -> Composed:
+        """The whole pipeline on one question."""
+        rated = self.sensitivity.rate(query)
+        if rated < self.sensitive_from:
+            return Composed(rated, (), None, {}, self.plain(query.text))
+        topics = self.topics.name(query)
+        decision = self.route(Query(query.text, query.profile, topics))
+        if decision.abstains:
+            return Composed(rated, topics, decision, {}, self.plain(query.text))
+        answers = self.experts.answer(query, decision)
+        return Composed(
+            rated, topics, decision, answers, self.composer.compose(query, answers, decision)
+        )
+
+
+def _cut(text: str, words: int) -> str:
+    """At most so many words."""
+    found = list(re.finditer(r"\S+", text))
+    return text.strip() if len(found) <= words else text[: found[words - 1].end()].strip()
+
+
+def topic_names() -> Sequence[str]:
+    """The topics that :class:`TopicsByWords` knows."""
+    return tuple(_TOPICS)

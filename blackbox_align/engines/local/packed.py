@@ -1,0 +1,91 @@
+"""Linear layers over weights that oneDNN has laid out for the CPU, where that is the faster library."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import linear
+
+# Fewer rows are no matter of a kernel. So many times the other's time may a packed product take, for what
+# is measured in a moment is noise to some per cent, and one machine should choose the same every time.
+_LEAST_ROWS, _SAME, _ROWS, _TURNS = 64, 1.03, 2048, 5
+_SHARE_OF_MEMORY = 0.25  # of what is free, for a second copy of the weights
+
+
+class PackedLinear(torch.nn.Linear):
+    """A linear layer with a second copy of its weights, for many rows without gradients."""
+
+    packed: Tensor
+
+    @classmethod
+    def over(cls, layer: torch.nn.Linear) -> PackedLinear:
+        """The same weights, which are not copied but once, by oneDNN."""
+        made = cls(layer.in_features, layer.out_features, layer.bias is not None, device="meta")
+        made.weight, made.bias = layer.weight, layer.bias
+        made.packed = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach())
+        made.training = layer.training
+        return made
+
+    def forward(self, given: Tensor) -> Tensor:
+        rows = given.numel() // self.in_features
+        if rows < _LEAST_ROWS or torch.is_grad_enabled():
+            return super().forward(given)
+        return _product(given, self.packed, self.bias)
+
+
+def _product(given: Tensor, packed: Tensor, bias: Tensor | None) -> Tensor:
+    out: Tensor = torch.ops.mkldnn._linear_pointwise(given, packed, bias, "none", [], "")
+    return out
+
+
+def pack_linears(model: Any, free: float) -> bool:
+    """Put packed layers into the place of all plain ones of a ``model`` of our own, if that is faster.
+
+    Says whether it did; never for weights that are not float32 on a CPU, that take more than a quarter of
+    the ``free`` bytes, or under a torch without oneDNN.
+    """
+    found = [
+        (parent, name, layer)
+        for parent in model.modules()
+        for name, layer in parent.named_children()
+        if type(layer) is torch.nn.Linear and layer is not model.get_output_embeddings()
+    ]
+    weights = {layer.weight for _, _, layer in found}
+    if not found or not all(_can_be_packed(weight) for weight in weights):
+        return False
+    if sum(w.numel() * w.itemsize for w in weights) > _SHARE_OF_MEMORY * free:
+        return False
+    try:
+        if not _faster(max(weights, key=Tensor.numel)):
+            return False
+        made = {id(layer): PackedLinear.over(layer) for _, _, layer in found}
+    except (RuntimeError, AttributeError, NotImplementedError):
+        return False  # this torch has no oneDNN, or calls it otherwise
+    for parent, name, layer in found:
+        setattr(parent, name, made[id(layer)])
+    return True
+
+
+def _can_be_packed(weight: Tensor) -> bool:
+    return weight.device.type == "cpu" and weight.dtype == torch.float32
+
+
+@torch.inference_mode()
+def _faster(weight: Tensor) -> bool:
+    """Whether a product with packed weights takes no longer than torch's own, and comes to the same."""
+    given = torch.ones(_ROWS, weight.shape[1]) / weight.shape[1]
+    packed = torch.ops.mkldnn._reorder_linear_weight(weight.detach())
+    if not torch.allclose(_product(given, packed, None), linear(given, weight), atol=1e-6):
+        return False
+    spent = [float("inf"), float("inf")]
+    for _ in range(_TURNS):  # in turn, so that a busy moment hits both
+        begin = time.thread_time()
+        linear(given, weight)
+        between = time.thread_time()
+        _product(given, packed, None)
+        spent[0] = min(spent[0], between - begin)
+        spent[1] = min(spent[1], time.thread_time() - between)
+    return spent[1] <= _SAME * spent[0]

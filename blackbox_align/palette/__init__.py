@@ -1,0 +1,1 @@
+"""Cultural Palette: colours (experts of groups of countries), a gate over them, and what is made of both."""

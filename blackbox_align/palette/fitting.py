@@ -1,0 +1,131 @@
+"""Colours without gradients: one soft prompt each, fitted to the mean answers of a colour's countries."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from ..engines import opening
+from ..errors import SpecificationError
+from ..experts import read_expert
+from ..files.atomic import plain_errors, write_text
+from ..fitting.fit import fit
+from ..fitting.job import Progress
+from ..surveys.opinion_files import load_opinions
+from ..surveys.opinions import OpinionSurvey
+from .gate import GateSettings
+from .maps import PaletteMap, mean_shares
+from .palette import Palette, refuse_other_folder, write_palette
+
+ANSWERS, RUN = "answers.csv", "colours"
+
+
+def fit_palette(
+    folder: Path | str,
+    palette_map: PaletteMap,
+    *,
+    opinions: str = "world-opinions",
+    model: str = "respondent-tiny",
+    revision: str | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    trust_remote_code: bool = False,
+    tokens: int = 5,
+    held_out: float = 0.5,
+    orders: str = "auto",
+    budget: int = 1000,
+    seconds: float | None = None,
+    seed: int = 0,
+    settings: GateSettings | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Palette:
+    """Fit one soft prompt a colour in one search, and make a palette of them; an earlier call goes on.
+
+    Beside ``folder`` one that is called as it is, with ``-fit`` behind, holds the answers that were fitted
+    and the run of :func:`..fitting.fit`.
+
+    Parameters
+    ----------
+    opinions : an opinion survey's name or file: a colour's target are the mean shares of its countries
+    held_out : the share of the questions that no search sees, drawn from the seed
+    settings : of the gate
+    tokens, orders, budget, seconds, seed, on_progress : see :func:`..fitting.fit`
+    model, revision, device, dtype, trust_remote_code : see :func:`..engines.open`
+
+    Raises
+    ------
+    SpecificationError
+        A colour has no country with answers, or the folder was begun with other settings.
+    """
+    place = Path(folder)
+    refuse_other_folder(place)
+    work = place.with_name(f"{place.name}-fit")
+    with plain_errors(work):
+        work.mkdir(parents=True, exist_ok=True)
+    answers = work / ANSWERS
+    write_text(answers, colour_answers(palette_map, load_opinions(opinions)))
+    run = fit(
+        group=palette_map.codes,
+        objective="opinions",
+        opinions=answers,
+        held_out=held_out,
+        model=model,
+        revision=revision,
+        device=device,
+        dtype=dtype,
+        trust_remote_code=trust_remote_code,
+        tokens=tokens,
+        orders=orders,
+        seed=seed,
+        budget=budget,
+        seconds=seconds,
+        runs=work,
+        name=RUN,
+        on_progress=on_progress,
+    )
+    experts = {code: run.expert_of(code) for code in palette_map.codes}
+    fitted = read_expert(next(iter(experts.values()))).card.fitted_items
+    engine = opening.open(
+        model, revision=revision, device=device, dtype=dtype, trust_remote_code=trust_remote_code
+    )
+    try:
+        return write_palette(place, palette_map, experts, engine, settings, fitted)
+    finally:
+        engine.close()
+
+
+def colour_answers(palette_map: PaletteMap, opinions: OpinionSurvey) -> str:
+    """The mean answers of every colour's countries, as a table that declares colours as groups.
+
+    A question that nobody of a colour was asked is left out for it. All countries count alike.
+
+    Raises
+    ------
+    SpecificationError
+        Nobody of a colour was asked anything.
+    """
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(("item", "question", "option", "ordered", "group", "name", "wording", "share"))
+    for colour in palette_map.colours:
+        there = [code for code in colour.countries if code in opinions.countries]
+        if not there:
+            raise SpecificationError(
+                f"{opinions.survey.title} has no answers of any country of {colour.name}: "
+                f"{', '.join(colour.countries)}. Take another survey, or leave the colour out of the map."
+            )
+        shares = mean_shares(opinions, there)
+        for item, row in zip(opinions.survey.items, shares, strict=True):
+            if np.isnan(row).any():
+                continue
+            ordered = "yes" if item.id in opinions.ordered else "no"
+            for option, share in zip(item.scale.options, row.tolist(), strict=False):
+                writer.writerow(
+                    (item.id, item.text, option, ordered, colour.code, colour.name,
+                     colour.wording, repr(share))
+                )  # fmt: skip
+    return table.getvalue()

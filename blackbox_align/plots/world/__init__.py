@@ -1,0 +1,1 @@
+"""Borders of countries; see ``experiments/world_map/make.py``."""

@@ -1,0 +1,23 @@
+"""The report: results as one page that needs no network and no script, with a CSV beside every figure."""
+
+from .page import Block, Page, write_page
+from .pages import (
+    Fitted,
+    comparison_page,
+    fit_page,
+    fits_page,
+    multiverse_parts,
+    result_page,
+)
+
+__all__ = [
+    "Block",
+    "Fitted",
+    "Page",
+    "comparison_page",
+    "fit_page",
+    "fits_page",
+    "multiverse_parts",
+    "result_page",
+    "write_page",
+]

@@ -1,0 +1,201 @@
+"""What a pass leaves out, and how a survey that is longer than a pass is asked, change no answer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch._dynamo.utils import counters
+
+from blackbox_align.adapters import PLACEMENTS
+from blackbox_align.engines.checkpoint import load_model
+from blackbox_align.engines.local import packed, sizes
+from blackbox_align.engines.local.compiled import Compiled, subtree_ends
+from blackbox_align.engines.local.engine import LocalEngine
+from blackbox_align.engines.local.packed import PackedLinear
+from blackbox_align.engines.local.sizes import padded
+from blackbox_align.errors import SpecificationError
+from blackbox_align.surveys import load_survey
+from blackbox_align.surveys.sheet import Sheet, sheet
+from tests.engines.local.test_engine import random_adapters
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_model(device="cpu")
+
+
+@pytest.fixture(scope="module")
+def asked():
+    return Sheet(sheet(load_survey("vsm2013")).questions[:12])
+
+
+def tokens_of_the_last_layer(engine, adapters, asked):
+    """The most that its feed-forward part computed at once."""
+    seen = []
+    layer = engine._passes.along.model.layers[-1]
+    hook = layer.mlp.register_forward_hook(lambda part, given, out: seen.append(out.shape[1]))
+    answers = engine.answer(adapters, asked).probabilities
+    hook.remove()
+    return max(seen), answers
+
+
+@pytest.mark.parametrize("placement", PLACEMENTS)
+def test_the_last_layer_computes_only_what_is_read(model, asked, placement):
+    """Of it come 12 answers to a candidate, from 12 places, and they are those of the whole layer."""
+    adapters = random_adapters(model, 3, 4, placement)
+    engine, whole = LocalEngine(model), LocalEngine(model)
+    whole._passes.ends_only = False
+    engine.answer(adapters, asked)  # the comparison with the plain way is over
+    whole.answer(adapters, asked)
+    few, answers = tokens_of_the_last_layer(engine, adapters, asked)
+    many, others = tokens_of_the_last_layer(whole, adapters, asked)
+    ends = 3 if placement == "last" else 12
+    assert few == ends < many
+    np.testing.assert_allclose(answers, others, atol=1e-5)
+
+
+def test_a_last_layer_that_cannot_be_asked_so_is_computed_whole(model, asked):
+    """The comparison finds out; questions still share a pass."""
+    engine = LocalEngine(model)
+    layer = engine._passes.along.model.layers[-1]
+    usual = layer.forward
+
+    def forward(hidden_states, *more, **named):
+        out = usual(hidden_states, *more, **named)
+        return out + (
+            out.shape[1] != hidden_states.shape[1]
+        )  # something that is wrong at ends alone
+
+    layer.forward = forward
+    adapters = random_adapters(model, 2, 3, "first")
+    answers = engine.answer(adapters, asked).probabilities
+    assert not engine._passes.ends_only and engine.notes == ()
+    np.testing.assert_allclose(
+        answers, engine.answer(adapters, asked, plainly=True).probabilities, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("faster", [True, False])
+def test_packed_weights_are_taken_where_they_are_faster(model, asked, faster, monkeypatch):
+    """And the user's own modules stay as they are; the answers are the same."""
+    monkeypatch.setattr(packed, "_faster", lambda weight: faster)
+    before = [type(part) for part in model.model.modules()]
+    engine = LocalEngine(model)
+    kinds = {type(part) for part in engine._passes.along.model.modules()}
+    assert (PackedLinear in kinds) is engine._passes.packed is faster
+    assert [type(part) for part in model.model.modules()] == before
+    adapters = random_adapters(model, 2, 3, "first")
+    given, plain = (engine.answer(adapters, asked, plainly=way) for way in (False, True))
+    np.testing.assert_allclose(given.probabilities, plain.probabilities, atol=1e-5)
+
+
+def test_packed_weights_are_measured_against_torchs_own():
+    """Whatever comes of it here, it is an answer."""
+    assert packed._faster(torch.randn(256, 64)) in (True, False)
+
+
+@pytest.mark.parametrize("placement", PLACEMENTS)
+def test_a_survey_longer_than_a_pass_is_asked_in_several_rows(model, asked, placement, monkeypatch):
+    """Each question as it is asked alone, and in the order of the sheet."""
+    adapters = random_adapters(model, 3, 4, placement)
+    expected = LocalEngine(model).answer(adapters, asked)
+    monkeypatch.setattr(sizes, "TOKENS_PER_PASS", 120)
+    monkeypatch.setattr(sizes, "TOKENS_PER_PART", 60)
+    engine = LocalEngine(model)
+    given = engine.answer(adapters, asked)
+    parts = next(iter(engine._plans.values()))._parts
+    assert len(parts) > 2 and max(len(part.tree(False).tokens) for _, part in parts) < 120
+    np.testing.assert_allclose(given.probabilities, expected.probabilities, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_two_thousand_questions_take_less_than_800_mb():
+    """16 candidates in a process of their own, the imports included; answers as one by one."""
+    import subprocess
+    import sys
+
+    lines = (
+        "import resource, numpy as np\n"
+        "from blackbox_align.engines.checkpoint import load_model\n"
+        "from blackbox_align.engines.local.engine import LocalEngine\n"
+        "from blackbox_align.surveys.sheet import Question, Sheet\n"
+        "from tests.engines.local.test_engine import random_adapters\n"
+        "asked = Sheet(tuple(Question(f'In an ideal job, how important is it to you to have ' * 4 +\n"
+        "    f'number {n}?\\n1 = utmost, 2 = high, 3 = some', ('1', '2', '3')) for n in range(2000)))\n"
+        "model = load_model(device='cpu')\n"
+        "engine, adapters = LocalEngine(model), random_adapters(model, 16, 5, 'first')\n"
+        "given = engine.answer(adapters, asked).probabilities\n"
+        "peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000\n"
+        "few = Sheet(asked.questions[::200])\n"
+        "plain = engine.answer(adapters, few, plainly=True).probabilities\n"
+        "print(peak, np.abs(given[:, ::200] - plain).max())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True)
+    peak, difference = map(float, done.stdout.split())
+    assert peak <= 800 and difference <= 1e-5
+
+
+def test_passes_come_in_a_few_sizes():
+    """A device plans for every shape that is new to it; at most half as many again are asked."""
+    sizes_of = {padded(number) for number in range(1, 1025)}
+    assert len(sizes_of) < 22
+    assert all(
+        number <= padded(number) <= max(1.5 * number, number + 1) for number in range(1, 1025)
+    )
+
+
+def test_a_place_is_seen_until_the_end_of_its_subtree(model, asked):
+    """Two numbers a place say what blocks and their masks say."""
+    row = LocalEngine(model)._plan(asked, "").tree(False).row(4)
+    ends = subtree_ends(row)
+    for block in row.blocks:
+        seen = row.mask(block, None, torch.empty(0)) == 0
+        before = [place for piece in block.path for place in range(piece.start, piece.stop)]
+        keys = [*before, *range(block.here.start, block.here.stop)]
+        for place, line in zip(range(block.here.start, block.here.stop), seen, strict=True):
+            visible = [key for key, one in zip(keys, line, strict=True) if one]
+            assert visible == [k for k in range(len(row)) if k <= place < ends[k]]
+
+
+def test_layers_are_compiled_once_for_a_survey_a_length_and_a_size(model):
+    """Seven batches of four numbers of candidates are three sizes: three graphs for all layers, and the
+    answers of the other way."""
+    few = Sheet(sheet(load_survey("vsm2013")).questions[:4])
+    engine, plain = LocalEngine(model), LocalEngine(model)
+    engine._passes.compiled = Compiled(model.model, backend="eager")
+    counters.clear()
+    for count in (3, 4, 3, 2, 1, 2, 3):
+        adapters = random_adapters(model, count, 3, "first")
+        given, expected = (each.answer(adapters, few).probabilities for each in (engine, plain))
+        np.testing.assert_allclose(given, expected, atol=1e-5)
+    assert counters["stats"]["unique_graphs"] == 3
+    assert "compiled" in engine.way and "along the tree" in plain.way
+
+
+@pytest.mark.slow
+def test_compiled_by_the_real_compiler_answers_are_the_same(model):
+    """On a CPU, where it compiles to C++: a minute."""
+    few = Sheet(sheet(load_survey("vsm2013")).questions[:4])
+    adapters = random_adapters(model, 2, 3, "first")
+    with LocalEngine(model, compile="always") as engine:
+        given = engine.answer(adapters, few).probabilities
+        assert engine.way == "one block mask of the whole tree, compiled layers"
+    expected = LocalEngine(model).answer(adapters, few).probabilities
+    np.testing.assert_allclose(given, expected, atol=1e-5)
+
+
+def test_what_cannot_be_compiled_is_asked_the_other_way(model, asked):
+    """And said so."""
+    engine = LocalEngine(model)
+
+    def broken(graph, inputs):
+        raise RuntimeError("there is no compiler here")
+
+    engine._passes.compiled = Compiled(model.model, backend=broken)
+    adapters = random_adapters(model, 2, 3, "first")
+    given, plain = (engine.answer(adapters, asked, plainly=way) for way in (False, True))
+    np.testing.assert_allclose(given.probabilities, plain.probabilities, atol=1e-5)
+    assert "it could not be compiled" in engine.way
+    with pytest.raises(SpecificationError, match="'auto', 'never', 'always'; not 'perhaps'"):
+        LocalEngine(model, compile="perhaps")

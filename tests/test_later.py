@@ -1,0 +1,79 @@
+"""What transformers imports beside its models is imported when it is used."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+# The compiler, distributed tensors, what they need, and scipy.stats, which no table of a fit needs.
+UNUSED = (
+    "torch._dynamo",
+    "torch.distributed.tensor",
+    "sympy",
+    "accelerate",
+    "scipy.stats",
+    "pandas",
+)
+
+
+def run(lines: str, cwd=None) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", lines], capture_output=True, text=True, cwd=cwd, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def used():
+    """What stand-ins are and become, in a process of their own."""
+    return run(
+        "import sys\n"
+        "from blackbox_align.later import bind_later\n"
+        "bind_later()\n"
+        "from transformers.models.llama.modeling_llama import LlamaForCausalLM\n"
+        "from transformers.distributed import sharding_utils\n"
+        "name = sharding_utils.DTensor\n"
+        f"print([one for one in {UNUSED} if one in sys.modules])\n"
+        "print(isinstance(3, name), 'torch.distributed.tensor' in sys.modules)\n"
+        "import torch.distributed.tensor\n"
+        "print(issubclass(torch.distributed.tensor.DTensor, name))\n"
+        "print(type('Mine', (name,), {}).__bases__ == (torch.distributed.tensor.DTensor,))\n"
+        "import torch\n"
+        "print(torch.compile(lambda x: x + 1, backend='eager')(torch.ones(1)).item())\n"
+    ).splitlines()
+
+
+def test_transformers_imports_neither_compiler_nor_distributed_tensors(used):
+    """They are half of the time to a first table, and a model on a CPU uses neither."""
+    assert used[0] == "[]"
+
+
+def test_a_stand_in_is_the_real_thing_when_it_is_used(used):
+    """Nothing is an instance of what was never imported; afterwards names mean what they say."""
+    assert used[1:4] == ["False False", "True", "True"]
+
+
+def test_the_compiler_is_there_when_it_is_asked_for(used):
+    """A stand-in is in nobody's way."""
+    assert used[4] == "2.0"
+
+
+def test_a_fit_imports_nothing_that_its_table_does_not_need(tmp_path):
+    """Until its table stands; what writes the expert for PEFT may come after it."""
+    seen = run(
+        "import sys\n"
+        "from blackbox_align import __main__ as command\n"
+        "from blackbox_align.cli import fit as made\n"
+        "usual = made.print_tables\n"
+        "def shown(*given):\n"
+        f"    print('HERE', [one for one in {(*UNUSED, 'peft')} if one in sys.modules])\n"
+        "    usual(*given)\n"
+        "made.print_tables = shown\n"
+        "sys.argv = ['bbalign', 'fit', '--country', 'SAU', '--budget', '3']\n"
+        "command.main()\n",
+        cwd=tmp_path,
+    )
+    assert "HERE []" in seen, seen
