@@ -150,7 +150,9 @@ def ask_command(
     if engine is not None:
         mixed = (like, profile, combine, chat, model)
         decision, *shares = ask_elsewhere(engine, question, survey, population, form, mixed)
-        found = _shown(*shares, decision, survey, form, samples, rng) if shares else {}
+        found: dict[str, Any] = {}
+        if shares:
+            found = _shown(shares[0], shares[1], decision, survey, form, samples, rng)
         print_answered(as_json, question, decision, {**found, "note": _note(engine, "", False)})
         return
     experts = _sound(library)

@@ -104,8 +104,9 @@ class Form:
         common = {"index": number, "finish_reason": text.reason}
         if self.chat:
             message = {"role": "assistant", "content": text.text, "refusal": None}
-            told = {"content": self._told(text.written), "refusal": None} if self.logprobs else None
-            return self._with_experts(number, {**common, "message": message, "logprobs": told})
+            content = {"content": self._told(text.written), "refusal": None}
+            logprobs = content if self.logprobs else None
+            return self._with_experts(number, {**common, "message": message, "logprobs": logprobs})
         before = self.echoed(number, text.read) if self.echo else ""
         written = [*text.written, *([text.end] if text.end is not None else [])]
         read = text.read if self.echo else ()
