@@ -243,3 +243,26 @@ def test_a_text_that_grows_is_the_text_that_is_decoded_whole():
         token.startswith("Ġ")))  # fmt: skip
     assert spell(blank) == " " + tokenizer.convert_ids_to_tokens(blank)[1:]
     assert {spell(n) for n in range(len(tokenizer)) if spell(n).startswith("token_id:")}
+
+
+def test_a_cancelled_text_leaves_within_one_step():
+    """Of two texts one is cancelled: at most one more step reads both, and the other goes on as alone."""
+    engine = LocalEngine(build_model("llama", eos_token_id=None))
+    engine._batch._ends = frozenset()
+    reader, rows = engine._batch._reader, []
+    read = reader.go_on
+
+    def counted(tokens):
+        rows.append(len(tokens))
+        return read(tokens)
+
+    reader.go_on = counted
+    gone = engine.submit(Request("How", Sampling(400)))
+    stays = engine.submit(Request("Where", Sampling(60)))
+    next(iter(gone))
+    gone.cancel()
+    before = len(rows)
+    assert gone.result().reason == "cancelled"
+    text = stays.result()
+    assert len(text.tokens) == 60 and rows[before + 1 :].count(2) == 0
+    assert text.tokens == engine.submit(Request("Where", Sampling(60))).result().tokens
