@@ -111,7 +111,9 @@ def _interval_of_ratio(
     return low, high
 
 
-def _log_of_ratio(columns: Array, powers: Array, members: Sequence[Array]) -> tuple[Array, Array]:
+def _log_of_ratio(
+    columns: Array, powers: Array, members: Sequence[NDArray[np.integer]]
+) -> tuple[Array, Array]:
     """(draws,) logs of the ratio of sums of ``columns`` (draws, rows, k), and their standard errors."""
     with np.errstate(divide="ignore", invalid="ignore"):
         sums = columns.sum(axis=1)
@@ -149,7 +151,7 @@ def ratio_of_running_times(
     low, high = _interval_of_ratio(
         np.asarray(pairs, float), np.array([1.0, -1.0, -1.0, 1.0]), group, rng, resamples
     )
-    one, other = (expected_running_time(pairs[:, n], pairs[:, n + 1] > 0) for n in (0, 2))
+    one, other = (expected_running_time(pairs[:, n], pairs[:, n + 1]) for n in (0, 2))
     if not np.isfinite(one):
         return float("inf"), low, float("inf")
     return one / other, low, high
