@@ -97,7 +97,7 @@ def examine(
     vectors = rng.normal(0, model.embedding_std(), (_CANDIDATES, _TOKENS, model.embedding_width))
     adapters = {p: [Adapter(prompt=SoftPrompt(v, p)) for v in vectors] for p in PLACEMENTS}
     answers = {p: engine.answer(adapters[p], asked).probabilities for p in PLACEMENTS}
-    way = " ".join(engine.notes) or "all questions in one row, along the tree of what they share"
+    way = " ".join(engine.notes) or f"all questions in one row, {engine.way}"
     yield Finding("attention", way, fine=not engine.notes)
     sizes = [f"{engine.candidates_per_pass(_TOKENS, p, asked)} {p}" for p in PLACEMENTS]
     yield Finding("batch", f"candidates a pass, by the place of the prompt: {', '.join(sizes)}")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import math
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,6 +23,7 @@ from .options import (
     check_finite,
     check_most,
     find_run,
+    optimizer_options,
 )
 from .output import by_gradients, print_experts, print_pareto, print_result, print_tables
 from .progress import fit_progress
@@ -260,6 +259,13 @@ def fit_command(
             rich_help_panel=_WHERE,
         ),
     ] = None,
+    compile: Annotated[
+        str,
+        typer.Option(
+            help="auto compiles a model's layers on a GPU, once a size of a pass; never; or always.",
+            rich_help_panel=_WHERE,
+        ),
+    ] = "auto",
     pareto: Annotated[
         bool,
         typer.Option(
@@ -295,7 +301,7 @@ def fit_command(
     check_most(10_000_000, respondents=respondents, budget=budget, patience=patience)
     check_most(100_000_000, subspace=subspace)
     check_most(2**63 - 1, seed=seed)
-    chosen = _parse_options(optimizer, option or [])
+    chosen = optimizer_options(optimizer, option or [])
     if warm_start is not None:
         warm_start = str(find_run(warm_start, runs))
     varied = variations(seeds, seed, hold_out, survey)
@@ -335,6 +341,7 @@ def fit_command(
                 patience=patience,
                 seconds=seconds,
                 workers=_workers(workers, ray_address, gpus_per_worker),
+                compile=compile,
                 on_progress=on_progress,
                 on_trouble=print_note,
                 recite=recite,
@@ -415,59 +422,3 @@ def _workers(count: str | None, address: str | None, gpus: float | None) -> Work
     if not count.isdecimal():
         raise SpecificationError(f"--workers is a number or 'auto'; not {count!r}.")
     return Workers(int(count), address, gpus)
-
-
-def _parse_options(optimizer: str, pairs: list[str]) -> dict[str, Any]:
-    """The options as values of the kind that the optimizer's own defaults have."""
-    from ..optimizers import describe
-
-    defaults = describe(optimizer).options if pairs else {}
-    options: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals or not name:
-            raise SpecificationError(
-                f"An optimizer's option is NAME=VALUE, such as F=0.5; not {pair!r}."
-            )
-        options[name] = _option_value(name, value)
-        _check_kind(name, options[name], defaults.get(name))
-    return options
-
-
-def _check_kind(name: str, value: Any, default: Any) -> None:
-    """Refuse a word for a number; what has no default may be anything, and the optimizer looks at it."""
-    for kind, wanted in ((bool, "true or false"), (int | float, "a number"), (str, "a word")):
-        if isinstance(default, kind):
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            fine = number if kind == int | float else isinstance(value, kind)
-            if not fine:
-                raise SpecificationError(
-                    f"The option {name} is {wanted}, such as {default!r}; not {value!r}."
-                )
-            return
-
-
-_WORDS = {"yes": True, "no": False, "True": True, "False": False, "None": None}
-
-
-def _option_value(name: str, text: str) -> Any:
-    """A number, true or false, nothing, or a word."""
-    if text in _WORDS:
-        return _WORDS[text]
-    try:
-        value = json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
-        value = text
-    if isinstance(value, (dict, list)):
-        raise SpecificationError(f"The option {name} is a number or a word; not {text!r}.")
-    if not _is_finite(text):
-        raise SpecificationError(f"The option {name} must be a finite number; not {text}.")
-    return value
-
-
-def _is_finite(text: str) -> bool:
-    """Whether it is a finite number, or none at all."""
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return True

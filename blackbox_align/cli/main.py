@@ -13,6 +13,7 @@ import typer
 
 from ..errors import BlackboxAlignError, ExpertError, RunError
 from ..version import __version__
+from . import palette_make  # noqa: F401  # its commands belong to the palette's own
 from .ask import ask_command
 from .cache import cache_command
 from .compare import compare_command
@@ -20,7 +21,7 @@ from .doctor import doctor_command
 from .experts import experts_app
 from .fit import fit_command
 from .lists import countries_command, models_command, optimizers_command
-from .palette_make import palette_app
+from .palette import palette_app
 from .report import report_command
 from .runs import runs_app, show_command
 from .score import score_command

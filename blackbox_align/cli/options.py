@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -80,3 +81,59 @@ def find_run(name: str, runs: Path = Path("runs")) -> Path:
     known = sorted(path.parent.name for path in runs.glob("*/run.json")) if runs.is_dir() else []
     hint = f"It is neither a run's folder nor a name in {runs}/; `bbalign runs` lists yours."
     raise UnknownNameError("run", name, known, hint)
+
+
+def optimizer_options(optimizer: str, pairs: list[str]) -> dict[str, Any]:
+    """The options as values of the kind that the optimizer's own defaults have."""
+    from ..optimizers import describe
+
+    defaults = describe(optimizer).options if pairs else {}
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise SpecificationError(
+                f"An optimizer's option is NAME=VALUE, such as F=0.5; not {pair!r}."
+            )
+        options[name] = _option_value(name, value)
+        _check_kind(name, options[name], defaults.get(name))
+    return options
+
+
+def _check_kind(name: str, value: Any, default: Any) -> None:
+    """Refuse a word for a number; what has no default may be anything, and the optimizer looks at it."""
+    for kind, wanted in ((bool, "true or false"), (int | float, "a number"), (str, "a word")):
+        if isinstance(default, kind):
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            fine = number if kind == int | float else isinstance(value, kind)
+            if not fine:
+                raise SpecificationError(
+                    f"The option {name} is {wanted}, such as {default!r}; not {value!r}."
+                )
+            return
+
+
+_WORDS = {"yes": True, "no": False, "True": True, "False": False, "None": None}
+
+
+def _option_value(name: str, text: str) -> Any:
+    """A number, true or false, nothing, or a word."""
+    if text in _WORDS:
+        return _WORDS[text]
+    try:
+        value = json.loads(text)
+    except (json.JSONDecodeError, RecursionError):
+        value = text
+    if isinstance(value, (dict, list)):
+        raise SpecificationError(f"The option {name} is a number or a word; not {text!r}.")
+    if not _is_finite(text):
+        raise SpecificationError(f"The option {name} must be a finite number; not {text}.")
+    return value
+
+
+def _is_finite(text: str) -> bool:
+    """Whether it is a finite number, or none at all."""
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return True

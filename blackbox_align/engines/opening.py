@@ -26,6 +26,7 @@ def open(
     chat_template: str = "auto",
     system: str = "",
     date: str = "",
+    compile: str = "auto",
     workers: Workers | None = None,
     on_trouble: Callable[[str], None] = lambda sentence: None,
 ) -> Engine:
@@ -37,6 +38,7 @@ def open(
     chat_template : ``auto`` for the model's own where it has one, ``none``, or a Jinja file
     system : a text in front, as a system message where there is a template
     date : the day that a template may write, as ``2026-11-26``; by default today
+    compile : layers are compiled on a GPU (``auto``), nowhere (``never``) or also here (``always``)
     workers : ask on a Ray cluster instead of in this process
     on_trouble : is told, in a sentence, of every worker lost and its cause
 
@@ -62,12 +64,12 @@ def open(
     if workers is not None:
         return open_on_workers(settings, form, workers, on_trouble)
     if _kept is None:
-        return LocalEngine(find_model(**settings).model, form=form)
+        return LocalEngine(find_model(**settings).model, form=form, compile=compile)
     key = repr(sorted(settings.items()))
     if key not in _kept:
         _kept.clear()  # one at a time: memory is for the present model
         _kept[key] = find_model(**settings).model
-    return LocalEngine(_kept[key], form=form)
+    return LocalEngine(_kept[key], form=form, compile=compile)
 
 
 _kept: dict[str, LanguageModel] | None = None

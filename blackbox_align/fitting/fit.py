@@ -72,6 +72,7 @@ def fit(
     runs: str | os.PathLike[str] = "runs",
     name: str | None = None,
     workers: Workers | int | None = None,
+    compile: str = "auto",
     recite: bool = False,
     on_progress: OnProgress | None = None,
     on_trouble: OnTrouble = lambda sentence: None,
@@ -110,6 +111,7 @@ def fit(
     runs, name : the run's directory is ``runs/name``; the name is made from the settings if not
         given
     workers : processes on a Ray cluster that ask the model, or how many; None asks it in this one
+    compile : whether a model's layers are compiled; see :func:`..engines.open`
     recite : whether the result says what the model knows by heart, see :mod:`..assessment.recite`
     on_progress : called after every tell
     on_trouble : told, in a sentence, what went wrong and was mended: a worker that was lost, a damaged
@@ -196,7 +198,7 @@ def fit(
                 on_result,
                 recite,
             )
-            job.run(where, earlier, frame)
+            job.run(where, earlier, frame, compile)
     return Run(record.path)
 
 

@@ -83,9 +83,14 @@ class Job:
         self.last = 0.0
         self.written = 0.0  # seconds that checkpoints took
         self.replayed = 0
+        self.compile = "auto"
 
     def run(
-        self, workers: Workers | None, earlier: Record | None, frame: Frame | None = None
+        self,
+        workers: Workers | None,
+        earlier: Record | None,
+        frame: Frame | None = None,
+        compile: str = "auto",
     ) -> None:
         """Ask, search, and write down what came of it."""
         settings, new = self.data.specification, not self.record.exists()
@@ -94,6 +99,7 @@ class Job:
         if settings.dtype == "auto" and "dtype" in recorded:
             settings = replace(settings, dtype=recorded["dtype"])
         known = {} if new else known_from(self.record.head.get("asked") or {})
+        self.compile = compile
         with closing(self._open(settings, workers, recorded)) as engine:
             settings = settle(settings, engine.info, recorded)
             asked = Asked(engine, known, settings.orders)
@@ -212,6 +218,7 @@ class Job:
             chat_template=settings.chat_template,
             system=settings.system,
             date=str(recorded.get("date") or ""),
+            compile=self.compile,
             workers=workers,
             on_trouble=self.on_trouble,
         )

@@ -81,7 +81,7 @@ class Outcome:
     @cached_property
     def recited(self) -> str:
         """What the model knows by heart of what it is fitted to; empty where that is not asked."""
-        if not self.recites:
+        if not self.recites or not self.engine.info.writes:
             return ""
         known = []
         for one in self.instruments:

@@ -153,6 +153,7 @@ def read_plan(path: Path) -> Plan:
         )
     axes, shared = {}, {}
     for name, value in content.items():
+        name = "seed" if name == "seeds" else name  # as the option is called
         spread = expand(value)
         if spread is not None or name in ("country", "seed"):
             axes[str(name)] = spread or (value,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -156,4 +156,9 @@ def _write(
         fitted_items=fitted,
     )
     proof = prove(engine, adapter, sheet(target.survey, "1"))
-    write_expert(folder, adapter, Card.of(result, colour, asdict(settings)), proof)
+    card = replace(
+        Card.of(result, colour, asdict(settings)),
+        opening=engine.info.opening,
+        date=engine.info.date,
+    )
+    write_expert(folder, adapter, card, proof)

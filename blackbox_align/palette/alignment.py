@@ -228,14 +228,14 @@ def _train(
     padding = tokenizer.eos_token_id if padding is None else padding
     last = 0.0
 
-    class Aligning(Trainer):
+    class Aligning(Trainer):  # type: ignore[misc, unused-ignore]
         def compute_loss(self, model: Any, inputs: Any, *_: Any, **__: Any) -> Any:
             nonlocal last
             loss = batch_loss(model, inputs, settings)
             last = float(loss.detach())
             return loss
 
-    class Telling(TrainerCallback):
+    class Telling(TrainerCallback):  # type: ignore[misc, unused-ignore]
         def on_step_end(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
             if on_step is not None:
                 on_step(state.global_step, state.max_steps, last)

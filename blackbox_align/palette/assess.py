@@ -173,7 +173,7 @@ def score_ways(
             _points(answers[..., here, :], people[number, here]) for answers in answered.values()
         ]
         rows.append(np.stack(points, axis=1))
-        questions += [items[n] for n in here]
+        questions += [items[int(n)] for n in here]
         codes += [country.code] * len(here)
     return Scores(names, np.concatenate(rows), np.array(questions), np.array(codes))
 

@@ -24,6 +24,7 @@ NOTHING = "none"
 class Checklist:
     """One sentence or name for every point; ``not_validated`` says what nobody looked at."""
 
+    asked_of: str
     model: str
     revision: str
     date: str
@@ -34,8 +35,13 @@ class Checklist:
     readout: str
     baselines: str
     held_out: str
+    search: str
     seeds: str
+    intervals: str
+    position_bias: str
+    language: str
     recited: str
+    versions: str
     not_validated: tuple[str, ...]
 
     @classmethod
@@ -46,7 +52,11 @@ class Checklist:
         seeds = [f"search {result.search.seed}"] if result.search else []
         if made.resamples:
             seeds.append(f"intervals {made.seed}")
+        intervals = (
+            f"95 %, {made.resamples:,} draws of questions or indices" if made.resamples else NOTHING
+        )
         return cls(
+            ", ".join(made.populations.values()) or NOTHING,
             made.model or NOTHING,
             made.revision[:12] or "not known",
             made.date or "not known",
@@ -57,8 +67,15 @@ class Checklist:
             ", ".join(made.readouts) or NOTHING,
             "; ".join(TITLES.get(name, name) for name in found) or NOTHING,
             "; ".join(_held_out(result)) or "nothing",
+            _searched(result),
             ", ".join(seeds) or NOTHING,
+            intervals,
+            "not measured"
+            if result.bias is None
+            else f"{result.bias:+.2f}, straight against reversed",
+            "; ".join(_language(result)) or "not measured",
             made.recited or "not asked",
+            ", ".join(f"{name} {number}" for name, number in made.versions.items()) or "not known",
             tuple(_not_validated(result)),
         )
 
@@ -73,6 +90,24 @@ def _template(opening: str) -> str:
         return "not known"
     said = " ".join(opening.split())
     return repr(said if len(said) <= 60 else f"{said[:57]}...")
+
+
+def _searched(result: Result) -> str:
+    search = result.search
+    if search is None:
+        return NOTHING
+    return (
+        f"{search.optimizer}, a soft prompt of {search.tokens} tokens, {search.evaluations:,} "
+        f"evaluations; ended because {search.reason}"
+    )
+
+
+def _language(result: Result) -> Iterator[str]:
+    for code, one in (result.language or {}).items():
+        yield (
+            f"{code}: perplexity of plain text {one.ratio:.2f} times un-prompted, "
+            f"{one.divergence:.3f} nats a token from it, on {one.texts} texts"
+        )
 
 
 def _held_out(result: Result) -> Iterator[str]:

@@ -276,7 +276,7 @@ class Result:
         language = self.language
         if language is not None:
             language = {k: v for k, v in language.items() if k == population}
-        return replace(
+        part = replace(
             self,
             figures=figures,
             answers=answers,
@@ -284,6 +284,7 @@ class Result:
             search=search,
             language=language,
         )
+        return part.with_checklist() if self.checklist is not None else part
 
     @property
     def loss(self) -> float:

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 Array = NDArray[np.floating]
@@ -43,6 +42,8 @@ def fit_correction(answers: Array, observed: Array, sizes: Whole, prior: float =
 
     ``prior`` is the weight of what holds it to no correction at all.
     """
+    from scipy.optimize import minimize  # here, so that what fits nothing need not wait for it
+
     width = answers.shape[1]
     there = np.arange(width) < np.asarray(sizes)[:, None]
     logs = np.where(there, np.log(np.maximum(answers, LEAST_SHARE)), 0.0)

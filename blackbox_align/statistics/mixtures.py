@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
-from scipy.linalg import cho_factor, cho_solve
 from scipy.special import xlogy
 
 from ..errors import SpecificationError
@@ -236,6 +235,8 @@ def _newton(
     Damped Newton steps in the ratio of the new weights to the old (Boyd & Vandenberghe 2004, 10.2):
     in it the Hessian stays well conditioned where weights fall to 0.
     """
+
+    from scipy.linalg import cho_factor, cho_solve  # here, so that what mixes nothing need not wait
 
     def loss(at: np.ndarray) -> float:
         return float(-(counts @ np.log(at @ experts)) - barrier @ np.log(at))

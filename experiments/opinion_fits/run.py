@@ -16,11 +16,15 @@ import numpy as np
 
 import blackbox_align as bba
 from blackbox_align.assessment import load_instrument
+from blackbox_align.fitting.problem import load_data
+from blackbox_align.fitting.specification import Specification
 from blackbox_align.results import Result
 from blackbox_align.results.names import (
+    CORRECTED,
     COUNTRY_IN_TEXT,
     FITTED,
     MEAN_OF_OTHERS,
+    MIXTURE,
     NONE,
     TEMPERED,
     UNIFORM,
@@ -32,7 +36,9 @@ from blackbox_align.surveys.instruments import instrument_of
 # The embedded model was trained without the names of the first seven.
 NEVER_NAMED = ("BRA", "ETH", "KEN", "NZL", "THA", "UKR", "ZWE")
 NAMED = ("USA", "CHN", "DEU", "IND", "NGA")
-CONDITIONS = (NONE, COUNTRY_IN_TEXT, FITTED, TEMPERED, MEAN_OF_OTHERS, UNIFORM)
+CONDITIONS = (
+    *(NONE, COUNTRY_IN_TEXT, FITTED, TEMPERED, CORRECTED, MEAN_OF_OTHERS, MIXTURE, UNIFORM),
+)
 DISTANCE = "js_distance_nats"
 
 
@@ -78,7 +84,7 @@ def estimates(results: list[Result]) -> tuple[list[Estimate], list[Estimate]]:
 def line(title: str, results: list[Result]) -> str:
     means, differences = estimates(results)
     cells = [f"{mean.value:.3f}" for mean in means]
-    for name in (NONE, COUNTRY_IN_TEXT, MEAN_OF_OTHERS):
+    for name in (NONE, COUNTRY_IN_TEXT, MEAN_OF_OTHERS, MIXTURE):
         d = differences[CONDITIONS.index(name)]
         off_zero = "**" if d.high < 0 or d.low > 0 else ""
         cells.append(f"{off_zero}{d.value:+.3f}{off_zero} [{d.low:+.3f}, {d.high:+.3f}]")
@@ -100,6 +106,7 @@ def table(results: list[Result]) -> str:
         "fitted minus un-prompted",
         "fitted minus country in text",
         "fitted minus mean of others",
+        "fitted minus mixture of others",
         "fitted, questions to fit",
         "evaluations",
     ]
@@ -110,6 +117,26 @@ def table(results: list[Result]) -> str:
             lines.append(line(name, [result for result in group if country(result)[0] == code]))
         if group:
             lines.append(line(f"*mean, {kind}*", group))
+    return "\n".join(lines)
+
+
+def peoples_alone(countries: list[str], seeds: int) -> str:
+    """Held-out distances of the mixture of other peoples by the same known answers: nothing is fitted."""
+    held = load_instrument("world-opinions")
+    lines = ["| | mean of others | mixture of others |", "|---|---|---|"]
+    for code in countries:
+        made = instrument_of(held, populations=[code])
+        (people,) = made.populations
+        found = []
+        for seed in range(seeds):
+            settings = Specification(code, objective="opinions", seed=seed)
+            split = load_data(settings).opinions
+            fitted = {item.id for item in made.items} - split.held_out
+            rows = np.array([made.items[n].id in split.held_out for n in made.rows(people)])
+            known = made.baselines(people, None, fitted)
+            found.append([known[n][DISTANCE][rows].mean() for n in (MEAN_OF_OTHERS, MIXTURE)])
+        cells = " | ".join(f"{value:.3f}" for value in np.mean(found, axis=0))
+        lines.append(f"| {people.name} | {cells} |")
     return "\n".join(lines)
 
 
@@ -124,7 +151,11 @@ def main() -> None:
     parser.add_argument("--budget", type=int, default=2000)
     parser.add_argument("--runs", type=Path, default=Path("runs/opinion_fits"))
     parser.add_argument("--out", type=Path, default=here / "results.md")
+    parser.add_argument("--peoples-alone", action="store_true", help=peoples_alone.__doc__)
     arguments = parser.parse_args()
+    if arguments.peoples_alone:
+        print(peoples_alone(arguments.countries, arguments.seeds))
+        return
     results = [
         bba.fit(
             country,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,11 @@ class World:
     @property
     def continents(self) -> np.ndarray:
         return self.sampler.continents
+
+    def mixed(self, mix: Mapping[str, float]) -> World:
+        """The same world, with other shares of what personas say."""
+        config = {**self.config, "mix": mix}
+        return replace(self, config=config, sampler=replace(self.sampler, config=config))
 
     def answers(self, personas: Sequence[Persona]) -> np.ndarray:
         """(personas, items, width): exact answer shares of the people each persona speaks of."""

@@ -15,7 +15,7 @@ PRINTED = Path(__file__).parent / "printed"
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
-        ("both", "--country KEN --objective indices+opinions --optimizer random"),
+        ("both", "--country KEN --objective indices+opinions --optimizer random --validation 0"),
         ("greedy", "--country SAU --readout greedy --optimizer random"),
         ("sampled", "--country SAU --readout sampled --optimizer random"),
         ("several", "--country KEN,USA"),

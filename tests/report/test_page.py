@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import time
@@ -93,6 +94,8 @@ def test_a_page_says_simulated_and_carries_the_checklist(fit, tmp_path):
     assert "Simulated answers: what a language model" in text
     assert "The answers are simulated: no person was asked for them." in text
     assert "<dt>orders</dt><dd>one, that of the source</dd>" in text
+    for _, said in fit.result.checklist.rows():
+        assert said in html.unescape(text)
     assert "bbalign fit --country SAU --budget 24 --target-loss 8.0" in text
     assert "blackbox_align.fit(country=&#39;SAU&#39;, budget=24, target_loss=8.0)" in text
 

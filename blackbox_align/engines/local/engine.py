@@ -18,6 +18,7 @@ from ..base import KINDS, VERBS, Answers, EngineInfo, Reply, Request
 from ..checkpoint import LanguageModel
 from .blend import gates_of
 from .chat import ChatFormat, Reader, Rendered
+from .compiled import compiles
 from .decoding import Group as Voices
 from .decoding import RunningBatch, Writing, begin_text, end_tokens
 from .gradients import Group, Pull, Read, pulled
@@ -29,7 +30,7 @@ from .questions import tokenize
 from .shadow import check_causal
 from .sizes import (
     SHARE_OF_MEMORY,
-    padded,
+    in_a_known_size,
     parts_of,
     tokens_of_a_candidate,
     tokens_per_pass,
@@ -58,6 +59,7 @@ class LocalEngine:
         memory that is free when the engine is made. It is halved, for good, should memory run out
         all the same. Answers depend on it by float noise only
     form : what is put around a question
+    compile : ``auto`` compiles the layers on a GPU, ``never`` nowhere, ``always`` on a CPU as well
 
     Raises
     ------
@@ -70,6 +72,7 @@ class LocalEngine:
         model: LanguageModel,
         batch_size: int | None = None,
         form: ChatFormat = ChatFormat(),  # noqa: B008
+        compile: str = "auto",
     ) -> None:
         check_causal(model)
         self.model, self.batch_size = model, batch_size
@@ -78,7 +81,7 @@ class LocalEngine:
         self._room = SHARE_OF_MEMORY * min(map(free_memory, devices))
         if model.device.type == "cpu":
             keep_freed_memory()
-        self._passes = Passes(model)
+        self._passes = Passes(model, compiles(compile, model.device.type))
         self._ways = Ways(model, self._passes)
         self._batch = RunningBatch(self._passes, end_tokens(model.model, model.tokenizer))
         self._plans: dict[tuple[Any, ...], Plan] = {}
@@ -99,6 +102,11 @@ class LocalEngine:
     def notes(self) -> tuple[str, ...]:
         """Sentences on what was found out while it was asked, such as that it is asked slowly."""
         return self._ways.notes
+
+    @property
+    def way(self) -> str:
+        """How questions that share a pass are computed."""
+        return self._ways.taken
 
     @property
     def threads(self) -> int:
@@ -221,7 +229,7 @@ class LocalEngine:
             reading = self._readings.of(sheet.texts, text).anew()
             if plan is not None:
                 usual = self._plan(sheet, text, updates)
-                self._check_positions(usual, width)
+                self._ways.check_positions(usual, width)
                 self._ways.refuse_other_embeddings(usual)
                 alone = bool(self._ways.alone(usual, placement, width))
                 rows = max(1, self._candidates_per_pass(usual, width, placement) // _GRADIENT_SHARE)
@@ -313,7 +321,7 @@ class LocalEngine:
         self, plan: Plan, prompts: Tensor, placement: str, plainly: bool, pause: Pause
     ) -> tuple[np.ndarray, np.ndarray]:
         """(rows, questions, labels) probabilities and (rows, questions) mass."""
-        self._check_positions(plan, prompts.shape[1])
+        self._ways.check_positions(plan, prompts.shape[1])
         parts: list[tuple[np.ndarray, np.ndarray]] = []
         done = 0
         while done < len(prompts):
@@ -347,8 +355,8 @@ class LocalEngine:
         if plainly:
             return self._passes.plainly(plan, prompts, placement, 1).finished(plan)
         alone = bool(self._ways.alone(plan, placement, prompts.shape[1]))
-        more = padded(len(prompts)) - len(prompts) if self.model.device.type == "cuda" else 0
-        whole = torch.cat([prompts, prompts[-1:].expand(more, -1, -1)]) if more else prompts
+        pads = self.model.device.type == "cuda" and not self._passes.hooked
+        whole = in_a_known_size(prompts) if pads else prompts
         probabilities, mass = self._scores(plan, whole, placement, alone).finished(plan)
         return probabilities[: len(prompts)], mass[: len(prompts)]
 
@@ -364,15 +372,6 @@ class LocalEngine:
         if placement == "last":
             return self._passes.behind(plan, prompts)
         return self._passes.in_a_row(plan, prompts, placement == "message", not placement)
-
-    def _check_positions(self, plan: Plan, width: int) -> None:
-        most = self._ways.limits.positions
-        if most is not None and plan.longest + width > most:
-            raise ModelError(
-                f"The longest question has {plan.longest:,} tokens, {plan.longest + width:,} with the "
-                f"soft prompt, and {self.model.name!r} has learned {most:,} positions; ask shorter "
-                "questions, or use fewer virtual tokens."
-            )
 
     def _plan(
         self, sheet: Sheet, text: str, updates: Updates = ((), ()), gradients: bool = False

@@ -24,6 +24,7 @@ from ...errors import ModelError, SpecificationError
 from ..checkpoint import LanguageModel
 from .attention import tree_shadow
 from .blend import Blend
+from .compiled import Compiled
 from .last_layer import read_ends_only
 from .memory import free_memory
 from .packed import pack_linears
@@ -75,7 +76,7 @@ class Scores(NamedTuple):
 class Passes:
     """The ways through one model, each over modules of its own; one thread at a time may use them."""
 
-    def __init__(self, model: LanguageModel) -> None:
+    def __init__(self, model: LanguageModel, compiled: bool = False) -> None:
         self.device, self.dtype = model.device, model.dtype
         self.plain, self.along = shadow(model.model), tree_shadow(model.model)
         self.packed = pack_linears(self.along, free_memory(self.device))
@@ -83,7 +84,8 @@ class Passes:
         with suppress(ModelError):  # whose layers cannot be told apart
             read_ends_only(decoder_layers(self.along)[-1])
         self._embed = self.plain.get_input_embeddings()
-        self._updated = True
+        self._updated, self.hooked = True, False
+        self.compiled = Compiled(model.model) if compiled else None
         self._blends: dict[tuple[Lora, ...], Blend] = {}
         self._keeps = "logits_to_keep" in inspect.signature(self.plain.forward).parameters
 
@@ -101,7 +103,13 @@ class Passes:
         )
         ends = [row.paths[item][-1].stop - 1 for item in range(len(plan.questions))]
         embeds = torch.cat([opening, prompts, text], dim=1)
-        return self._scores(self._logits(embeds, row, ends, plan, whole), plan, whole)
+
+        def usual() -> Tensor:
+            return self._logits(embeds, row, ends, plan, whole)
+
+        fast = self.compiled if not (whole or self.hooked or torch.is_grad_enabled()) else None
+        logits = usual() if fast is None else fast.believed(plan, row, embeds, usual)
+        return self._scores(logits, plan, whole)
 
     def texts_in_a_row(self, tree: Tree, prompts: Tensor, counts: Sequence[int]) -> Tensor:
         """(rows, tokens, words) float32 logits behind the last ``counts`` tokens of each text of a tree."""
@@ -180,14 +188,16 @@ class Passes:
         the two that are used meanwhile, all of them without it.
         """
         models = models or (self.plain, self.along)
+        self.hooked = bool(loras)
         if gates:
             blend, on = self._blend(tuple(loras)), lambda: self._updated
             with ExitStack() as stack:
+                stack.callback(setattr, self, "hooked", False)
                 for model in models:
                     stack.enter_context(blend.hooked(model, gates, on))
                 yield
             return
-        hooks = []
+        hooks: list[Any] = []
         try:
             for lora in loras:
                 for name, (down, up) in lora.updates.items():
@@ -196,8 +206,18 @@ class Passes:
                         hooks.append(_submodule(model, name).register_forward_hook(add))
             yield
         finally:
+            self.hooked = False
             for hook in hooks:
                 hook.remove()
+
+    @contextmanager
+    def without_compiler(self) -> Iterator[None]:
+        """Block by block, for as long as this lasts."""
+        usual, self.compiled = self.compiled, None
+        try:
+            yield
+        finally:
+            self.compiled = usual
 
     @contextmanager
     def bare(self) -> Iterator[None]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import torch
+from torch import Tensor
+
 from ..checkpoint import LanguageModel
 from .plan import Plan
 from .shadow import bytes_per_token
@@ -49,3 +52,9 @@ def padded(candidates: int) -> int:
             return between
         size *= 2
     return size
+
+
+def in_a_known_size(rows: Tensor) -> Tensor:
+    """(candidates, ...) with the last one repeated up to the next of a few numbers."""
+    more = padded(len(rows)) - len(rows)
+    return torch.cat([rows, rows[-1:].expand(more, *rows.shape[1:])]) if more else rows

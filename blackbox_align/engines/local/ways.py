@@ -32,6 +32,28 @@ class Ways:
             for why in dict.fromkeys(why for _, why in self._trusted.values() if why)
         )
 
+    @property
+    def taken(self) -> str:
+        """How questions that share a pass are computed, in words."""
+        compiled = self.passes.compiled
+        kernel = "oneDNN's packed weights" if self.passes.packed else "torch's own products"
+        way = f"block by block along the tree, {kernel}"
+        if compiled is None:
+            return way
+        if compiled.why_not is None:
+            return "one block mask of the whole tree, compiled layers"
+        return f"{way}; {compiled.why_not}"
+
+    def check_positions(self, plan: Plan, width: int) -> None:
+        """Refuse what is longer than the model has learned, with a prompt of ``width`` tokens."""
+        most = self.limits.positions
+        if most is not None and plan.longest + width > most:
+            raise ModelError(
+                f"The longest question has {plan.longest:,} tokens, {plan.longest + width:,} with the "
+                f"soft prompt, and {self.model.name!r} has learned {most:,} positions; ask shorter "
+                "questions, or use fewer virtual tokens."
+            )
+
     def alone(self, plan: Plan, placement: str, width: int) -> str | None:
         """Why questions cannot share a pass; None where they can."""
         limits, longest = self.limits, plan.longest + width
@@ -51,10 +73,11 @@ class Ways:
             lambda part, given: self.passes.in_a_row(part, given, way == "message")
         )  # fmt: skip
         layers = int(self.model.model.config.get_text_config().num_hidden_layers)
-        why = guard.differs(self.passes, plan, ask, way, layers)
-        if why and self.passes.ends_only:  # perhaps its last layer is no layer as others have it
-            self.passes.ends_only = False
+        with self.passes.without_compiler():  # a few questions, once, are worth no compilation
             why = guard.differs(self.passes, plan, ask, way, layers)
+            if why and self.passes.ends_only:  # perhaps its last layer is none as others have it
+                self.passes.ends_only = False
+                why = guard.differs(self.passes, plan, ask, way, layers)
         self._trust(way, longest, why)
         return why
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch._dynamo.utils import counters
 
 from blackbox_align.adapters import PLACEMENTS
 from blackbox_align.engines.checkpoint import load_model
 from blackbox_align.engines.local import packed, sizes
+from blackbox_align.engines.local.compiled import Compiled, subtree_ends
 from blackbox_align.engines.local.engine import LocalEngine
 from blackbox_align.engines.local.packed import PackedLinear
 from blackbox_align.engines.local.sizes import padded
+from blackbox_align.errors import SpecificationError
 from blackbox_align.surveys import load_survey
 from blackbox_align.surveys.sheet import Sheet, sheet
 from tests.engines.local.test_engine import random_adapters
@@ -140,3 +143,59 @@ def test_passes_come_in_a_few_sizes():
     assert all(
         number <= padded(number) <= max(1.5 * number, number + 1) for number in range(1, 1025)
     )
+
+
+def test_a_place_is_seen_until_the_end_of_its_subtree(model, asked):
+    """Two numbers a place say what blocks and their masks say."""
+    row = LocalEngine(model)._plan(asked, "").tree(False).row(4)
+    ends = subtree_ends(row)
+    for block in row.blocks:
+        seen = row.mask(block, None, torch.empty(0)) == 0
+        before = [place for piece in block.path for place in range(piece.start, piece.stop)]
+        keys = [*before, *range(block.here.start, block.here.stop)]
+        for place, line in zip(range(block.here.start, block.here.stop), seen, strict=True):
+            visible = [key for key, one in zip(keys, line, strict=True) if one]
+            assert visible == [k for k in range(len(row)) if k <= place < ends[k]]
+
+
+def test_layers_are_compiled_once_for_a_survey_a_length_and_a_size(model):
+    """Seven batches of four numbers of candidates are three sizes: three graphs for all layers, and the
+    answers of the other way."""
+    few = Sheet(sheet(load_survey("vsm2013")).questions[:4])
+    engine, plain = LocalEngine(model), LocalEngine(model)
+    engine._passes.compiled = Compiled(model.model, backend="eager")
+    counters.clear()
+    for count in (3, 4, 3, 2, 1, 2, 3):
+        adapters = random_adapters(model, count, 3, "first")
+        given, expected = (each.answer(adapters, few).probabilities for each in (engine, plain))
+        np.testing.assert_allclose(given, expected, atol=1e-5)
+    assert counters["stats"]["unique_graphs"] == 3
+    assert "compiled" in engine.way and "along the tree" in plain.way
+
+
+@pytest.mark.slow
+def test_compiled_by_the_real_compiler_answers_are_the_same(model):
+    """On a CPU, where it compiles to C++: a minute."""
+    few = Sheet(sheet(load_survey("vsm2013")).questions[:4])
+    adapters = random_adapters(model, 2, 3, "first")
+    with LocalEngine(model, compile="always") as engine:
+        given = engine.answer(adapters, few).probabilities
+        assert engine.way == "one block mask of the whole tree, compiled layers"
+    expected = LocalEngine(model).answer(adapters, few).probabilities
+    np.testing.assert_allclose(given, expected, atol=1e-5)
+
+
+def test_what_cannot_be_compiled_is_asked_the_other_way(model, asked):
+    """And said so."""
+    engine = LocalEngine(model)
+
+    def broken(graph, inputs):
+        raise RuntimeError("there is no compiler here")
+
+    engine._passes.compiled = Compiled(model.model, backend=broken)
+    adapters = random_adapters(model, 2, 3, "first")
+    given, plain = (engine.answer(adapters, asked, plainly=way) for way in (False, True))
+    np.testing.assert_allclose(given.probabilities, plain.probabilities, atol=1e-5)
+    assert "it could not be compiled" in engine.way
+    with pytest.raises(SpecificationError, match="'auto', 'never', 'always'; not 'perhaps'"):
+        LocalEngine(model, compile="perhaps")
