@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engines.opening import keep_model
+from ..engines.opening import keep_engine
 from ..errors import BlackboxAlignError, RunError, SpecificationError, UnknownNameError
 from ..files.atomic import plain_errors, read_sealed_json, write_sealed_json
 from ..files.yaml import read_yaml
@@ -277,7 +277,7 @@ def _run_cell(
     plan: Plan, cell: Mapping[str, Any], folder: Path
 ) -> tuple[Mapping[str, Any], str, int, float, bool]:
     _one_thread()
-    keep_model()
+    keep_engine()
     name = plan.folder(cell)
     reused = _is_done(folder / name)
     try:
