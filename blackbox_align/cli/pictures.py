@@ -58,7 +58,7 @@ def dumbbell(points: list[tuple[float, str]], low: float, high: float) -> str:
 
 
 def blocks(values: list[float]) -> str:
-    """A row of at most :data:`_WIDTH` blocks, as high as the values; by their logs, where all are above 0."""
+    """A row of at most 41 blocks, as high as the values; on a log scale, where all are above 0."""
     some = values[:: max(1, -(-len(values) // _WIDTH))]
     scaled = [math.log(v) for v in some] if min(some) > 0 else some
     low, high = min(scaled), max(scaled)
