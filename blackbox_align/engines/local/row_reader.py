@@ -53,16 +53,13 @@ class RowReader:
             if opening.past.alone:
                 with self._under([opening.past]):
                     found[id(opening.past)] = self._begin_alone(opening)
-            elif opening.past.gates:  # which hold for all of a row
-                with self._under([opening.past]):
-                    (found[id(opening.past)],) = self._begin_packed([opening])
             else:
                 together.setdefault(_kind(opening.past), []).append(opening)
         for members in together.values():
-            with self._under([members[0].past]):
-                for some in self._passes_of(members):
+            for some in self._passes_of(members):
+                with self._under([o.past for o in some], [len(o) for o in some]):
                     logits = self._begin_packed(some)
-                    found.update(zip((id(o.past) for o in some), logits, strict=True))
+                found.update(zip((id(o.past) for o in some), logits, strict=True))
         return [found[id(opening.past)] for opening in openings]
 
     def go_on(self, tokens: Sequence[tuple[Past, int]]) -> list[Tensor]:
@@ -103,11 +100,13 @@ class RowReader:
         """All rows are over."""
         self._banks.clear()
 
-    def _under(self, rows: Sequence[Past]) -> AbstractContextManager[None]:
-        """The updates of rows of one kind, with the gate of each."""
+    def _under(
+        self, rows: Sequence[Past], spans: Sequence[int] = ()
+    ) -> AbstractContextManager[None]:
+        """The updates of rows of one kind, with the gate of each; ``spans`` if they lie in one row."""
         model = self._passes.plain if rows[0].alone else self._passes.along
         gates = [gate for row in rows for gate in row.gates]
-        return self._passes.under(rows[0].loras, gates, (model,))
+        return self._passes.under(rows[0].loras, gates, (model,), spans)
 
     def _spoken(self, head: torch.nn.Linear, hidden: Tensor) -> Tensor:
         """The output layer: in a step of few rows the other way round, up to five times faster on a CPU."""
