@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .adapters import from_vocabulary
+from .adapters import from_vocabulary, parameterize, word_norm
 from .adapters.adapter import PLACEMENTS, Adapter, SoftPrompt, check_placement
 from .assessment.language import measure_language
 from .assessment.position_bias import position_bias
@@ -22,6 +22,7 @@ from .assessment.recite import recite
 from .engines.base import PARITY, Engine
 from .engines.opening import chat_format
 from .engines.rounding import neighbour, noise_and_moves
+from .optimizers.probe import LONG, SHORT, directions, measure, steps
 from .populations import load_targets
 from .results.language import describe_language, describe_lines
 from .surveys import Survey, item_means
@@ -131,6 +132,7 @@ def examine(
     where = check_placement(engine.info.placement)
     spoken = [Adapter(prompt=SoftPrompt(some, where)) for some in words]
     yield from _hearing(engine, survey, spoken)
+    yield from _steps(engine, survey, rng)
     if model.writes:
         [told] = measure_language(engine, [expert or spoken[0]], asked.questions)
         under = "the expert" if expert else f"random words as a prompt, {where}"
@@ -167,6 +169,28 @@ def _hearing(engine: Engine, survey: Survey, prompts: Sequence[Adapter]) -> Iter
         f"{moves:.2g}",
         fine=noise <= moves / 3,
     )
+
+
+def _steps(engine: Engine, survey: Survey, rng: np.random.Generator) -> Iterator[Finding]:
+    """What a search would find of its steps, with one word as a prompt in every place."""
+    if not survey.indices:
+        return
+    width, orders = engine.info.width, engine.info.orders
+    word = from_vocabulary(engine, 1, engine.info.vocabulary, rng)
+    unit = word_norm(engine) / float(np.sqrt(width))
+    along = directions(width, rng)
+    vectors = np.concatenate([np.zeros((1, width)), steps(along, (*SHORT, *LONG))])
+    for place in PLACEMENTS:
+        space = parameterize(word, unit, subspace=0, rng=rng, placement=place)
+        given = engine.answer(space.adapters(vectors), sheet(survey, orders)).probabilities
+        means = item_means(average(given, survey, orders), survey)
+        probe = measure(raw_indices(survey, means), (*SHORT, *LONG))
+        yield Finding(
+            f"steps, one word {place}",
+            f"a random step moves an index by {probe.leverage:.2g} points a word's norm and is linear up to "
+            f"{probe.linear:.2g} words; noise {probe.noise:.2g} points; a first step of {probe.spread:.2g}",
+            fine=not probe.drowned,
+        )
 
 
 def _versions() -> Iterator[tuple[str, str]]:

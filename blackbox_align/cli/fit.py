@@ -168,7 +168,7 @@ def fit_command(
     init: Annotated[
         str,
         typer.Option(
-            help="Start: zeros, vocabulary or text:TEXT. auto is zeros; vocabulary for adam.",
+            help="Start: zeros, vocabulary or text:TEXT. auto is vocabulary: words drawn at random.",
             rich_help_panel=_SEARCH,
         ),
     ] = "auto",

@@ -332,7 +332,8 @@ class GaussNewton(Optimizer):
         rows = [self._probed[id] for id in sorted(self._probed)]
         if len(rows) < self._begun or len({len(row) for row in rows}) > 1:
             return
-        lengths, first = LONG, 1 + len(LONG) * len(self._along)
+        lengths: tuple[float, ...] = LONG
+        first = 1 + len(LONG) * len(self._along)
         if len(rows) > first:
             lengths, rows = (*SHORT, *LONG), [rows[0], *rows[first:], *rows[1:first]]
         self.probe = measure(np.array(rows), lengths)
