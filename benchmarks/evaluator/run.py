@@ -314,7 +314,7 @@ def search_rate(
         begin = now()
         found = minimize(
             loss, dimension, optimizer="cma-diagonal", budget=options.search, seed=0,
-            options={"popsize": options.candidates}, target_loss=0.0,
+            options={"population": options.candidates}, target_loss=0.0,
         )  # fmt: skip
         return found.evaluations / (now() - begin)
 

@@ -46,13 +46,13 @@ def load(model: str) -> Any:
 @lru_cache(maxsize=8)
 def problem_of(model: str, tokens: int, country: str) -> tuple[Callable[..., np.ndarray], int]:
     """From vectors of a search to residuals in index points, and the dimension of the search."""
-    from blackbox_align.fitting.asking import Asked, search_space
+    from blackbox_align.fitting.asking import Asked, search_space, unit_of
     from blackbox_align.fitting.problem import PROMPT, generator, load_data, pose
 
     settings = Specification(country, model=model, tokens=tokens)
     engine = load(model)
     problem = pose(load_data(settings), Asked(engine))
-    space = search_space(settings, engine, generator(settings, PROMPT))
+    space = search_space(settings, engine, generator(settings, PROMPT), unit_of(engine, {}))
     asked, target = problem.sheet, problem.objective.targets[0]
 
     def residuals(vectors: np.ndarray) -> np.ndarray:

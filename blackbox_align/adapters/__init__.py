@@ -2,7 +2,14 @@
 
 from .adapter import PLACEMENTS, Adapter, Gate, Lora, Placement, SoftPrompt, check_placement
 from .parameterization import FullSpace, Parameterization, RandomSubspace, parameterize
-from .starts import INITIALIZATIONS, embedding_std, from_text, from_vocabulary, zeros
+from .starts import (
+    INITIALIZATIONS,
+    embedding_std,
+    from_text,
+    from_vocabulary,
+    word_norm,
+    zeros,
+)
 
 __all__ = [
     "INITIALIZATIONS",
@@ -20,5 +27,6 @@ __all__ = [
     "from_text",
     "from_vocabulary",
     "parameterize",
+    "word_norm",
     "zeros",
 ]

@@ -1,9 +1,9 @@
 """Parameterizations: from the vectors that an optimizer sees to the adapters that an engine applies.
 
 An optimizer works in standardised coordinates: it starts at z = 0, the initial prompt, and a step
-of 1 per coordinate is a natural one. The scale is that of black-box tuning (BBT; Sun et al. 2022,
-sec. 3.2): a standard normal z moves every entry of the prompt by ``alpha`` times the standard
-deviation of the model's word embeddings.
+of 1 per coordinate moves every virtual token by ``alpha`` times the norm of a word. Up to a few percent
+that is the scale of black-box tuning (BBT; Sun et al. 2022, sec. 3.2), which takes the standard deviation
+of the embeddings' entries; norms are what carries over from one model to another.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ class _Placed:
         return [Adapter(prompt=SoftPrompt(prompt, self.placement)) for prompt in prompts]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FullSpace(_Placed):
-    """Every entry of the prompt is a coordinate: p = p0 + s z."""
+    """Every entry of the prompt is a coordinate: p = p0 + unit z."""
 
     initial: np.ndarray  # (tokens, D)
-    scale: float
+    unit: float
     placement: Placement = "first"
 
     @property
@@ -62,17 +62,29 @@ class FullSpace(_Placed):
         return self.initial.size
 
     def soft_prompts(self, vectors: np.ndarray) -> np.ndarray:
-        moved = self.initial + self.scale * vectors.reshape(-1, *self.initial.shape)
+        moved = self.initial + self.unit * vectors.reshape(-1, *self.initial.shape)
         with np.errstate(over="ignore"):  # a prompt that overflows is a failed evaluation, no more
             return np.asarray(moved.astype(np.float32))
 
+    def coordinates(self, prompts: np.ndarray) -> np.ndarray:
+        """(P, tokens, D) soft prompts to the (P, d) float64 vectors that stand for them."""
+        moved = prompts.astype(np.float64) - self.initial
+        return np.asarray(moved.reshape(len(prompts), -1) / self.unit)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, FullSpace)
+            and (self.unit, self.placement) == (other.unit, other.placement)
+            and np.array_equal(self.initial, other.initial)
+        )
+
     def pull(self, gradients: np.ndarray) -> np.ndarray:
-        return self.scale * gradients.reshape(len(gradients), -1)
+        return self.unit * gradients.reshape(len(gradients), -1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RandomSubspace(_Placed):
-    """A random linear subspace: p = p0 + A z, with A_ij ~ N(0, s^2) and s = scale / sqrt(d).
+    """A random linear subspace: p = p0 + A z, with A_ij ~ N(0, s^2) and s = unit / sqrt(d).
 
     BBT (Sun et al. 2022), equations 3 and 5; ``matrix`` is A, (tokens * D, d) float32.
     """
@@ -85,13 +97,13 @@ class RandomSubspace(_Placed):
     def draw(
         cls,
         initial: np.ndarray,
-        scale: float,
+        unit: float,
         dimension: int,
         rng: np.random.Generator,
         placement: Placement = "first",
     ) -> RandomSubspace:
         matrix = rng.standard_normal((initial.size, dimension), dtype=np.float32)
-        matrix *= np.float32(scale / np.sqrt(dimension))
+        matrix *= np.float32(unit / np.sqrt(dimension))
         return cls(initial, matrix, placement)
 
     @property
@@ -106,13 +118,21 @@ class RandomSubspace(_Placed):
             row[:] = self.matrix @ vector.astype(np.float32)
         return self.initial.astype(np.float32) + moved.reshape(-1, *self.initial.shape)
 
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, RandomSubspace)
+            and self.placement == other.placement
+            and np.array_equal(self.initial, other.initial)
+            and np.array_equal(self.matrix, other.matrix)
+        )
+
     def pull(self, gradients: np.ndarray) -> np.ndarray:
         return gradients.reshape(len(gradients), -1) @ self.matrix
 
 
 def parameterize(
     initial: np.ndarray,
-    embedding_std: float,
+    unit: float,
     *,
     subspace: int,
     rng: np.random.Generator,
@@ -124,10 +144,10 @@ def parameterize(
     Parameters
     ----------
     initial : (tokens, D) the prompt at z = 0
-    embedding_std : of the model's word embeddings, as its embedding module puts them out
+    unit : by how much a step of 1 moves an entry: a word's norm over sqrt(D)
     subspace : dimension of the random subspace; 0, or as many as the prompt has entries, is full
         space
-    alpha : BBT's factor on the scale
+    alpha : a factor on the scale, BBT's
     placement : where the prompts stand; see :data:`.adapter.PLACEMENTS`
     """
     if subspace < 0:
@@ -136,7 +156,7 @@ def parameterize(
         )
     if not 0 < alpha < np.inf:
         raise SpecificationError(f"The scale alpha must be above 0; not {alpha:g}.")
-    scale = alpha * embedding_std
+    unit = alpha * unit
     if subspace == 0 or subspace >= initial.size:
-        return FullSpace(initial, scale, placement)
-    return RandomSubspace.draw(initial, scale, subspace, rng, placement)
+        return FullSpace(initial, unit, placement)
+    return RandomSubspace.draw(initial, unit, subspace, rng, placement)

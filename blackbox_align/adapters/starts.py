@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,12 +21,22 @@ class Embedding(Protocol):
     def embed(self, tokens: Any) -> np.ndarray: ...
 
 
+def _blocks(model: Embedding) -> Iterator[np.ndarray]:
+    """The embedded vocabulary, some thousand words at a time, (words, D) float64."""
+    size = model.info.vocabulary
+    for start in range(0, size, 4096):
+        yield model.embed(range(start, min(start + 4096, size))).astype(np.float64)
+
+
+def word_norm(model: Embedding) -> float:
+    """The mean norm of an embedded word: how far a step may go that is as large as a word."""
+    return float(np.mean([n for block in _blocks(model) for n in np.linalg.norm(block, axis=1)]))
+
+
 def embedding_std(model: Embedding) -> float:
     """The standard deviation of all entries of the embedded vocabulary (BBT's scale, sec. 3.2)."""
-    size = model.info.vocabulary
     count, total, squares = 0, 0.0, 0.0
-    for start in range(0, size, 4096):
-        block = model.embed(range(start, min(start + 4096, size))).astype(np.float64)
+    for block in _blocks(model):
         count, total, squares = (
             count + block.size,
             total + block.sum(),

@@ -40,7 +40,7 @@ def by_gradients(run: Run) -> list[str]:
     each = float(record["seconds"]) / max(1, int(record.get("evaluations") or 1))
     return [
         "This model's gradients are at hand: --optimizer adam takes about three times an evaluation a "
-        f"step, {3 * each:.2g} s here, and tens of steps rather than hundreds of evaluations."
+        f"step, {3 * each:.2g} s here at most, and tens of steps rather than hundreds of evaluations."
     ]
 
 
@@ -232,7 +232,10 @@ def _front(front: Sequence[Mapping[str, float]]) -> str:
 
 def print_pareto(result: Result) -> None:
     """The front of every population, from the best fit on."""
-    for code, front in (result.search.fronts if result.search else {}).items():
+    fronts = result.search.fronts if result.search else {}
+    if not fronts:
+        say("The loss has one part, so there is no front; --language weighs another.")
+    for code, front in fronts.items():
         parts = [name for name in _PARTS if front and name in front[0]]
         rows = [
             (f"{row['evaluation']:,.0f}", *(f"{row[n]:.{_PARTS[n][1]}f}" for n in parts))

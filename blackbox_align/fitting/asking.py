@@ -17,6 +17,7 @@ from ..adapters import (
     from_text,
     from_vocabulary,
     parameterize,
+    word_norm,
     zeros,
 )
 from ..assessment.position_bias import ORDERS as BOTH
@@ -117,10 +118,24 @@ def known_from(facts: Mapping[str, Any]) -> dict[str, np.ndarray]:
     }
 
 
+def unit_of(engine: Engine, recorded: Mapping[str, Any]) -> float:
+    """By how much a step of 1 per coordinate moves an entry of a prompt: in all, by a word's norm.
+
+    ``recorded`` are the facts of a run that goes on, whose unit stays what it was; one that names none was
+    searched by an earlier version.
+    """
+    if not recorded:
+        return word_norm(engine) / float(np.sqrt(engine.info.width))
+    return float(recorded["unit"]) if "unit" in recorded else embedding_std(engine)
+
+
 def search_space(
-    settings: Specification, engine: Engine, rng: np.random.Generator
+    settings: Specification,
+    engine: Engine,
+    rng: np.random.Generator,
+    unit: float | None = None,
 ) -> Parameterization:
-    """The vectors that are searched, and the adapters that they stand for."""
+    """The vectors that are searched, in units of :func:`unit_of`, and the adapters that they stand for."""
     kind, _, text = settings.init.partition(":")
     placement = engine.info.placement if settings.placement == "auto" else settings.placement
     if kind == "zeros":
@@ -131,7 +146,7 @@ def search_space(
         initial = from_text(engine, settings.tokens, list(engine.tokenize(text)))
     return parameterize(
         initial,
-        embedding_std(engine),
+        unit_of(engine, {}) if unit is None else unit,
         subspace=settings.subspace,
         rng=rng,
         alpha=settings.alpha,

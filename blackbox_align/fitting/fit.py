@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -175,7 +176,10 @@ def fit(
     recorded = None
     if record.exists():
         recorded = recorded_facts(record)
-        refuse_settings(as_recorded(record.specification, recorded), specification, record.path)
+        then = as_recorded(record.specification, recorded)
+        if init == "auto":  # where it began, whatever is usual today
+            specification = replace(specification, init=then.init)
+        refuse_settings(then, specification, record.path)
     data = load_data(specification, recorded, frame.targets if frame else None)
     stopping = Stopping.for_objective(
         specification.fits_opinions,

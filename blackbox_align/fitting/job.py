@@ -17,7 +17,7 @@ from ..errors import BlackboxAlignError, RunError
 from ..files.atomic import write_sealed_json, write_text
 from ..optimizers import Evaluation
 from ..results import Result
-from .asking import Asked, failures_of, known_from, search_space
+from .asking import Asked, failures_of, known_from, search_space, unit_of
 from .conditions import conditions
 from .entry import Entry, digest, refuse_what_is_no_share
 from .format_1 import in_questions, vectors_by_asking
@@ -27,14 +27,15 @@ from .interrupts import patient_interrupt
 from .noise import Noise, measure_noise
 from .outcome import Outcome, device_of
 from .precise import in_float32
-from .problem import PROMPT, Data, Problem, generator, make_optimizer, pose
+from .problem import PROMPT, Data, Problem, generator, pose
 from .record import Record, Writer
 from .run import Run
 from .search import Batch, Standing, search
+from .searcher import make_optimizer, note_probe, options_of
 from .settled import recorded_facts, settle
 from .specification import Specification, refuse_facts
 from .stopping import Stopping
-from .warm_start import observe
+from .warm_start import observe, space_of
 
 if TYPE_CHECKING:
     from ..engines.ray.pool import OnTrouble
@@ -104,7 +105,8 @@ class Job:
             settings = settle(settings, engine.info, recorded)
             asked = Asked(engine, known, settings.orders)
             problem = pose(replace(self.data, specification=settings), asked, recorded)
-            space = search_space(settings, engine, generator(settings, PROMPT))
+            unit, options = unit_of(engine, recorded), options_of(problem, recorded)
+            space = search_space(settings, engine, generator(settings, PROMPT), unit)
             info = engine.info
             facts = {
                 **problem.facts(),
@@ -112,18 +114,21 @@ class Job:
                 "dtype": info.dtype,
                 "placement": settings.placement,
                 "dimension": space.dimension,
+                "unit": unit,
+                "options": options,
                 "opening": info.opening,  # what was read around a question
                 "date": info.date,
                 "commit": info.commit,
             }
-            optimizer = make_optimizer(problem, space.dimension, self.stopping)
+            optimizer = make_optimizer(problem, space.dimension, self.stopping, options)
             if optimizer.capabilities.uses_gradient:
                 refuse_without_gradient(engine)
             if len(problem.populations) > 1:  # a country that is done gets no more steps
                 facts["target_loss"] = self.stopping.target_loss
             standing = Standing(len(problem.populations), space.dimension, self.stopping)
             if earlier is not None:
-                facts |= observe(earlier, problem, facts, optimizer, standing)
+                spaces = (space_of(earlier, engine), space)
+                facts |= observe(earlier, problem, facts, optimizer, standing, spaces)
             if not new:
                 self._refuse_other_facts(recorded, facts)
             self.writer.begin(
@@ -265,6 +270,7 @@ class Job:
 
     def _told(self, outcome: Outcome) -> None:
         self._report(outcome)
+        note_probe(outcome.optimizer, self.writer, self.on_trouble)
         if not self._time_to_write(outcome):
             return
         start = time.monotonic()
@@ -321,9 +327,9 @@ class Job:
 
     def _rewrite(self, outcome: Outcome) -> None:
         """Bring a record of format 1 to the present one."""
-        problem = outcome.problem
+        problem, options = outcome.problem, self.record.facts["options"]
         entries = [in_questions(entry, problem) for entry in self.record.past().entries]
-        again = make_optimizer(problem, outcome.space.dimension, self.stopping)
+        again = make_optimizer(problem, outcome.space.dimension, self.stopping, options)
         vectors, exact = vectors_by_asking(
             self.record.path / "journal.jsonl",
             entries,

@@ -24,8 +24,7 @@ from ..objectives import (
     WeightedSum,
 )
 from ..objectives.constants import settle_constants
-from ..optimizers import Evaluation, Optimizer, create
-from ..optimizers.gauss_newton_many import GaussNewtonMany
+from ..optimizers import Evaluation
 from ..populations import Population, TargetSet, find_population, load_targets
 from ..populations.population import country_population
 from ..surveys import Survey, item_means, load_survey
@@ -37,7 +36,6 @@ from ..surveys.sheet import asked as asked_in
 from ..surveys.survey import NO_ANSWERS
 from .asking import ONE_ORDER, Asked, by_item
 from .specification import Specification
-from .stopping import Stopping
 
 # The generators of a run are children of its seed, one per use: none disturbs another.
 PROMPT, OPTIMIZER, READOUT, SPLIT, NOISE, VALIDATION = range(6)
@@ -372,23 +370,6 @@ def pose(data: Data, asked: Asked, recorded: Mapping[str, Any] | None = None) ->
         )
     weighed = WeightedSum(parts, settings.weights)
     return Problem(data, weighed, indices, asked.orders, settings.language_part)
-
-
-def make_optimizer(problem: Problem, dimension: int, stopping: Stopping) -> Optimizer:
-    """The search of a problem, from its own generator."""
-    settings = problem.specification
-    rng, budget = generator(settings, OPTIMIZER), stopping.budget
-    if len(problem.populations) == 1:
-        return create(settings.optimizer, dimension, rng, budget=budget, **settings.options)
-    return GaussNewtonMany(
-        dimension,
-        rng,
-        budget=budget,
-        targets=problem.targets,
-        # Only of indices is the loss the mean of the residuals.
-        enough=0.0 if settings.fits_opinions else stopping.target_loss,
-        **settings.options,
-    )
 
 
 def _reference_means(data: Data, asked: Asked, told: Population | None) -> np.ndarray:

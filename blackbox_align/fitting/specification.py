@@ -32,6 +32,10 @@ from ..populations.groups import expand, parse_countries
 from ..surveys import READOUTS
 from ..surveys.sheet import ORDERS
 
+# Where a search starts by default: from words drawn at random. The norms of a model take the length of a
+# small vector away, so that around zero its answers are rough, and no step has a natural size.
+USUAL_START = "vocabulary"
+
 
 @dataclass(frozen=True)
 class Specification:
@@ -62,9 +66,9 @@ class Specification:
     language : the weight of what a prompt does to the model's language, see
         :mod:`..objectives.language`; 0 leaves it out, None is 1 for models that write
     subspace : dimension of the random subspace that is searched; 0 is every entry of the prompt
-    alpha : scale of a unit step, in standard deviations of the word embeddings
-    init : ``zeros``, ``vocabulary``, or ``text:`` and a text; ``auto`` is ``zeros``, and ``vocabulary`` for
-        ``adam``, which is kept as such
+    alpha : scale of a unit step, in norms of a word
+    init : ``zeros``, ``vocabulary``, or ``text:`` and a text; ``auto`` is :data:`USUAL_START`, which is
+        kept as such
     orders : in which the options of every question are asked, and answers averaged over them, one of
         :data:`..surveys.sheet.ORDERS`; ``auto`` is what suits the model, see
         :class:`..engines.base.EngineInfo`
@@ -126,7 +130,7 @@ class Specification:
         if self.seed < 0:
             raise SpecificationError(f"The seed must be 0 or more; not {self.seed}.")
         if self.init == "auto":
-            object.__setattr__(self, "init", usual_start(self.optimizer))
+            object.__setattr__(self, "init", USUAL_START)
         kind, _, text = self.init.partition(":")
         if kind not in INITIALIZATIONS or (kind == "text") != bool(text):
             raise SpecificationError(
@@ -210,7 +214,7 @@ class Specification:
             for one in fields(self)
             if one.name not in _IN_NAME and getattr(self, one.name) != _default(one)
         }
-        if self.init == usual_start(self.optimizer):
+        if self.init == USUAL_START:
             del other["init"]
         if shortened:
             other["wanted"] = " ".join(self.wanted)
@@ -353,11 +357,6 @@ _IN_NAME = (
     "device",
     "trust_remote_code",
 )
-
-
-def usual_start(optimizer: str) -> str:
-    """Where a search starts by default: gradients lead on from words, and from nowhere else as well."""
-    return "vocabulary" if optimizer == "adam" else "zeros"
 
 
 def _default(one: Any) -> Any:

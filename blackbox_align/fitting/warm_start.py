@@ -7,14 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from ..adapters import FullSpace, Parameterization
+from ..engines import Engine
 from ..errors import SpecificationError
 from ..optimizers import Evaluation, Optimizer
-from .asking import Asked
+from .asking import Asked, search_space, unit_of
 from .format_1 import in_questions, vectors_by_asking
-from .problem import Problem, load_data, make_optimizer, pose
+from .problem import PROMPT, Problem, generator, load_data, pose
 from .record import Record
 from .search import Standing
-from .settled import recorded_facts, with_defaults
+from .searcher import make_optimizer, options_of
+from .settled import as_recorded, recorded_facts, with_defaults
 from .specification import Specification, option
 
 
@@ -24,9 +27,13 @@ def observe(
     facts: Mapping[str, Any],
     optimizer: Optimizer,
     standing: Standing,
+    spaces: tuple[Parameterization, Parameterization],
 ) -> dict[str, Any]:
-    """Start from the evaluations of an earlier run, which was searching the same prompts."""
-    refuse_other_space(earlier, problem.specification, facts)
+    """Start from the evaluations of an earlier run: its prompts, in the coordinates of this search.
+
+    ``spaces`` are those of the earlier run and of this one.
+    """
+    refuse_other_prompts(earlier, problem.specification, facts)
     past = earlier.past(vectors=True)
     earlier.refuse_damage(past)
     vectors: list[np.ndarray] = []
@@ -34,16 +41,18 @@ def observe(
     if past.vectors is None:
         settings = earlier.specification
         its_own = pose(load_data(settings, earlier.facts), Asked(), earlier.facts)
+        former = options_of(its_own, earlier.facts)
         entries = tuple(in_questions(entry, its_own) for entry in entries)
         vectors, _ = vectors_by_asking(
             earlier.path / "journal.jsonl",
             entries,
-            make_optimizer(its_own, optimizer.dimension, earlier.stopping),
+            make_optimizer(its_own, spaces[0].dimension, earlier.stopping, former),
             lambda answers, first: its_own.score(answers, first)[0],
         )
     else:
         vectors = [past.vectors_of(entry) for entry in entries]
     known: list[Evaluation] = []
+    vectors = [_moved(before, *spaces, earlier) for before in vectors]
     for before, entry in zip(vectors, entries, strict=True):
         evaluations, losses = problem.score(entry.answers, entry.ids[0], entry.divergence)
         known += evaluations
@@ -58,14 +67,33 @@ def observe(
     }
 
 
-def refuse_other_space(earlier: Record, now: Specification, facts: Mapping[str, Any]) -> None:
-    """Vectors mean the same prompts only if everything that makes prompts of them is the same."""
+def space_of(earlier: Record, engine: Engine) -> Parameterization:
+    """What an earlier run searched."""
+    recorded = recorded_facts(earlier)
+    settings = as_recorded(earlier.specification, recorded)
+    return search_space(settings, engine, generator(settings, PROMPT), unit_of(engine, recorded))
+
+
+def _moved(
+    vectors: np.ndarray, before: Parameterization, now: Parameterization, earlier: Record
+) -> np.ndarray:
+    """The vectors (P, d) of ``now`` that stand for the prompts of others of ``before``."""
+    if before == now:
+        return vectors
+    if not isinstance(now, FullSpace):
+        raise SpecificationError(
+            f"The run {earlier.path} searched another space (other --subspace, --seed, --init or --alpha), "
+            "whose prompts do not lie in this subspace; ask for the same, or leave out --from or --subspace."
+        )
+    return now.coordinates(before.soft_prompts(vectors))
+
+
+def refuse_other_prompts(earlier: Record, now: Specification, facts: Mapping[str, Any]) -> None:
+    """What was answered says something here only if the same was asked under prompts of the same kind."""
     then = earlier.specification
-    keys = ["objective", "tokens", "subspace", "alpha", "init"]
+    keys = ["objective", "tokens"]
     if now.fits_opinions:
-        keys.append("held_out")
-    if now.subspace or now.init == "vocabulary" or now.fits_opinions:
-        keys.append("seed")  # it draws the subspace, the words, or the questions to fit
+        keys += ["held_out", "seed"]  # they draw the questions to fit
     other = [option(key) for key in keys if getattr(then, key) != getattr(now, key)]
     same = {"survey_sha256": "survey", "model_revision": "model", "dtype": "dtype",
             "fit_questions": "opinions", "orders": "orders", "placement": "placement",

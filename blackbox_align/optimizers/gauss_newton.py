@@ -32,15 +32,19 @@ import numpy as np
 from blackbox_align.errors import OptimizerError
 from blackbox_align.optimizers.archive import Archive
 from blackbox_align.optimizers.base import Array, Candidate, Capabilities, Evaluation, Optimizer
-from blackbox_align.optimizers.gaussian_process import GaussianProcess, fit
-from blackbox_align.optimizers.options import between, positive, step
+from blackbox_align.optimizers.gaussian_process import KERNELS, GaussianProcess, fit
+from blackbox_align.optimizers.options import between, one_of, positive, step
+from blackbox_align.optimizers.probe import LONG, SHORT, Probe, directions, measure, steps
 
 SCALES = 2.0 ** np.arange(5)  # length scales on trial, in units of the first spread
 NOISES = np.array([1e-6, 1e-4, 1e-2, 1e-1, 1.0])  # noise on trial, as a share of the variance
 SMALL = 100  # an archive in which trying all of NOISES costs little
 STEPS = (1.0, 1.0, 0.5, 2.0)  # lengths of the steps of a batch, in trust radii
 WIDEST = 20_000  # the largest window: a model of N evaluations costs N^2 numbers
-PATIENCE = 15  # batches without a gain of one percent, until the search starts afresh
+USUAL = 0.25  # the first spread where nothing was measured: the linear range of language models in words
+WIDER = 2.0  # the first trust radius, in first spreads
+AFRESH = 4.0  # how far away a fresh start is, in first spreads
+PATIENCE = 30  # batches without a gain of one percent, until the search starts afresh
 LEAST = 0.1  # the least trust radius, as a share of the length scale: see `_set_radius`
 
 
@@ -73,9 +77,12 @@ class GaussNewton(Optimizer):
     batch    candidates per batch, or per round where they are asked one by one or a few at a time
     window   how many evaluations the archive holds; those farthest from the best one go first
     spread   the first batch is N(0, spread^2 I) around 0, with 0 itself; the model's length scale
-             is this at least, in units of sqrt(dimension)
-    radius   the first trust radius, in units of sqrt(dimension)
+             is this at least, in units of sqrt(dimension). Where None a probe is the first batch: five
+             evaluations measure how far outputs are linear, four more how noisy they are where that
+             is unclear (see :mod:`.probe`)
+    radius   the first trust radius, in units of sqrt(dimension); twice the spread where None
     explore  the random part of a step, as a share of its length
+    kernel   of the model: "rational" or "gaussian", see :mod:`.gaussian_process`
 
     The best point is that of the lowest loss told. Where the residuals prove noisy, it is that of the
     model, and so is the recommendation, not the luckiest draw: a loss is then taken in proportion
@@ -95,22 +102,40 @@ class GaussNewton(Optimizer):
         rng: np.random.Generator,
         *,
         budget: int | None = None,
-        batch: int = 12,
+        batch: int = 6,
         window: int = 300,
-        spread: float = 8.0,
-        radius: float = 4.0,
+        spread: float | None = None,
+        radius: float | None = None,
         explore: float = 1.0,
+        kernel: str = "rational",
     ) -> None:
         super().__init__(dimension, rng, budget=budget)
         self._batch = positive("batch", batch)
         window = positive("window", window, low=2, high=WIDEST)
         self.archive = Archive(window, self.dimension)
-        self.spread = step("spread", spread)
-        self.radius = step("radius", radius) * float(np.sqrt(self.dimension))
+        self.probe: Probe | None = None
+        # The probe's vectors that are not told yet, and what those gave that are.
+        self._probing: dict[int, Array] = {}
+        self._probed: dict[int, Array] = {}
+        if spread is None:
+            self._along = directions(dimension, rng)
+            start = np.zeros((1, dimension))
+            self._probing = dict(enumerate(np.concatenate([start, steps(self._along, LONG)])))
+        self._begun = len(self._probing)  # the first candidate of the first round
+        self._radius = None if radius is None else step("radius", radius)
+        self._measure_in(USUAL if spread is None else step("spread", spread))
         self.explore = between("explore", explore, 0.0, 1e3)
-        self._shortest = self.spread * float(np.sqrt(self.dimension))
+        self.kernel = str(one_of("kernel", kernel, KERNELS))
+        self.origin = np.zeros(self.dimension)
         self.kept: tuple[float, int, Array] | None = None  # of the searches that were given up
         self._start()
+
+    def _measure_in(self, spread: float) -> None:
+        """Take ``spread`` for the first spread, and the trust radius from it where none is given."""
+        root = float(np.sqrt(self.dimension))
+        self.spread, self._shortest = spread, spread * root
+        self.radius = (WIDER * spread if self._radius is None else self._radius) * root
+        self.delta = self.radius
 
     def _start(self) -> None:
         self.archive.clear()
@@ -119,17 +144,24 @@ class GaussNewton(Optimizer):
         self.scale, self.noise = 0, 0
         self.round_told = 0  # since the trust radius was last set
         self.round_loss = np.inf
-        self.draws = self._batch  # of the first round, which are left
+        self.draws = max(self._batch - self._begun, 0)  # of the first round, which are left
         self.waited, self.lowest = 0, np.inf  # batches since the loss was last lowered, and to what
         self._fitted: Fitted | None = None
 
     @property
     def batch(self) -> int:
-        return self._batch - self.asked % self._batch
+        if self.asked < self._begun:
+            return self._begun - self.asked
+        return self._batch - (self.asked - self._begun) % self._batch
 
     # -- asking ----------------------------------------------------------------------------------
 
     def _ask(self, ids: range) -> Array:
+        probing = sum(id in self._probing for id in ids)
+        if probing:
+            design = np.array([self._probing[id] for id in ids[:probing]])
+            rest = ids[probing:]
+            return np.concatenate([design, self._ask(rest)]) if len(rest) else design
         noise = self.rng.standard_normal((len(ids), self.dimension))
         drawn = min(len(ids), self.draws) if len(self.archive) >= 2 else len(ids)
         self.draws = max(self.draws - len(ids), 0)
@@ -140,10 +172,10 @@ class GaussNewton(Optimizer):
         return vectors
 
     def _draw(self, ids: range, noise: Array) -> Array:
-        """Vectors of a first round: around 0, or around the one that is known."""
-        vectors = self.spread * noise
+        """Vectors of a first round: around the origin, or around the one that is known."""
+        vectors = self.origin + self.spread * noise
         if len(self.archive) == 1:
-            vectors += self.archive.Z[0]
+            vectors += self.archive.Z[0] - self.origin
         elif len(ids) and ids.start == 0:
             vectors[0] = 0.0
         return vectors
@@ -156,8 +188,10 @@ class GaussNewton(Optimizer):
                 self._set_radius(loss)
                 if self.waited == PATIENCE:
                     self.kept = self._better(self.centre, loss)
+                    # Elsewhere: as far away as another word.
+                    self.origin = AFRESH * self.spread * self.rng.standard_normal(self.dimension)
                     self._start()
-                    self.draws -= len(ids)
+                    self.draws = self._batch - len(ids)
                     return self._draw(ids, noise)
         lengths, place = np.unique(STEPS, return_inverse=True)
         beta = np.array([self._solve(self._fitted.model, t * self.delta) for t in lengths])
@@ -165,7 +199,9 @@ class GaussNewton(Optimizer):
         steps = beta @ self.archive.Z - beta.sum(axis=1, keepdims=True) * centre
         vectors = np.empty_like(noise)
         for row, id in enumerate(ids):
-            turn = id % self._batch  # so that a round asked one by one is what a batch is
+            turn = (
+                id - self._begun
+            ) % self._batch  # so that a round asked one by one is what a batch is
             step = steps[place[turn % len(STEPS)]]
             length = max(self.explore * float(np.linalg.norm(step)), self._resolution())
             share = length / np.sqrt(self.dimension) if turn else 0.0
@@ -186,7 +222,7 @@ class GaussNewton(Optimizer):
             scale, noise = self.scale + ds, self.noise + dn
             if 0 <= scale < len(SCALES) and 0 <= noise < len(NOISES):
                 length = self._shortest * float(SCALES[scale])
-                model = fit(gram, archive.R, length, float(NOISES[noise]))
+                model = fit(gram, archive.R, length, float(NOISES[noise]), self.kernel)
                 if model is not None:
                     tried.append((model, scale, noise))
         if not tried:
@@ -267,10 +303,11 @@ class GaussNewton(Optimizer):
             self._check_residuals(told)
             rows = _apart(told, APART * self._shortest, OBSERVED)
             self.archive.add(rows, 0)
-            self.draws = 0
+            self.draws, self._begun, self._probing = 0, 0, {}
 
     def _tell(self, candidates: list[Candidate], evaluations: list[Evaluation]) -> None:
         told = _told(candidates, evaluations)
+        self._probe(candidates, told)
         self.round_told += len(candidates)
         if told:
             self._check_residuals(told)
@@ -279,6 +316,31 @@ class GaussNewton(Optimizer):
         elif not len(self.archive) and self.round_told >= self._batch:
             self.spread /= 2
             self.round_told = 0
+
+    def _probe(self, candidates: list[Candidate], told: list[Told]) -> None:
+        """Note what the probe's vectors gave; when all of them are told, take steps of their size."""
+        outputs = {candidate.id: residuals for candidate, _, residuals in told}
+        self._probed |= {id: row for id, row in outputs.items() if id in self._probing}
+        before = len(self._probing)
+        for candidate in candidates:
+            self._probing.pop(candidate.id, None)
+        if before and not self._probing:
+            self._learn_steps()
+
+    def _learn_steps(self) -> None:
+        """Take steps of the size that the probe found; ask for short steps where it is unclear."""
+        rows = [self._probed[id] for id in sorted(self._probed)]
+        if len(rows) < self._begun or len({len(row) for row in rows}) > 1:
+            return
+        lengths, first = LONG, 1 + len(LONG) * len(self._along)
+        if len(rows) > first:
+            lengths, rows = (*SHORT, *LONG), [rows[0], *rows[first:], *rows[1:first]]
+        self.probe = measure(np.array(rows), lengths)
+        self._measure_in(self.probe.spread)
+        if self.probe.unclear and self.asked == self._begun:
+            short = steps(self._along, SHORT)
+            self._probing = dict(enumerate(short, start=self._begun))
+            self._begun += len(short)
 
     def _check_residuals(self, told: list[Told]) -> None:
         known = self.archive.R.shape[1] if len(self.archive) else len(told[0][2])

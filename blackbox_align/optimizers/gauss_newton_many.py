@@ -69,11 +69,12 @@ class GaussNewtonMany(GaussNewton):
         targets: ArrayLike,
         enough: float = 0.0,
         budget: int | None = None,
-        batch: int = 12,
+        batch: int = 6,
         window: int = 1000,
-        spread: float = 8.0,
-        radius: float = 4.0,
+        spread: float | None = None,
+        radius: float | None = None,
         explore: float = 1.0,
+        kernel: str = "rational",
     ) -> None:
         super().__init__(
             dimension,
@@ -84,6 +85,7 @@ class GaussNewtonMany(GaussNewton):
             spread=spread,
             radius=radius,
             explore=explore,
+            kernel=kernel,
         )
         self.targets = np.array(targets, dtype=np.float64)
         cares = np.isfinite(self.targets)
@@ -94,7 +96,7 @@ class GaussNewtonMany(GaussNewton):
             )
         self.targets[~cares] = np.nan
         self.enough = between("enough", enough, -1.0, 1e9)
-        self.deltas = np.full(len(self.targets), self.delta)
+        self.shares = np.ones(len(self.targets))  # of the first trust radius, for each target
         self.errors = np.full(len(self.targets), np.inf)
         self.steps = np.zeros(len(self.targets), dtype=np.int64)  # tried for each target so far
         self.served: dict[int, int] = {}  # the target that an outstanding candidate is for
@@ -131,7 +133,7 @@ class GaussNewtonMany(GaussNewton):
             mean=seen.mean[cares] - self.targets[target][cares],
             weights=seen.weights[:, cares],
         )
-        beta = self._solve(model, float(self.deltas[target]))
+        beta = self._solve(model, self.radius * float(self.shares[target]))
         promised = float(np.abs(model.predict(beta)[0]).mean())
         return Plan(target, centre, beta, float(self.errors[target]) - promised)
 
@@ -144,10 +146,10 @@ class GaussNewtonMany(GaussNewton):
         """Grow the radius of a target whose step paid, shrink that of one whose did not."""
         for target in self.tried:
             if errors[target] < 0.7 * self.errors[target]:
-                self.deltas[target] *= 1.6
+                self.shares[target] *= 1.6
             elif errors[target] >= 0.999 * self.errors[target]:
-                self.deltas[target] *= 0.6
-        self.deltas = np.maximum(self.deltas, self._least_radius())
+                self.shares[target] *= 0.6
+        self.shares = np.maximum(self.shares, self._least_radius() / self.radius)
         self.tried, self.errors = set(), np.minimum(errors, self.errors)
 
     def _tell(self, candidates: list[Candidate], evaluations: list[Evaluation]) -> None:

@@ -4,17 +4,18 @@
 >>> Z = np.random.default_rng(0).standard_normal((30, 2))
 >>> outputs = np.column_stack([np.sin(Z[:, 0]), np.cos(Z[:, 1])])
 >>> X = Z - Z[0]
->>> process = fit(X @ X.T, outputs, scale=2.0, noise=1e-8)
+>>> process = fit(X @ X.T, outputs, scale=2.0, noise=1e-8, kernel="gaussian")
 >>> mean, _ = process.predict(np.full(30, 1 / 30))  # at the mean of the inputs
 >>> bool(abs(mean - [np.sin(Z[:, 0].mean()), np.cos(Z[:, 1].mean())]).max() < 0.01)
 True
 
 Rasmussen & Williams 2006, "Gaussian Processes for Machine Learning", chapter 2, whose equations are
-cited by number. All outputs share one kernel, k(z, z') =
-exp(-|z - z'|^2 / (2 l^2)) + noise on the diagonal, each with its own constant mean and amplitude,
-both profiled out of the likelihood. Points are written as combinations of the inputs, so that
-nothing here is as long as the inputs are: a model of N points costs N^2 a prediction, whether
-they have a hundred dimensions or twenty thousand.
+cited by number. All outputs share one kernel with noise on its diagonal, each with its own constant mean
+and amplitude, both profiled out of the likelihood. With s = |z - z'|^2 / l^2 the kernel is ``gaussian``,
+k = exp(-s / 2), or ``rational``, k = 1 / (1 + s / 2), which is a mixture of gaussian ones of all length
+scales (4.19, at alpha 1): for what is rough in the small and has a trend in the large. Points are written
+as combinations of the inputs, so that nothing here is as long as the inputs are: a model of N points
+costs N^2 a prediction, whether they have a hundred dimensions or twenty thousand.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_solve, cholesky
 
 from blackbox_align.optimizers.base import Array
+
+KERNELS = ("rational", "gaussian")
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class GaussianProcess:
     amplitude: Array
     noise: float
     factor: Array
+    kernel: str = "gaussian"
 
     def smoothed(self, outputs: Array) -> tuple[Array, Array]:
         """Mean and variance, each (N, m), at the inputs, where ``outputs`` were told (2.23, 2.24)."""
@@ -63,21 +67,29 @@ class GaussianProcess:
         """
         g = self.gram @ beta
         squared = np.diag(self.gram) - 2.0 * g + beta @ g
-        k = np.exp(-0.5 * np.maximum(squared, 0.0) / self.scale**2)
+        k = _covariance(squared, self.scale, self.kernel)
         kw = k[:, None] * self.weights
-        slope = (kw - np.outer(beta, kw.sum(axis=0))) / self.scale**2
+        # -2 dk/ds, which is k itself or k^2
+        bent = kw if self.kernel == "gaussian" else k[:, None] * kw
+        slope = (bent - np.outer(beta, bent.sum(axis=0))) / self.scale**2
         return self.mean + kw.sum(axis=0), slope.T  # the mean: (2.25)
 
 
-def fit(gram: Array, outputs: Array, scale: float, noise: float) -> GaussianProcess | None:
+def _covariance(squared: Array, scale: float, kernel: str) -> Array:
+    half = 0.5 * np.maximum(squared, 0.0) / scale**2
+    return np.asarray(np.exp(-half) if kernel == "gaussian" else 1.0 / (1.0 + half))
+
+
+def fit(
+    gram: Array, outputs: Array, scale: float, noise: float, kernel: str = "gaussian"
+) -> GaussianProcess | None:
     """The process through ``outputs`` (N, m), or None where its kernel is singular."""
     n, m = outputs.shape
     q = np.diag(gram)
-    squared = np.maximum(q[:, None] + q[None, :] - 2.0 * gram, 0.0)
-    kernel = np.exp(-0.5 * squared / scale**2)
-    kernel[np.diag_indices(n)] += noise
+    K = _covariance(q[:, None] + q[None, :] - 2.0 * gram, scale, kernel)
+    K[np.diag_indices(n)] += noise
     try:
-        L = cholesky(kernel, lower=True, overwrite_a=True, check_finite=False)
+        L = cholesky(K, lower=True, overwrite_a=True, check_finite=False)
     except LinAlgError:
         return None
     solved = cho_solve((L, True), np.column_stack([outputs, np.ones(n)]), check_finite=False)
@@ -87,4 +99,6 @@ def fit(gram: Array, outputs: Array, scale: float, noise: float) -> GaussianProc
     amplitude = np.maximum(((outputs - mean) * weights).mean(axis=0), np.finfo(float).tiny)
     # (2.30), at the likeliest amplitude of each output
     likelihood = -0.5 * n * np.log(amplitude).sum() - m * np.log(np.diag(L)).sum()
-    return GaussianProcess(gram, weights, mean, scale, float(likelihood), amplitude, noise, L)
+    return GaussianProcess(
+        gram, weights, mean, scale, float(likelihood), amplitude, noise, L, kernel
+    )

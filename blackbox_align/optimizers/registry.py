@@ -137,6 +137,13 @@ def create(
     return optimizer
 
 
+def defaults(name: str, *, many: bool = False) -> dict[str, Option]:
+    """The options of an optimizer at what they are by default; ``many``: where it serves several targets."""
+    kind, preset = _find(name)
+    options = _options(_find_many(name) if many else kind, preset)
+    return {key: value for key, value in options.items() if key not in ("targets", "enough")}
+
+
 def _find_many(name: str) -> type[Optimizer]:
     path = OURS[name].many if name in OURS else None
     if path is None:

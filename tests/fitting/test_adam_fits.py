@@ -9,7 +9,7 @@ import blackbox_align as bba
 from blackbox_align.engines import Answers, FunctionEngine, Workers
 from blackbox_align.engines import open as open_engine
 from blackbox_align.errors import ModelError, OptimizerError, SpecificationError
-from blackbox_align.fitting.asking import Asked, search_space
+from blackbox_align.fitting.asking import Asked, search_space, unit_of
 from blackbox_align.fitting.gradients import (
     by_answers,
     refuse_without_gradient,
@@ -37,7 +37,9 @@ def posed(engine, orders, **settings):
     specification = Specification("CHN", optimizer="adam", tokens=2, **settings)
     asked = Asked(engine, orders=orders)
     problem = pose(load_data(specification), asked)
-    return problem, search_space(specification, engine, generator(specification, PROMPT))
+    return problem, search_space(
+        specification, engine, generator(specification, PROMPT), unit_of(engine, {})
+    )
 
 
 def smooth_loss(problem, answers):

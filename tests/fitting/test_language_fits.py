@@ -182,3 +182,15 @@ def test_a_committee_lets_none_write_that_lost_the_language(chat):
         assert committee.parts(Sheet(sheet(load_survey("vsm2013")).questions[:1]), decision).size
         with pytest.raises(ExpertError, match="questionnaires only"):
             committee.requests("Hello", decision, "parts")
+
+
+@pytest.mark.slow
+def test_the_doctor_tells_what_an_expert_leaves_of_the_language(chat, bbalign):
+    """The sentences of its card, and how the precision hears."""
+    model = chat.specification.model
+    shown = bbalign("doctor", "--model", model, "--expert", chat.path, "--device", "cpu", "--json")
+    findings = {one["name"]: one for one in json.loads(shown.stdout)}
+    said = (chat.expert / "README.md").read_text()
+    assert findings["language under the expert"]["value"].partition(" times)")[0] in said
+    assert "rounding in float32 moves an index by" in findings["precision"]["value"]
+    assert findings["precision"]["fine"]

@@ -9,7 +9,7 @@ import blackbox_align as bba
 from blackbox_align.errors import OptimizerError, RunError, SpecificationError
 from blackbox_align.fitting import Specification, Stopping
 from blackbox_align.fitting.search import Batch, Standing, search
-from blackbox_align.fitting.warm_start import refuse_other_space
+from blackbox_align.fitting.warm_start import refuse_other_prompts
 from blackbox_align.optimizers import Evaluation, create
 from tests.fitting.test_record import record  # noqa: F401
 
@@ -115,7 +115,7 @@ def test_a_function_of_one_s_own_is_minimised(optimizer, function):
 def test_what_a_function_must_give_is_said():
     """Another shape, and losses where residuals are needed."""
     with pytest.raises(
-        SpecificationError, match=r"must give 12 losses.*not an array of shape \(3,\)"
+        SpecificationError, match=r"must give 5 losses.*not an array of shape \(3,\)"
     ):
         bba.minimize(lambda vectors: np.zeros(3), 3)
     with pytest.raises(OptimizerError, match="gauss-newton learns from residuals"):
@@ -125,17 +125,16 @@ def test_what_a_function_must_give_is_said():
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
-        ({"alpha": 0.5}, "--alpha"),
         ({"tokens": 3}, "--tokens"),
         ({"placement": "last"}, "--placement"),
-        ({"subspace": 7}, "--subspace"),
-        ({"init": "vocabulary"}, "--init"),
-        ({"init": "vocabulary", "seed": 1}, "--init, --seed"),
+        ({"objective": "indices+opinions", "seed": 1}, "--objective, --held-out, --seed"),
     ],
 )
-def test_vectors_of_other_prompts_are_no_start(changed, named, record):  # noqa: F811
-    """Everything that makes prompts of vectors has to be the same."""
-    now = Specification("USA", **changed)
+def test_answers_to_other_prompts_are_no_start(changed, named, record):  # noqa: F811
+    """Prompts of another length or place, or asked something else, say nothing; other words to start from,
+    another seed, scale or subspace are no obstacle."""
+    now = Specification("USA", **{"held_out": 0.3, **changed})
     with pytest.raises(SpecificationError, match=rf"searched other prompts \(other {named}\)"):
-        refuse_other_space(record, now, record.facts)
-    refuse_other_space(record, Specification("USA", seed=3), record.facts)
+        refuse_other_prompts(record, now, record.facts)
+    for other in ({"seed": 3}, {"init": "zeros"}, {"alpha": 0.5}, {"subspace": 7}):
+        refuse_other_prompts(record, Specification("USA", **other), record.facts)

@@ -44,8 +44,7 @@ def search(optimizer: Optimizer, residuals: Residuals, goal: float, most: int) -
 
 def test_gauss_newton_solves_a_linear_problem_in_a_few_batches() -> None:
     """Six linear residuals of 300 unknowns need a few dozen evaluations, not thousands."""
-    # Its solution lies 0.2 sqrt(d) away, where a prompt's lies at several.
-    optimizer = create("gauss-newton", 300, np.random.default_rng(0), spread=1.0, radius=1.0)
+    optimizer = create("gauss-newton", 300, np.random.default_rng(0))
     assert search(optimizer, linear(300), goal=1e-2, most=200) <= 100
 
 
@@ -76,8 +75,8 @@ def test_the_first_candidate_is_the_start() -> None:
 
 
 def test_gauss_newton_explores_when_it_is_asked_one_by_one() -> None:
-    """Sixty single asks span about sixty directions, and solve what batches solve."""
-    optimizer = create("gauss-newton", 100, np.random.default_rng(0))
+    """Sixty single asks span a new direction in five of six, and solve what batches solve."""
+    optimizer = create("gauss-newton", 100, np.random.default_rng(0), spread=0.25)
     residuals, vectors, losses = saturating(100), [], []
     while optimizer.told < 60:
         (candidate,) = optimizer.ask(1)
@@ -86,12 +85,12 @@ def test_gauss_newton_explores_when_it_is_asked_one_by_one() -> None:
         losses.append(float(np.abs(told).mean()))
         optimizer.tell([candidate], [Evaluation(losses[-1], told)])
     sizes = np.linalg.svd(np.array(vectors), compute_uv=False)
-    assert (sizes > 1e-6 * sizes[0]).sum() > 50
+    assert (sizes > 1e-6 * sizes[0]).sum() >= 50
     assert min(losses) < 0.3 * losses[0]
 
 
 def test_a_round_asked_in_parts_is_a_batch() -> None:
-    """The first twelve asked one by one are the first batch; a natural ask completes a round that
+    """The first six asked one by one are the first batch; a natural ask completes a round that
     was begun, and its first vector is the only one without a random part."""
     whole, parts = (create("gauss-newton", 30, np.random.default_rng(0)) for _ in range(2))
     residuals = saturating(30)
@@ -107,12 +106,12 @@ def test_a_round_asked_in_parts_is_a_batch() -> None:
         (candidate,) = parts.ask(1)
         assert np.array_equal(candidate.vector, expected.vector)
         tell(parts, [candidate])
-    assert len(parts.ask(5)) == 5 and len(parts.ask()) == 7 and parts.batch == 12
+    assert len(parts.ask(2)) == 2 and len(parts.ask()) == 4 and parts.batch == 6
 
 
 def test_gauss_newton_goes_by_the_loss_that_it_is_told() -> None:
     """Where the loss weighs the residuals, the model is seen from the best by that loss."""
-    optimizer = create("gauss-newton", 10, np.random.default_rng(0))
+    optimizer = create("gauss-newton", 10, np.random.default_rng(0), batch=12, spread=1.0)
     candidates = optimizer.ask()
     residuals = [np.array([n + 1.0, 12.0 - n]) for n in range(12)]  # one falls as the other grows
     optimizer.tell(candidates, [Evaluation(float(3 * r[1] + r[0]), r) for r in residuals])
@@ -136,7 +135,7 @@ def test_crowded_observations_do_not_stall_a_search() -> None:
     best = min(range(800), key=lambda row: told[row].loss)
     assert -1 - best in warm.archive.ids and len(warm.archive) <= 60
     distances = np.sqrt(np.maximum(warm.archive.gram_from(0).diagonal(), 0.0))
-    assert len(distances) == 1 or distances[1:].min() > 0.4 * 8.0 * np.sqrt(100)
+    assert len(distances) == 1 or distances[1:].min() > 0.4 * 0.25 * np.sqrt(100)
     assert search(warm, residuals, 1.0, 600) <= search(cold, residuals, 1.0, 600)
 
 
@@ -159,7 +158,8 @@ def many(targets: list[list[float]], **options: float) -> Optimizer:
 
 def test_a_batch_serves_first_the_target_that_gains_most() -> None:
     """Steps come in the order of what the model promises, whatever the order in the table."""
-    optimizer = many([[1.0, 0.0], [40.0, 0.0], [8.0, 0.0]])
+    # A radius in which the nearest target can be reached.
+    optimizer = many([[1.0, 0.0], [40.0, 0.0], [8.0, 0.0]], spread=8.0, radius=4.0)
     J = np.random.default_rng(3).standard_normal((2, 30)) / np.sqrt(30)
     candidates = optimizer.ask()
     optimizer.tell(candidates, [Evaluation(1.0, J @ c.vector) for c in candidates])
@@ -372,4 +372,4 @@ def test_the_trust_region_keeps_a_floor() -> None:
         candidates = optimizer.ask()
         worse = [np.full(6, 10.0 + optimizer.told + n) for n in range(len(candidates))]
         optimizer.tell(candidates, [Evaluation(float(r[0]), r) for r in worse])
-    assert optimizer.delta >= 0.1 * 8.0 * np.sqrt(20)
+    assert optimizer.delta >= 0.1 * 0.25 * np.sqrt(20)

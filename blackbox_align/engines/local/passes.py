@@ -178,12 +178,16 @@ class Passes:
 
     @contextmanager
     def under(
-        self, loras: Sequence[Lora], gates: Sequence[Gate] = (), models: Sequence[Any] = ()
+        self,
+        loras: Sequence[Lora],
+        gates: Sequence[Gate] = (),
+        models: Sequence[Any] = (),
+        spans: Sequence[int] = (),
     ) -> Iterator[None]:
         """Low-rank updates on these modules, which are nobody else's, for as long as this lasts.
 
-        ``gates`` share them: those of the rows of a batch, or one for all rows. ``models`` are those of
-        the two that are used meanwhile, all of them without it.
+        ``gates`` share them: those of the rows of a batch, or one for all rows; or of ``spans`` of one row.
+        ``models`` are those of the two that are used meanwhile, all of them without it.
         """
         models = models or (self.plain, self.along)
         self.hooked = bool(loras)
@@ -192,7 +196,7 @@ class Passes:
             with ExitStack() as stack:
                 stack.callback(setattr, self, "hooked", False)
                 for model in models:
-                    stack.enter_context(blend.hooked(model, gates, on))
+                    stack.enter_context(blend.hooked(model, gates, on, spans))
                 yield
             return
         hooks: list[Any] = []

@@ -1,0 +1,64 @@
+"""The optimizer of a run: its generator, and its options as they were when the run began."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from ..optimizers import Optimizer, create
+from ..optimizers.registry import defaults
+from .problem import OPTIMIZER, Problem, generator
+from .record import Writer
+from .stopping import Stopping
+
+# The defaults of versions that recorded none.
+_FORMER: dict[str, dict[str, Any]] = {
+    "gauss-newton": {"spread": 8.0, "radius": 4.0, "batch": 12, "kernel": "gaussian"},
+}
+
+
+def options_of(problem: Problem, recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """All options of a run's optimizer: those asked for, over the defaults of when it began.
+
+    ``recorded`` are the facts of a run that goes on, empty for one that begins.
+    """
+    settings = problem.specification
+    if not recorded:
+        many = len(problem.populations) > 1
+        return {**defaults(settings.optimizer, many=many), **settings.options}
+    former = _FORMER.get(settings.optimizer, {})
+    return dict(recorded.get("options") or {**former, **settings.options})
+
+
+def make_optimizer(
+    problem: Problem, dimension: int, stopping: Stopping, options: Mapping[str, Any]
+) -> Optimizer:
+    """The search of a problem, from its own generator; ``options`` are those of :func:`options_of`."""
+    settings, targets, enough = problem.specification, None, 0.0
+    if len(problem.populations) > 1:
+        targets = problem.targets
+        # Only of indices is the loss the mean of the residuals.
+        enough = 0.0 if settings.fits_opinions else stopping.target_loss
+    return create(
+        settings.optimizer,
+        dimension,
+        generator(settings, OPTIMIZER),
+        budget=stopping.budget,
+        targets=targets,
+        enough=enough,
+        **options,
+    )
+
+
+def note_probe(optimizer: Optimizer, writer: Writer, on_trouble: Callable[[str], None]) -> None:
+    """Write down, once, by what a search chose its steps; say so where noise drowns them."""
+    probe, facts = getattr(optimizer, "probe", None), writer.record.facts
+    if probe is None or facts.get("probe") == asdict(probe):
+        return
+    writer.update(facts={**facts, "probe": asdict(probe)})
+    if probe.drowned:
+        on_trouble(
+            f"Noise of {probe.noise:.2g} in what is asked is larger than what a step does where the answers "
+            "are linear: the search may not get far. More --respondents, or --dtype float32, mend that."
+        )
