@@ -14,9 +14,9 @@ PACKAGE = Path(blackbox_align.__file__).parent
 ROOMS = (
     "errors", "version", "later", "statistics", "plots", "optimizers", "files", "results", "report",
     "adapters", "models", "populations", "surveys", "engines", "objectives", "experts", "assessment",
-    "fitting", "committee", "palette", "doctor", "testing", "cli", "__main__",
+    "fitting", "committee", "palette", "serving", "doctor", "testing", "cli", "__main__",
 )  # fmt: skip
-HEAVY = ("torch", "transformers", "ray", "nevergrad", "peft", "matplotlib")
+HEAVY = ("torch", "transformers", "ray", "nevergrad", "peft", "matplotlib", "fastapi", "uvicorn")
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 

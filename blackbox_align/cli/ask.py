@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import SpecificationError
+from .answers import print_answered
+from .elsewhere import Address, ask_elsewhere
 from .experts import model_of, read_as_fitted
 from .options import AsJson, Device, check_finite, check_most
-from .screen import print_hint, print_json, print_note, print_table, say
+from .screen import print_note
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -126,6 +127,7 @@ def ask_command(
     model: Annotated[
         str | None, typer.Option(help="Where the model lies now. Default: as the cards name it.")
     ] = None,
+    engine: Address = None,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
@@ -145,6 +147,14 @@ def ask_command(
     check_most(100_000, samples=samples, max_tokens=max_tokens)
     survey = closed_question(question, options.split(",")) if options is not None else None
     rng = np.random.default_rng(seed)
+    if engine is not None:
+        mixed = (like, profile, combine, chat, model)
+        decision, *shares = ask_elsewhere(engine, question, survey, population, form, mixed)
+        found: dict[str, Any] = {}
+        if shares:
+            found = _shown(shares[0], shares[1], decision, survey, form, samples, rng)
+        print_answered(as_json, question, decision, {**found, "note": _note(engine, "", False)})
+        return
     experts = _sound(library)
     embed = sentence_model(embedder) if embedder else None
     known = read_profile(profile or [])
@@ -154,8 +164,8 @@ def ask_command(
     answered: dict[str, Any] = {}
     if chosen := tuple(expert for expert in experts if expert.name in decision.weights):
         named = model or model_of(list(chosen))
-        with closing(engines.open(named, device=device, **read_as_fitted(chosen))) as engine:
-            committee = Committee(engine, chosen, lambda query: decision)
+        with closing(engines.open(named, device=device, **read_as_fitted(chosen))) as opened:
+            committee = Committee(opened, chosen, lambda query: decision)
             if form == "composed":
                 answered = _composed(committee, decision, question, options, chat)
             elif survey is not None:
@@ -166,11 +176,8 @@ def ask_command(
                 warm = temperature if temperature is not None else float(form == "sample")
                 sampling = Sampling(max_tokens, warm, seed=seed)
                 answered = _open(committee, decision, question, form, sampling, samples, rng)
-            answered["note"] = _note(engine.info.name, engine.info.disclaimer, survey is None)
-    if as_json:
-        print_json({"question": question, "decision": decision.to_dict(), **answered})
-    else:
-        _print(decision, answered)
+            answered["note"] = _note(opened.info.name, opened.info.disclaimer, survey is None)
+    print_answered(as_json, question, decision, answered)
 
 
 def _check(form: str, ways: Any, closed: bool, temperature: float | None) -> None:
@@ -222,6 +229,18 @@ def _closed(
     from ..committee import answer_closed
 
     parts, mixture = answer_closed(committee, decision, survey)
+    return _shown(parts, mixture, decision, survey, form, samples, rng)
+
+
+def _shown(
+    parts: Any,
+    mixture: Any,
+    decision: Decision,
+    survey: Any,
+    form: str,
+    samples: int,
+    rng: Generator,
+) -> dict[str, Any]:
     labels = survey.items[0].scale.options
     found: dict[str, Any] = {"options": list(labels)}
     if form == "sample":
@@ -327,62 +346,3 @@ def _note(model: str, disclaimer: str, writes: bool) -> str:
             "model, or give --options."
         )
     return " ".join([*sentences, disclaimer]).strip()
-
-
-def _print(decision: Decision, answered: Mapping[str, Any]) -> None:
-    if decision.abstains:
-        say("No expert answers.")
-    else:
-        print_table(
-            ("expert", "weight"),
-            [(name, f"{weight:.3f}") for name, weight in decision.weights.items()],
-            right=(1,),
-        )
-    say()
-    for sentence in (*decision.because, *decision.change):
-        say(f"* {sentence}")
-    say()
-    if "options" in answered:
-        _print_shares(answered)
-    if "combined" in answered:
-        _print_combined(answered)
-    if "composed" in answered:
-        _print_composed(answered["composed"])
-    for text in answered.get("texts", ()):
-        say(f"{', '.join(text['experts'])} ({text['ended']}):", style="bold")
-        print_hint(f"{text['text']}\n")
-    if answered:
-        print_note(answered["note"])
-
-
-def _print_combined(answered: Mapping[str, Any]) -> None:
-    rows = [
-        (option, f"{100 * row['share']:.1f} [{100 * row['low']:.1f}, {100 * row['high']:.1f}]")
-        for option, row in answered["combined"].items()
-    ]
-    say("\nReal and simulated answers together (prediction-powered inference):")
-    print_table(("option", "share, % [95 %]"), rows, right=(1,))
-    say(f"The simulation was worth {answered['worth']:.1f} real answers more.")
-
-
-def _print_composed(composed: Mapping[str, Any]) -> None:
-    topics = ", ".join(composed["topics"]) or "none found"
-    say(f"Sensitivity {composed['sensitivity']} of 10; topics: {topics}.")
-    for name, text in composed["answers"].items():
-        say(f"{name}:", style="bold")
-        print_hint(f"{text}\n")
-    say("Composed:", style="bold")
-    print_hint(composed["text"] or "Nothing: no expert was asked.")
-
-
-def _print_shares(answered: Mapping[str, Any]) -> None:
-    if "counts" in answered:
-        counted = zip(answered["options"], map(str, answered["counts"]), strict=True)
-        print_table(("option", "simulated answers"), list(counted), right=(1,))
-        return
-    columns = {**answered.get("parts", {}), "mixture": answered["mixture"]}
-    rows = [
-        [option, *(f"{100 * shares[n]:.1f}" for shares in columns.values())]
-        for n, option in enumerate(answered["options"])
-    ]
-    print_table(("simulated, %", *columns), rows, right=range(1, len(columns) + 1))

@@ -74,8 +74,13 @@ def compare_command(
     ] = False,
     budget: Annotated[int, typer.Option(help="Evaluations of one search at most.")] = 1000,
     target_loss: Annotated[
-        float, typer.Option(help="A search ends here; the running times are those to it.")
-    ] = 3.0,
+        float | None,
+        typer.Option(
+            help="A search ends here; the running times are those to it. Default: 3 index points; where "
+            "opinions are fitted, or with --multiverse, where a fit ends.",
+            show_default=False,
+        ),
+    ] = None,
     name: Annotated[
         str,
         typer.Option(help="Folder of the comparison in the runs folder.", rich_help_panel=_WHERE),
@@ -142,18 +147,15 @@ def compare_command(
     elif add:
         plan = _added(runs / name, {**axes, **varied}, shared)
     else:
-        usual: dict[str, tuple[Any, ...]] = {
-            "optimizer": ("gauss-newton",) if multiverse else ("gauss-newton", "random"),
-            **(
-                {"readout": ("expected", "greedy"), "orders": ("1", "reversed")}
-                if multiverse
-                else {}
-            ),
+        usual = {
+            "optimizer": ("gauss-newton", "random"),
             "seed": (0, 1, 2),
+            **(_ways_of_asking(shared) if multiverse else {}),
         }
-        plan = _plan(
-            {**usual, **axes, **varied}, {**shared, "budget": budget, "target_loss": target_loss}
-        )
+        if target_loss is None and not multiverse and not _fits_opinions(shared):
+            target_loss = 3.0
+        ends = {"budget": budget} | ({} if target_loss is None else {"target_loss": target_loss})
+        plan = _plan({**usual, **axes, **varied}, {**shared, **ends})
     _say_plan(plan, runs / name, jobs)
     if dry_run:
         return
@@ -193,6 +195,16 @@ def _axes(
     if seeds is not None:
         axes["seed"] = _seeds(seeds)
     return axes
+
+
+def _ways_of_asking(shared: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
+    """What a multiverse varies, unless it is told otherwise; opinions have one readout, their shares."""
+    readouts = {} if _fits_opinions(shared) else {"readout": ("expected", "greedy")}
+    return {"optimizer": ("gauss-newton",), **readouts, "orders": ("1", "reversed", "cyclic")}
+
+
+def _fits_opinions(shared: dict[str, Any]) -> bool:
+    return "opinions" in str(shared.get("objective", ""))
 
 
 def _seeds(text: str) -> tuple[int, ...]:

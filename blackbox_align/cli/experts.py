@@ -165,7 +165,11 @@ def export_command(
         list[str] | None, typer.Option(help="An expert's name; repeat for more. Default: all.")
     ] = None,
     format: Annotated[
-        str, typer.Option(help="vocabulary: one checkpoint with every expert's vectors as tokens.")
+        str,
+        typer.Option(
+            help="vocabulary: one checkpoint with every expert's vectors as tokens; prompt-embeds: a "
+            "base64 part for each, as vLLM takes them."
+        ),
     ] = "vocabulary",
     model: Annotated[
         str | None, typer.Option(help="Where the model lies now. Default: as the cards name it.")
@@ -175,12 +179,23 @@ def export_command(
     """Write experts in a form that serving engines load."""
     from ..engines.checkpoint import find_model
     from ..experts import Library
+    from ..experts.prompt_embeds import export_prompt_embeds
     from ..experts.vocabulary import export_vocabulary
 
-    if format != "vocabulary":
-        raise SpecificationError(f"--format must be 'vocabulary'; not {format!r}.")
+    if format not in ("vocabulary", "prompt-embeds"):
+        raise SpecificationError(
+            f"--format must be 'vocabulary' or 'prompt-embeds'; not {format!r}."
+        )
     found = Library(library)
     chosen = [found.read(name) for name in dict.fromkeys(expert or found.names())]
+    if format == "prompt-embeds":
+        if model is not None:
+            raise SpecificationError(
+                "No model is read for --format prompt-embeds; leave --model out."
+            )
+        for name, file in export_prompt_embeds(chosen, out).items():
+            print_hint(f"{name}: {file}, for the place {found.read(name).placement!r}")
+        return
     made = export_vocabulary(find_model(model or model_of(chosen)), chosen, out)
     for name, tokens in made.tokens.items():
         print_hint(f"{name}: tokens {tokens[0]} to {tokens[-1]}")

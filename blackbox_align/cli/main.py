@@ -26,6 +26,7 @@ from .report import report_command
 from .runs import runs_app, show_command
 from .score import score_command
 from .screen import print_error
+from .serve import serve_command
 from .surveys import surveys_app
 
 log = logging.getLogger("blackbox_align")
@@ -48,6 +49,10 @@ EXAMPLES = {
     "ask": (
         'bbalign ask "How do Egyptians greet an elder?" --as parts',
         'bbalign ask "Is it right to keep what one finds?" --options "yes,no" --population SAU=0.3,EGY=0.7',
+    ),
+    "serve": (
+        "bbalign serve experts --port 8000",
+        "bbalign serve experts --model HuggingFaceTB/SmolLM2-135M-Instruct --host 0.0.0.0 --api-key SECRET",
     ),
     "compare": (
         "bbalign compare --country SAU,CHN --optimizer gauss-newton --optimizer de --optimizer random",
@@ -83,6 +88,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "report": report_command,
     "score": score_command,
     "ask": ask_command,
+    "serve": serve_command,
     "compare": compare_command,
     "doctor": doctor_command,
     "cache": cache_command,

@@ -26,7 +26,7 @@ from .palette import (
 from .palette_output import show_palette
 from .screen import print_hint, print_json, stderr
 
-_TRAINING = "The training"
+_TRAINING, _PEFT = "The training", "adapter_config.json"
 
 
 @palette_app.command("align")
@@ -127,28 +127,55 @@ def build_command(
     published: Published = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make a palette of experts that are there: of any kind, fitted or trained anywhere."""
+    """Make a palette of experts that are there: of any kind, or LoRA as PEFT wrote them."""
+    from tempfile import TemporaryDirectory
+
     from .. import engines
     from ..experts import find_expert
+    from ..palette.aligned import adopt_lora
     from ..palette.maps import load_map
     from ..palette.palette import write_palette
     from .experts import model_of
 
-    named = {}
-    for pair in expert:
+    named = _by_colour(expert)
+    chosen = load_map(map_name)
+    bare = {
+        code for code, path in named.items() if (path / _PEFT).is_file() and not _is_expert(path)
+    }
+    experts = {code: find_expert(path) for code, path in named.items() if code not in bare}
+    if bare and model is None:
+        raise SpecificationError(
+            "LoRA that PEFT wrote need the model that they are of: give --model."
+        )
+    fitted = {item for one in experts.values() for item in one.card.fitted_items}
+    settings = gate_settings(published, source, centred, scope, gate_temperature)
+    with (
+        closing(engines.open(model or model_of(list(experts.values())), device=device)) as engine,
+        TemporaryDirectory() as temporary,
+    ):
+        places = {code: one.path for code, one in experts.items()}
+        for code in sorted(bare):
+            chosen.colour(code)
+            places[code] = adopt_lora(engine, chosen, code, named[code], Path(temporary) / code)
+        made = write_palette(folder, chosen, places, engine, settings, sorted(fitted))
+    show_palette(made, as_json)
+
+
+def _by_colour(pairs: list[str]) -> dict[str, Path]:
+    """COLOUR=FOLDER, once for each."""
+    named: dict[str, Path] = {}
+    for pair in pairs:
         code, equals, path = pair.partition("=")
         if not equals or not path or code in named:
             raise SpecificationError(
                 f"--expert is COLOUR=FOLDER, once for each colour; not {pair!r}."
             )
         named[code] = Path(path)
-    experts = {code: find_expert(path) for code, path in named.items()}
-    fitted = {item for one in experts.values() for item in one.card.fitted_items}
-    settings = gate_settings(published, source, centred, scope, gate_temperature)
-    with closing(engines.open(model or model_of(list(experts.values())), device=device)) as engine:
-        places = {code: one.path for code, one in experts.items()}
-        made = write_palette(folder, load_map(map_name), places, engine, settings, sorted(fitted))
-    show_palette(made, as_json)
+    return named
+
+
+def _is_expert(path: Path) -> bool:
+    return any((folder / "expert.json").is_file() for folder in (path, path / "expert"))
 
 
 @palette_app.command("export")

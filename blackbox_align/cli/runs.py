@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from ..errors import RunError, SpecificationError
 from .options import AsJson, find_run
 from .output import print_population, print_result
+from .pictures import print_pictures
 from .screen import command, print_json, print_note, print_table, say
 
 
@@ -153,6 +154,10 @@ def show_command(
         str | None,
         typer.Option(help="One country of a run of several, index by index.", show_default=False),
     ] = None,
+    plot: Annotated[
+        bool,
+        typer.Option("--plot", help="Also draw it; `bbalign report` draws it better."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show the table of a run."""
@@ -179,5 +184,10 @@ def show_command(
         print_result(shown)
     else:
         print_population(result, code, str(shown.expert_of(code)))
+    codes = list(result.provenance.populations)
+    if plot and (code is not None or len(codes) == 1):
+        print_pictures(shown, code or codes[0])
+    elif plot:
+        print_note(f"Name one to be drawn, with --country: {', '.join(codes)}.")
     if shown.status != "done":
         print_note(f"This run is {shown.status}: the same fit command continues it.")

@@ -260,12 +260,12 @@ def _print_differences(result: Result, metric: str) -> None:
         last = result.scores[-1].population
         pairs = [figure for figure in pairs if figure.population == last]
     print_table(
-        ["", "condition", "minus", "difference", "n"],
+        ["", "condition", "minus", "difference", "p", "n"],
         [
-            [f.population, f.condition, _mark(f.minus), _figure(f, sign=True), f"{f.n:,}"]
+            [f.population, f.condition, _mark(f.minus), _figure(f, sign=True), _p(f), f"{f.n:,}"]
             for f in pairs
         ],
-        right=(3, 4),
+        right=(3, 4, 5),
         whole=(0, 1, 2),
     )  # fmt: skip
 
@@ -327,10 +327,15 @@ def _print_ranks(result: Result) -> None:
     )
 
 
-def _mark(condition: str) -> str:
-    from ..results.names import BASELINES
+def _p(figure: Figure) -> str:
+    """Of the signs of whole questions; see :mod:`..statistics.permutations`."""
+    return "-" if figure.p != figure.p else f"{figure.p:.3f}"
 
-    return f"({condition})" if condition in BASELINES else condition
+
+def _mark(condition: str) -> str:
+    from ..results.names import BASELINES, title
+
+    return title(condition) if condition in BASELINES else condition
 
 
 def _figure(figure: Figure, sign: bool = False) -> str:

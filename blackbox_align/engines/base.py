@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ Message = Mapping[str, str]
 # The largest difference in a label's probability between two ways of computing the same: in half
 # precision the order of the computation alone makes about this much.
 PARITY = {"float32": 1e-4, "bfloat16": 5e-2, "float16": 1e-2}
+
+AS_MANY = 1024
+"""Tokens of a text whose length nobody asked for."""
 
 VERBS = ("answer", "read", "submit", "hidden", "embed", "pullback")
 KINDS = ("text", "first", "message", "last", "lora", "gate")
@@ -86,9 +89,13 @@ class Answers:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a text is drawn; ``temperature`` 0 is greedy."""
+    """How a text is drawn; ``temperature`` 0 is greedy.
 
-    max_tokens: int = 128
+    ``max_tokens`` None are as many as fit behind the prompt, :data:`AS_MANY` at most; ``logprobs`` is how
+    many of the likeliest tokens are told at each place.
+    """
+
+    max_tokens: int | None = 128
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 0
@@ -100,29 +107,85 @@ class Sampling:
 class Request:
     """A text to write.
 
-    Several voices write one text: each token is drawn once, from their mixture.
+    Several voices write one text: each token is drawn once, from their mixture. With ``echo`` the
+    log-probabilities of what is read are told, too; all voices have to read the same tokens then.
     """
 
     prompt: Sequence[Message] | str | tuple[int, ...]
     sampling: Sampling = field(default_factory=Sampling)
     voices: tuple[tuple[Adapter, float], ...] = ((Adapter(), 1.0),)
     pool: Literal["linear", "log"] = "linear"
+    echo: bool = False
+
+
+class Token(NamedTuple):
+    """A token that was read or written.
+
+    ``logprob`` is its log-probability at temperature 1 in the mixture of all voices, nan where nothing
+    stands before it or nobody asked; ``top`` are the likeliest in its place, best first; ``start`` is how
+    many characters of the text stand before it.
+    """
+
+    token: int
+    logprob: float
+    top: tuple[tuple[int, float], ...] = ()
+    start: int = 0
+
+
+Reason = Literal["stop", "length", "cancelled"]
 
 
 @dataclass(frozen=True)
 class Text:
-    """A text that was written: its tokens with their log-probabilities, and why it ended."""
+    """A text that was written, token by token, and why it ended.
+
+    ``end`` is the token that ended it, if one did, and ``read`` what stands before it, as its first voice
+    read it.
+    """
 
     text: str
-    tokens: tuple[int, ...]
-    logprobs: tuple[float, ...]
-    reason: Literal["stop", "length", "cancelled"]
+    written: tuple[Token, ...]
+    reason: Reason
+    end: Token | None = None
+    read: tuple[Token, ...] = ()
+
+    @property
+    def tokens(self) -> tuple[int, ...]:
+        return tuple(token.token for token in self.written)
+
+    @property
+    def logprobs(self) -> tuple[float, ...]:
+        return tuple(token.logprob for token in self.written)
+
+
+class Piece(NamedTuple):
+    """What came behind a place of a text; ``whole`` is the text where this is its end."""
+
+    text: str
+    tokens: tuple[Token, ...]
+    whole: Text | None
 
 
 class Reply(Protocol):
-    """A request under way in the running batch; iterating gives pieces as they come."""
+    """A request under way in the running batch; iterating gives pieces as they come.
+
+    ``read`` is what stands before the text, empty until that was read; ``over`` says whether it has ended.
+    """
+
+    read: tuple[Token, ...]
+
+    @property
+    def over(self) -> bool: ...
 
     def __iter__(self) -> Iterator[str]: ...
+
+    def since(self, characters: int, tokens: int) -> Piece:
+        """What is there now behind so many characters and tokens; at once."""
+        ...
+
+    def follow(self, call: Callable[[], None]) -> None:
+        """``call()``, from the engine's thread, whenever there is more, and at the end."""
+        ...
 
     def result(self) -> Text:
         """Waits for the end."""
@@ -216,5 +279,5 @@ class Engine(Protocol):
         ...
 
 
-__all__ = ["PARITY", "PLACEMENTS", "Answers", "Engine", "EngineInfo", "Message",
-           "Reply", "Request", "Sampling", "Text", "check_placement"]  # fmt: skip
+__all__ = ["AS_MANY", "PARITY", "PLACEMENTS", "Answers", "Engine", "EngineInfo", "Message", "Piece",
+           "Reason", "Reply", "Request", "Sampling", "Text", "Token", "check_placement"]  # fmt: skip

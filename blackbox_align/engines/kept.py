@@ -77,7 +77,11 @@ class KeptEngine:
 
     @property
     def info(self) -> EngineInfo:
-        return self._info if self._loaded is None else self._loaded.info
+        if self._loaded is not None:
+            return self._loaded.info
+        if self.cache is None:
+            return self._info
+        return replace(self._info, opening=self._opening, date=self._day)
 
     @property
     def trouble(self) -> str:
@@ -145,19 +149,37 @@ class KeptEngine:
         )
 
     @cached_property
-    def _identity(self) -> bytes:
-        """All that an answer follows from besides adapter and question.
-
-        A chat template may write the day. Whether it does is found out once, and kept.
-        """
-        key = hashlib.sha256(json.dumps([*self._asked_of, "dated"]).encode()).digest()
+    def _day(self) -> str:
+        """The day that a chat template writes, or nothing; whether it does is found out once, and kept."""
+        key = self._about("dated")
         known = self.cache.get([key]) if self.cache else {}
         if key not in known:
             known[key] = np.full(1, bool(self.engine.info.date), np.float32)
             if self.cache:
                 self.cache.put(known)
-        day = (self._date or f"{datetime.now():%Y-%m-%d}") if known[key][0] else ""
-        return json.dumps([*self._asked_of, day]).encode()
+        return (self._date or f"{datetime.now():%Y-%m-%d}") if known[key][0] else ""
+
+    @cached_property
+    def _opening(self) -> str:
+        """What is read around a question; found out once a day that a template writes, and kept."""
+        key = self._about(f"opening {self._day}")
+        known = self.cache.get([key]) if self.cache else {}
+        if key not in known:
+            known[key] = _bytes(self.engine.info.opening)
+            if self.cache:
+                self.cache.put(known)
+        return _text(known[key])
+
+    def _about(self, what: str) -> bytes:
+        return hashlib.sha256(json.dumps([*self._asked_of, what]).encode()).digest()
+
+    @cached_property
+    def _identity(self) -> bytes:
+        """All that an answer follows from besides adapter and question."""
+        identity = json.dumps([*self._asked_of, self._day]).encode()
+        if self._loaded is not None:
+            _ = self._opening  # now that it costs nothing
+        return identity
 
     def _key(self, before: bytes, question: Question) -> bytes:
         asked = json.dumps([question.text, question.labels], ensure_ascii=False).encode()
@@ -244,10 +266,15 @@ def _load(found: Checkpoint, form: ChatFormat) -> Engine:
 # -- the file ------------------------------------------------------------------------------------
 
 
-def default_path() -> Path:
-    """``answers.sqlite`` in the user's cache folder (``XDG_CACHE_HOME``, else ``~/.cache``)."""
+def cache_folder() -> Path:
+    """The user's cache folder (``XDG_CACHE_HOME``, else ``~/.cache``)."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "blackbox_align" / "answers.sqlite"
+    return Path(home) / "blackbox_align"
+
+
+def default_path() -> Path:
+    """``answers.sqlite`` in the cache folder."""
+    return cache_folder() / "answers.sqlite"
 
 
 @dataclass

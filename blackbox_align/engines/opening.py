@@ -12,8 +12,8 @@ from .base import Engine
 from .ray.cluster import Workers
 
 if TYPE_CHECKING:
-    from .checkpoint import LanguageModel
     from .local.chat import ChatFormat
+    from .local.engine import LocalEngine
 
 
 def open(
@@ -64,22 +64,28 @@ def open(
     if workers is not None:
         return open_on_workers(settings, form, workers, on_trouble)
     if _kept is None:
-        return LocalEngine(find_model(**settings).model, form=form, compile=compile)
-    key = repr(sorted(settings.items()))
+        return LocalEngine(find_model(**settings).model, form=form)
+    key = repr((sorted(settings.items()), form))
     if key not in _kept:
-        _kept.clear()  # one at a time: memory is for the present model
-        _kept[key] = find_model(**settings).model
-    return LocalEngine(_kept[key], form=form, compile=compile)
+        for other in _kept.values():  # one at a time: memory is for the present model
+            LocalEngine.close(other)
+        _kept.clear()
+
+        class Kept(LocalEngine):
+            def close(self) -> None:
+                """It stays open for the next fit."""
+
+        _kept[key] = Kept(find_model(**settings).model, form=form)
+    return _kept[key]
 
 
-_kept: dict[str, LanguageModel] | None = None
+_kept: dict[str, LocalEngine] | None = None
 
 
-def keep_model() -> None:
-    """From now on this process loads a model once for all engines that it opens one after another.
+def keep_engine() -> None:
+    """From now on this process opens one engine for all who ask for the same, one after another.
 
-    For many short fits in a row, each of which closes its engine before the next is opened: an engine is
-    the only owner of its model while it is open.
+    For many short fits in a row, of which each would close its engine before the next one opens another.
     """
     global _kept
     if _kept is None:

@@ -28,6 +28,7 @@ from ..engines.local.decoding import begin_text
 from ..errors import ExpertError
 from ..files.atomic import plain_errors, write_json
 from .expert import Expert
+from .prompt_embeds import vectors_alone
 
 ALLOWED = 1e-5  # of a logit, or of the largest one where that is above 1
 LIST = "experts.json"
@@ -108,13 +109,7 @@ def export_vocabulary(
 
 def _prompt(expert: Expert, source: LanguageModel) -> SoftPrompt:
     expert.refuse_other_model(source.info)
-    adapter = expert.adapter()
-    prompt = adapter.prompt
-    if prompt is None or adapter.text or adapter.loras or adapter.gate:
-        raise ExpertError(
-            f"{expert.path} is more or something else than a soft prompt, and only vectors can be put "
-            "into a vocabulary; leave it out."
-        )
+    prompt = vectors_alone(expert)
     if prompt.vectors.shape[1] != source.embedding_width:
         raise ExpertError(
             f"{expert.path} is {prompt.vectors.shape[1]} wide and {source.name!r} {source.embedding_width}."

@@ -107,8 +107,14 @@ def difference(a: Run, b: Run) -> Difference:
     """How two runs differ in what was asked, in what that stood for, and in what came out."""
     settings = _differing({**a.specification.to_dict(), **a.record["stopping"]},
                           {**b.specification.to_dict(), **b.record["stopping"]})  # fmt: skip
-    ours = ({**_flat(run.record["facts"]), **_conditions(run)} for run in (a, b))
+    ours = ({**_facts(run), **_conditions(run)} for run in (a, b))
     return Difference(settings, _differing(*ours), _figures(a, b))
+
+
+def _facts(run: Run) -> dict[str, Any]:
+    """What settings stood for; what was measured on the way is no reason for figures to differ."""
+    facts = _flat(run.record["facts"])
+    return {name: value for name, value in facts.items() if not name.startswith("noise")}
 
 
 def _conditions(run: Run) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engines.opening import keep_model
+from ..engines.opening import keep_engine
 from ..errors import BlackboxAlignError, RunError, SpecificationError, UnknownNameError
 from ..files.atomic import plain_errors, read_sealed_json, write_sealed_json
 from ..files.yaml import read_yaml
@@ -153,6 +153,7 @@ def read_plan(path: Path) -> Plan:
         )
     axes, shared = {}, {}
     for name, value in content.items():
+        name = "seed" if name == "seeds" else name  # as the option is called
         spread = expand(value)
         if spread is not None or name in ("country", "seed"):
             axes[str(name)] = spread or (value,)
@@ -276,7 +277,7 @@ def _run_cell(
     plan: Plan, cell: Mapping[str, Any], folder: Path
 ) -> tuple[Mapping[str, Any], str, int, float, bool]:
     _one_thread()
-    keep_model()
+    keep_engine()
     name = plan.folder(cell)
     reused = _is_done(folder / name)
     try:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,9 @@ from ..assessment.conditions import Condition
 from ..engines import opening
 from ..engines.base import Engine
 from ..engines.checkpoint import find_model
+from ..errors import ExpertError
 from ..experts import Card, prove, write_expert
+from ..experts.peft_files import CONFIG, read_object, read_peft
 from ..files.atomic import plain_errors, write_text
 from ..results.names import FITTED
 from ..surveys.opinion_files import load_opinions
@@ -101,10 +104,45 @@ def align_palette(
             lora = train_lora(checkpoint, preferences, settings, work / colour, told)
             experts[colour] = work / "experts" / colour
             _write(
-                engine, target, colour, Adapter(loras=(lora,)), fitted, experts[colour], settings
+                engine,
+                target,
+                colour,
+                Adapter(loras=(lora,)),
+                fitted,
+                experts[colour],
+                asdict(settings),
             )
         drawn = () if source.file else fitted
         return write_palette(place, palette_map, experts, engine, gate, drawn)
+
+
+def adopt_lora(
+    engine: Engine, palette_map: PaletteMap, colour: str, peft_folder: Path, folder: Path
+) -> Path:
+    """The folder of an expert made of a LoRA that PEFT wrote, measured on a colour's mean answers.
+
+    Raises
+    ------
+    ExpertError
+        It is no plain LoRA, does something else on this model than PEFT's updates say, or is damaged.
+    """
+    adapter = plain_lora(peft_folder)
+    with plain_errors(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    answers = folder.parent / ANSWERS
+    write_text(answers, colour_answers(palette_map, load_opinions("world-opinions")))
+    _write(engine, load_opinions(answers), colour, adapter, (), folder, {"from": str(peft_folder)})
+    return folder
+
+
+def plain_lora(folder: Path) -> Adapter:
+    """A LoRA that PEFT wrote; :class:`ExpertError` for DoRA, rsLoRA, and what is none."""
+    if read_object(folder / CONFIG).get("use_rslora"):
+        raise ExpertError(
+            f"{folder} is rsLoRA, whose scale PEFT leaves out when it merges adapters: what a palette "
+            "exports would not be what was trained. Train it with use_rslora=False."
+        )
+    return read_peft(folder)
 
 
 def _fitted(opinions: OpinionSurvey, source: PreferenceSource, seed: int) -> tuple[str, ...]:
@@ -142,7 +180,7 @@ def _write(
     adapter: Adapter,
     fitted: tuple[str, ...],
     folder: Path,
-    settings: AlignmentSettings,
+    settings: Mapping[str, Any],
 ) -> None:
     """The expert of a colour, with what it scores on the mean answers of its countries."""
     instrument = Opinions.of(target)
@@ -157,7 +195,7 @@ def _write(
     )
     proof = prove(engine, adapter, sheet(target.survey, "1"))
     card = replace(
-        Card.of(result, colour, asdict(settings)),
+        Card.of(result, colour, settings),
         opening=engine.info.opening,
         date=engine.info.date,
     )

@@ -151,9 +151,7 @@ def ratio_of_running_times(
     low, high = _interval_of_ratio(
         np.asarray(pairs, float), np.array([1.0, -1.0, -1.0, 1.0]), group, rng, resamples
     )
-    one, other = (
-        expected_running_time(pairs[:, n], (pairs[:, n + 1] > 0).astype(float)) for n in (0, 2)
-    )
+    one, other = (expected_running_time(pairs[:, n], pairs[:, n + 1]) for n in (0, 2))
     if not np.isfinite(one):
         return float("inf"), low, float("inf")
     return one / other, low, high

@@ -39,7 +39,7 @@ def test_the_table_has_baselines_conditions_differences_and_notes(run):
     """The default model under two conditions beside the baselines, with everything that is said."""
     done = run("--country", "KEN", "--condition", "none", "--condition", "icl")
     assert done.exit_code == 0, done.exception
-    for part in ("(uniform)", "(mean of other countries)", "(un-prompted, fitted temperature)", "icl",
+    for part in ("(uniform)", "(mean of others)", "(un-prompted, tempered)", "icl",
                  "1 - JS distance (nats) ↑", "Differences in", "2 questions in 1 country;",
                  "rotations", "95 % interval", "knows nothing of the world"):  # fmt: skip
         assert part in done.stdout

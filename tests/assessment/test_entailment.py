@@ -17,21 +17,7 @@ from transformers import (
 from blackbox_align.assessment.entailment import Entailment
 from blackbox_align.errors import ModelError, SpecificationError
 
-WORDS = [
-    "people",
-    "here",
-    "greet",
-    "elders",
-    "first",
-    "and",
-    "eat",
-    "late",
-    "with",
-    "family",
-    "they",
-    "do",
-    "not",
-]
+WORDS = "people here greet elders first and eat late with family they do not".split()  # noqa: SIM905
 GOLD = ["people here greet elders first", "people eat late", "they eat with family"]
 OTHERS = ["they do not greet", "people eat first and late", "elders eat here"]
 ORDERS = (
@@ -46,9 +32,7 @@ SIZE = {
 
 
 def write(folder, kind, labels, seed=0):
-    vocabulary = {
-        word: n for n, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS, "do", "not"])
-    }
+    vocabulary = {word: n for n, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS])}
     made = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
     made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     made.post_processor = processors.TemplateProcessing(

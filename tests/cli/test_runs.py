@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import pytest
 
 import blackbox_align as bba
+from blackbox_align.cli.pictures import blocks, dumbbell
 from blackbox_align.errors import RunError, SpecificationError, UnknownNameError
 from blackbox_align.fitting import Run, find_runs
 from blackbox_align.fitting.keeping import difference, matching, ordered, remove
@@ -102,3 +104,26 @@ def test_the_command_lists_without_being_told_to(runs, bbalign):
     asked = bbalign("runs", "remove", runs / "b", input="n\n")
     assert asked.returncode == 1 and "Remove" in asked.stderr
     assert (runs / "b" / "run.json").is_file()
+
+
+def test_a_dumbbell_in_characters():
+    """Marks stand where their values are, joined by a line; of two in one place the later is seen."""
+    line = dumbbell([(0.0, "o"), (50.0, "t"), (50.0, "x"), (float("nan"), "#")], 0.0, 100.0)
+    assert line == "o" + "-" * 19 + "x" + " " * 20
+
+
+def test_blocks_fall_as_losses_do():
+    """From full to low, a block for every n-th value of many, one height where nothing changes."""
+    assert blocks([100.0, 10.0, 1.0]) == "█▅▁"
+    assert len(blocks(list(range(1000, 0, -1)))) <= 41
+    assert blocks([2.0, 2.0]) == "▁▁"
+
+
+def test_a_run_is_drawn_in_a_terminal(runs, bbalign):
+    """Below its table: every index, the scale, and the search."""
+    shown = bbalign(
+        "show", runs / "a", "--plot", env={**os.environ, "PYTHONIOENCODING": "utf-8"}
+    ).stdout
+    assert "◆ people" in shown
+    assert " PDI " in shown and "100 points" in shown
+    assert "in 4 evaluations" in shown

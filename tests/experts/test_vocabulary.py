@@ -6,7 +6,7 @@ import json
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from blackbox_align.adapters.adapter import Adapter, SoftPrompt
 from blackbox_align.engines.base import Request, Sampling
@@ -149,3 +149,68 @@ def test_what_is_no_vector_or_of_another_model_is_refused(tmp_path):
     with pytest.raises(ExpertError, match="there already"):
         export_vocabulary(checkpoint, [narrow], tmp_path)
     assert not (tmp_path / "out").exists() and not list(tmp_path.glob(".*.new"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tie", [True, False], ids=["tied", "untied"])
+@pytest.mark.parametrize("architecture", ["llama-chat", "qwen2", "mistral", "gemma2", "phi3"])
+def test_continuous_batching_of_transformers_has_the_parity_of_the_vectors(
+    tmp_path, architecture, tie
+):
+    """``generate_batch`` takes token ids alone: all experts in one batch, each as the engine writes it."""
+    save_small_model(architecture, tmp_path / "model")
+    _tied(tmp_path / "model", tie)
+    checkpoint = find_model(str(tmp_path / "model"), device="cpu")
+    experts = _experts(tmp_path / "experts", checkpoint, 32)
+    out = export_vocabulary(checkpoint, experts, tmp_path / "out")
+    assert out.difference <= 1e-5
+    tokenizer = AutoTokenizer.from_pretrained(out.path)
+    attention = "eager" if architecture == "gemma2" else "sdpa"  # Gemma 2 has no other on a CPU
+    model = AutoModelForCausalLM.from_pretrained(out.path, attn_implementation=attention).eval()
+    asked = [None, *experts]
+    ids = [
+        tokenizer.apply_chat_template(
+            QUESTION, add_generation_prompt=True, **({"expert": expert.name} if expert else {})
+        )["input_ids"]
+        for expert in asked
+    ]
+    written = model.generate_batch(
+        inputs=ids,
+        generation_config=GenerationConfig(
+            max_new_tokens=8, do_sample=False, eos_token_id=2, pad_token_id=0, use_cuda_graph=False
+        ),
+    )
+    found = sorted(
+        written.values(), key=lambda one: [list(i) for i in ids].index(list(one.prompt_ids))
+    )
+    engine = LocalEngine(find_model(str(tmp_path / "model"), device="cpu").model)
+    for expert, one in zip(asked, found, strict=True):
+        adapter = expert.adapter() if expert else Adapter()
+        request = Request(QUESTION, Sampling(max_tokens=8), ((adapter, 1.0),))
+        wanted = engine.submit(request).result().tokens
+        assert tuple(one.generated_tokens[: len(wanted)]) == wanted
+    engine.close()
+
+
+@pytest.mark.slow
+def test_in_ten_thousand_sampled_tokens_no_virtual_one(exported):
+    """As above, five times as many."""
+    _, experts, out = exported[False]
+    model = AutoModelForCausalLM.from_pretrained(out.path).eval()
+    tokenizer = AutoTokenizer.from_pretrained(out.path)
+    virtual = {i for own in out.tokens.values() for i in own}
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        drawn = []
+        for expert in experts:
+            ids = tokenizer.apply_chat_template(
+                QUESTION, expert=expert.name, add_generation_prompt=True, return_tensors="pt"
+            )["input_ids"]
+            drawn.append(
+                model.generate(
+                    ids, do_sample=True, max_new_tokens=50, min_new_tokens=50, top_k=0,
+                    num_return_sequences=67, pad_token_id=0,
+                )[:, ids.shape[1] :]
+            )  # fmt: skip
+    tokens = torch.cat(drawn).flatten().tolist()
+    assert len(tokens) >= 10_000 and not virtual & set(tokens)

@@ -44,7 +44,9 @@ def test_where_answers_are_exact_the_best_prompt_is_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(GaussNewton, "recommend", start)
     exact = bba.fit("CHN", runs=tmp_path / "exact", budget=24, target_loss=0.0)
     assert exact.loss == pytest.approx(exact.history()["best"].iloc[-1], abs=1e-3)
-    drawn = bba.fit("CHN", runs=tmp_path, budget=24, target_loss=0.0, readout="sampled", init="zeros")
+    drawn = bba.fit(
+        "CHN", runs=tmp_path, budget=24, target_loss=0.0, readout="sampled", init="zeros"
+    )
     assert not bba.read_expert(drawn.expert).soft_prompt().any()
 
 

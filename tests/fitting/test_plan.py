@@ -21,7 +21,7 @@ def test_ranges_and_lists_are_varied_and_single_values_are_not():
 def test_a_plan_from_a_file(tmp_path):
     """A list or a range is an axis, a single value is shared."""
     file = tmp_path / "plan.yaml"
-    file.write_text("country: [SAU, USA]\nseed: 0..1\noptimizer: de\nbudget: 50\n")
+    file.write_text("country: [SAU, USA]\nseeds: 0..1\noptimizer: de\nbudget: 50\n")
     plan = read_plan(file)
     assert plan.axes == {"country": ("SAU", "USA"), "seed": (0, 1)}
     assert plan.shared == {"optimizer": "de", "budget": 50}

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
+from blackbox_align.engines import opening
 from blackbox_align.errors import SpecificationError
 from blackbox_align.palette.gate import (
+    PUBLISHED,
     GateSettings,
     gate_report,
     gate_rows,
@@ -15,6 +18,7 @@ from blackbox_align.palette.gate import (
     prompt_weights,
     with_settings,
 )
+from tests.small_models import save_small_model
 
 
 @pytest.fixture
@@ -87,3 +91,28 @@ def test_one_hot_lets_one_through():
 def test_settings_that_are_none_are_refused(changes, said):
     with pytest.raises(SpecificationError, match=said):
         with_settings(GateSettings(), **changes)
+
+
+def test_published_rows_are_last_states_of_what_enters_a_layer(tmp_path):
+    """As transformers puts them out, scaled to length 1; as mergekit makes them, where it is installed."""
+    folder = save_small_model("llama", tmp_path / "model")
+    names = ["Africa", "Oceania"]
+    with opening.open(str(folder)) as engine:
+        rows = gate_rows(name_states(engine, [[name] for name in names]), PUBLISHED)
+        model, tokenizer = engine.model.model, engine.model.tokenizer
+        for column, name in enumerate(names):
+            ids = torch.tensor([tokenizer(name).input_ids])
+            with torch.inference_mode():
+                states = model(ids, output_hidden_states=True).hidden_states[:-1]
+            expected = torch.stack([state[0, -1] for state in states])
+            expected = expected / expected.norm(dim=-1, keepdim=True)
+            np.testing.assert_allclose(rows[:, column], expected.numpy(), atol=1e-5)
+    router = pytest.importorskip("mergekit.moe.router", reason="mergekit is a peer, not installed")
+    from mergekit.common import ModelReference
+    from mergekit.moe.config import Expert
+
+    experts = [Expert(source_model=str(folder), positive_prompts=[name]) for name in names]
+    theirs = router.get_gate_params(
+        ModelReference.model_validate(str(folder)), tokenizer, experts, mode="hidden", device="cpu"
+    )
+    np.testing.assert_allclose(rows, theirs.float().numpy(), atol=2e-2)  # they compute in bfloat16

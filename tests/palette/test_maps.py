@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from blackbox_align.cli.main import app
 from blackbox_align.errors import DataFileError, SpecificationError, UnknownNameError
 from blackbox_align.palette.maps import load_map, map_names
 from blackbox_align.palette.separability import separability
@@ -110,9 +111,10 @@ def test_a_map_without_answers_is_refused(tmp_path):
         separability(load_map(path), load_opinions("world-opinions"))
 
 
-def test_the_command_prints_distances(bbalign):
+def test_the_command_prints_distances(capsys):
     """A newcomer sees them before anything is trained."""
-    done = bbalign("palette", "map", "continents")
-    assert done.returncode == 0, done.stderr
-    assert "within colours 0.167" in done.stdout and "9 of 18" in done.stdout
-    assert bbalign("palette", "map", "continent").returncode == 2
+    app(["palette", "map", "continents"], standalone_mode=False)
+    said = capsys.readouterr().out
+    assert "within colours 0.167" in said and "9 of 18" in said
+    with pytest.raises(UnknownNameError):
+        app(["palette", "map", "continent"], standalone_mode=False)

@@ -10,6 +10,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
 from .last_layer import AtEnds, Keys, KeysKnown
+from .rows import Steps
 from .shadow import shadow
 from .tree_attention import (
     Block,
@@ -17,7 +18,6 @@ from .tree_attention import (
     KeysAndValues,
     OtherAttentionError,
     PackedRow,
-    Steps,
 )
 
 _NAME = "blackbox_align_tree"
@@ -200,16 +200,16 @@ def _attend_one_more(
 ) -> Tensor:
     """(rows, 1, heads, d): the last token of every row attends to its own past and to itself."""
     answers = []
-    for q, row in zip(query, steps.rows, strict=True):
-        keys, values = (part[0] for part in row.layers[layer])
-        if sliding_window:
-            keys, values = keys[:, -sliding_window:], values[:, -sliding_window:]
-        q = q.reshape(len(keys), -1, q.shape[-1])  # (groups, queries of a key, d)
-        scores = q @ keys.transpose(1, 2) * scaling
-        sink = None if sinks is None else sinks.view(len(keys), -1, 1)
-        weights = _weights(scores, scores.new_zeros(()), softcap, sink)
-        answers.append((weights @ values).reshape(1, -1, values.shape[-1]))
-    return torch.stack(answers)
+    for bank, here in steps.places():
+        keys, values, mask = bank.seen(layer, sliding_window)
+        q = query[here].reshape(
+            *keys.shape[:2], -1, query.shape[-1]
+        )  # (rows, groups, queries of a key, d)
+        scores = q @ keys.transpose(2, 3) * scaling
+        sink = None if sinks is None else sinks.view(keys.shape[1], -1, 1)
+        weights = _weights(scores, mask[:, None, None], softcap, sink)
+        answers.append((weights @ values).reshape(len(q), 1, -1, values.shape[-1]))
+    return torch.cat(answers)
 
 
 def _by_place(sinks: Tensor, length: int) -> Tensor:

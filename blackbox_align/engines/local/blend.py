@@ -105,16 +105,23 @@ class Blend:
             )
 
     @contextmanager
-    def hooked(self, model: Any, gates: Sequence[Gate], on: Callable[[], bool]) -> Iterator[None]:
+    def hooked(
+        self,
+        model: Any,
+        gates: Sequence[Gate],
+        on: Callable[[], bool],
+        spans: Sequence[int] = (),
+    ) -> Iterator[None]:
         """``model`` blends for as long as this lasts, and while ``on``.
 
-        ``gates`` are those of the rows of a batch, each with weights of its own, or one for all of them.
+        ``gates`` are those of the rows of a batch, each with weights of its own, or one for all of them;
+        with ``spans``, the lengths of texts that lie behind one another in one row, those of the texts.
         """
         hooks: list[Any] = []
         try:
             for layer, name in enumerate(self.parts):
                 part = model.get_submodule(name)
-                shared = _Shared(_shares(gates, layer, self.count), on)
+                shared = _Shared(_shares(gates, layer, spans), on)
                 hooks += [part.register_forward_pre_hook(shared.begin, with_kwargs=True)]
                 for first in _FIRST:
                     stack = self.stacks.get(f"{name}.{first}")
@@ -188,7 +195,7 @@ def _of_own(given: Tensor, a: Tensor, b: Tensor) -> Tensor:
     return (ranks @ b.transpose(1, 2).flatten(0, 1)).reshape(*given.shape[1:-1], b.shape[1])
 
 
-def _shares(gates: Sequence[Gate], layer: int, count: int) -> Callable[[Tensor], Tensor]:
+def _shares(gates: Sequence[Gate], layer: int, spans: Sequence[int]) -> Callable[[Tensor], Tensor]:
     """From (rows, T, D) to (rows, T, K) or what broadcasts to it; 1 in sum."""
     if len({id(gate) for gate in gates}) == 1 and gates[0].rows is not None:
         rows = torch.from_numpy(np.asarray(gates[0].rows[layer], np.float32))
@@ -203,6 +210,8 @@ def _shares(gates: Sequence[Gate], layer: int, count: int) -> Callable[[Tensor],
     some = gates[:1] if len({id(gate) for gate in gates}) == 1 else gates
     weights = np.stack([np.asarray(gate.weights)[layer] for gate in some]).astype(np.float32)
     fixed = torch.from_numpy(weights)[:, None]
+    if spans and len(some) > 1:
+        fixed = fixed[:, 0].repeat_interleave(torch.tensor(spans), dim=0)[None]
     return lambda hidden: fixed.to(hidden.device)
 
 

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ...adapters.adapter import Adapter, SoftPrompt
-from ...errors import SpecificationError
-from ..base import Request, Text
-from .chat import Reader
+from ...errors import ModelError, SpecificationError
+from ..base import AS_MANY, Piece, Reason, Request, Text, Token
+from .chat import Reader, Rendered, common_prefix
+from .detokenizer import UNFINISHED, Detokenizer
 from .passes import Passes
-from .sampling import draw
-from .tree_attention import Past
+from .row_reader import Opening, RowReader
+from .rows import Past
+from .sampling import draw, mixture, top
 
-_UNFINISHED = "\ufffd"  # what a tokenizer writes for a character whose last byte is not there yet
+Top = tuple[tuple[int, float], ...]
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,13 @@ class Beginning:
     @property
     def width(self) -> int:
         return 0 if self.prompt is None else len(self.prompt)
+
+    def places_before(self, tokens: Iterable[int]) -> list[int]:
+        """Where the token before each of ``tokens`` stands, counted with the virtual ones.
+
+        What stands right behind the virtual tokens follows on the last of them.
+        """
+        return [n - 1 + (self.width if n >= self.at else 0) for n in tokens]
 
     def embedded(self, passes: Passes) -> Tensor | None:
         """(T, D), where there is a soft prompt."""
@@ -48,7 +59,8 @@ def begin_text(reader: Reader, prompt: Any, adapter: Adapter) -> Beginning:
     if isinstance(prompt, tuple) and all(isinstance(token, int) for token in prompt):
         if adapter.text:
             raise SpecificationError("A text cannot stand before tokens; give a text or messages.")
-        tokens, opening = list(prompt), 0
+        special = reader.tokens(Rendered("", slice(0, 0), True))
+        tokens, opening = list(prompt), len(common_prefix([special, prompt]))
     else:
         rendered = reader.plain(prompt, adapter.text) if isinstance(prompt, str) else (
             reader.messages(prompt, adapter.text)
@@ -62,15 +74,42 @@ def begin_text(reader: Reader, prompt: Any, adapter: Adapter) -> Beginning:
     return Beginning(tuple(tokens), adapter.prompt, at)
 
 
+def tokens_to_write(
+    request: Request, texts: Sequence[Beginning], positions: int | None, model: str
+) -> int:
+    """How many tokens a request may get behind its ``texts``, one a voice.
+
+    Raises :class:`ModelError` for more than the model has learned ``positions``, and
+    :class:`SpecificationError` for an echo of texts that differ.
+    """
+    if request.echo and len({text.tokens for text in texts}) > 1:
+        raise SpecificationError(
+            "An echo is of what all voices read, and these read different texts; ask one of them."
+        )
+    longest = max(len(text.tokens) + text.width for text in texts)
+    new = request.sampling.max_tokens
+    if new is None:
+        new = AS_MANY if positions is None else min(AS_MANY, max(1, positions - longest))
+    if positions is not None and longest + new > positions:
+        raise ModelError(
+            f"The text to go on from has {longest:,} tokens, {longest + new:,} with those to be "
+            f"written, and {model!r} has learned {positions:,} positions; ask for less."
+        )
+    return new
+
+
 class Writing:
     """A request under way; see :class:`..base.Reply`."""
 
-    def __init__(self, request: Request, decode: Callable[[list[int]], str]) -> None:
-        self.request, self._decode = request, decode
+    def __init__(self, request: Request, tokenizer: Any, most: int) -> None:
+        self.request, self._most = request, most
+        self._detokenizer = Detokenizer(tokenizer)
         self._told = threading.Condition()
+        self._calls: list[Callable[[], None]] = []
         self._text, self._given = "", 0
-        self.tokens: list[int] = []
-        self.logprobs: list[float] = []
+        self._ends: list[int] = []  # of the text, behind each token
+        self.written: list[Token] = []
+        self.read: tuple[Token, ...] = ()
         self._end: Text | BaseException | None = None
         self.cancelled = False
 
@@ -80,13 +119,29 @@ class Writing:
             with self._told:
                 while self._given <= seen and self._end is None:
                     self._told.wait()
-                piece, seen, end = self._text[seen : self._given], self._given, self._end
-            if piece:
-                yield piece
-            elif isinstance(end, BaseException):
-                raise end
-            elif end is not None:
+                piece = self.since(seen, 0)
+            seen += len(piece.text)
+            if piece.text:
+                yield piece.text
+            if piece.whole is not None:
                 return
+
+    def since(self, characters: int, tokens: int) -> Piece:
+        with self._told:
+            if isinstance(self._end, BaseException):
+                raise self._end
+            count = len(self.written) if self._end is not None else (
+                bisect_right(self._ends, self._given)
+            )  # fmt: skip
+            text = self._text[characters : self._given]
+            return Piece(text, tuple(self.written[tokens:count]), self._end)
+
+    def follow(self, call: Callable[[], None]) -> None:
+        with self._told:
+            self._calls.append(call)
+            known = self._given > 0 or self._end is not None
+        if known:
+            call()
 
     def result(self) -> Text:
         with self._told:
@@ -99,53 +154,79 @@ class Writing:
     def cancel(self) -> None:
         self.cancelled = True
 
+    @property
+    def over(self) -> bool:
+        return self._end is not None
+
+    @property
+    def length(self) -> int:
+        """The characters that are there."""
+        return len(self._text)
+
     # -- from the engine's thread ------------------------------------------------------------------
 
-    def add(self, token: int, logprob: float) -> bool:
+    def add(self, token: int, logprob: float, top: Top) -> bool:
         """One token more; says whether a stop or the length ends the text here."""
-        sampling = self.request.sampling
-        self.tokens.append(token)
-        self.logprobs.append(logprob)
-        text = self._decode(self.tokens)
-        cut = min((at for stop in sampling.stop if (at := text.find(stop)) >= 0), default=None)
-        if cut is not None:
-            self.end("stop", text[:cut])
-            return True
-        if len(self.tokens) >= sampling.max_tokens:
-            self.end("length", text)
-            return True
+        sampling, before = self.request.sampling, len(self._text)
+        text = self._detokenizer.add(token)
+        begin = max(0, self._given - max(map(len, sampling.stop), default=0))
+        found = (text.find(stop, begin) for stop in sampling.stop)
+        cut = min((at for at in found if at >= 0), default=None)
         with self._told:
+            self.written.append(Token(token, logprob, top, before))
+            self._ends.append(len(text))
             self._text = text
-            held = max((n for stop in sampling.stop for n in range(1, len(stop))
-                        if text.endswith(stop[:n])), default=0)  # fmt: skip
-            self._given = max(self._given, len(text.rstrip(_UNFINISHED)) - held)
+        if cut is not None:
+            self.end("stop", cut)
+            return True
+        if len(self.written) >= self._most:
+            self.end("length")
+            return True
+        held = max((n for stop in sampling.stop for n in range(1, len(stop))
+                    if text.endswith(stop[:n])), default=0)  # fmt: skip
+        with self._told:
+            self._given = max(self._given, len(text.rstrip(UNFINISHED)) - held)
             self._told.notify_all()
+        self._tell()
         return False
 
-    def end(self, reason: Literal["stop", "length", "cancelled"], text: str | None = None) -> None:
+    def end(self, reason: Reason, cut: int | None = None, end: Token | None = None) -> None:
+        """The text is over; it is cut off where a stop begins, and with it the tokens behind."""
+        whole = self._detokenizer.whole()
         with self._told:
-            self._text = self._decode(self.tokens) if text is None else text
+            if whole.startswith(self._text[: self._given]):
+                self._text = whole
+            if cut is not None:
+                self._text = self._text[:cut]
+                while self.written and self.written[-1].start >= cut:
+                    self.written.pop()
             self._given = len(self._text)
-            self._end = Text(self._text, tuple(self.tokens), tuple(self.logprobs), reason)
+            self._end = Text(self._text, tuple(self.written), reason, end, self.read)
             self._told.notify_all()
+        self._tell()
 
     def fail(self, error: BaseException) -> None:
         with self._told:
             if self._end is None:
                 self._end = error
             self._told.notify_all()
+        self._tell()
+
+    def _tell(self) -> None:
+        for call in self._calls:
+            call()
 
 
 @dataclass(eq=False)
 class Group:
     """The rows of one text, a voice each: what stands before it, then what each has read so far.
 
-    ``embeds`` (tokens, D) of each voice, or None behind ``tokens`` alone; ``alone`` where the model is
-    asked row by row, under its own attention.
+    ``before`` are the tokens of each voice, and their (tokens, D) embeddings where virtual ones are among
+    them; ``alone`` where the model is asked row by row, under its own attention.
     """
 
     writing: Writing
-    before: list[tuple[tuple[int, ...], Tensor | None]]
+    before: list[tuple[Beginning, Tensor | None]]
     weights: np.ndarray
     alone: bool
     rng: np.random.Generator
@@ -154,22 +235,52 @@ class Group:
     def of(cls, writing: Writing, texts: Sequence[Beginning], passes: Passes, alone: bool) -> Group:
         request = writing.request
         weights = np.array([weight for _, weight in request.voices], float)
-        before = [(text.tokens, text.embedded(passes)) for text in texts]
+        before = [(text, text.embedded(passes)) for text in texts]
         rng = np.random.default_rng(request.sampling.seed)
         return cls(writing, before, weights, alone, rng)
 
     rows: list[Past] = field(default_factory=list)
     logits: list[Tensor] = field(default_factory=list)
 
+    def openings(self) -> list[Opening]:
+        """What each voice reads first, and where its next token is wanted: at the end, or everywhere."""
+        echo, found = self.writing.request.echo, []
+        for (text, embeds), (adapter, _) in zip(
+            self.before, self.writing.request.voices, strict=True
+        ):
+            gates = () if adapter.gate is None else (adapter.gate,)
+            past = Past(self.alone, adapter.loras, gates)
+            last = len(text.tokens) + text.width - 1
+            places = [*text.places_before(range(1, len(text.tokens))), last] if echo else [last]
+            self.rows.append(past)
+            found.append(Opening(past, text.tokens, embeds, places))
+        return found
+
+    def begun(self, logits: Sequence[Tensor], decoder: Callable[[], Detokenizer]) -> None:
+        """Take the (places, words) logits of every voice's opening."""
+        self.logits = [part[-1] for part in logits]
+        request, tokens = self.writing.request, self.before[0][0].tokens
+        if not request.echo:
+            self.writing.read = tuple(Token(token, math.nan) for token in tokens)
+            return
+        read, text = [Token(tokens[0], math.nan)], decoder()
+        starts = [0, *(len(text.add(token)) for token in tokens)]
+        for place, token in enumerate(tokens[1:]):
+            voices = torch.stack([part[place] for part in logits]).cpu().numpy()
+            plain = mixture(voices, self.weights, request.pool)
+            likely = top(plain, request.sampling.logprobs)
+            read.append(Token(token, float(plain[token]), likely, starts[place + 1]))
+        self.writing.read = tuple(read)
+
 
 class RunningBatch:
     """All texts that are being written; :meth:`step` adds a token to each of them.
 
-    Linear layers take all rows together; in its attention each row sees its own past, without padding.
+    Linear layers take all rows together; in its attention each row sees its own past.
     """
 
-    def __init__(self, passes: Passes, ends: frozenset[int]) -> None:
-        self._passes, self._ends = passes, ends
+    def __init__(self, passes: Passes, ends: frozenset[int], tokenizer: Any) -> None:
+        self._reader, self._ends, self._tokenizer = RowReader(passes), ends, tokenizer
         self._coming: list[Group] = []
         self._active: list[Group] = []
         self._lock = threading.Lock()
@@ -186,6 +297,7 @@ class RunningBatch:
         with self._lock:
             groups = self._coming + self._active
             self._coming, self._active = [], []
+        self._reader.forget()
         for group in groups:
             group.writing.fail(error)
 
@@ -195,9 +307,7 @@ class RunningBatch:
         with self._lock:
             coming, self._coming = self._coming, []
             self._active += coming
-        for group in coming:
-            if not group.writing.cancelled:
-                self._begin(group)
+        self._begin([group for group in coming if not group.writing.cancelled])
         going = [group for group in self._active if self._draw(group)]
         if going:
             self._read(going)
@@ -205,31 +315,40 @@ class RunningBatch:
             self._active = going
             return bool(self._active or self._coming)
 
-    def _begin(self, group: Group) -> None:
-        voices = group.writing.request.voices
-        for (tokens, embeds), (adapter, _) in zip(group.before, voices, strict=True):
-            gates = () if adapter.gate is None else (adapter.gate,)
-            past = Past(group.alone, adapter.loras, gates)
-            group.logits.append(self._passes.begin(past, tokens, embeds))
-            group.rows.append(past)
+    def _begin(self, groups: list[Group]) -> None:
+        openings = [group.openings() for group in groups]
+        logits = iter(self._reader.begin([opening for some in openings for opening in some]))
+        for group, some in zip(groups, openings, strict=True):
+            group.begun([next(logits) for _ in some], lambda: Detokenizer(self._tokenizer))
+            group.before = []
 
     def _draw(self, group: Group) -> bool:
         """Draw the next token of a text; says whether it goes on."""
+        goes_on = self._drawn(group)
+        if not goes_on:
+            for row in group.rows:
+                self._reader.leave(row)
+        return goes_on
+
+    def _drawn(self, group: Group) -> bool:
         writing, request = group.writing, group.writing.request
         if writing.cancelled:
             writing.end("cancelled")
             return False
-        logits = torch.stack(group.logits).cpu().numpy()
-        token, logprob = draw(logits, group.weights, request.pool, request.sampling, group.rng)
-        if token in self._ends:
-            writing.end("stop")
+        if request.sampling.max_tokens == 0:
+            writing.end("length")
             return False
-        return not writing.add(token, logprob)
+        logits = torch.stack(group.logits).cpu().numpy()
+        drawn = draw(logits, group.weights, request.pool, request.sampling, group.rng)
+        if drawn[0] in self._ends:
+            writing.end("stop", end=Token(*drawn, writing.length))
+            return False
+        return not writing.add(*drawn)
 
     def _read(self, groups: list[Group]) -> None:
         """Every row reads the token that its text got last."""
-        rows = [(row, group.writing.tokens[-1]) for group in groups for row in group.rows]
-        logits = iter(self._passes.go_on([row for row, _ in rows], [token for _, token in rows]))
+        rows = [(row, group.writing.written[-1].token) for group in groups for row in group.rows]
+        logits = iter(self._reader.go_on(rows))
         for group in groups:
             group.logits = [next(logits) for _ in group.rows]
 

@@ -20,7 +20,8 @@ from .blend import gates_of
 from .chat import ChatFormat, Reader, Rendered
 from .compiled import compiles
 from .decoding import Group as Voices
-from .decoding import RunningBatch, Writing, begin_text, end_tokens
+from .decoding import RunningBatch, Writing, begin_text, end_tokens, tokens_to_write
+from .detokenizer import Speller
 from .gradients import Group, Pull, Read, pulled
 from .hidden import hidden_states
 from .memory import free_memory, is_out_of_memory, keep_freed_memory
@@ -83,7 +84,10 @@ class LocalEngine:
             keep_freed_memory()
         self._passes = Passes(model, compiles(compile, model.device.type))
         self._ways = Ways(model, self._passes)
-        self._batch = RunningBatch(self._passes, end_tokens(model.model, model.tokenizer))
+        self._batch = RunningBatch(
+            self._passes, end_tokens(model.model, model.tokenizer), model.tokenizer
+        )
+        self.spell = Speller(model.tokenizer).spell
         self._plans: dict[tuple[Any, ...], Plan] = {}
         self._readings = Readings(self.reader)
         self._thread = JobThread(own_threads(model.model))
@@ -140,15 +144,9 @@ class LocalEngine:
         voices = [adapter for adapter, _ in request.voices]
         self._groups(voices)
         before = [begin_text(self.reader, request.prompt, adapter) for adapter in voices]
-        most, new = self._ways.limits.positions, request.sampling.max_tokens
         longest = max(len(text.tokens) + text.width for text in before)
-        if most is not None and longest + new > most:
-            raise ModelError(
-                f"The text to go on from has {longest:,} tokens, {longest + new:,} with those to be "
-                f"written, and {self.model.name!r} has learned {most:,} positions; ask for less."
-            )
-        tokenizer = self.model.tokenizer
-        writing = Writing(request, lambda ids: tokenizer.decode(ids, skip_special_tokens=True))
+        new = tokens_to_write(request, before, self._ways.limits.positions, self.model.name)
+        writing = Writing(request, self.model.tokenizer, new)
 
         def begin() -> None:
             try:

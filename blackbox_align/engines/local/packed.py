@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import platform
 import time
+from contextlib import suppress
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-# Fewer rows are no matter of a kernel. So many times the other's time may a packed product take, for what
-# is measured in a moment is noise to some per cent, and one machine should choose the same every time.
-_LEAST_ROWS, _SAME, _ROWS, _TURNS = 64, 1.03, 2048, 5
+from ..kept import cache_folder
+
+# Fewer rows are no matter of a kernel. A packed product has to take clearly less of the other's time, for
+# what is measured in a moment is noise to some per cent, and the last bits depend on the choice.
+_LEAST_ROWS, _CLEARLY, _ROWS, _TURNS = 64, 0.87, 2048, 5
 _SHARE_OF_MEMORY = 0.25  # of what is free, for a second copy of the weights
 
 
@@ -59,7 +64,7 @@ def pack_linears(model: Any, free: float) -> bool:
     if sum(w.numel() * w.itemsize for w in weights) > _SHARE_OF_MEMORY * free:
         return False
     try:
-        if not _faster(max(weights, key=Tensor.numel)):
+        if not _chosen(max(weights, key=Tensor.numel)):
             return False
         made = {id(layer): PackedLinear.over(layer) for _, _, layer in found}
     except (RuntimeError, AttributeError, NotImplementedError):
@@ -73,9 +78,32 @@ def _can_be_packed(weight: Tensor) -> bool:
     return weight.device.type == "cpu" and weight.dtype == torch.float32
 
 
+def _chosen(weight: Tensor) -> bool:
+    """Whether packed weights are taken for weights of this shape: measured once a machine, and kept.
+
+    Whoever measures first decides for all processes, so that a run that goes on has the bits it had. Where
+    nothing can be kept torch's own products are taken.
+    """
+    about = (
+        torch.__version__, platform.node(), torch.backends.cpu.get_cpu_capability(),
+        torch.get_num_threads(), tuple(weight.shape),
+    )  # fmt: skip
+    name = hashlib.sha256(repr(about).encode()).hexdigest()[:16]
+    file = cache_folder() / "kernels" / name
+    try:
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            said = "packed" if _faster(weight) else "plain"
+            with suppress(FileExistsError), file.open("x", encoding="ascii") as new:
+                new.write(said)
+        return file.read_text(encoding="ascii") == "packed"
+    except OSError:
+        return False
+
+
 @torch.inference_mode()
 def _faster(weight: Tensor) -> bool:
-    """Whether a product with packed weights takes no longer than torch's own, and comes to the same."""
+    """Whether a product with packed weights takes clearly less than torch's own, and comes to the same."""
     given = torch.ones(_ROWS, weight.shape[1]) / weight.shape[1]
     packed = torch.ops.mkldnn._reorder_linear_weight(weight.detach())
     if not torch.allclose(_product(given, packed, None), linear(given, weight), atol=1e-6):
@@ -88,4 +116,4 @@ def _faster(weight: Tensor) -> bool:
         _product(given, packed, None)
         spent[0] = min(spent[0], between - begin)
         spent[1] = min(spent[1], time.thread_time() - between)
-    return spent[1] <= _SAME * spent[0]
+    return spent[1] <= _CLEARLY * spent[0]

@@ -29,12 +29,11 @@ from .last_layer import read_ends_only
 from .memory import free_memory
 from .packed import pack_linears
 from .plan import Plan, Tree
+from .rows import Steps
 from .shadow import decoder_layers, shadow
 from .tree_attention import (
     Continuations,
     PackedRow,
-    Past,
-    Steps,
     gather,
     question_lengths,
 )
@@ -42,7 +41,6 @@ from .tree_attention import (
 _LOGITS_PER_PASS = 2**27
 _BLENDS = 2
 _FEW = 0.5  # of the places of a row: where more are read, all of the last layer is computed
-_CACHES = ("past_key_values", "cache_params", "state")
 
 
 class Scores(NamedTuple):
@@ -121,7 +119,7 @@ class Passes:
         for number, count in enumerate(counts):
             places = [place for part in row.paths[number] for place in range(part.start, part.stop)]
             ends += places[-count:]
-        logits = self._forward(self.along, torch.cat([opening, prompts, text], dim=1), row, ends)
+        logits = self.forward(self.along, torch.cat([opening, prompts, text], dim=1), row, ends)
         return logits.float().to(self.device)
 
     def behind(self, plan: Plan, prompts: Tensor) -> Scores:
@@ -180,12 +178,16 @@ class Passes:
 
     @contextmanager
     def under(
-        self, loras: Sequence[Lora], gates: Sequence[Gate] = (), models: Sequence[Any] = ()
+        self,
+        loras: Sequence[Lora],
+        gates: Sequence[Gate] = (),
+        models: Sequence[Any] = (),
+        spans: Sequence[int] = (),
     ) -> Iterator[None]:
         """Low-rank updates on these modules, which are nobody else's, for as long as this lasts.
 
-        ``gates`` share them: those of the rows of a batch, or one for all rows. ``models`` are those of
-        the two that are used meanwhile, all of them without it.
+        ``gates`` share them: those of the rows of a batch, or one for all rows; or of ``spans`` of one row.
+        ``models`` are those of the two that are used meanwhile, all of them without it.
         """
         models = models or (self.plain, self.along)
         self.hooked = bool(loras)
@@ -194,7 +196,7 @@ class Passes:
             with ExitStack() as stack:
                 stack.callback(setattr, self, "hooked", False)
                 for model in models:
-                    stack.enter_context(blend.hooked(model, gates, on))
+                    stack.enter_context(blend.hooked(model, gates, on, spans))
                 yield
             return
         hooks: list[Any] = []
@@ -251,68 +253,6 @@ class Passes:
 
         return add
 
-    # -- texts that are written --------------------------------------------------------------------
-
-    def begin(self, past: Past, tokens: Sequence[int], embeds: Tensor | None) -> Tensor:
-        """(words,) float32 logits behind the beginning of a text, which ``past`` then holds.
-
-        ``embeds`` (T, D) are its tokens with a soft prompt among them, None where there is none.
-        """
-        with self.under(past.loras, past.gates, self._used_by(past)):
-            return self._begin(past, tokens, embeds)
-
-    def _begin(self, past: Past, tokens: Sequence[int], embeds: Tensor | None) -> Tensor:
-        if past.alone:
-            ids = torch.tensor([list(tokens)], device=self.device)
-            return self._alone(
-                past, {"input_ids": ids} if embeds is None else {"inputs_embeds": embeds[None]}
-            )
-        embeds = self.embed(list(tokens)) if embeds is None else embeds
-        row = PackedRow(kept={})
-        row.add((), [len(embeds)])
-        logits = self._forward(self.along, embeds[None], row, [len(embeds) - 1])
-        past.layers, past.length = row.kept or {}, len(embeds)
-        return logits[0, 0].float().to(self.device)
-
-    def go_on(self, rows: list[Past], tokens: list[int]) -> list[Tensor]:
-        """(words,) float32 logits of every row behind one token more."""
-        given = torch.tensor(tokens, device=self.device)
-        groups: dict[tuple[Any, ...], list[int]] = {}
-        for number, row in enumerate(rows):
-            # Rows of one set of LoRA go together whatever their gates, if these hold for whole prompts.
-            own = [id(gate) for gate in row.gates if gate.rows is not None]
-            key = (number,) if row.alone else (
-                "together", bool(row.gates), *own, *map(id, row.loras)
-            )  # fmt: skip
-            groups.setdefault(key, []).append(number)
-        logits: dict[int, Tensor] = {}
-        for members in groups.values():
-            some = [rows[number] for number in members]
-            gates = [gate for row in some for gate in row.gates]
-            with self.under(some[0].loras, gates, self._used_by(some[0])):
-                if some[0].alone:
-                    out = self._alone(some[0], {"input_ids": given[members].view(1, 1)})[None]
-                else:
-                    out = self._forward(
-                        self.along, self._embed(given[members])[:, None], Steps(some), [0]
-                    )[:, 0]
-            logits.update(zip(members, out.float().to(self.device), strict=True))
-            for row in some:
-                row.length += 1
-        return [logits[number] for number in range(len(rows))]
-
-    def _used_by(self, past: Past) -> tuple[Any]:
-        return (self.plain if past.alone else self.along,)
-
-    def _alone(self, past: Past, given: dict[str, Tensor]) -> Tensor:
-        """One row under the model's own attention, with the model's own kind of cache."""
-        known = {} if past.cache is None else past.cache
-        out = self.plain(**given, **known, use_cache=True)
-        for name in _CACHES:
-            if getattr(out, name, None) is not None:
-                past.cache = {name: getattr(out, name)}
-        return out.logits[0, -1].float().to(self.device)
-
     def _sequence(self, plan: Plan, prompt: Tensor, placement: str, number: int) -> Tensor:
         """(tokens, D): one question with the prompt in its place."""
         question = plan.questions[number]
@@ -328,7 +268,7 @@ class Passes:
             row = tree.row(0)
             row.kept = {}
             try:
-                self._forward(self.along, self.embed(tree.tokens)[None], row, [len(row) - 1])
+                self.forward(self.along, self.embed(tree.tokens)[None], row, [len(row) - 1])
                 past = gather(row)
             finally:
                 row.kept = None
@@ -344,14 +284,15 @@ class Passes:
     ) -> Tensor:
         """(rows, ends, labels of the sheet or words) float32 logits of the token after each end."""
         short = None if whole else plan.short
-        logits = self._forward(short or self.along, embeds, row, ends)
+        logits = self.forward(short or self.along, embeds, row, ends)
         if short is None and not whole:
             logits = logits[..., plan.label_ids.to(logits.device)]
         return logits.float().to(self.device)
 
-    def _forward(
+    def forward(
         self, model: Any, embeds: Tensor, row: PackedRow | Continuations | Steps, ends: Any
     ) -> Tensor:
+        """(rows, ends, words or labels) logits of the token after each end of a ``row``."""
         places = torch.as_tensor(ends, device=embeds.device)
         few = len(places) <= _FEW * embeds.shape[1]
         if not self.ends_only or not few or isinstance(row, Steps) or row.kept is not None:

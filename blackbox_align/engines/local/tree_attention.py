@@ -208,42 +208,6 @@ class Continuations:
         return self._masks[key]
 
 
-@dataclass(eq=False)
-class Past:
-    """What one row has read so far: keys and values by layer, as attention sees them.
-
-    ``alone`` is a row under the model's own attention, whose ``cache`` is the model's own; ``loras`` are
-    the low-rank updates under which it is read, ``gates`` the one that shares them, if any.
-    """
-
-    alone: bool = False
-    loras: tuple[Any, ...] = ()
-    gates: tuple[Any, ...] = ()
-    length: int = 0
-    layers: dict[int, KeysAndValues] = field(default_factory=dict)
-    cache: Any = None
-
-
-@dataclass
-class Steps:
-    """One more token for each of several rows."""
-
-    rows: list[Past]
-
-    @property
-    def positions(self) -> list[list[int]]:
-        return [[row.length] for row in self.rows]
-
-    def meet(self, layer: int, key: Tensor, value: Tensor) -> None:
-        """A layer attends: every row gets its new key and value."""
-        for number, row in enumerate(self.rows):
-            keys, values = row.layers[layer]
-            here = slice(number, number + 1)
-            row.layers[layer] = (
-                torch.cat([keys, key[here]], dim=2), torch.cat([values, value[here]], dim=2)
-            )  # fmt: skip
-
-
 def gather(row: PackedRow) -> dict[int, KeysAndValues]:
     """The ``kept`` keys and values of a row, by layer: (questions, heads, longest, d), padded behind
     their ends."""

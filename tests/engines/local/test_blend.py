@@ -120,6 +120,29 @@ def test_a_block_computes_equation_1(blended):
     )  # and nothing stays behind
 
 
+def test_texts_in_one_row_have_their_own_gates(blended):
+    """Spans of a packed row are what each text is by itself, and so are the rows of a batch."""
+    engine, _, loras = blended
+    model, lengths = copy.deepcopy(engine.model.model), (2, 3, 1)
+    part = model.model.layers[0].mlp
+    hidden = torch.randn(1, sum(lengths), WIDTH, generator=torch.Generator().manual_seed(1))
+    gates = [one_hot(2), Gate(np.full((LAYERS, COLOURS), 1 / COLOURS, np.float32)), one_hot(0)]
+    blend = Blend(model, loras, torch.device("cpu"))
+    with blend.hooked(model, gates, lambda: True, lengths):
+        packed = part(hidden)
+    for gate, span, text in zip(
+        gates, packed[0].split(lengths), hidden[0].split(lengths), strict=True
+    ):
+        with blend.hooked(model, [gate], lambda: True):
+            torch.testing.assert_close(span, part(text[None])[0])
+    rows = hidden[:, :3].transpose(0, 1)
+    with blend.hooked(model, gates, lambda: True):
+        together = part(rows)
+    for gate, row, given in zip(gates, rows, together, strict=True):
+        with blend.hooked(model, [gate], lambda: True):
+            torch.testing.assert_close(given, part(row[None])[0])
+
+
 def test_shared_passes_answer_as_plain_ones(blended):
     """A gate for every token: one packed row, and question by question."""
     engine, _, loras = blended

@@ -1,0 +1,54 @@
+"""``bbalign ask --engine URL``: models that are served at an address, in the place of a library."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import SpecificationError
+
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        help="Ask the models served at an address, http://localhost:8000/v1, instead of a library; the key "
+        "is taken from BBALIGN_API_KEY.",
+        show_default=False,
+        rich_help_panel="How it is answered",
+    ),
+]
+
+
+def ask_elsewhere(
+    url: str,
+    question: str,
+    survey: Any,
+    population: str | None,
+    form: str,
+    others: Sequence[Any],
+) -> tuple[Any, ...]:
+    """The decision over the models at an address, their shares and the mixture; the decision alone where it
+    abstains.
+
+    ``others`` are settings that need experts of a library; :class:`SpecificationError` where one is given.
+    """
+    from ..committee import decide
+    from ..committee.asking import ORDERS
+    from ..serving.elsewhere import answer_closed_elsewhere, served_experts
+
+    if survey is None:
+        raise SpecificationError("Models at an address are asked closed questions; give --options.")
+    if form == "composed" or any(others):
+        raise SpecificationError(
+            "With --engine the models are those that are served there, and no more is known of them; leave "
+            "--as composed, --model, --like, --profile, --combine and --chat out."
+        )
+    key = os.environ.get("BBALIGN_API_KEY", "")
+    experts: Any = served_experts(url, key)
+    decision = decide(question, experts, population=population)
+    if decision.abstains:
+        return (decision,)
+    return (decision, *answer_closed_elsewhere(url, decision, survey, ORDERS, key))

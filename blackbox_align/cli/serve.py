@@ -1,0 +1,104 @@
+"""``bbalign serve``: a model and a library of experts behind OpenAI's API, with a page to ask them."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import MissingDependencyError
+from .experts import model_of, read_as_fitted
+from .options import Device, Dtype, check_finite
+from .screen import print_hint, print_note
+
+if TYPE_CHECKING:
+    from ..engines.local.engine import LocalEngine
+    from ..experts import Expert
+    from ..serving.desk import Desk
+
+_LIMITS = "What it takes on"
+
+
+def serve_command(
+    library: Annotated[
+        Path, typer.Argument(help="The folder of the experts; looked at again for every request.")
+    ] = Path("experts"),
+    model: Annotated[
+        str | None,
+        typer.Option(help="The model. Default: that of the experts, or respondent-tiny."),
+    ] = None,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    host: Annotated[
+        str, typer.Option(help="Where it listens. Others than this machine reach 0.0.0.0.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes one that is free.", min=0, max=65535)] = 8000,
+    api_key: Annotated[
+        str,
+        typer.Option(
+            envvar="BBALIGN_API_KEY",
+            help="What requests have to bring; in the variable other users of this machine do not see it.",
+            show_default=False,
+        ),
+    ] = "",
+    rows: Annotated[
+        int, typer.Option(help="Texts written at once.", min=1, rich_help_panel=_LIMITS)
+    ] = 256,
+    size: Annotated[
+        int, typer.Option(help="Bytes of a request.", min=1, rich_help_panel=_LIMITS)
+    ] = 1 << 20,
+    seconds: Annotated[
+        float, typer.Option(help="For one request.", rich_help_panel=_LIMITS)
+    ] = 300.0,
+) -> None:
+    """Serve a model and its experts: OpenAI's API, and a page where a person asks.
+
+    Models are called base, each expert by its name, and committee. Ctrl-C ends it.
+    """
+    from .. import engines
+    from ..serving import Limits
+
+    try:
+        from ..serving.server import Address, serve
+    except ImportError as error:
+        raise MissingDependencyError(error.name or "fastapi", "bbalign serve") from None
+
+    check_finite(seconds=seconds)
+    limits = Limits(rows=rows, size=size, seconds=seconds)
+    address = Address(host, port)
+    if not address.local and not api_key:
+        print_note("Whoever reaches this machine can ask; --api-key keeps others out.")
+    experts = _experts(library)
+    named = model or (model_of(experts) if experts else "respondent-tiny")
+    around = read_as_fitted(experts) if experts else {}
+
+    def open_engine() -> LocalEngine:
+        engine: Any = engines.open(named, device=device, dtype=dtype, **around)
+        return engine
+
+    def ready(desk: Desk) -> None:
+        names = ", ".join(desk.roster.experts()) or "none yet"
+        print_hint(f"{named} is loaded; experts: {names}.")
+
+    ended = serve(
+        open_engine,
+        library,
+        address=address,
+        key=api_key,
+        limits=limits,
+        on_listening=lambda url: print_hint(
+            f"Serving at {url} (Ctrl-C ends it); loading {named} ..."
+        ),
+        on_ready=ready,
+    )
+    if ended == signal.SIGINT:
+        raise typer.Exit(130)
+
+
+def _experts(library: Path) -> list[Expert]:
+    """The sound experts that are there now: they say which model, and what stands around a question."""
+    from ..experts import Library
+
+    return [entry.expert for entry in Library(library).entries() if entry.expert is not None]
