@@ -152,7 +152,7 @@ class GaussNewton(Optimizer):
     def batch(self) -> int:
         if self.asked < self._begun:
             return self._begun - self.asked
-        return self._batch - (self.asked - self._begun) % self._batch
+        return self._batch - self.asked % self._batch  # rounds end where they would without a probe
 
     # -- asking ----------------------------------------------------------------------------------
 
@@ -199,9 +199,7 @@ class GaussNewton(Optimizer):
         steps = beta @ self.archive.Z - beta.sum(axis=1, keepdims=True) * centre
         vectors = np.empty_like(noise)
         for row, id in enumerate(ids):
-            turn = (
-                id - self._begun
-            ) % self._batch  # so that a round asked one by one is what a batch is
+            turn = id % self._batch  # so that a round asked one by one is what a batch is
             step = steps[place[turn % len(STEPS)]]
             length = max(self.explore * float(np.linalg.norm(step)), self._resolution())
             share = length / np.sqrt(self.dimension) if turn else 0.0

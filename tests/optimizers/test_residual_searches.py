@@ -92,7 +92,9 @@ def test_gauss_newton_explores_when_it_is_asked_one_by_one() -> None:
 def test_a_round_asked_in_parts_is_a_batch() -> None:
     """The first six asked one by one are the first batch; a natural ask completes a round that
     was begun, and its first vector is the only one without a random part."""
-    whole, parts = (create("gauss-newton", 30, np.random.default_rng(0)) for _ in range(2))
+    whole, parts = (
+        create("gauss-newton", 30, np.random.default_rng(0), spread=0.25) for _ in range(2)
+    )
     residuals = saturating(30)
 
     def tell(optimizer: Optimizer, candidates: list[Candidate]) -> None:
