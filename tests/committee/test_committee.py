@@ -289,8 +289,8 @@ def test_the_command_writes_texts_and_says_that_they_are_no_prose(bbalign, kept)
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--as", "composed"), "'parts', 'pooled', 'sample'"),
-        (("--by-text", "--population", "KEN"), "leave it out"),
+        (("--as", "chorus"), "'parts', 'pooled', 'sample', 'composed'"),
+        (("--by-text", "--population", "KEN"), "leave out --population"),
         (("--population", "KEN", "--like", "a.csv"), "give one of them"),
         (("--options", "yes"), "2 to 26"),
         (("--options", "yes,no", "--temperature", "1"), "has no meaning"),
