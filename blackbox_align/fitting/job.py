@@ -158,14 +158,15 @@ class Job:
     ) -> tuple[str, ...]:
         """A sentence on the noise of the precision, which is measured once, before the search."""
         if "noise" in recorded:
-            return (Noise.from_facts(recorded["noise"]).describe(),)
-        noise = None if self.record.past().told else measure_noise(engine, problem)
-        if noise is None:
+            noise = Noise.from_facts(recorded["noise"])
+        elif self.record.past().told or (measured := measure_noise(engine, problem)) is None:
             return ()
-        self.writer.update(facts={**self.record.facts, "noise": noise.to_facts()})
-        if not noise.heard:
-            self.on_trouble(noise.describe())
-        return (noise.describe(),)
+        else:
+            noise = measured
+            self.writer.update(facts={**self.record.facts, "noise": noise.to_facts()})
+            if not noise.heard:
+                self.on_trouble(noise.describe())
+        return (noise.describe(),) if noise.worth_saying else ()
 
     def _known_end(self) -> str | None:
         """Why a run ended that is done and only lost its result or its experts."""
