@@ -27,7 +27,7 @@ from .options import (
 )
 from .output import by_gradients, print_experts, print_pareto, print_result, print_tables
 from .progress import fit_progress
-from .screen import command, print_hint, print_json, print_note
+from .screen import command, print_aside, print_hint, print_json, print_note
 from .several import PAIRS, print_held_out, print_spread, variations
 
 if TYPE_CHECKING:
@@ -321,7 +321,7 @@ def fit_command(
                 live.close()  # the bar
                 if not as_json:
                     print_tables(result)
-                    print_note("The table stands. What was fitted is proved and written now.")
+                    print_aside("The table stands. What was fitted is proved and written now.")
                     sys.stdout.flush()
                     shown = True
 
@@ -397,7 +397,7 @@ def fit_command(
     if pareto:
         print_pareto(run.result)
     for sentence in by_gradients(run) if last is not None else ():
-        print_hint(sentence)
+        print_aside(sentence)
 
 
 def _report_several(done: list[Run], hold_out: str, as_json: bool) -> None:

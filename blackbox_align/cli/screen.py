@@ -81,6 +81,12 @@ def print_note(sentence: str) -> None:
     stderr().print(sentence, soft_wrap=True)
 
 
+def print_aside(text: str) -> None:
+    """A remark for who sits before a terminal; where there is none, nothing."""
+    if stderr().is_terminal:
+        print_note(text)
+
+
 def print_hint(sentence: str) -> None:
     """A sentence among the results with a path or a command in it: never folded, so it can be pasted."""
     stdout().print(sentence, soft_wrap=True)

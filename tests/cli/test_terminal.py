@@ -39,7 +39,7 @@ COMMANDS = [
     (("score", "vsm2013", "--country", "JPN", "--resamples", "20"), 0, "Differences"),
     (("experts", "list"), 0, "experts add runs/RUN"),
     (("ask", "Is it so?", "--options", "yes,no"), 2, "no expert to ask"),
-    (("compare", "--country", "SAU", "--seeds", "0..1", "--dry-run"), 0, "2 searches"),
+    (("compare", "--country", "SAU", "--seeds", "0..1", "--dry-run"), 0, "4 searches"),
 ]  # fmt: skip
 COSTLY = [
     (("doctor",), 0, "device"),
