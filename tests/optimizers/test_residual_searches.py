@@ -323,7 +323,6 @@ def test_an_extra_kalman_member_lies_in_the_cloud() -> None:
     assert np.linalg.matrix_rank(extra - optimizer.U.mean(axis=0)) <= 29
 
 
-@pytest.mark.slow
 @pytest.mark.slow  # it measures processor time, which a busy machine makes more of
 @pytest.mark.parametrize("name", ["random", "de", "shade", "cma-diagonal", "eki", "gauss-newton"])
 def test_twenty_thousand_dimensions_cost_little(name: str) -> None:
