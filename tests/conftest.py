@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import atexit
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,13 @@ for _number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(
             _number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL
         )
+
+# What runs for several tests at once is no test and has no home of its own: it gets this one.
+_HOME = Path(tempfile.mkdtemp(prefix="blackbox_align-tests-"))
+atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
+_KERNELS = _HOME / "blackbox_align" / "kernels"
+_KERNELS.mkdir(parents=True)
+os.environ["XDG_CACHE_HOME"] = str(_HOME)
 
 # The number of threads is left as people have it. But threads that spin while they wait for one another
 # are ten times slower where several tests share the cores, so here they sleep; no bit depends on it.
@@ -40,9 +50,15 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(autouse=True)
-def cache_home(tmp_path, monkeypatch):
-    """No test finds the answers of another one, or those of whoever runs the tests."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / ".cache"))
+def cache_home(tmp_path_factory, monkeypatch):
+    """No test finds the answers of another one, or those of whoever runs the tests.
+
+    Which kernel is the faster one is measured once for all tests: bits depend on it.
+    """
+    home = tmp_path_factory.mktemp("cache")
+    (home / "blackbox_align").mkdir()
+    (home / "blackbox_align" / "kernels").symlink_to(_KERNELS)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home))
 
 
 @pytest.fixture

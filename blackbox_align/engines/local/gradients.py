@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -89,5 +89,19 @@ def _along(some: Tensor, given: Read, cotangent: Answers) -> Tensor:
             total = total + torch.where(part == 0, 0.0, each * part).sum()
     if not total.requires_grad:
         return torch.zeros_like(some)
-    [gradient] = torch.autograd.grad(total, some, retain_graph=True)
+    with _in_order():
+        [gradient] = torch.autograd.grad(total, some, retain_graph=True)
     return gradient
+
+
+@contextmanager
+def _in_order() -> Iterator[None]:
+    """Sums of gradients in one order: several threads that add to one place as they come give other bits
+    every time."""
+    usual = torch.are_deterministic_algorithms_enabled()
+    warned = torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(usual, warn_only=warned)
