@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -301,8 +301,3 @@ def _cut(text: str, words: int) -> str:
     """At most so many words."""
     found = list(re.finditer(r"\S+", text))
     return text.strip() if len(found) <= words else text[: found[words - 1].end()].strip()
-
-
-def topic_names() -> Sequence[str]:
-    """The topics that :class:`TopicsByWords` knows."""
-    return tuple(_TOPICS)

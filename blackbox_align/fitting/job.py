@@ -168,7 +168,7 @@ class Job:
             self.writer.update(facts={**self.record.facts, "noise": noise.to_facts()})
             if not noise.heard:
                 self.on_trouble(noise.describe())
-        return (noise.describe(),) if noise.worth_saying else ()
+        return (noise.describe(),)
 
     def _known_end(self) -> str | None:
         """Why a run ended that is done and only lost its result or its experts."""

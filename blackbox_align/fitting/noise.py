@@ -17,7 +17,6 @@ from .problem import NOISE, Problem, generator
 _PROMPTS = 3
 HEARD = 1 / 3
 """A search that hears well has noise of at most this share of what random words as a prompt move."""
-NEGLIGIBLE = 0.01
 
 
 @dataclass(frozen=True)
@@ -38,11 +37,6 @@ class Noise:
     def heard(self) -> bool:
         """Whether the loss tells random words apart in spite of the noise; what is NaN does not."""
         return self.loss <= HEARD * self.moves_loss
-
-    @property
-    def worth_saying(self) -> bool:
-        """Whether it is more than a hundredth of what random words move; of less nobody need read."""
-        return not self.loss <= NEGLIGIBLE * self.moves_loss
 
     def describe(self) -> str:
         """One sentence, and where the noise is large a second one."""
