@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import MissingDependencyError
+from ..errors import MissingDependencyError, SpecificationError
 from .experts import model_of, read_as_fitted
 from .options import Device, Dtype, check_finite
 from .screen import print_hint, print_note
@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from ..serving.desk import Desk
 
 _LIMITS = "What it takes on"
+_HERE = Path("experts")
 
 
 def serve_command(
     library: Annotated[
         Path, typer.Argument(help="The folder of the experts; looked at again for every request.")
-    ] = Path("experts"),
+    ] = _HERE,
     model: Annotated[
         str | None,
         typer.Option(help="The model. Default: that of the experts, or respondent-tiny."),
@@ -101,4 +102,8 @@ def _experts(library: Path) -> list[Expert]:
     """The sound experts that are there now: they say which model, and what stands around a question."""
     from ..experts import Library
 
+    if library != _HERE and not library.exists():
+        raise SpecificationError(
+            f"There is no folder {str(library)!r} to serve experts from; `bbalign experts add` makes one."
+        )
     return [entry.expert for entry in Library(library).entries() if entry.expert is not None]

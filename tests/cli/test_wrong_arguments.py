@@ -91,6 +91,8 @@ WRONG = {
     ("experts", "show"): (*ODD, "nobody"),
     ("experts", "add"): (*ODD, "nowhere"),
     ("experts", "remove"): (*ODD, "nobody"),
+    ("serve",): (*ODD[1:], "nowhere", "/dev/null"),
+    ("report",): (*ODD[1:], "nowhere"),
     ("surveys", "tabulate"): (*ODD, "missing.sav", "/dev/null"),
     ("runs", "--jsn"): ("",),
     (): ("fitt", "--colour", "[/]"),
