@@ -77,8 +77,11 @@ def test_a_last_layer_that_cannot_be_asked_so_is_computed_whole(model, asked):
 
 
 @pytest.mark.parametrize("faster", [True, False])
-def test_packed_weights_are_taken_where_they_are_faster(model, asked, faster, monkeypatch):
+def test_packed_weights_are_taken_where_they_are_faster(
+    model, asked, faster, tmp_path, monkeypatch
+):
     """And the user's own modules stay as they are; the answers are the same."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # nothing was measured there before
     monkeypatch.setattr(packed, "_faster", lambda weight: faster)
     before = [type(part) for part in model.model.modules()]
     engine = LocalEngine(model)
