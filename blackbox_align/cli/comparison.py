@@ -24,17 +24,19 @@ def print_comparison(comparison: Comparison) -> None:
             f"{row.reached:.0f} of {row.runs:.0f}",
             _evaluations(row.ert, comparison),
             f"{_evaluations(row.ert_low, comparison)} to {_evaluations(row.ert_high, comparison)}",
+            f"{row.ert_rounds:,.0f}" if row.ert_rounds < float("inf") else "-",
             f"{row.median_loss:.2f}",
             reached.get(str(method), ""),
         )
         for method, row in comparison.table().iterrows()
     ]
     curve = f"1 to {comparison.budget:,}"
-    head = ["method", "reached", "ERT", "95 % interval", "median loss", curve]
-    print_table(head, rows, right={1, 2, 3, 4}, whole=(0, 5))
+    head = ["method", "reached", "ERT", "95 % interval", "rounds", "median loss", curve]
+    print_table(head, rows, right={1, 2, 3, 4, 5}, whole=(0, 6))
     say(
         f"\nERT: expected evaluations until a loss of {comparison.target:g}; the interval is over seeds, "
-        "within countries. The last column is the share of targets reached, evaluations on a log scale.",
+        "within countries; rounds: the same in batches, for those who ask a batch at once. The last column "
+        "is the share of targets reached, evaluations on a log scale.",
     )
     failed = [cell for cell in comparison.cells if cell.failure]
     if failed:

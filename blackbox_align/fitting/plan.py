@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from ..files.yaml import read_yaml
 from ..optimizers import create
 from ..results import Result
 from ..results.comparison import Cell, Comparison
+from .entry import rounds_of
 from .fit import fit
 from .run import Run
 from .specification import Specification
@@ -313,14 +314,21 @@ def _read_cells(plan: Plan, folder: Path, failures: Mapping[str, str]) -> Iterat
     for cell in plan.cells():
         name = plan.folder(cell)
         path = folder / name
-        best, failure, dimension = np.empty(0), failures.get(name, ""), 0
-        if not failure:
+        found = Cell(cell, np.empty(0), failures.get(name, ""), str(path))
+        if not found.failure:
             try:
                 run = Run.load(path)
-                best, dimension = _best_so_far(run), int(run.record["facts"].get("dimension", 0))
+                facts = run.record["facts"]
+                found = replace(
+                    found,
+                    best=_best_so_far(run),
+                    rounds=rounds_of(run.entries()),
+                    dimension=int(facts.get("dimension", 0)),
+                    tokens=int(facts.get("tokens", 0)),
+                )
             except RunError as error:
-                failure = str(error)
-        yield Cell(cell, best, failure, str(path), dimension)
+                found = replace(found, failure=str(error))
+        yield found
 
 
 def _best_so_far(run: Run) -> np.ndarray:

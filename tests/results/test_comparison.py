@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,25 @@ def test_a_table_by_hand():
     assert found.searches()["needed"].isna().sum() == 1
     methods, ranking = found.ranking()
     assert (methods, ranking.ranks) == (["a", "b"], (1.0, 2.0))
+
+
+def test_rounds_and_tokens_by_hand():
+    """Batches of 2: three evaluations are two rounds, five are three; 10 tokens each."""
+    one, other = (
+        replace(
+            cell("a", "SAU", seed, best), rounds=np.array([1, 1, 2, 2, 3][: len(best)]), tokens=10
+        )
+        for seed, best in enumerate(([9, 8, 3], [9, 8, 7, 6, 5]))
+    )
+    found = Comparison((one, other), 3.0, 5)
+    assert found.table().loc["a", ["ert", "ert_rounds"]].tolist() == [8, 5]
+    rows = found.searches()
+    assert rows["rounds"].tolist() == [2, 3] and rows["tokens"].tolist() == [30, 50]
+    assert rows["rounds_needed"].isna().tolist() == [False, True] and rows["rounds_needed"][0] == 2
+    frame = comparison_picture(found, "rounds").frame
+    assert frame["rounds"].tolist() == [1, 2, 3]
+    assert frame["share"].iloc[-1] == comparison_picture(found, "ecdf").frame["share"].iloc[-1]
+    assert "& 8 & " in latex_table(found) and "& 5 & " in latex_table(found)
 
 
 def test_a_failed_cell_is_shown_and_in_no_figure():

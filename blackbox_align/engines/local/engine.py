@@ -33,6 +33,7 @@ from .sizes import (
     SHARE_OF_MEMORY,
     in_a_known_size,
     parts_of,
+    tokens_in_all,
     tokens_of_a_candidate,
     tokens_per_pass,
 )
@@ -381,6 +382,10 @@ class LocalEngine:
             model, device = self._passes.along, self.model.device
             self._plans[key] = Plan.of(sheet, text, self.reader, model, device)
         return self._plans[key]
+
+    def tokens_of(self, adapter: Adapter, sheet: Sheet) -> int:
+        """Tokens of questions that every candidate like ``adapter`` adds to a pass: its price."""
+        return tokens_in_all(self._plan(sheet, adapter.text), adapter.prompt)
 
     def candidates_per_pass(self, tokens: int, placement: str, sheet: Sheet) -> int:
         """How many soft prompts of ``tokens`` go into one pass."""
