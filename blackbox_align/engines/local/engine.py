@@ -31,10 +31,10 @@ from .questions import tokenize
 from .shadow import check_causal
 from .sizes import (
     SHARE_OF_MEMORY,
+    candidates_per_pass,
     in_a_known_size,
     parts_of,
     tokens_in_all,
-    tokens_of_a_candidate,
     tokens_per_pass,
 )
 from .texts import Reading, Readings, read
@@ -394,8 +394,7 @@ class LocalEngine:
     def _candidates_per_pass(self, plan: Plan, tokens: int, placement: str) -> int:
         if self.batch_size is not None:
             return self.batch_size
-        each, beside = tokens_of_a_candidate(plan, tokens, placement)
-        return max(1, tokens_per_pass(self.model, self._room, each, beside) // each)
+        return candidates_per_pass(self.model, self._room, plan, tokens, placement)
 
     def _rows_per_pass(self, length: int) -> int:
         return max(1, tokens_per_pass(self.model, self._room, length, length) // length)

@@ -34,6 +34,14 @@ def tokens_of_a_candidate(plan: Plan, tokens: int, placement: str) -> tuple[int,
     return tokens + max(len(part.tree(False).tokens) for part in parts), 0
 
 
+def candidates_per_pass(
+    model: LanguageModel, room: float, plan: Plan, tokens: int, placement: str
+) -> int:
+    """How many soft prompts of ``tokens`` go into one pass, in ``room`` bytes."""
+    each, beside = tokens_of_a_candidate(plan, tokens, placement)
+    return max(1, tokens_per_pass(model, room, each, beside) // each)
+
+
 def tokens_in_all(plan: Plan, prompt: SoftPrompt | None) -> int:
     """Tokens that one more candidate adds to a pass: behind all questions, its own alone."""
     width = len(prompt.vectors) if prompt else 0
