@@ -34,9 +34,9 @@ def print_comparison(comparison: Comparison) -> None:
     head = ["method", "reached", "ERT", "95 % interval", "rounds", "median loss", curve]
     print_table(head, rows, right={1, 2, 3, 4, 5}, whole=(0, 6))
     say(
-        f"\nERT: expected evaluations until a loss of {comparison.target:g}; the interval is over seeds, "
-        "within countries; rounds: the same in batches, for those who ask a batch at once. The last column "
-        "is the share of targets reached, evaluations on a log scale.",
+        f"\nERT: expected evaluations until a loss of {comparison.target:g}. The interval is a bootstrap "
+        f"{comparison.drawn}. Rounds: the same in batches, for those who ask a batch at once. The last "
+        "column is the share of targets reached, evaluations on a log scale.",
     )
     failed = [cell for cell in comparison.cells if cell.failure]
     if failed:
@@ -75,7 +75,10 @@ def _print_tests(comparison: Comparison) -> None:
             f"(Wilcoxon with Holm: p = {pair.p:.2g}).",
         )
     countries = {cell.settings.get("country") for cell in comparison.finished}
-    say(f"These are {len(countries)} countries on one set of models: they say nothing of others.")
+    if not comparison.over_countries:
+        say(
+            f"These are {len(countries)} countries on one set of models: they say nothing of others."
+        )
 
 
 def print_multiverse(plan: Plan, folder: Path) -> None:

@@ -204,7 +204,8 @@ def comparison_page(
             f"{len(comparison.finished)} searches of at most {comparison.budget:,} evaluations, loss in "
             f"{comparison.unit}. ERT counts the evaluations of all searches until they end or reach the "
             "target, over those that reach it (Hansen et al. 2021); it is not reached where none does. "
-            "ert low and ert high are its 95 % interval, a bootstrap over seeds within countries.",
+            f"ert low and ert high are its 95 % interval, a bootstrap {comparison.drawn}. ert rounds counts "
+            "batches, whose candidates are asked side by side.",
             *(f"{cell.settings}: failed and is in no figure: {cell.failure}"
               for cell in comparison.cells if cell.failure),
         ),

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ..plots import Axes
 
 PROBLEM = ("country", "seed")
+CLAIM = 10
+"""Countries from which on intervals are over countries; fewer carry no claim about others."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +84,21 @@ class Comparison:
         """The cells that have evaluations; the others are in no figure."""
         return [cell for cell in self.cells if not cell.failure and len(cell.best)]
 
+    @cached_property
+    def over_countries(self) -> bool:
+        """Whether there are countries enough to draw them again: else intervals are over seeds alone."""
+        return len({cell.settings.get("country") for cell in self.finished}) >= CLAIM
+
+    @property
+    def drawn(self) -> str:
+        """What the bootstrap of every interval draws, in words, and of whom it therefore speaks."""
+        if self.over_countries:
+            return "over countries, with all their seeds: it is for countries like these"
+        return "over seeds within countries: it is for these countries alone"
+
     def runtimes(self, seed: int = 0, *, rounds: bool = False) -> dict[str, Runtime]:
         """The expected running time of every method, in evaluations or ``rounds``; its bootstrap is over
-        seeds, within countries.
+        what :attr:`drawn` says.
         """
         found = {}
         for method in self.methods:
@@ -103,6 +117,7 @@ class Comparison:
                 np.array([hit is not None for hit in needed]),
                 [cell.settings.get("country") for cell in cells],
                 np.random.default_rng(seed),
+                of_groups=self.over_countries,
             )
         return found
 

@@ -56,8 +56,8 @@ def latex_table(comparison: Comparison) -> str:
         f"% {len(comparison.finished)} searches, at most {comparison.budget} evaluations each; ERT: "
         "expected "
         f"evaluations to a loss of {comparison.target:g}",
-        f"% ({comparison.unit}), 95 % bootstrap interval over seeds within countries; rounds: the same in",
-        "% batches.",
+        f"% ({comparison.unit}); 95 % interval: a bootstrap {comparison.drawn};",
+        "% rounds: the same in batches.",
         r"\begin{tabular}{lrrrrr}",
         r"\toprule",
         r"method & reached & ERT & 95\,\% interval & rounds & median loss \\",

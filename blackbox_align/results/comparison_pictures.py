@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -168,14 +168,9 @@ def _anytime(comparison: Comparison) -> Picture:
     for method, cells in _methods(comparison).items():
         curves = _curves(cells, at)
         usable = np.isfinite(curves).all(axis=0)
-        groups: dict[str, list[int]] = {}
-        for n, cell in enumerate(cells):
-            groups.setdefault(_country(cell), []).append(n)
-        drawn = np.concatenate(
-            [np.array(own)[rng.integers(0, len(own), (RESAMPLES, len(own)))] for own in groups.values()],
-            axis=1,
-        )  # fmt: skip
-        medians = np.stack([np.median(curves[one], axis=0) for one in drawn])
+        medians = np.stack(
+            [np.median(curves[one], axis=0) for one in _draws(comparison, cells, rng)]
+        )
         low, high = np.quantile(medians, [0.025, 0.975], axis=0)
         middle = np.median(curves, axis=0)
         rows += [
@@ -188,14 +183,29 @@ def _anytime(comparison: Comparison) -> Picture:
         "anytime",
         "What is reached at any time",
         f"{_who(comparison)}. Median over searches (column `searches` is n) of the best loss so far "
-        f"({comparison.unit}); a search that ended keeps its last. Bands are 95 % intervals of the "
-        "median, a "
-        f"bootstrap of {RESAMPLES:,} draws over seeds within countries. Lower is better; a search ends at "
+        f"({comparison.unit}); a search that ended keeps its last. A band is the 95 % interval of the "
+        f"median, a bootstrap of {RESAMPLES:,} draws {comparison.drawn}. Lower is better; a search ends at "
         f"{comparison.target:g}.",
         pd.DataFrame(rows, columns=columns),
         anytime,
         3.6,
     )
+
+
+def _draws(
+    comparison: Comparison, cells: list[Cell], rng: np.random.Generator
+) -> Iterator[np.ndarray]:
+    """Numbers of cells, drawn again and again, of what :attr:`.comparison.Comparison.drawn` says."""
+    groups: dict[str, list[int]] = {}
+    for n, cell in enumerate(cells):
+        groups.setdefault(_country(cell), []).append(n)
+    members = [np.array(own) for own in groups.values()]
+    for _ in range(RESAMPLES):
+        if comparison.over_countries:
+            drawn = [members[n] for n in rng.integers(0, len(members), len(members))]
+        else:
+            drawn = [own[rng.integers(0, len(own), len(own))] for own in members]
+        yield np.concatenate(drawn)
 
 
 def _ranks(comparison: Comparison) -> Picture:
@@ -241,7 +251,9 @@ def _relative(comparison: Comparison, baseline: str | None) -> Picture:
     for name, own in problems.items():
         shared = [key for key in own if key in problems[baseline]]
         pairs = np.array([(*own[key], *problems[baseline][key]) for key in shared]).reshape(-1, 4)
-        ratio = ratio_of_running_times(pairs, [key[0] for key in shared], np.random.default_rng(0))
+        ratio = ratio_of_running_times(
+            pairs, [key[0] for key in shared], np.random.default_rng(0), of_groups=comparison.over_countries
+        )  # fmt: skip
         rows.append((name, *ratio, len(shared), baseline))
     frame = pd.DataFrame(rows, columns=["method", "ratio", "low", "high", "problems", "baseline"])
     frame = frame.sort_values("ratio", kind="stable", ignore_index=True)
@@ -250,9 +262,8 @@ def _relative(comparison: Comparison, baseline: str | None) -> Picture:
         f"Evaluations needed, relative to {baseline}",
         f"{_who(comparison)}. Expected evaluations to a loss of {comparison.target:g} (ERT), over those of "
         f"{baseline}, on the pairs of country and seed that both were run on (column `problems` is n). "
-        "Lines "
-        "are 95 % intervals, a paired bootstrap over seeds within countries; an arrow leads beyond what was "
-        "run. Left of 1 fewer evaluations are needed.",
+        f"A line is the 95 % interval, a bootstrap of pairs {comparison.drawn}; an arrow leads beyond what "
+        "was run. Left of 1 fewer evaluations are needed.",
         frame,
         relative,
         0.8 + 0.3 * len(frame),

@@ -121,6 +121,24 @@ def test_curves_by_hand():
     assert medians["a", 3] == 2 and medians["b", 3] == 9
 
 
+def test_intervals_over_countries_are_said_to_be_so():
+    """Ten countries are drawn again as a whole; nine are not, and no figure claims more than these."""
+    drawn = []
+    for count in (9, 10):
+        codes = list("ABCDEFGHIJ")[:count]
+        best = {code: [9.0] * (3 + 2 * n) + [1.0] for n, code in enumerate(codes)}
+        cells = [cell(m, code, seed, best[code]) for m in "ab" for code in codes for seed in (0, 1)]
+        found = Comparison(tuple(cells), 3.0, 40)
+        row = found.table().loc["a"]
+        drawn.append((found.drawn.split(":")[0], row["ert_low"] < row["ert"] < row["ert_high"]))
+        captions = [comparison_picture(found, kind).caption for kind in ("anytime", "relative")]
+        assert all(found.drawn in text for text in (*captions, latex_table(found)))
+    # Within a country nothing varies here, so all that varies is which countries there are.
+    assert drawn == [
+        ("over seeds within countries", False), ("over countries, with all their seeds", True)
+    ]  # fmt: skip
+
+
 def test_improvements_are_what_ioh_reads():
     """A row where the best loss falls, and the last one; columns by IOHinspector's names."""
     found = Comparison(
