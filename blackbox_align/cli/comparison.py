@@ -89,7 +89,8 @@ def print_multiverse(plan: Plan, folder: Path) -> None:
     varied = [name for name, values in plan.axes.items() if name in CHOICES and len(values) > 1]
     if varied in ([], ["seed"]):
         return
-    frame = multiverse(results_of(plan, folder))
+    found = results_of(plan, folder)
+    frame = multiverse(found)
     if not len(frame):
         return
     held_out = set(frame["split"]) == {"held-out"}
@@ -103,11 +104,27 @@ def print_multiverse(plan: Plan, folder: Path) -> None:
             f"{row.gain_holds} of {row.configurations}",
             f"{row.holds_over_text} of {row.configurations}",
             f"{row.smallest_gain:.3f} to {row.largest_gain:.3f}",
+            f"{row.p:.2g}",
+            f"{row.p_over_text:.2g}",
         )
-        for row in share_holding(frame).itertuples(index=False)
+        for row in share_holding(frame, found).itertuples(index=False)
     ]
-    head = ["", "than un-prompted", "than country in text", "gain, smallest to largest"]
-    print_table(head, rows, right={1, 2, 3})
+    head = [
+        "",
+        "than un-prompted",
+        "than country in text",
+        "gain, smallest to largest",
+        "p",
+        "p, text",
+    ]
+    tested = any(row[4] != "nan" for row in rows)  # of indices no question has a gain of its own
+    width = 6 if tested else 4
+    print_table(head[:width], [row[:width] for row in rows], right=set(range(1, width)))
+    if tested:
+        say(
+            "p: of the mean gain being 0, by turning the signs of whole questions with all their orders and "
+            "wordings; configurations of the same questions are no independent evidence.",
+        )
 
 
 def json_of(comparison: Comparison) -> dict[str, Any]:

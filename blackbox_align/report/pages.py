@@ -182,8 +182,13 @@ def multiverse_parts(
         return ()
     said = Block(
         "In how many configurations the fitted prompt is nearer to people",
-        (f"Configurations of {', '.join(varied)}; all of them are in report/multiverse.csv.",),
-        table=share_holding(frame),
+        (
+            f"Configurations of {', '.join(varied)}; all of them are in report/multiverse.csv. Of opinions, "
+            "p is that of the mean gain being 0, over the un-prompted model and over the country in text, "
+            "by turning the signs of whole questions with all their orders and wordings: configurations of the "
+            "same questions are no independent evidence.",
+        ),
+        table=share_holding(frame, found),
         csv="multiverse-shares",
     )
     return multiverse_picture(frame, varied), said

@@ -4,11 +4,16 @@ import numpy as np
 import pytest
 
 from blackbox_align.errors import SpecificationError, UnknownNameError
-from blackbox_align.results import Figure, Provenance, Result
+from blackbox_align.results import Figure, ItemAnswers, Provenance, Result
 from blackbox_align.results.comparison import Cell, Comparison
 from blackbox_align.results.comparison_files import improvements, latex_table
 from blackbox_align.results.comparison_pictures import comparison_picture, run_length_targets
-from blackbox_align.results.multiverse import multiverse, multiverse_picture, share_holding
+from blackbox_align.results.multiverse import (
+    multiverse,
+    multiverse_picture,
+    question_gains,
+    share_holding,
+)
 
 
 def cell(optimizer, country, seed, best, failure=""):
@@ -164,6 +169,31 @@ def test_relative_to_random_search_or_the_slowest():
     assert frame.loc["fast_1 & <x>", "high"] < 1
     with pytest.raises(UnknownNameError, match="'random'"):
         comparison_picture(two_methods(), "relative", "rndom")
+
+
+def answered(gains):
+    """Two options; people say 1 : 0, un-prompted 0.5 : 0.5, fitted nearer or farther by question."""
+    items = tuple(f"q{n}" for n in range(len(gains)))
+    rows = {
+        "people": [(1.0, 0.0)] * len(gains),
+        "none": [(0.5, 0.5)] * len(gains),
+        "icl": [(0.5 - gain, 0.5 + gain) for gain in gains],
+        "fitted": [(0.5 + gain, 0.5 - gain) for gain in gains],
+    }
+    answers = [ItemAnswers("o", "SAU", name, items, tuple(row)) for name, row in rows.items()]
+    return replace(scored(0.3, 0.2, 0.1), answers=tuple(answers))
+
+
+def test_configurations_of_the_same_questions_are_no_more_evidence():
+    """Four questions of which one gains nothing: sixteen signs, the same p for one way of asking and for
+    thirty. Those that were fitted are left out where others were not.
+    """
+    found = [({"seed": n}, answered([0.2, 0.3, 0.1, 0.25])) for n in range(30)]
+    p = {n: share_holding(multiverse(found[:n]), found[:n])["p"][0] for n in (1, 30)}
+    assert p[1] == pytest.approx(2 / 16, abs=0.04) and p[30] == pytest.approx(p[1], abs=0.04)
+    some = answered([0.2, 0.3, 0.1, 0.25])
+    some = replace(some, provenance=replace(some.provenance, fitted_items=("q0", "q3")))
+    assert set(question_gains([({}, some)])["question"]) == {"q1", "q2"}
 
 
 def scored(unprompted, in_text, fitted, split="held-out"):
