@@ -185,8 +185,8 @@ def multiverse_parts(
         (
             f"Configurations of {', '.join(varied)}; all of them are in report/multiverse.csv. Of opinions, "
             "p is that of the mean gain being 0, over the un-prompted model and over the country in text, "
-            "by turning the signs of whole questions with all their orders and wordings: configurations of the "
-            "same questions are no independent evidence.",
+            "by turning the signs of whole questions with all their orders and wordings: configurations of "
+            "the same questions are no independent evidence.",
         ),
         table=share_holding(frame, found),
         csv="multiverse-shares",
