@@ -74,11 +74,10 @@ def _print_tests(comparison: Comparison) -> None:
             f"{methods[pair.a]} needs fewer than {methods[pair.b]} in {pair.superiority:.0%} of problems "
             f"(Wilcoxon with Holm: p = {pair.p:.2g}).",
         )
-    countries = {cell.settings.get("country") for cell in comparison.finished}
+    count = len({cell.settings.get("country") for cell in comparison.finished})
     if not comparison.over_countries:
-        say(
-            f"These are {len(countries)} countries on one set of models: they say nothing of others."
-        )
+        these = "This is 1 country" if count == 1 else f"These are {count} countries"
+        say(f"{these} on one set of models, which says nothing of others.")
 
 
 def print_multiverse(plan: Plan, folder: Path) -> None:

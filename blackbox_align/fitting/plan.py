@@ -27,6 +27,7 @@ from ..files.yaml import read_yaml
 from ..optimizers import create
 from ..results import Result
 from ..results.comparison import Cell, Comparison
+from . import texts
 from .entry import rounds_of
 from .fit import fit
 from .run import Run
@@ -118,6 +119,8 @@ class Plan:
     def _split(self, cell: Mapping[str, Any]) -> tuple[Specification, Stopping]:
         settings = {**self.shared, **cell}
         ends = {name: settings.pop(name) for name in _ENDS if name in settings}
+        if _is_of_texts(self, cell):  # it has no vectors, and is asked in the same way
+            settings |= {"optimizer": "random", "options": {}}
         specification = Specification(**settings)
         # A rehearsal, so that a slip in an optimizer's name or options is told before the first run.
         create(
@@ -192,7 +195,13 @@ def finished(plan: Plan, folder: Path | str) -> int:
     return sum(_is_done(Path(folder) / plan.folder(cell)) for cell in plan.cells())
 
 
+def _is_of_texts(plan: Plan, cell: Mapping[str, Any]) -> bool:
+    return {**plan.shared, **cell}.get("optimizer") == texts.NAME
+
+
 def _is_done(path: Path) -> bool:
+    if (path / texts.FILE).is_file():
+        return True
     run = Run(path)
     return run.exists() and not run.trouble and run.status == "done"
 
@@ -282,6 +291,9 @@ def _run_cell(
     name = plan.folder(cell)
     reused = _is_done(folder / name)
     try:
+        if _is_of_texts(plan, cell):
+            found = _texts_of(plan, cell, folder / name)
+            return cell, "", len(found.texts), found.loss, reused
         run = fit(runs=folder, name=name, **{**plan.shared, **cell})
         result = run.result
     except BlackboxAlignError as error:
@@ -290,6 +302,18 @@ def _run_cell(
         return cell, f"{type(error).__name__}: {error}", 0, math.nan, reused
     told = result.search.evaluations if result.search else 0
     return cell, "", told, result.loss, reused
+
+
+def _texts_of(plan: Plan, cell: Mapping[str, Any], folder: Path) -> texts.Texts:
+    specification, stopping = plan._split(cell)
+    settings = {
+        k: v
+        for k, v in {**plan.shared, **cell}.items()
+        if k not in (*_ENDS, "optimizer", "options")
+    }
+    return texts.kept_texts(
+        folder, {**settings, "seed": specification.seed}, stopping.budget, stopping.target_loss
+    )
 
 
 def read_comparison(
@@ -317,6 +341,10 @@ def _read_cells(plan: Plan, folder: Path, failures: Mapping[str, str]) -> Iterat
         found = Cell(cell, np.empty(0), failures.get(name, ""), str(path))
         if not found.failure:
             try:
+                if _is_of_texts(plan, cell):
+                    best = np.minimum.accumulate(texts.read_texts(path).losses)
+                    yield replace(found, best=best)
+                    continue
                 run = Run.load(path)
                 facts = run.record["facts"]
                 found = replace(
