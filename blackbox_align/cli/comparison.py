@@ -71,8 +71,8 @@ def _print_tests(comparison: Comparison) -> None:
     _, pairs = comparison.pairs()
     for pair in pairs:
         say(
-            f"{methods[pair.a]} needs fewer than {methods[pair.b]} in {pair.superiority:.0%} of problems "
-            f"(Wilcoxon with Holm: p = {pair.p:.2g}).",
+            f"{methods[pair.a]} needs fewer than {methods[pair.b]} in {100 * pair.superiority:.0f} % of "
+            f"problems (Wilcoxon with Holm: p = {pair.p:.2g}).",
         )
     count = len({cell.settings.get("country") for cell in comparison.finished})
     if not comparison.over_countries:
