@@ -179,8 +179,8 @@ class _Answered:
             if low:
                 yield (
                     f"Under {condition!r} the labels of the options have less than {100 * LEAST_MASS:.0f} % "
-                    f"of the next token's probability in {100 * (low / asked):.0f} % of the answers (at least "
-                    f"{smallest:.2g}): what the model would rather say is not measured. See "
+                    f"of the next token's probability in {100 * (low / asked):.0f} % of the answers (at "
+                    f"least {smallest:.2g}): what the model would rather say is not measured. See "
                     "`bbalign doctor`."
                 )
 
