@@ -47,8 +47,8 @@ def study_page(study: Mapping[str, Any], name: str = "") -> Page:
     who = (
         f"Simulated answers of {study['model']} on {study['survey']}, for {study['countries']} countries; "
         f"n = {study['rows']} distributions of {study['questions']} questions that no colour was fitted to, "
-        f"options in orders {study['orders']!r}. A line is the 95 % interval, a bootstrap over questions: it "
-        "is for these countries alone. Squares ask no model."
+        f"options in orders {study['orders']!r}. A line is the 95 % interval, a bootstrap over questions: "
+        "it is for these countries alone. Squares ask no model."
     )
     pictures = [
         _picture(study["ways"], "ways", "How near each way of answering comes to people",

@@ -153,11 +153,13 @@ def test_a_score_is_a_page_as_well(fit, tmp_path):
 
 
 def test_the_study_of_a_committee_is_a_page(tmp_path):
-    """As `palette assess --json` prints it: ways and differences with intervals, countries, the checklist."""
+    """As `palette assess --json` prints it: ways, differences, intervals, countries, the checklist."""
     scores = Scores(
-        np.random.default_rng(0).uniform(60, 90, (12, 3)), ("uniform", "own colour", "gated pool"),
-        np.repeat(["KEN", "PER"], 6), np.tile(np.arange(6), 2), (),
-    )  # fmt: skip
+        ("uniform", "own colour", "gated pool"),
+        np.random.default_rng(0).uniform(60, 90, (12, 3)),
+        np.tile([f"q{n}" for n in range(6)], 2),
+        np.repeat(["KEN", "PER"], 6),
+    )
     study = {
         "model": "m <x>",
         "revision": "r",
