@@ -17,7 +17,7 @@ from ..errors import BlackboxAlignError, RunError
 from ..files.atomic import write_sealed_json, write_text
 from ..optimizers import Evaluation
 from ..results import Result
-from .asking import Asked, failures_of, known_from, search_space, unit_of
+from .asking import Asked, failures_of, known_from, search_space, tokens_of, unit_of
 from .conditions import conditions
 from .entry import Entry, digest, refuse_what_is_no_share
 from .format_1 import in_questions, vectors_by_asking
@@ -121,6 +121,7 @@ class Job:
                 "opening": info.opening,  # what was read around a question
                 "date": info.date,
                 "commit": info.commit,
+                "tokens": tokens_of(engine, space, problem.sheet),
             }
             optimizer = make_optimizer(problem, space.dimension, self.stopping, options)
             if optimizer.capabilities.uses_gradient:
