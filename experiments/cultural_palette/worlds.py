@@ -31,6 +31,7 @@ from blackbox_align.palette.fitting import fit_palette
 from blackbox_align.palette.maps import Colour, PaletteMap
 from blackbox_align.palette.scores import Scores
 from blackbox_align.populations import find_population
+from blackbox_align.populations.population import COUNTRY_WORDING
 from blackbox_align.surveys.opinion_files import load_opinions
 from blackbox_align.surveys.opinions import OpinionSurvey
 from blackbox_align.surveys.sheet import asked, sheet
@@ -51,6 +52,7 @@ ITEMS, OPTIONS, TRAITS = 40, ("always", "often", "seldom", "never"), 6
 STRENGTH = 0.5  # how far the model believes what it is told
 # Standard deviations of traits: what all share, a continent, a country, a person.
 ALL, CONTINENTS, COUNTRIES, PEOPLE = 1.5, 0.7, 0.6, 0.5
+PLACES = 300  # whose traits fill the space between those of the continents
 LAYERS, WIDTH, INNER, HEADS = 3, 64, 192, 4
 BATCH, RATE = 8, 4e-3  # a row of a batch is all questions behind one opening
 AGAINST = (PROMPTING, MEAN, WRONG)
@@ -58,10 +60,14 @@ AGAINST = (PROMPTING, MEAN, WRONG)
 
 @dataclass(frozen=True)
 class World:
-    """Traits of countries (20, traits) and continents (5, traits), and how items read them."""
+    """Traits of countries (20, traits) and continents (5, traits), and how items read them.
+
+    ``elsewhere`` (places, traits) are those of people whom a model also learns, in full.
+    """
 
     countries: np.ndarray
     continents: np.ndarray
+    elsewhere: np.ndarray
     loadings: np.ndarray
     thresholds: np.ndarray
     texts: tuple[str, ...]
@@ -75,7 +81,8 @@ class World:
         centre = 0.7 * rng.normal(size=(ITEMS, 1))
         thresholds = centre + np.array([-1.2, 0.0, 1.2])
         texts = tuple(f"What of topic{n}" for n in range(ITEMS))  # a word of its own for each
-        return cls(countries, continents, loadings, thresholds, texts)
+        elsewhere = np.linalg.norm([ALL, CONTINENTS, COUNTRIES]) * rng.normal(size=(PLACES, TRAITS))
+        return cls(countries, continents, elsewhere, loadings, thresholds, texts)
 
     def shares(self, traits: np.ndarray) -> np.ndarray:
         """(..., items, options) of groups with such traits, people around them integrated out."""
@@ -109,10 +116,11 @@ def prompts_of(world: World, opinions: OpinionSurvey) -> tuple[list[str], np.nda
     names = [
         *(find_population(code).preamble() for code in MAP.countries),
         *(colour.population.preamble() for colour in MAP.colours),
+        *(COUNTRY_WORDING.format(name=f"Place{n}") for n in range(len(world.elsewhere))),
         "",
     ]
-    traits = np.concatenate([world.countries, world.continents, np.zeros((1, TRAITS))])
-    shares = world.shares(STRENGTH * traits)
+    traits = [STRENGTH * world.countries, STRENGTH * world.continents, world.elsewhere]
+    shares = world.shares(np.concatenate([*traits, np.zeros((1, TRAITS))]))
     questions = sheet(opinions.survey, "reversed").questions
     orders = list(asked(opinions.survey, "reversed"))
     texts, goals = [], []
