@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import closing, nullcontext
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +15,7 @@ import typer
 from ..errors import SpecificationError
 from .options import AsJson, Device, check_finite, check_most
 from .palette import MapName, palette_app
-from .screen import command, print_hint, print_json, print_table, say, stderr
+from .screen import command, print_hint, print_json, print_note, print_table, say, stderr
 
 if TYPE_CHECKING:
     from ..palette.chat import Chat
@@ -100,6 +102,7 @@ def synthesize_command(
     A finished call is never made again: the same command goes on after a kill, and with more questions.
     """
     from ..palette.calling import Caps, Patience, Price
+    from ..palette.chat import ChatHere
     from ..palette.maps import load_map
     from ..palette.questions import read_questions
     from ..palette.steps import SynthesisSettings
@@ -125,8 +128,13 @@ def synthesize_command(
             found = foresee(*given, asked, settings, caps, patience, probe=probe)
             _show_estimate(found, len(asked.texts), asked.left_out, as_json)
             return
+        if isinstance(given[2], ChatHere) and not given[2].engine.info.writes:
+            print_note(f"{given[2].engine.info.name} writes no prose: its texts only try the way.")
         screen = stderr()
-        with screen.status("Asking") if screen.is_terminal else nullcontext() as status:
+        with (
+            _kept(folder),
+            screen.status("Asking") if screen.is_terminal else nullcontext() as status,
+        ):
             made = synthesize(
                 *given, asked, settings, caps, patience, leave_out=leave_out or (), verdicts=read,
                 on_call=lambda finished, calls: status.update(
@@ -134,6 +142,18 @@ def synthesize_command(
                 ) if status else None,
             )  # fmt: skip
     _show(made, map_name, as_json)
+
+
+@contextmanager
+def _kept(folder: Path) -> Iterator[None]:
+    """Says behind Ctrl-C what is left of it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print_note(
+            f"Interrupted; what is finished is kept in {folder}. To continue: {command(*sys.argv[1:])}"
+        )
+        raise typer.Exit(130) from None
 
 
 def _chat(

@@ -216,6 +216,13 @@ class ChatHere:
     engine: Engine
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        strange = ", ".join(name for name in self.parameters if name != "temperature")
+        if strange:
+            raise SpecificationError(
+                f"A model in this process is given a temperature and nothing else; not {strange}."
+            )
+
     @property
     def name(self) -> str:
         info = self.engine.info

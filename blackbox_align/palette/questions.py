@@ -94,7 +94,7 @@ def _texts(path: Path) -> Iterator[str]:
         for place, record in table.records():
             yield from _of_row(path, place, record)
     else:
-        yield from read_text(path).split("\n")
+        yield from (line for line in read_text(path).split("\n") if line.strip())
 
 
 def _of_row(path: Path, line: int | None, row: Any) -> Iterator[str]:

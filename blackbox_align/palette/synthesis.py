@@ -129,9 +129,9 @@ def synthesize(
         raise KeyboardInterrupt
     if ended.why:
         raise RunError(
-            f"{ended.why}. {found.finished:,} of {found.calls:,} calls are finished, {found.whole:,} of "
-            f"{found.questions:,} questions are whole; all of it is kept in {place}, and the same command "
-            "goes on."
+            f"{ended.why[:1].upper()}{ended.why[1:]}. {found.finished:,} of {found.calls:,} calls are "
+            f"finished, {found.whole:,} of {found.questions:,} questions are whole; all of it is kept in "
+            f"{place}, and the same command goes on."
         )
     return found
 

@@ -187,7 +187,7 @@ def test_a_cap_holds_over_kills(tmp_path, faulty):
         time.sleep(0.06)
         os.kill(child.pid, signal.SIGKILL)
         child.join()
-    with pytest.raises(RunError, match=r"the cap of [\d,]+ (requests|tokens) leaves no room"):
+    with pytest.raises(RunError, match=r"The cap of [\d,]+ (requests|tokens) leaves no room"):
         made(tmp_path / "s", faulty.chat(), 9, tag="cap", caps=caps)
     time.sleep(0.6)
     asked = faulty.asked()[before:]
@@ -196,11 +196,11 @@ def test_a_cap_holds_over_kills(tmp_path, faulty):
 
 def test_tokens_are_capped_before_they_are_spent(tmp_path, sound):
     """The last call that has room is made, and the next is not; with a higher cap it goes on."""
-    with pytest.raises(RunError, match="the cap of 3,000 tokens"):
+    with pytest.raises(RunError, match="The cap of 3,000 tokens"):
         made(tmp_path / "s", sound.chat(), 9, tag="tokens", caps=Caps(tokens=3_000))
     spent = CallJournal(tmp_path / "s" / "calls.jsonl")
     assert 1_500 < spent.read + spent.written <= 3_000
-    with pytest.raises(RunError, match=r"the cap of 0\.01 of cost"):
+    with pytest.raises(RunError, match=r"The cap of 0\.01 of cost"):
         caps = Caps(cost=0.01, price=Price(1, 2))
         made(tmp_path / "s", sound.chat(), 9, tag="tokens", caps=caps)
     assert made(tmp_path / "s", sound.chat(), 9, tag="tokens").whole == 9
