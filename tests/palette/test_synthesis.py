@@ -41,6 +41,7 @@ class Server:
 
     def __init__(self, folder: Path, faults: float = 0.0) -> None:
         self.log = folder / f"log-{faults}.jsonl"
+        self.log.touch()
         script = Path(__file__).with_name("chat_server.py")
         self.process = subprocess.Popen(
             [sys.executable, str(script), str(self.log), str(faults)],
@@ -125,7 +126,7 @@ def survives(folder, server, count, kills, palette_map=TWO, seed=0):
 def test_killed_at_random_moments_against_a_server_that_fails(tmp_path, faulty, sound, kills):
     """429, 500, blank, cut, slow, no JSON: no finished call is asked twice, and pairs are byte-equal."""
     palette_map = TWO if kills < 10 else load_map("continents")
-    count = 12 if kills < 10 else 150
+    count = 16 if kills < 10 else 150
     survives(tmp_path / "killed", faulty, count, kills, palette_map, seed=kills)
     undisturbed = made(tmp_path / "whole", sound.chat(), count, palette_map, f"kill{kills}")
     assert undisturbed.requests == undisturbed.calls
