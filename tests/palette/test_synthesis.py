@@ -42,6 +42,7 @@ class Server:
     def __init__(self, folder: Path, faults: float = 0.0) -> None:
         self.log = folder / f"log-{faults}.jsonl"
         self.log.touch()
+        self.faults = faults
         script = Path(__file__).with_name("chat_server.py")
         self.process = subprocess.Popen(
             [sys.executable, str(script), str(self.log), str(faults)],
@@ -52,7 +53,8 @@ class Server:
         self.url = f"http://127.0.0.1:{int(self.process.stdout.readline())}/v1"
 
     def chat(self, **more) -> ChatAt:
-        return ChatAt(self.url, **{"name": "writer", "seconds": 0.3, **more})
+        seconds = 0.3 if self.faults else 20.0  # a busy machine is slow, and no fault
+        return ChatAt(self.url, **{"name": "writer", "seconds": seconds, **more})
 
     def asked(self) -> list[tuple[str, str, int]]:
         return [tuple(json.loads(line)) for line in self.log.read_text().splitlines()]
