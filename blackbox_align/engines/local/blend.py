@@ -26,6 +26,7 @@ from .shadow import decoder_layers
 
 _FIRST = ("gate_proj", "up_proj", "gate_up_proj")
 _LAST = "down_proj"
+_AT_ONCE = (128, 2048)  # tokens, on a CPU and elsewhere
 Hook = Callable[[Any, Any, Tensor], Tensor]
 
 
@@ -121,14 +122,16 @@ class Blend:
         with ``spans``, the lengths of texts that lie behind one another in one row, those of the texts.
         """
         hooks: list[Any] = []
+        before: list[tuple[Any, Any]] = []
         alone = self._alone_of(gates, spans, on)
         try:
             for name, hook in alone:
                 hooks.append(model.get_submodule(name).register_forward_hook(hook))
             for layer, name in enumerate(() if alone else self.parts):
                 part = model.get_submodule(name)
-                shared = _Shared(_shares(gates, layer, spans), on)
-                hooks += [part.register_forward_pre_hook(shared.begin, with_kwargs=True)]
+                shared = _Shared(part.forward, _shares(gates, layer, spans), on)
+                before.append((part, part.__dict__.get("forward")))
+                part.forward = shared.forward
                 for first in _FIRST:
                     stack = self.stacks.get(f"{name}.{first}")
                     if stack is not None:
@@ -143,6 +146,11 @@ class Blend:
         finally:
             for hook in hooks:
                 hook.remove()
+            for part, usual in before:
+                if usual is None:
+                    del part.forward
+                else:
+                    part.forward = usual
 
     def _alone_of(
         self, gates: Sequence[Gate], spans: Sequence[int], on: Callable[[], bool]
@@ -201,19 +209,36 @@ def _chosen(gates: Sequence[Gate], layer: int) -> list[int] | None:
 
 
 class _Shared:
-    """What the hooks of one feed-forward part hand on to one another, while it runs."""
+    """What the hooks of one feed-forward part hand on to one another, while it runs.
 
-    def __init__(self, shares: Callable[[Tensor], Tensor], on: Callable[[], bool]) -> None:
-        self._shares, self._on = shares, on
+    It runs on some tokens at a time, for what lies between its layers is K times as wide as it is without.
+    """
+
+    def __init__(
+        self,
+        usual: Callable[..., Tensor],
+        shares: Callable[[Tensor], Tensor],
+        on: Callable[[], bool],
+    ) -> None:
+        self._usual, self._shares, self._on = usual, shares, on
         self._gate: Tensor | None = None
         self._each: Tensor | None = None
 
-    def begin(self, module: Any, given: Any, named: Any) -> None:
-        """Read the gate where the part begins: (K, ..., 1)."""
+    def forward(self, hidden: Tensor) -> Tensor:
+        """The part's own forward; the gate, (K, ..., 1), is read where it begins."""
         self._gate = None
-        if self._on():
-            hidden = given[0] if given else named["hidden_states"]
-            self._gate = self._shares(hidden).movedim(-1, 0)[..., None]
+        if not self._on():
+            return self._usual(hidden)
+        some = _AT_ONCE[hidden.device.type != "cpu"]
+        shares = self._shares(hidden)
+        shares = shares.expand(*hidden.shape[:-1], shares.shape[-1])
+        parts = []
+        for part, share in zip(
+            torch.split(hidden, some, -2), torch.split(shares, some, -2), strict=True
+        ):
+            self._gate = share.movedim(-1, 0)[..., None]
+            parts.append(self._usual(part))
+        return parts[0] if len(parts) == 1 else torch.cat(parts, -2)
 
     def spread(self, a: Tensor, b: Tensor) -> Callable[[Any, Any, Tensor], Tensor]:
         """(K, ..., out) of (..., out): every expert's own product."""
