@@ -16,6 +16,7 @@ import uvicorn
 
 from ..engines.local.engine import LocalEngine
 from ..errors import SpecificationError
+from ..palette.palette import Palette
 from .app import Service, create_app
 from .desk import Desk
 from .limits import Limits
@@ -55,6 +56,7 @@ def serve(
     address: Address = Address(),
     key: str = "",
     limits: Limits = Limits(),  # noqa: B008
+    palette: Palette | None = None,
     on_listening: Callable[[str], None] = lambda url: None,
     on_ready: Callable[[Desk], None] = lambda desk: None,
 ) -> int | None:
@@ -65,6 +67,7 @@ def serve(
     open_engine : loads the model, in a thread, while requests are told to come again (503)
     library : the folder of the experts, which is looked at again for every request
     address : where it listens; on this machine alone unless told otherwise
+    palette : whose colours the library holds: it is a model of its own, which weighs them by its gate
     key : what requests have to bring as ``Authorization: Bearer KEY``
     on_listening : is told the address when the server answers, ``on_ready`` the desk when it is loaded
 
@@ -104,7 +107,7 @@ def serve(
             if not loading.done():  # stopped before there was a model
                 return
             engine = loading.result()
-            service.desk = Desk(engine, Roster(library, engine.info), limits)
+            service.desk = Desk(engine, Roster(library, engine.info), limits, palette)
             await asyncio.to_thread(service.desk.roster.experts)
             on_ready(service.desk)
         except BaseException:
