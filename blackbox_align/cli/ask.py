@@ -11,7 +11,7 @@ import typer
 from ..errors import SpecificationError
 from .answers import print_answered
 from .elsewhere import Address, ask_elsewhere
-from .experts import model_of, read_as_fitted
+from .experts import form_as_fitted, model_of
 from .options import AsJson, Device, check_finite, check_most
 from .screen import print_note
 
@@ -164,7 +164,7 @@ def ask_command(
     answered: dict[str, Any] = {}
     if chosen := tuple(expert for expert in experts if expert.name in decision.weights):
         named = model or model_of(list(chosen))
-        with closing(engines.open(named, device=device, **read_as_fitted(chosen))) as opened:
+        with closing(engines.open(named, device=device, form=form_as_fitted(chosen))) as opened:
             committee = Committee(opened, chosen, lambda query: decision)
             if form == "composed":
                 answered = _composed(committee, decision, question, options, chat)

@@ -110,7 +110,7 @@ def fit_command(
     A colour is fitted to the mean answers of its countries. The same command again continues, or shows what
     is done.
     """
-    from ..palette.fitting import fit_palette
+    from ..palette.fitting import ColourSearch, fit_palette
     from ..palette.maps import load_map
 
     check_most(10_000, tokens=tokens)
@@ -121,19 +121,13 @@ def fit_command(
         made = fit_palette(
             folder,
             chosen,
-            opinions=opinions,
+            ColourSearch(opinions, held_out, tokens, orders, budget, seconds, seed),
             model=model,
             revision=revision,
             device=device,
             dtype=dtype,
             trust_remote_code=trust_remote_code,
-            tokens=tokens,
-            held_out=held_out,
-            orders=orders,
-            budget=budget,
-            seconds=seconds,
-            seed=seed,
-            settings=settings,
+            gate=settings,
             on_progress=draw,
         )
     show_palette(made, as_json)
