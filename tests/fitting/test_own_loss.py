@@ -1,4 +1,4 @@
-"""A Python function of the answers as an objective: fitted, reported, continued, and refused in sentences."""
+"""A Python function of the answers as an objective: fitted, reported, continued, refused in sentences."""
 
 from __future__ import annotations
 
