@@ -21,7 +21,8 @@ from ..engines import Engine
 from ..engines import open as open_engine
 from ..errors import MissingDependencyError, SpecificationError
 from .asking import Asked, search_space, unit_of
-from .problem import PROMPT, Problem, generator, load_data, pose
+from .data import PROMPT, generator, load_data
+from .problem import Problem, pose
 from .settled import settle
 from .specification import Specification
 

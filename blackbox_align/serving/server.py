@@ -81,18 +81,7 @@ def serve(
     listening = address.listen()
     hosts = frozenset({*_LOCAL, "[::1]"}) if address.local else frozenset()
     service = Service(limits, key, hosts)
-    config = uvicorn.Config(
-        create_app(service),
-        log_config=None,
-        log_level="critical",
-        access_log=False,
-        lifespan="off",
-        ws="none",
-        http="h11",
-        server_header=False,
-        timeout_graceful_shutdown=max(1, round(limits.grace)),
-    )
-    server = _Server(config, service)
+    server = _Server(service)
     host, port = listening.getsockname()[:2]
     on_listening(f"http://{f'[{host}]' if ':' in host else host}:{port}")
     engine: LocalEngine | None = None
@@ -102,8 +91,7 @@ def serve(
         serving = asyncio.ensure_future(server.serve(sockets=[listening]))
         loading = _in_thread(open_engine)
         try:
-            either: set[asyncio.Future[Any]] = {serving, loading}
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((serving, loading), return_when=asyncio.FIRST_COMPLETED)
             if not loading.done():  # stopped before there was a model
                 return
             engine = loading.result()
@@ -155,7 +143,18 @@ def _in_thread(job: Callable[[], LocalEngine]) -> asyncio.Future[LocalEngine]:
 class _Server(uvicorn.Server):
     """Says 503 while texts under way come to their end, then closes; a second signal does not wait."""
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+    def __init__(self, service: Service) -> None:
+        config = uvicorn.Config(
+            create_app(service),
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            http="h11",
+            server_header=False,
+            timeout_graceful_shutdown=max(1, round(service.limits.grace)),
+        )
         super().__init__(config)
         self._service = service
         self.ended_by: int | None = None
