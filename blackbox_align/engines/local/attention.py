@@ -78,10 +78,10 @@ def _attend_along(
         return _attend_behind(query, (key, value), row.past[layer], row, *more), None
     if isinstance(row, Steps):
         return _attend_one_more(query, layer, row, *more), None
-    return _attend_along(query, (key, value), row, at_ends, *more), None
+    return _attend_blocks(query, (key, value), row, at_ends, *more), None
 
 
-def _attend_along(
+def _attend_blocks(
     query: Tensor,
     own: KeysAndValues,
     row: PackedRow,
