@@ -182,8 +182,13 @@ def multiverse_parts(
         return ()
     said = Block(
         "In how many configurations the fitted prompt is nearer to people",
-        (f"Configurations of {', '.join(varied)}; all of them are in report/multiverse.csv.",),
-        table=share_holding(frame),
+        (
+            f"Configurations of {', '.join(varied)}; all of them are in report/multiverse.csv. Of opinions, "
+            "p is that of the mean gain being 0, over the un-prompted model and over the country in text, "
+            "by turning the signs of whole questions with all their orders and wordings: configurations of "
+            "the same questions are no independent evidence.",
+        ),
+        table=share_holding(frame, found),
         csv="multiverse-shares",
     )
     return multiverse_picture(frame, varied), said
@@ -204,7 +209,8 @@ def comparison_page(
             f"{len(comparison.finished)} searches of at most {comparison.budget:,} evaluations, loss in "
             f"{comparison.unit}. ERT counts the evaluations of all searches until they end or reach the "
             "target, over those that reach it (Hansen et al. 2021); it is not reached where none does. "
-            "ert low and ert high are its 95 % interval, a bootstrap over seeds within countries.",
+            f"ert low and ert high are its 95 % interval, a bootstrap {comparison.drawn}. ert rounds counts "
+            "batches, whose candidates are asked side by side.",
             *(f"{cell.settings}: failed and is in no figure: {cell.failure}"
               for cell in comparison.cells if cell.failure),
         ),
