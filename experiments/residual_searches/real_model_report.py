@@ -49,7 +49,7 @@ def _number(value: float) -> str:
 def _evaluations(searches: list[Search]) -> str:
     """Median, and from the least to the most, of evaluations to the error; what never reached it is last."""
     hits = sorted(np.inf if hit is None else float(hit) for hit in map(reached, searches))
-    middle = hits[(len(hits) - 1) // 2]
+    middle = float(np.median(hits))
     return f"{_number(middle)} ({_number(hits[0])} to {_number(hits[-1])})"
 
 
