@@ -82,8 +82,7 @@ def serve(
     hosts = frozenset({*_LOCAL, "[::1]"}) if address.local else frozenset()
     service = Service(limits, key, hosts)
     server = _Server(service)
-    host, port = listening.getsockname()[:2]
-    on_listening(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+    on_listening(_url_of(listening))
     engine: LocalEngine | None = None
 
     async def run() -> None:
@@ -111,6 +110,11 @@ def serve(
             engine.close()
         listening.close()
     return server.ended_by
+
+
+def _url_of(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _in_thread(job: Callable[[], LocalEngine]) -> asyncio.Future[LocalEngine]:
