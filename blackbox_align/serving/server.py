@@ -37,6 +37,11 @@ class Address:
     def local(self) -> bool:
         return self.host in _LOCAL
 
+    @property
+    def hosts(self) -> frozenset[str]:
+        """What a request has to name as its host where this machine alone may ask; any where there is none."""
+        return frozenset({*_LOCAL, "[::1]"}) if self.local else frozenset()
+
     def listen(self) -> socket.socket:
         """A socket; :class:`SpecificationError` where the address cannot be had."""
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
@@ -79,8 +84,7 @@ def serve(
         The model cannot be loaded.
     """
     listening = address.listen()
-    hosts = frozenset({*_LOCAL, "[::1]"}) if address.local else frozenset()
-    service = Service(limits, key, hosts)
+    service = Service(limits, key, address.hosts)
     server = _Server(service)
     on_listening(_url_of(listening))
     engine: LocalEngine | None = None
