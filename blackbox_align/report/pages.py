@@ -133,8 +133,8 @@ def figures_frame(result: Result) -> pd.DataFrame:
     """All figures of a result, whatever they are of."""
     import pandas as pd
 
-    names = ["population", "condition", "minus", "metric", "split", "instrument",
-             "value", "low", "high", "n"]  # fmt: skip
+    names = ["population", "condition", "minus", "metric", "value", "low", "high", "n",
+             "split", "instrument"]  # fmt: skip
     return pd.DataFrame([[getattr(f, n) for n in names] for f in result.figures], columns=names)
 
 
@@ -155,7 +155,7 @@ def fits_page(
     table = Block(
         "Every run",
         ("Errors are mean absolute errors in index points, on the indices that were fitted; distances are "
-         "JS distances in nats, on questions held out. `reached after` counts evaluations, blank where the "
+         "JS distances in nats, on questions held out. 'reached after' counts evaluations, blank where the "
          "target loss was not reached.",),
         table=summary,
         csv="runs",
@@ -275,6 +275,7 @@ def result_page(result: Result, name: str = "") -> Page:
     model = result.provenance.model or "no model"
     for metric in metrics[:1] if len(chosen) > 1 else metrics:
         about = result.metric(metric)
+        heading = about.title[:1].upper() + about.title[1:]
         for code in chosen:
             figures = [f for f in result.scores if f.metric == metric and f.population == code]
             who = result.provenance.populations.get(
@@ -284,8 +285,8 @@ def result_page(result: Result, name: str = "") -> Page:
                 interval_picture(
                     figures,
                     f"{metric}-{code}".replace("_", "-"),
-                    f"{about.title}, {who}",
-                    f"{about.title} of simulated answers of {model} on {titles}, {who}; n = "
+                    f"{heading}, {who}",
+                    f"{heading} of simulated answers of {model} on {titles}, {who}; n = "
                     f"{figures[0].n} on {figures[0].split} questions; "
                     f"{'higher' if about.higher_is_better else 'lower'} is nearer to people. Lines are 95 % "
                     "intervals, a bootstrap over questions. Squares ask no model.",
