@@ -167,14 +167,10 @@ def with_readouts(
     marks: list[str] = []
     for population in populations:
         truth = instrument.shares(population)
-        known = [n for n in instrument.asked_of(population)
-                 if not np.isnan(truth[n]).any() and instrument.items[n].id not in held_out]  # fmt: skip
-        kept = [
-            known[n]
-            for n in np.unique(
-                np.linspace(0, len(known) - 1, min(MOST_ITEMS, len(known))).astype(int)
-            )
-        ]
+        kept = _spread(
+            [n for n in instrument.asked_of(population)
+             if not np.isnan(truth[n]).any() and instrument.items[n].id not in held_out]
+        )  # fmt: skip
         read: dict[str, Read] = {}
         for condition in conditions:
             own = (
@@ -210,6 +206,12 @@ def with_readouts(
     return replace(result, figures=(*result.figures, *figures), provenance=provenance).with_notes(
         *marks
     )
+
+
+def _spread(items: Sequence[int]) -> list[int]:
+    """At most :data:`MOST_ITEMS` of them, evenly."""
+    places = np.linspace(0, len(items) - 1, min(MOST_ITEMS, len(items))).astype(int)
+    return [items[n] for n in np.unique(places)]
 
 
 def _figures(

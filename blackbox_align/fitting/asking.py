@@ -166,3 +166,15 @@ def failures_of(answers: Answers) -> tuple[str | None, ...]:
         why or (None if np.isfinite(rows).all() else "the model's answer is not a finite number")
         for why, rows in zip(answers.failures, answers.probabilities, strict=True)
     )
+
+
+def read_with(engine: Engine) -> dict[str, Any]:
+    """What a run records of the model that it asks, and of what that reads around a question."""
+    info = engine.info
+    return {
+        "model_revision": info.revision,
+        "dtype": info.dtype,
+        "opening": info.opening,
+        "date": info.date,
+        "commit": info.commit,
+    }

@@ -136,7 +136,7 @@ class Plan:
             "patience": None,
             "seconds": None,
         } | ends
-        return specification, Stopping.for_objective(specification.fits_opinions, **ends)
+        return specification, Stopping.for_objective(specification.open_ended, **ends)
 
     def folder(self, cell: Mapping[str, Any]) -> str:
         """The name of a cell's run: what is varied in it."""

@@ -278,7 +278,8 @@ class Run:
 
     def _losses_of(self, population: str) -> np.ndarray:
         from .asking import Asked
-        from .problem import load_data, pose
+        from .data import load_data
+        from .problem import pose
 
         facts = recorded_facts(self._record)
         settings = as_recorded(self.specification, facts)

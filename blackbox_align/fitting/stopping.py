@@ -36,7 +36,7 @@ class Stopping:
     @classmethod
     def for_objective(
         cls,
-        opinions: bool,
+        open_ended: bool,
         *,
         target_loss: float | None,
         patience: int | None,
@@ -45,16 +45,16 @@ class Stopping:
     ) -> Stopping:
         """With defaults for what was not asked for (None).
 
-        No prompt answers opinions without error, and how near one can come nobody knows beforehand:
-        with ``opinions`` a search ends not at a loss but when it hardly gains any more; ``validated``, when
+        No prompt answers opinions without error, and how near one can come nobody knows beforehand: an
+        ``open_ended`` search ends not at a loss but when it hardly gains any more; ``validated``, when
         it gains nothing on validation questions.
         """
-        if opinions and validated and patience is None:
+        if open_ended and validated and patience is None:
             patience = VALIDATION_PATIENCE
-        elif opinions and patience is None:
+        elif open_ended and patience is None:
             patience, ends["gain"] = OPINION_PATIENCE, OPINION_GAIN
         if target_loss is None:
-            target_loss = 0.0 if opinions else cls.target_loss
+            target_loss = 0.0 if open_ended else cls.target_loss
         return cls(target_loss=target_loss, patience=patience, **ends)
 
     def __post_init__(self) -> None:

@@ -19,23 +19,18 @@ import numpy as np
 from ..adapters import Adapter, Parameterization
 from ..engines import Engine
 from ..engines import open as open_engine
+from ..engines.opening import chat_format
 from ..errors import MissingDependencyError, SpecificationError
 from .asking import Asked, search_space, unit_of
-from .problem import PROMPT, Problem, generator, load_data, pose
+from .data import PROMPT, generator, load_data
+from .problem import Problem, pose
 from .settled import settle
 from .specification import Specification
 
 if TYPE_CHECKING:
     from nevergrad.functions import ExperimentFunction
 
-_SETTINGS_OF_ENGINES = (
-    "revision",
-    "device",
-    "dtype",
-    "trust_remote_code",
-    "chat_template",
-    "system",
-)
+_SETTINGS_OF_ENGINES = ("revision", "device", "dtype", "trust_remote_code")
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +82,8 @@ def open_task(country: str, **settings: Any) -> Task:
     if len(data.populations) > 1:
         raise SpecificationError("A task is of one population; name a single country.")
     chosen = {name: getattr(asked, name) for name in _SETTINGS_OF_ENGINES}
-    engine = open_engine(asked.model, **chosen)
+    form = chat_format(asked.chat_template, asked.system)
+    engine = open_engine(asked.model, form=form, **chosen)
     asked = settle(asked, engine.info, {})
     problem = pose(load_data(asked), Asked(engine, {}, asked.orders))
     space = search_space(asked, engine, generator(asked, PROMPT), unit_of(engine, {}))

@@ -33,6 +33,7 @@ from blackbox_align.errors import OptimizerError
 from blackbox_align.optimizers.archive import Archive
 from blackbox_align.optimizers.base import Array, Candidate, Capabilities, Evaluation, Optimizer
 from blackbox_align.optimizers.gaussian_process import KERNELS, GaussianProcess, fit
+from blackbox_align.optimizers.one_thread import on_one_thread
 from blackbox_align.optimizers.options import between, one_of, positive, step
 from blackbox_align.optimizers.probe import LONG, SHORT, Probe, directions, measure, steps
 
@@ -156,6 +157,7 @@ class GaussNewton(Optimizer):
 
     # -- asking ----------------------------------------------------------------------------------
 
+    @on_one_thread
     def _ask(self, ids: range) -> Array:
         probing = sum(id in self._probing for id in ids)
         if probing:
@@ -293,6 +295,7 @@ class GaussNewton(Optimizer):
 
     # -- telling ---------------------------------------------------------------------------------
 
+    @on_one_thread
     def _observe(self, candidates: list[Candidate], evaluations: list[Evaluation]) -> None:
         # Hundreds of them may lie where another search has crept along: too near each other for
         # this model, to which they look like noise, and in the place of what it has yet to learn.
@@ -303,6 +306,7 @@ class GaussNewton(Optimizer):
             self.archive.add(rows, 0)
             self.draws, self._begun, self._probing = 0, 0, {}
 
+    @on_one_thread
     def _tell(self, candidates: list[Candidate], evaluations: list[Evaluation]) -> None:
         told = _told(candidates, evaluations)
         self._probe(candidates, told)
@@ -350,6 +354,7 @@ class GaussNewton(Optimizer):
                     "their number must not change."
                 )
 
+    @on_one_thread
     def recommend(self) -> Candidate:
         best = super().recommend()
         if len(self.archive) < 2:

@@ -23,7 +23,7 @@ from ..adapters.adapter import Lora
 from ..engines.checkpoint import Checkpoint
 from ..engines.local.chat import Reader, common_prefix
 from ..errors import RunError, SpecificationError
-from ..experts.peft_files import read_peft
+from ..experts.peft_files import import_for_peft, read_peft
 from ..files.atomic import plain_errors, read_json, replace_folder, write_json
 from .loss import CONTRASTS, NORMALISATIONS, answer_log_probabilities, preference_loss
 from .preferences import Preference
@@ -213,8 +213,9 @@ def _train(
 ) -> Any:
     """The model with its trained LoRA."""
     from peft import LoraConfig, get_peft_model
-    from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
+    from transformers import PrinterCallback, Trainer, TrainerCallback, set_seed
 
+    import_for_peft()
     set_seed(settings.seed)
     config = LoraConfig(
         task_type="CAUSAL_LM",
@@ -240,7 +241,23 @@ def _train(
             if on_step is not None:
                 on_step(state.global_step, state.max_steps, last)
 
-    arguments = TrainingArguments(
+    trainer = Aligning(
+        model=adapted,
+        args=_arguments(settings, work, next(base.parameters()).device.type == "cpu"),
+        train_dataset=examples,
+        data_collator=lambda some: collate(some, padding if padding is not None else 0),
+        callbacks=[Telling()],
+    )
+    trainer.remove_callback(PrinterCallback)  # it prints
+    trainer.train(resume_from_checkpoint=_last_whole(work))
+    return adapted.eval()
+
+
+def _arguments(settings: AlignmentSettings, work: Path, on_cpu: bool) -> Any:
+    """The Trainer's own settings: quiet, with two checkpoints kept."""
+    from transformers import TrainingArguments
+
+    return TrainingArguments(
         output_dir=str(work),
         per_device_train_batch_size=settings.batch,
         num_train_epochs=settings.epochs,
@@ -256,18 +273,8 @@ def _train(
         report_to=[],
         disable_tqdm=True,
         remove_unused_columns=False,
-        use_cpu=next(base.parameters()).device.type == "cpu",
+        use_cpu=on_cpu,
     )
-    trainer = Aligning(
-        model=adapted,
-        args=arguments,
-        train_dataset=examples,
-        data_collator=lambda some: collate(some, padding if padding is not None else 0),
-        callbacks=[Telling()],
-    )
-    trainer.remove_callback(PrinterCallback)  # it prints
-    trainer.train(resume_from_checkpoint=_last_whole(work))
-    return adapted.eval()
 
 
 def _begin(

@@ -16,6 +16,7 @@ import uvicorn
 
 from ..engines.local.engine import LocalEngine
 from ..errors import SpecificationError
+from ..palette.palette import Palette
 from .app import Service, create_app
 from .desk import Desk
 from .limits import Limits
@@ -55,6 +56,7 @@ def serve(
     address: Address = Address(),
     key: str = "",
     limits: Limits = Limits(),  # noqa: B008
+    palette: Palette | None = None,
     on_listening: Callable[[str], None] = lambda url: None,
     on_ready: Callable[[Desk], None] = lambda desk: None,
 ) -> int | None:
@@ -65,6 +67,7 @@ def serve(
     open_engine : loads the model, in a thread, while requests are told to come again (503)
     library : the folder of the experts, which is looked at again for every request
     address : where it listens; on this machine alone unless told otherwise
+    palette : whose colours the library holds: it is a model of its own, which weighs them by its gate
     key : what requests have to bring as ``Authorization: Bearer KEY``
     on_listening : is told the address when the server answers, ``on_ready`` the desk when it is loaded
 
@@ -78,18 +81,7 @@ def serve(
     listening = address.listen()
     hosts = frozenset({*_LOCAL, "[::1]"}) if address.local else frozenset()
     service = Service(limits, key, hosts)
-    config = uvicorn.Config(
-        create_app(service),
-        log_config=None,
-        log_level="critical",
-        access_log=False,
-        lifespan="off",
-        ws="none",
-        http="h11",
-        server_header=False,
-        timeout_graceful_shutdown=max(1, round(limits.grace)),
-    )
-    server = _Server(config, service)
+    server = _Server(service)
     host, port = listening.getsockname()[:2]
     on_listening(f"http://{f'[{host}]' if ':' in host else host}:{port}")
     engine: LocalEngine | None = None
@@ -99,12 +91,11 @@ def serve(
         serving = asyncio.ensure_future(server.serve(sockets=[listening]))
         loading = _in_thread(open_engine)
         try:
-            either: set[asyncio.Future[Any]] = {serving, loading}
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((serving, loading), return_when=asyncio.FIRST_COMPLETED)
             if not loading.done():  # stopped before there was a model
                 return
             engine = loading.result()
-            service.desk = Desk(engine, Roster(library, engine.info), limits)
+            service.desk = Desk(engine, Roster(library, engine.info), limits, palette)
             await asyncio.to_thread(service.desk.roster.experts)
             on_ready(service.desk)
         except BaseException:
@@ -152,7 +143,18 @@ def _in_thread(job: Callable[[], LocalEngine]) -> asyncio.Future[LocalEngine]:
 class _Server(uvicorn.Server):
     """Says 503 while texts under way come to their end, then closes; a second signal does not wait."""
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+    def __init__(self, service: Service) -> None:
+        config = uvicorn.Config(
+            create_app(service),
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            http="h11",
+            server_header=False,
+            timeout_graceful_shutdown=max(1, round(service.limits.grace)),
+        )
         super().__init__(config)
         self._service = service
         self.ended_by: int | None = None

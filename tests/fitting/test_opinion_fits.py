@@ -17,7 +17,8 @@ from blackbox_align.errors import (
 )
 from blackbox_align.fitting import Stopping
 from blackbox_align.fitting.asking import Asked, by_item, known_from
-from blackbox_align.fitting.problem import load_data, pose
+from blackbox_align.fitting.data import load_data
+from blackbox_align.fitting.problem import pose
 from blackbox_align.statistics.distances import js_distance
 from blackbox_align.surveys.sheet import sheet
 

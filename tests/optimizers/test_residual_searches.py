@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from threadpoolctl import ThreadpoolController
 
 from blackbox_align.errors import OptimizerError
 from blackbox_align.optimizers import Candidate, Evaluation, Optimizer, create
@@ -321,6 +322,23 @@ def test_an_extra_kalman_member_lies_in_the_cloud() -> None:
     assert extra.std() == pytest.approx(2.0, rel=0.15)
     assert np.linalg.norm(extra.mean(axis=0) - optimizer.U.mean(axis=0)) < 2.0
     assert np.linalg.matrix_rank(extra - optimizer.U.mean(axis=0)) <= 29
+
+
+def test_a_search_asks_for_one_thread_of_linear_algebra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And leaves what it found: small products on many threads wait for each other."""
+    blas = ThreadpoolController().select(user_api="blas")
+    optimizer, seen = create("gauss-newton", 50, np.random.default_rng(0)), []
+    add = Archive.add
+
+    def watched(self: Archive, *more: object) -> None:
+        seen.append({one["num_threads"] for one in blas.info()})
+        add(self, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Archive, "add", watched)
+    with blas.limit(limits=2):
+        search(optimizer, linear(50), goal=0.0, most=6)
+        assert {one["num_threads"] for one in blas.info()} == {2}
+    assert seen and all(threads == {1} for threads in seen)
 
 
 @pytest.mark.slow  # it measures processor time, which a busy machine makes more of

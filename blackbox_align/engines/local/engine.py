@@ -222,7 +222,7 @@ class LocalEngine:
     ) -> Group:
         text, placement, width, updates = kind
         alone, rows = False, 1
-        # Of its own: what was computed in passing cannot be a part of a gradient.
+        # Of its own: no tensor of an inference can be a part of a gradient.
         plan = self._plan(sheet, text, updates, gradients=True) if sheet.questions else None
         with torch.inference_mode():
             reading = self._readings.of(sheet.texts, text).anew()
@@ -238,7 +238,6 @@ class LocalEngine:
             pause()
             labels = some.new_zeros((len(some), 0, 0))
             if plan is not None:
-                plan.forget_continuations()
                 scores = self._scores(plan, some, placement, alone)
                 labels = scores.labels.masked_fill(~plan.offered, -torch.inf).softmax(-1)
             return labels, *self._read(reading, some, placement)
