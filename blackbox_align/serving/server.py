@@ -39,7 +39,7 @@ class Address:
 
     @property
     def hosts(self) -> frozenset[str]:
-        """What a request has to name as its host where this machine alone may ask; any where there is none."""
+        """What a request has to name as its host where this machine alone may ask; else any will do."""
         return frozenset({*_LOCAL, "[::1]"}) if self.local else frozenset()
 
     def listen(self) -> socket.socket:
