@@ -250,8 +250,8 @@ def _figures(
         add(name, lambda n: f"agreement, {READOUTS[n + 1]}", same)
         unread = 1 - one.draws.sum() / max(1, one.asked * len(truth))
         notes.append(
-            f"Under {name!r}, {population.name}: {unread:.0%} of the written answers name no option; "
-            f"shares in words could be read of {one.said:.0%} of the questions."
+            f"Under {name!r}, {population.name}: {100 * unread:.0f} % of the written answers name no "
+            f"option; shares in words could be read of {100 * one.said:.0f} % of the questions."
         )
         if name == NONE or NONE not in read:
             continue

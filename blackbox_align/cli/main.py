@@ -13,7 +13,7 @@ import typer
 
 from ..errors import BlackboxAlignError, ExpertError, RunError
 from ..version import __version__
-from . import palette_make  # noqa: F401  # its commands belong to the palette's own
+from . import palette_make, palette_synthesize  # noqa: F401  # their commands belong to the palette's own
 from .ask import ask_command
 from .cache import cache_command
 from .compare import compare_command

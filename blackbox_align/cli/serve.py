@@ -24,7 +24,10 @@ _HERE = Path("experts")
 
 def serve_command(
     library: Annotated[
-        Path, typer.Argument(help="The folder of the experts; looked at again for every request.")
+        Path,
+        typer.Argument(
+            help="The folder of the experts, looked at again for every request; or that of a palette."
+        ),
     ] = _HERE,
     model: Annotated[
         str | None,
@@ -56,9 +59,13 @@ def serve_command(
 ) -> None:
     """Serve a model and its experts: OpenAI's API, and a page where a person asks.
 
-    Models are called base, each expert by its name, and committee. Ctrl-C ends it.
+    Models are called base, each expert by its name, and committee; of a palette also palette, which weighs
+    its colours by the gate. Ctrl-C ends it.
     """
     from .. import engines
+    from ..palette.palette import EXPERTS as PALETTE_EXPERTS
+    from ..palette.palette import RECORD as PALETTE_RECORD
+    from ..palette.palette import read_palette
     from ..serving import Limits
 
     try:
@@ -71,6 +78,9 @@ def serve_command(
     address = Address(host, port)
     if not address.local and not api_key:
         print_note("Whoever reaches this machine can ask; --api-key keeps others out.")
+    palette = read_palette(library) if (library / PALETTE_RECORD).is_file() else None
+    if palette is not None:
+        library = library / PALETTE_EXPERTS
     experts = _experts(library)
     named = model or (model_of(experts) if experts else "respondent-tiny")
     form = form_as_fitted(experts)
@@ -81,6 +91,7 @@ def serve_command(
 
     def ready(desk: Desk) -> None:
         names = ", ".join(desk.roster.experts()) or "none yet"
+        names += ", weighed by the gate of the palette" if palette else ""
         print_hint(f"{named} is loaded; experts: {names}.")
 
     ended = serve(
@@ -89,6 +100,7 @@ def serve_command(
         address=address,
         key=api_key,
         limits=limits,
+        palette=palette,
         on_listening=lambda url: print_hint(
             f"Serving at {url} (Ctrl-C ends it); loading {named} ..."
         ),

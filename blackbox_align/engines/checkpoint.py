@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from ..files.hub import fetch_model
 from ..files.yaml import YamlDocument
 from ..models import packaged_models
 from ..surveys.sheet import ORDERS
+from .adapted import base_of, is_lora, lora_digest, with_lora
 from .base import EngineInfo
 from .identity import answering_files, folder_digest, refuse_pointers
 
@@ -99,7 +100,8 @@ class Checkpoint:
 
     ``source``, ``revision``, ``commit``, ``disclaimer``, ``orders`` and ``writes`` are those of
     :class:`LanguageModel`; ``folder`` is where its files lie. Device and dtype are settled, and ``spread``
-    is over all devices of that kind.
+    is over all devices of that kind. ``lora`` is the folder of a LoRA that is merged into it, if any; its
+    content is part of the ``revision``.
     """
 
     name: str
@@ -114,11 +116,14 @@ class Checkpoint:
     disclaimer: str
     orders: str
     writes: bool = True
+    lora: Path | None = None
 
     @cached_property
     def model(self) -> LanguageModel:
         """The model itself, loaded when first asked for; :class:`ModelError` where it cannot be."""
         model, tokenizer = _from_pretrained(self)
+        if self.lora is not None:
+            model, tokenizer = with_lora(self.lora, self.name, model, tokenizer)
         model.requires_grad_(False).eval()
         return LanguageModel(
             self.name, self.source, self.revision, model, tokenizer, self.disclaimer, self.commit,
@@ -159,6 +164,10 @@ def find_model(
     SpecificationError
         There is no such device or dtype.
     """
+    if is_lora(name):
+        return _adapted(
+            name, revision, device=device, dtype=dtype, trust_remote_code=trust_remote_code
+        )
     source = _source(name)
     where = _device(device)
     precision = _dtype(dtype, where)
@@ -189,6 +198,31 @@ def find_model(
     return settled(found)
 
 
+def _adapted(name: str, revision: str | None, **settings: Any) -> Checkpoint:
+    """The model that a LoRA's folder names, with the LoRA; the identity covers both."""
+    folder = Path(name).expanduser()
+    if revision is not None:
+        raise SpecificationError(
+            f"{name!r} is a LoRA on this machine, whose own configuration says which revision of its base "
+            "it is for; leave --revision out."
+        )
+    base, commit = base_of(folder, name)
+    try:
+        found = find_model(base, revision=commit, **settings)
+    except ModelError as error:
+        raise ModelError(
+            f"{name!r} is a LoRA on the model {base!r}, which cannot be had: {error} The name stands in its "
+            "adapter_config.json."
+        ) from None
+    if found.lora is not None:
+        raise ModelError(
+            f"{name!r} is a LoRA on {base!r}, which is a LoRA as well; merge that one first."
+        )
+    refuse_pointers(folder, name)
+    both = lora_digest(folder, found.revision)
+    return replace(found, name=name, source=str(folder), revision=both, lora=folder)
+
+
 def _needed(names: list[str]) -> list[str]:
     """Of a model on the hub: what it answers by, and its card."""
     return [*answering_files(names), "README.md"]
@@ -205,12 +239,6 @@ def _source(name: str) -> str:
         if not folder.is_dir():
             raise ModelError(
                 f"There is no model folder {name!r}: expected a folder with config.json."
-            )
-        if (folder / "adapter_config.json").is_file():
-            raise ModelError(
-                f"{name!r} is no whole model but an adapter of PEFT. A LoRA is merged into its base "
-                f"first: `AutoPeftModelForCausalLM.from_pretrained({name!r}).merge_and_unload()"
-                ".save_pretrained(FOLDER)`; an expert is asked on the model that it names."
             )
         if not (folder / "config.json").is_file():
             raise ModelError(f"{name!r} is not a model folder: it holds no config.json.")

@@ -13,6 +13,7 @@ import torch
 
 from ..engines.checkpoint import LanguageModel
 from ..engines.local.questions import Tokenized
+from .peft_files import import_for_peft
 
 
 @torch.inference_mode()
@@ -24,6 +25,7 @@ def answer_through_peft(
         warnings.simplefilter("ignore")  # PEFT remarks on configurations that it then fills in
         from peft import PeftModel
 
+        import_for_peft()
         adapted = PeftModel.from_pretrained(model.model, str(folder))
     width = max(len(question.labels) for question in questions)
     answers = np.zeros((len(questions), width), np.float32)

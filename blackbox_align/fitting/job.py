@@ -18,7 +18,7 @@ from ..errors import BlackboxAlignError, RunError
 from ..files.atomic import write_sealed_json, write_text
 from ..optimizers import Evaluation
 from ..results import Result
-from .asking import Asked, failures_of, known_from, read_with, search_space, unit_of
+from .asking import Asked, failures_of, known_from, read_with, search_space, tokens_of, unit_of
 from .changed import refuse_facts
 from .checkpoints import Checkpoints
 from .conditions import conditions
@@ -114,6 +114,7 @@ class Job:
                 "dimension": space.dimension,
                 "unit": unit,
                 "options": options,
+                "tokens": tokens_of(engine, space, problem.sheet),
             }
             optimizer = make_optimizer(problem, space.dimension, self.stopping, options)
             if optimizer.capabilities.uses_gradient:

@@ -307,7 +307,9 @@ def _plain(name: str, value: Any) -> Any:
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, np.generic):
-        return value.item()
+        value = value.item()
+    if name == "orders" and type(value) is int:  # YAML and tables have 1 as a number
+        return str(value)
     if isinstance(value, Mapping):
         return {str(key): _plain(name, part) for key, part in value.items()}
     if isinstance(value, (list, tuple)) and name in ("options", "group"):

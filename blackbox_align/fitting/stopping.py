@@ -86,7 +86,7 @@ class Stopping:
         if evaluations >= self.budget:
             return f"the budget of {self.budget:,} evaluations is spent"
         if self.patience is not None and since_better >= self.patience:
-            by = f" by {self.gain:.0%}" if self.gain else ""
+            by = f" by {100 * self.gain:.0f} %" if self.gain else ""
             return f"no improvement{by} in {since_better:,} evaluations"
         if self.seconds is not None and seconds >= self.seconds:
             return f"{self.seconds:g} seconds have passed"

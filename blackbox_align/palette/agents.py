@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,28 +24,19 @@ from ..adapters.adapter import Adapter
 from ..assessment.asking import Asking, ask
 from ..committee import write_all
 from ..engines.base import Engine, Request, Sampling
-from ..errors import ModelError, UnknownNameError
+from ..errors import ModelError
 from ..surveys.sheet import Question, Sheet, asked, average
 from ..surveys.survey import Survey
 from .calls import CallJournal, call_key
 from .gate import one_hot
 from .palette import Palette
+from .prompts import VERSION, prompt_text
 
 Array = NDArray[np.floating]
 
-_PROMPTS = Path(__file__).parent / "data" / "prompts"
-VERSION = 1
 TALLY = "From {colour} answer {label}."
 NEAR_TIE = 0.05
 """A draft whose two likeliest options lie nearer than this says nothing that a decision could lean on."""
-
-
-def prompt_text(stage: str, version: int = VERSION) -> str:
-    """The words of a stage: ``draft``, ``regulate`` or ``decide``."""
-    known = sorted(path.stem for path in _PROMPTS.glob("*.txt"))
-    if f"{stage}-{version}" not in known:
-        raise UnknownNameError("prompt", f"{stage}-{version}", known)
-    return (_PROMPTS / f"{stage}-{version}.txt").read_text(encoding="utf-8").strip()
 
 
 # -- without a model that chats -----------------------------------------------------------------------

@@ -23,7 +23,7 @@ from ..adapters.adapter import Lora
 from ..engines.checkpoint import Checkpoint
 from ..engines.local.chat import Reader, common_prefix
 from ..errors import RunError, SpecificationError
-from ..experts.peft_files import read_peft
+from ..experts.peft_files import import_for_peft, read_peft
 from ..files.atomic import plain_errors, read_json, replace_folder, write_json
 from .loss import CONTRASTS, NORMALISATIONS, answer_log_probabilities, preference_loss
 from .preferences import Preference
@@ -215,6 +215,7 @@ def _train(
     from peft import LoraConfig, get_peft_model
     from transformers import PrinterCallback, Trainer, TrainerCallback, set_seed
 
+    import_for_peft()
     set_seed(settings.seed)
     config = LoraConfig(
         task_type="CAUSAL_LM",

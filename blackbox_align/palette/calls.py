@@ -1,4 +1,9 @@
-"""A journal of finished calls: what a model was asked once is not asked again, whatever killed the run."""
+"""A journal of finished calls: what a model was asked once is not asked again, whatever killed the run.
+
+Three kinds of lines: a call that is ``asked`` (its key, and how many tokens it may read and write), one that
+``failed`` (what it did read and write), and one that is finished (its key and what it gave). A call that was
+under way when the process died was asked and nothing more: it may have been paid for, and is counted so.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +27,9 @@ def call_key(**what: Any) -> str:
 class CallJournal:
     """Finished calls by their keys, a checksummed line each, on disk before :meth:`finish` returns.
 
-    One process writes at a time; ``path`` None keeps them in memory.
+    One process writes at a time; ``path`` None keeps them in memory. ``requests`` is how often a model was
+    asked since :meth:`begin` is told, ``read`` and ``written`` the tokens of it, at their most where nobody
+    knows, as of calls under way; ``under_way`` is how many those are in this process.
 
     Raises
     ------
@@ -34,6 +41,8 @@ class CallJournal:
         self.path = path
         self._checksum = ""
         self.finished: dict[str, Mapping[str, Any]] = {}
+        self.requests = self.read = self.written = 0
+        self._begun: dict[str, tuple[int, int]] = {}
         if path is None:
             return
         with plain_errors(path):
@@ -48,16 +57,47 @@ class CallJournal:
             set_aside(path, reading.end)
         self._checksum = reading.checksum
         for line in reading.lines:
-            self.finished[str(line.value["key"])] = line.value
+            self._take(line.value)
+        self._begun.clear()  # whoever asked is dead
+
+    @property
+    def under_way(self) -> int:
+        return len(self._begun)
 
     def get(self, key: str) -> Mapping[str, Any] | None:
         """What a call gave, if it was made."""
         return self.finished.get(key)
 
+    def begin(self, key: str, read: int, written: int) -> None:
+        """A call is asked, and may cost so many tokens: on disk before the model hears of it."""
+        self._write({"asked": key, "read": read, "written": written})
+
+    def fail(self, key: str, why: str, cost: tuple[int, int] | None = None) -> None:
+        """A call that was begun gave nothing; the tokens that it cost, None where nobody knows."""
+        told = {} if cost is None else dict(zip(("read", "written"), cost, strict=True))
+        self._write({"failed": key, "why": why, **told})
+
     def finish(self, key: str, **value: Any) -> None:
-        """Keep what a call gave."""
-        entry = {"key": key, **value}
+        """Keep what a call gave; of one that was begun, ``read`` and ``written`` are what it did cost."""
+        self._write({"key": key, **value})
+
+    def _write(self, entry: Mapping[str, Any]) -> None:
         if self.path is not None:
             line, self._checksum = to_line(entry, self._checksum)
             append(self.path, line)
-        self.finished[key] = entry
+        self._take(entry)
+
+    def _take(self, entry: Mapping[str, Any]) -> None:
+        if "asked" in entry:
+            self.requests += 1
+            cost = int(entry["read"]), int(entry["written"])
+            self._begun[str(entry["asked"])] = cost
+            self.read, self.written = self.read + cost[0], self.written + cost[1]
+            return
+        key = str(entry.get("failed", entry.get("key")))
+        read, written = self._begun.pop(key, (0, 0))
+        if "read" in entry:
+            self.read += int(entry["read"]) - read
+            self.written += int(entry["written"]) - written
+        if "key" in entry:
+            self.finished[key] = entry

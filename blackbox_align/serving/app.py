@@ -25,7 +25,7 @@ from .page import PAGE, POLICY
 from .question import answer
 from .refusals import Refusal, refusal_of
 from .replies import Form, usage
-from .roster import BASE, COMMITTEE
+from .roster import BASE, COMMITTEE, PALETTE
 
 _log = logging.getLogger("blackbox_align")
 _DISCARDED = (
@@ -196,8 +196,11 @@ def _models(desk: Desk) -> list[dict[str, Any]]:
         for name, e in experts.items()
     ]  # fmt: skip
     known = [{"id": BASE, **common, "root": info.name}]
+    mixtures = (COMMITTEE, PALETTE) if desk.palette is not None else (COMMITTEE,)
     if experts:
-        known.append({"id": COMMITTEE, **common, "root": info.name, "experts": list(experts)})
+        known += [
+            {"id": name, **common, "root": info.name, "experts": list(experts)} for name in mixtures
+        ]
     return known + about
 
 

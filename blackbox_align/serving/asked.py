@@ -15,7 +15,7 @@ from ..errors import UnknownNameError
 from .bodies import ChatBody, CompletionBody
 from .desk import Desk
 from .refusals import Refusal
-from .roster import BASE, COMMITTEE
+from .roster import BASE, COMMITTEE, MIXTURES, PALETTE
 
 Prompt = Any  # of engines.base.Request
 
@@ -109,14 +109,15 @@ def _choices(
     count = body.n or 1
     seeds = [sampling.seed]
     seeds += np.random.default_rng(sampling.seed).integers(2**63, size=count - 1).tolist()
-    if body.model != COMMITTEE:
+    if body.model not in _mixtures(desk):
         adapter = _adapter(body.model, desk)
         requests = [
             Request(prompt, replace(sampling, seed=seed), ((adapter, 1.0),), echo=echo)
             for seed in seeds
         ]
         return Asked(tuple(requests), ((body.model,),) * count)
-    decision, committee = consult(desk, question, body.population)
+    by_gate = body.model == PALETTE
+    decision, committee = consult(desk, question, body.population, by_gate=by_gate)
     if body.form == "sample":
         rng = np.random.default_rng(sampling.seed)
         requests = committee.requests(
@@ -139,17 +140,21 @@ def _adapter(model: str, desk: Desk) -> Adapter:
         return Adapter()
     experts = desk.roster.experts()
     if model not in experts:
-        error = UnknownNameError("model", model, [BASE, COMMITTEE, *experts], "See /v1/models.")
+        known = [BASE, *_mixtures(desk), *experts]
+        error = UnknownNameError("model", model, known, "See /v1/models.")
         raise Refusal(404, str(error), code="model_not_found", param="model")
     return experts[model].adapter()
 
 
+def _mixtures(desk: Desk) -> tuple[str, ...]:
+    return MIXTURES if desk.palette is not None else (COMMITTEE,)
+
+
 def consult(
-    desk: Desk, question: str | None, population: dict[str, float] | None
+    desk: Desk, question: str | None, population: dict[str, float] | None, *, by_gate: bool
 ) -> tuple[Decision, Committee]:
     """Who answers, and the committee of those; :class:`Refusal` where nobody does."""
-    experts = desk.roster.experts()
-    decision = decided(question, population, experts)
+    decision = decided(desk, question, population, by_gate=by_gate)
     if decision.abstains:
         because = " ".join(decision.because)
         raise Refusal(400, f"No expert is to answer: {because}", code="abstained")
@@ -157,14 +162,17 @@ def consult(
 
 
 def decided(
-    question: str | None, population: dict[str, float] | None, experts: dict[str, Any]
+    desk: Desk, question: str | None, population: dict[str, float] | None, *, by_gate: bool
 ) -> Decision:
-    """Weights as stated, else by the words of the question."""
+    """Weights as stated, else by the words of the question, or ``by_gate`` of the palette that is served."""
+    experts = desk.roster.experts()
     if population is None and question is None:
         raise Refusal(
             400, "population: tokens have no words to find weights by; state the weights.",
             param="population",
         )  # fmt: skip
+    if population is None and by_gate and desk.palette is not None:
+        return desk.palette.decide(desk.engine, question or "")
     if population is None:
         return decide(question or "", list(experts.values()))
     # Written out, for decide() takes what else it might be for the name of a file.

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .refusals import Refusal
+from .roster import MIXTURES
 
 # Fields of OpenAI's API that are not served, with the values that ask for nothing.
 _NEUTRAL: dict[str, tuple[Any, ...]] = {
@@ -99,8 +100,10 @@ class _Asked(BaseModel):
             raise ValueError("stop: 1 to 16 texts of one character or more are expected")
         if self.stream_options is not None and not self.stream:
             raise ValueError('stream_options: these are for "stream": true alone')
-        if self.model != "committee" and (self.population is not None or self.form != "pooled"):
-            raise ValueError('population, as: these are for "model": "committee" alone')
+        if self.model not in MIXTURES and (self.population is not None or self.form != "pooled"):
+            raise ValueError(
+                'population, as: these are for "model": "committee" or "palette" alone'
+            )
         return self
 
     @property

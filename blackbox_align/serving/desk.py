@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from ..engines.base import Piece, Reply, Request, Text
 from ..engines.local.engine import LocalEngine
+from ..palette.palette import Palette
 from .limits import Limits
 from .refusals import Refusal, refusal_of
 from .roster import Roster
@@ -22,11 +23,14 @@ T = TypeVar("T")
 class Desk:
     """An engine, its experts, and how much of it is taken.
 
-    ``rows`` are those of all texts under way, a voice of a text each.
+    ``rows`` are those of all texts under way, a voice of a text each; ``palette`` is that whose colours the
+    experts are, if they are.
     """
 
-    def __init__(self, engine: LocalEngine, roster: Roster, limits: Limits) -> None:
-        self.engine, self.roster, self.limits = engine, roster, limits
+    def __init__(
+        self, engine: LocalEngine, roster: Roster, limits: Limits, palette: Palette | None = None
+    ) -> None:
+        self.engine, self.roster, self.limits, self.palette = engine, roster, limits, palette
         self.rows = 0
         self._lock = threading.Lock()
 

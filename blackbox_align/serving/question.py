@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -32,7 +33,10 @@ async def answer(body: AskBody, desk: Desk) -> dict[str, Any]:
             param="temperature",
         )  # fmt: skip
     try:
-        decision = decided(body.question, body.population, desk.roster.experts())
+        by_gate = desk.palette is not None
+        decision = await asyncio.to_thread(
+            decided, desk, body.question, body.population, by_gate=by_gate
+        )
         found: Mapping[str, Any] = {}
         if not decision.abstains:
             committee = seated(desk, decision)

@@ -11,8 +11,10 @@ from ..engines.base import EngineInfo
 from ..errors import BlackboxAlignError
 from ..experts import Expert, Library
 
-BASE, COMMITTEE = "base", "committee"
-_RESERVED = (BASE, COMMITTEE)
+BASE, COMMITTEE, PALETTE = "base", "committee", "palette"
+MIXTURES = (COMMITTEE, PALETTE)
+"""What several experts answer: by the words of a question, or by the gate of a palette."""
+_RESERVED = (BASE, *MIXTURES)
 _log = logging.getLogger("blackbox_align")
 
 Seal = tuple[tuple[str, int, int], ...]

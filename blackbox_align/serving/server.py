@@ -16,6 +16,7 @@ import uvicorn
 
 from ..engines.local.engine import LocalEngine
 from ..errors import SpecificationError
+from ..palette.palette import Palette
 from .app import Service, create_app
 from .desk import Desk
 from .limits import Limits
@@ -36,6 +37,11 @@ class Address:
     def local(self) -> bool:
         return self.host in _LOCAL
 
+    @property
+    def hosts(self) -> frozenset[str]:
+        """What a request has to name as its host where this machine alone may ask; else any will do."""
+        return frozenset({*_LOCAL, "[::1]"}) if self.local else frozenset()
+
     def listen(self) -> socket.socket:
         """A socket; :class:`SpecificationError` where the address cannot be had."""
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
@@ -55,6 +61,7 @@ def serve(
     address: Address = Address(),
     key: str = "",
     limits: Limits = Limits(),  # noqa: B008
+    palette: Palette | None = None,
     on_listening: Callable[[str], None] = lambda url: None,
     on_ready: Callable[[Desk], None] = lambda desk: None,
 ) -> int | None:
@@ -65,6 +72,7 @@ def serve(
     open_engine : loads the model, in a thread, while requests are told to come again (503)
     library : the folder of the experts, which is looked at again for every request
     address : where it listens; on this machine alone unless told otherwise
+    palette : whose colours the library holds: it is a model of its own, which weighs them by its gate
     key : what requests have to bring as ``Authorization: Bearer KEY``
     on_listening : is told the address when the server answers, ``on_ready`` the desk when it is loaded
 
@@ -76,11 +84,9 @@ def serve(
         The model cannot be loaded.
     """
     listening = address.listen()
-    hosts = frozenset({*_LOCAL, "[::1]"}) if address.local else frozenset()
-    service = Service(limits, key, hosts)
+    service = Service(limits, key, address.hosts)
     server = _Server(service)
-    host, port = listening.getsockname()[:2]
-    on_listening(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+    on_listening(_url_of(listening))
     engine: LocalEngine | None = None
 
     async def run() -> None:
@@ -92,7 +98,7 @@ def serve(
             if not loading.done():  # stopped before there was a model
                 return
             engine = loading.result()
-            service.desk = Desk(engine, Roster(library, engine.info), limits)
+            service.desk = Desk(engine, Roster(library, engine.info), limits, palette)
             await asyncio.to_thread(service.desk.roster.experts)
             on_ready(service.desk)
         except BaseException:
@@ -108,6 +114,11 @@ def serve(
             engine.close()
         listening.close()
     return server.ended_by
+
+
+def _url_of(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _in_thread(job: Callable[[], LocalEngine]) -> asyncio.Future[LocalEngine]:

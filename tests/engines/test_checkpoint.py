@@ -142,15 +142,15 @@ def test_an_odd_card_is_no_reason_not_to_load(card, copy):
     assert load(copy).disclaimer == ""
 
 
-def test_pointers_of_git_lfs_and_adapters_are_named(copy):
+def test_pointers_of_git_lfs_and_adapters_of_other_kinds_are_named(copy):
     """What looks like a model folder and is none says what it is, and what to do."""
     pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 99\n"
     (copy / "model.safetensors").write_text(pointer)
     with pytest.raises(ModelError, match=r"pointer of Git LFS in the place of model.safetensors"):
         load(copy)
     (copy / "config.json").unlink()
-    (copy / "adapter_config.json").write_text("{}")
-    with pytest.raises(ModelError, match=r"an adapter of PEFT.*merge_and_unload"):
+    (copy / "adapter_config.json").write_text('{"peft_type": "PROMPT_TUNING"}')
+    with pytest.raises(ModelError, match=r"an adapter of PEFT, of the kind PROMPT_TUNING"):
         load(copy)
 
 

@@ -5,7 +5,8 @@
 The K experts are one frozen model with K low-rank updates, so nothing is merged: the products with W and U
 are computed once, and sum_c G_c a_c goes once through D. Hooks make a model's own module compute it: what
 its first layers put out gets a dimension of K in front, through which activation and product go as they are.
-That works for any part of the form down(act(gate h) * up h), whatever its activation, fused or not.
+That works for any part of the form down(act(gate h) * up h), whatever its activation, fused or not. Rows
+that have one expert each, as drafts do, go through that one alone.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from .shadow import decoder_layers
 
 _FIRST = ("gate_proj", "up_proj", "gate_up_proj")
 _LAST = "down_proj"
+_AT_ONCE = (128, 2048)  # tokens, on a CPU and elsewhere
+Hook = Callable[[Any, Any, Tensor], Tensor]
 
 
 def refuse_unblendable(model: Any) -> None:
@@ -93,6 +96,7 @@ class Blend:
         self.count = len(loras)
         self.parts = [_name_of(model, feed_forward(layer)) for layer in decoder_layers(model)]
         self.stacks: dict[str, tuple[Tensor, Tensor]] = {}
+        self._alone: tuple[Any, tuple[Gate, ...], list[tuple[str, _Alone]]] | None = None
         for name in sorted({name for lora in loras for name in lora.updates}):
             part, _, last = name.rpartition(".")
             if part not in self.parts or last not in (*_FIRST, _LAST):
@@ -118,11 +122,16 @@ class Blend:
         with ``spans``, the lengths of texts that lie behind one another in one row, those of the texts.
         """
         hooks: list[Any] = []
+        before: list[tuple[Any, Any]] = []
+        alone = self._alone_of(gates, spans, on)
         try:
-            for layer, name in enumerate(self.parts):
+            for name, hook in alone:
+                hooks.append(model.get_submodule(name).register_forward_hook(hook))
+            for layer, name in enumerate(() if alone else self.parts):
                 part = model.get_submodule(name)
-                shared = _Shared(_shares(gates, layer, spans), on)
-                hooks += [part.register_forward_pre_hook(shared.begin, with_kwargs=True)]
+                shared = _Shared(part.forward, _shares(gates, layer, spans), on)
+                before.append((part, part.__dict__.get("forward")))
+                part.forward = shared.forward
                 for first in _FIRST:
                     stack = self.stacks.get(f"{name}.{first}")
                     if stack is not None:
@@ -137,22 +146,99 @@ class Blend:
         finally:
             for hook in hooks:
                 hook.remove()
+            for part, usual in before:
+                if usual is None:
+                    del part.forward
+                else:
+                    part.forward = usual
+
+    def _alone_of(
+        self, gates: Sequence[Gate], spans: Sequence[int], on: Callable[[], bool]
+    ) -> list[tuple[str, Hook]]:
+        """Hooks of rows, or spans of one row, that have one expert each in every layer; else none.
+
+        They are kept for the next step, which mostly has the same rows.
+        """
+        key = (tuple(map(id, gates)), tuple(spans))
+        if self._alone is None or self._alone[0] != key:
+            hooks: list[tuple[str, _Alone]] = []
+            for layer, name in enumerate(self.parts):
+                chosen = _chosen(gates, layer)
+                if chosen is None:
+                    hooks.clear()
+                    break
+                for module in (f"{name}.{last}" for last in (*_FIRST, _LAST)):
+                    if module in self.stacks:
+                        hooks.append((module, _Alone(*self.stacks[module], chosen, spans)))
+            self._alone = key, tuple(gates), hooks  # with the gates, so that an id stays theirs
+        return [(name, one.hook(on)) for name, one in self._alone[2]]
+
+
+class _Alone:
+    """One expert's update for each row, (rows, in, r) and (rows, r, out), or for each span of one row."""
+
+    def __init__(self, a: Tensor, b: Tensor, chosen: Sequence[int], spans: Sequence[int]) -> None:
+        one = len(set(chosen)) == 1
+        self._spans = [] if one else list(spans)
+        rows = list(chosen[:1]) if one else list(chosen)
+        self._a, self._b = a[rows].transpose(1, 2), b[rows].transpose(1, 2)
+
+    def hook(self, on: Callable[[], bool]) -> Hook:
+        def add(module: Any, given: Any, out: Tensor) -> Tensor:
+            if not on():
+                return out
+            hidden = given[0]
+            if not self._spans:
+                return out + hidden @ self._a @ self._b
+            parts = hidden[0].split(self._spans)
+            own = [part @ a @ b for part, a, b in zip(parts, self._a, self._b, strict=True)]
+            return out + torch.cat(own)[None]
+
+        return add
+
+
+def _chosen(gates: Sequence[Gate], layer: int) -> list[int] | None:
+    """The one expert of each gate; None where a gate is for every token, or shares."""
+    found = []
+    for gate in gates:
+        weights = None if gate.weights is None else np.asarray(gate.weights[layer])
+        if weights is None or weights.max() != 1.0 or np.count_nonzero(weights) > 1:
+            return None
+        found.append(int(weights.argmax()))
+    return found
 
 
 class _Shared:
-    """What the hooks of one feed-forward part hand on to one another, while it runs."""
+    """What the hooks of one feed-forward part hand on to one another, while it runs.
 
-    def __init__(self, shares: Callable[[Tensor], Tensor], on: Callable[[], bool]) -> None:
-        self._shares, self._on = shares, on
+    It runs on some tokens at a time, for what lies between its layers is K times as wide as it is without.
+    """
+
+    def __init__(
+        self,
+        usual: Callable[..., Tensor],
+        shares: Callable[[Tensor], Tensor],
+        on: Callable[[], bool],
+    ) -> None:
+        self._usual, self._shares, self._on = usual, shares, on
         self._gate: Tensor | None = None
         self._each: Tensor | None = None
 
-    def begin(self, module: Any, given: Any, named: Any) -> None:
-        """Read the gate where the part begins: (K, ..., 1)."""
+    def forward(self, hidden: Tensor) -> Tensor:
+        """The part's own forward; the gate, (K, ..., 1), is read where it begins."""
         self._gate = None
-        if self._on():
-            hidden = given[0] if given else named["hidden_states"]
-            self._gate = self._shares(hidden).movedim(-1, 0)[..., None]
+        if not self._on():
+            return self._usual(hidden)
+        some = _AT_ONCE[hidden.device.type != "cpu"]
+        shares = self._shares(hidden)
+        shares = shares.expand(*hidden.shape[:-1], shares.shape[-1])
+        parts = []
+        for part, share in zip(
+            torch.split(hidden, some, -2), torch.split(shares, some, -2), strict=True
+        ):
+            self._gate = share.movedim(-1, 0)[..., None]
+            parts.append(self._usual(part))
+        return parts[0] if len(parts) == 1 else torch.cat(parts, -2)
 
     def spread(self, a: Tensor, b: Tensor) -> Callable[[Any, Any, Tensor], Tensor]:
         """(K, ..., out) of (..., out): every expert's own product."""
