@@ -5,8 +5,8 @@ from __future__ import annotations
 import platform
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .adapters import from_vocabulary, parameterize, word_norm
-from .adapters.adapter import PLACEMENTS, Adapter, SoftPrompt, check_placement
+from .adapters.adapter import PLACEMENTS, Adapter, Placement, SoftPrompt, check_placement
 from .assessment.language import measure_language
 from .assessment.position_bias import position_bias
 from .assessment.recite import recite
@@ -27,11 +27,12 @@ from .populations import load_targets
 from .results.language import describe_language, describe_lines
 from .surveys import Survey, item_means
 from .surveys.readouts import raw_indices
-from .surveys.sheet import average, sheet
+from .surveys.sheet import Sheet, average, sheet
 
 if TYPE_CHECKING:
     from .engines.checkpoint import LanguageModel
     from .engines.local.chat import ChatFormat
+    from .engines.local.engine import LocalEngine
 
 _CANDIDATES, _TOKENS = 20, 5
 
@@ -69,22 +70,49 @@ def examine(
         The model cannot be asked this survey at all; the message says why.
     """
     from .engines.local.engine import LocalEngine
-    from .engines.local.questions import tokenize
-    from .experts.parity import answer_through_peft
-    from .experts.peft_files import write_prompt
 
+    yield from _machine(model)
+    asked = sheet(survey)
+    with closing(LocalEngine(model, form=form or chat_format())) as engine:
+        yield from _questions(engine, survey, asked)
+        vectors = rng.normal(
+            0, model.embedding_std(), (_CANDIDATES, _TOKENS, model.embedding_width)
+        )
+        adapters = {p: [Adapter(prompt=SoftPrompt(v, p)) for v in vectors] for p in PLACEMENTS}
+        yield from _ways(engine, survey, asked, adapters)
+        yield from _directions(engine, survey, asked)
+        words = [from_vocabulary(engine, _TOKENS, engine.info.vocabulary, rng) for _ in range(3)]
+        where = check_placement(engine.info.placement)
+        spoken = [Adapter(prompt=SoftPrompt(some, where)) for some in words]
+        yield from _hearing(engine, survey, spoken)
+        yield from _steps(engine, survey, rng)
+        if model.writes:
+            under = "the expert" if expert else f"random words as a prompt, {where}"
+            yield from _language(engine, asked, expert or spoken[0], under, must=bool(expert))
+        if recited:
+            known = recite(engine, survey, load_targets() if survey.indices else None)
+            yield Finding("recites", known.describe(), fine=not known.knows)
+        yield from _speed(engine, asked, adapters)
+
+
+def _machine(model: LanguageModel) -> Iterator[Finding]:
+    """What there is to ask, and where it lies."""
     yield Finding("versions", ", ".join(f"{name} {found}" for name, found in _versions()))
     yield Finding("device", _device(model))
-    config, dtype = model.model.config.get_text_config(), str(model.dtype).removeprefix("torch.")
+    config = model.model.config.get_text_config()
     yield Finding(
         "model",
         f"{model.name} ({config.model_type}, revision {model.revision[:12]}): "
         f"{model.model.num_parameters():,} parameters, {config.num_hidden_layers} layers, "
-        f"{model.embedding_width} wide, {dtype}",
+        f"{model.embedding_width} wide, {_dtype(model)}",
     )
-    engine, asked = LocalEngine(model, form=form or chat_format()), sheet(survey)
-    questions = [tokenize(question, engine.reader) for question in asked.questions]
-    lengths = [len(question.context) for question in questions]
+
+
+def _questions(engine: LocalEngine, survey: Survey, asked: Sheet) -> Iterator[Finding]:
+    """What a model reads of a survey; an error where its labels are no single tokens."""
+    from .engines.local.questions import tokenize
+
+    lengths = [len(tokenize(question, engine.reader).context) for question in asked.questions]
     own = engine.reader.form.template == "auto"
     chosen = f"{'its' if own else 'the given'} chat template"
     style = chosen if engine.reader.template else "plain text"
@@ -95,29 +123,45 @@ def examine(
     yield Finding("answer labels", "each is a single token of its own")
     yield Finding("read around a question", repr(engine.info.opening))
 
-    vectors = rng.normal(0, model.embedding_std(), (_CANDIDATES, _TOKENS, model.embedding_width))
-    adapters = {p: [Adapter(prompt=SoftPrompt(v, p)) for v in vectors] for p in PLACEMENTS}
-    answers = {p: engine.answer(adapters[p], asked).probabilities for p in PLACEMENTS}
+
+def _ways(
+    engine: LocalEngine, survey: Survey, asked: Sheet, adapters: Mapping[Placement, list[Adapter]]
+) -> Iterator[Finding]:
+    """In one pass as one by one, plainly, and as PEFT has it."""
+    from .engines.local.questions import tokenize
+    from .experts.parity import answer_through_peft
+    from .experts.peft_files import write_prompt
+
+    answers = {p: engine.answer(some, asked).probabilities for p, some in adapters.items()}
     way = " ".join(engine.notes) or f"all questions in one row, {engine.way}"
     yield Finding("attention", way, fine=not engine.notes)
-    sizes = [f"{engine.candidates_per_pass(_TOKENS, p, asked)} {p}" for p in PLACEMENTS]
+    sizes = [f"{engine.candidates_per_pass(_TOKENS, p, asked)} {p}" for p in adapters]
     yield Finding("batch", f"candidates a pass, by the place of the prompt: {', '.join(sizes)}")
+    model = engine.model
+    allowed = PARITY[_dtype(model)]
 
     def gap(name: str, one: np.ndarray, other: np.ndarray) -> Finding:
         difference = float(np.abs(one - other).max())
-        told = f"a label's probability differs by {difference:.1e} at most (allowed: {PARITY[dtype]:g})"
-        return Finding(name, told, fine=difference <= PARITY[dtype])
+        told = f"a label's probability differs by {difference:.1e} at most (allowed: {allowed:g})"
+        return Finding(name, told, fine=difference <= allowed)
 
     few = adapters["first"][:4]
     alone = np.concatenate([engine.answer([adapter], asked).probabilities for adapter in few])
     yield gap("noise floor", answers["first"][:4], alone)
-    for place in PLACEMENTS:
-        plain = engine.answer(adapters[place][:1], asked, plainly=True).probabilities
+    for place, some in adapters.items():
+        plain = engine.answer(some[:1], asked, plainly=True).probabilities
         yield gap(f"one by one, {place}", answers[place][:1], plain)
+    prompt = few[0].prompt
+    assert prompt is not None
+    questions = [tokenize(question, engine.reader) for question in asked.questions]
     with tempfile.TemporaryDirectory() as folder:
-        write_prompt(Path(folder), vectors[0].astype(np.float32), model.source)
+        write_prompt(Path(folder), prompt.vectors.astype(np.float32), model.source)
         through = answer_through_peft(Path(folder), model, questions)
-        yield gap("PEFT", average(answers["first"][:1], survey, "1")[0], through)
+    yield gap("PEFT", average(answers["first"][:1], survey, "1")[0], through)
+
+
+def _directions(engine: LocalEngine, survey: Survey, asked: Sheet) -> Iterator[Finding]:
+    """Whether the model answers with labels, and whether it reads the scales."""
     mass = engine.answer([Adapter()], asked).mass
     yield Finding(
         "label mass",
@@ -128,30 +172,30 @@ def examine(
     one_way = engine.info.orders == "1"
     said = " Its card says that it reads scales in one direction alone." if one_way else ""
     yield Finding("position bias", bias.describe() + said, bias.mostly_position <= one_way)
-    words = [from_vocabulary(engine, _TOKENS, engine.info.vocabulary, rng) for _ in range(3)]
-    where = check_placement(engine.info.placement)
-    spoken = [Adapter(prompt=SoftPrompt(some, where)) for some in words]
-    yield from _hearing(engine, survey, spoken)
-    yield from _steps(engine, survey, rng)
-    if model.writes:
-        [told] = measure_language(engine, [expert or spoken[0]], asked.questions)
-        under = "the expert" if expert else f"random words as a prompt, {where}"
-        said = " ".join(describe_language(told))
-        yield Finding(f"language under {under}", said, fine=not expert or not told.lost)
-        for line in describe_lines(told):
-            yield Finding("written", line)
-    if recited:
-        known = recite(engine, survey, load_targets() if survey.indices else None)
-        yield Finding("recites", known.describe(), fine=not known.knows)
-    for place in PLACEMENTS:
+
+
+def _language(
+    engine: LocalEngine, asked: Sheet, adapter: Adapter, under: str, must: bool
+) -> Iterator[Finding]:
+    """What an adapter leaves of the language; ``must``: it is an expert, which may not lose it."""
+    [told] = measure_language(engine, [adapter], asked.questions)
+    said = " ".join(describe_language(told))
+    yield Finding(f"language under {under}", said, fine=not must or not told.lost)
+    for line in describe_lines(told):
+        yield Finding("written", line)
+
+
+def _speed(
+    engine: LocalEngine, asked: Sheet, adapters: Mapping[Placement, list[Adapter]]
+) -> Iterator[Finding]:
+    for place, some in adapters.items():
         begin = time.perf_counter()
-        engine.answer(adapters[place], asked)
+        engine.answer(some, asked)
         spent = time.perf_counter() - begin
         yield Finding(
             f"speed, prompt {place}",
-            f"{_CANDIDATES / spent:,.1f} candidates a second, {_CANDIDATES} at once",
+            f"{len(some) / spent:,.1f} candidates a second, {len(some)} at once",
         )
-    engine.close()
 
 
 def _hearing(engine: Engine, survey: Survey, prompts: Sequence[Adapter]) -> Iterator[Finding]:
@@ -198,6 +242,10 @@ def _versions() -> Iterator[tuple[str, str]]:
     for package in ("blackbox-align", "torch", "transformers", "peft", "ray"):
         with suppress(PackageNotFoundError):
             yield package, version(package)
+
+
+def _dtype(model: LanguageModel) -> str:
+    return str(model.dtype).removeprefix("torch.")
 
 
 def _device(model: LanguageModel) -> str:

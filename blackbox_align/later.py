@@ -1,18 +1,19 @@
 """Names of packages that transformers imports and this process may never use, bound when they are used.
 
-Transformers imports the compiler, distributed tensors, an optimizer of scipy's and accelerate with its first
-model, whatever that is then used for: half of the time to a first table. :func:`bind_later` makes the names
-that it takes from them stand-ins, each of which becomes the real thing when it is called, subclassed or
-looked into. No object can be an instance of a class that was never imported, so ``isinstance`` imports
-nothing.
+Transformers imports the compiler, distributed tensors, an optimizer of scipy's, accelerate and all ways to
+quantize with its first model, whatever that is then used for: half of the time to a first table.
+:func:`bind_later` makes the names that it takes from them stand-ins, each of which becomes the real thing
+when it is called, subclassed or looked into. No object can be an instance of a class that was never
+imported, so ``isinstance`` imports nothing.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from functools import wraps
+from functools import cache, wraps
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
@@ -26,6 +27,7 @@ LATER = (
     "torch.distributed.fsdp",
     "scipy.optimize",
     "accelerate",
+    "transformers.quantizers",
 )
 
 
@@ -42,17 +44,23 @@ class _Finder:
     """Finds stand-ins for as long as a module of ``by`` is being imported."""
 
     def __init__(self, by: str, later: tuple[str, ...]) -> None:
-        self.by, self.later, self.depth = by, later, 0
+        self.by, self.later = by, later
+        self.running: list[str] = []  # the modules of ``by`` whose bodies run, the outermost first
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if any(self._stood_in(name, package) for package in self.later):
+            return ModuleSpec(name, self, is_package=True)  # type: ignore[arg-type]
         if _within(name, (self.by,)):
             spec = PathFinder.find_spec(name, path, target)
             if spec is not None and spec.loader is not None:
                 spec.loader = _During(spec.loader, self)  # type: ignore[assignment]
             return spec
-        if self.depth and _within(name, self.later):
-            return ModuleSpec(name, self, is_package=True)  # type: ignore[arg-type]
         return None
+
+    def _stood_in(self, name: str, package: str) -> bool:
+        """Whether ``name`` is of a ``package`` of which no module runs itself, so that names do."""
+        inside = any(_within(one, (package,)) for one in self.running)
+        return bool(self.running) and _within(name, (package,)) and not inside
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         return _StandIn(spec.name)
@@ -61,17 +69,17 @@ class _Finder:
         pass
 
     @contextmanager
-    def taken(self) -> Iterator[None]:
-        """Stand-ins are found, and forgotten at the end of the outermost import."""
+    def taken(self, name: str) -> Iterator[None]:
+        """While the module ``name`` runs stand-ins are found; they are forgotten after the outermost one."""
         import torch.compiler  # which is no business of a stand-in's
 
-        self.depth += 1
+        self.running.append(name)
         try:
-            with _compiler_later(torch.compiler) if self.depth == 1 else nullcontext():
+            with _compiler_later(torch.compiler) if len(self.running) == 1 else nullcontext():
                 yield
         finally:
-            self.depth -= 1
-            if not self.depth:
+            self.running.pop()
+            if not self.running:
                 _forget()
 
 
@@ -85,8 +93,27 @@ class _During:
         return getattr(self._loader, name)
 
     def exec_module(self, module: ModuleType) -> None:
-        with self._finder.taken():
+        with self._finder.taken(module.__name__):
             self._loader.exec_module(module)
+        if module.__name__ == f"{BY}.utils.import_utils":
+            _read_folders_once(module)
+
+
+def _read_folders_once(module: Any) -> None:
+    """Transformers reads all files of its models twice, to know what is in them: a fifth of a second."""
+    reading = getattr(module, "create_import_structure_from_path", None)
+    if reading is None:
+        return
+
+    @cache
+    def read(folder: str) -> Any:
+        return reading(folder)
+
+    def create_import_structure_from_path(module_path: Any) -> Any:
+        path = os.fspath(module_path)
+        return read(os.path.dirname(path) if os.path.isfile(path) else path)  # noqa: PTH120, PTH113
+
+    module.create_import_structure_from_path = create_import_structure_from_path
 
 
 def _within(name: str, packages: Sequence[str]) -> bool:

@@ -13,6 +13,7 @@ UNUSED = (
     "torch.distributed.tensor",
     "sympy",
     "accelerate",
+    "transformers.quantizers",
     "scipy.stats",
     "pandas",
 )
@@ -43,6 +44,10 @@ def used():
         "print(type('Mine', (name,), {}).__bases__ == (torch.distributed.tensor.DTensor,))\n"
         "import torch\n"
         "print(torch.compile(lambda x: x + 1, backend='eager')(torch.ones(1)).item())\n"
+        "from transformers import modeling_utils\n"
+        "print(modeling_utils.get_module_from_name(torch.nn.Linear(1, 1), 'weight')[1])\n"
+        "import transformers.quantizers.auto as auto\n"
+        "print(issubclass(auto.HfQuantizer, modeling_utils.HfQuantizer))\n"
     ).splitlines()
 
 
@@ -59,6 +64,11 @@ def test_a_stand_in_is_the_real_thing_when_it_is_used(used):
 def test_the_compiler_is_there_when_it_is_asked_for(used):
     """A stand-in is in nobody's way."""
     assert used[4] == "2.0"
+
+
+def test_ways_to_quantize_are_there_when_a_model_has_one(used):
+    """They lie inside of transformers itself, and are real as soon as one of their names is used."""
+    assert used[5:] == ["weight", "True"]
 
 
 def test_a_fit_imports_nothing_that_its_table_does_not_need(tmp_path):

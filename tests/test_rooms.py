@@ -92,3 +92,45 @@ def test_heavy_libraries_come_when_they_are_used():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# `fit` and `score` take every setting by name, and a command has a parameter for each of its options.
+LONG = ("fit", "score")
+MOST_LINES_OF_A_FILE, MOST_LINES, MOST_PARAMETERS = 400, 60, 10
+
+
+def functions(file: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    tree = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+    return [node for node in tree if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+
+
+def is_long(file: Path, name: str) -> bool:
+    return name in LONG or (room_of(file) == "cli" and name.endswith("_command"))
+
+
+def test_no_file_is_longer_than_one_reads_at_a_sitting():
+    for file in FILES:
+        lines = file.read_text(encoding="utf-8").count("\n")
+        assert lines <= MOST_LINES_OF_A_FILE, f"{file}: {lines} lines"
+
+
+def test_no_function_is_longer_than_a_screen():
+    """Of those with many settings, the statements below the signature and the docstring."""
+    for file in FILES:
+        for node in functions(file):
+            begins = node.lineno
+            if is_long(file, node.name):
+                told = ast.get_docstring(node) is not None
+                begins = node.body[1 if told else 0].lineno
+            lines = node.end_lineno - begins + 1
+            assert lines <= MOST_LINES, f"{file}, {node.name}: {lines} lines"
+
+
+def test_no_function_takes_more_than_ten_parameters():
+    for file in FILES:
+        for node in functions(file):
+            given = node.args
+            names = [one.arg for one in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+            count = len([name for name in names if name not in ("self", "cls")])
+            most = count if is_long(file, node.name) else MOST_PARAMETERS
+            assert count <= most, f"{file}, {node.name}: {count} parameters"

@@ -38,6 +38,16 @@ def residuals(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     return vectors - 1.0
 
 
+def evenness(answers: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.abs(answers - 1 / answers.shape[2]).mean(axis=(1, 2)))
+
+
+own: bba.Run = bba.fit("SAU", objective=evenness)
+both: bba.Run = bba.fit("SAU", objective={"indices": 1.0, evenness: 0.5})
+scored = bba.score("vsm2013", country="SAU", conditions=("none", "icl"), seed=1)
+figure: float = scored.figures[0].value
+table: pd.DataFrame = scored.table()
+
 found: bba.Minimum = bba.minimize(residuals, 3, budget=60, seed=np.random.default_rng(0))
 vector: NDArray[np.float64] = found.vector
 names: list[str] = [country.name for country in bba.countries().values()]

@@ -24,7 +24,7 @@ from report import print_report
 
 import blackbox_align as bba
 from blackbox_align.fitting import Specification
-from blackbox_align.fitting.problem import OPTIMIZER, generator
+from blackbox_align.fitting.data import OPTIMIZER, generator
 
 OPTIMIZERS = ("gauss-newton", "cma-diagonal", "cma", "lshade", "de")
 LIMIT = 20_000  # evaluations
@@ -47,7 +47,8 @@ def load(model: str) -> Any:
 def problem_of(model: str, tokens: int, country: str) -> tuple[Callable[..., np.ndarray], int]:
     """From vectors of a search to residuals in index points, and the dimension of the search."""
     from blackbox_align.fitting.asking import Asked, search_space, unit_of
-    from blackbox_align.fitting.problem import PROMPT, generator, load_data, pose
+    from blackbox_align.fitting.data import PROMPT, generator, load_data
+    from blackbox_align.fitting.problem import pose
 
     settings = Specification(country, model=model, tokens=tokens)
     engine = load(model)

@@ -178,9 +178,9 @@ class _Answered:
         for condition, (low, asked, smallest) in least.items():
             if low:
                 yield (
-                    f"Under {condition!r} the labels of the options have less than {LEAST_MASS:.0%} of "
-                    f"the next token's probability in {low / asked:.0%} of the answers (at least "
-                    f"{smallest:.2g}): what the model would rather say is not measured. See "
+                    f"Under {condition!r} the labels of the options have less than {100 * LEAST_MASS:.0f} % "
+                    f"of the next token's probability in {100 * (low / asked):.0f} % of the answers (at "
+                    f"least {smallest:.2g}): what the model would rather say is not measured. See "
                     "`bbalign doctor`."
                 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,6 +88,32 @@ def _of_group(
 
     conditions = list(members[0].measured)
     cells = [(one, "") for one in conditions] + compared(conditions)
+    found = _estimated(instrument, cells, column, question, group, resampling)
+    for one in conditions if WORTH in instrument.metrics else ():
+        sums = [_by_question(column(one, name), question) for name in (WORTH.name, WORTH.over)]
+        w = worth(*sums)
+        limits = [v if np.isfinite(v) else math.nan for v in (w.people, w.low, w.high)]
+        found[one, "", WORTH.name] = Estimate(*limits), w.questions, math.nan
+    for one, minus in cells:
+        for metric in instrument.metrics:
+            if (one, minus, metric.name) not in found:
+                continue
+            e, n, p_value = found[one, minus, metric.name]
+            yield Figure(
+                name, one, metric.name, split, e.value, e.low, e.high, n, minus, instrument.name,
+                p_value if minus else math.nan,
+            )  # fmt: skip
+
+
+def _estimated(
+    instrument: Instrument,
+    cells: Sequence[tuple[str, str]],
+    column: Callable[[str, str], Array],
+    question: NDArray[np.integer],
+    group: NDArray[np.integer],
+    resampling: Resampling,
+) -> dict[tuple[str, str, str], tuple[Estimate, int, float]]:
+    """By condition, what is subtracted, and metric: the estimate, its n and p. ``column`` gives (rows,)."""
     bootstrap = Bootstrap(question, group, resampling.resamples, resampling.seed)
     found: dict[tuple[str, str, str], tuple[Estimate, int, float]] = {}
     for ratio in (False, True):
@@ -110,20 +136,7 @@ def _of_group(
             keys, bootstrap.estimate(values, over), known.sum(0).tolist(), p.tolist(), strict=True
         ):
             found[one, minus, metric.name] = tuple(cell)
-    for one in conditions if WORTH in instrument.metrics else ():
-        sums = [_by_question(column(one, name), question) for name in (WORTH.name, WORTH.over)]
-        w = worth(*sums)
-        limits = [v if np.isfinite(v) else math.nan for v in (w.people, w.low, w.high)]
-        found[one, "", WORTH.name] = Estimate(*limits), w.questions, math.nan
-    for one, minus in cells:
-        for metric in instrument.metrics:
-            if (one, minus, metric.name) not in found:
-                continue
-            e, n, p_value = found[one, minus, metric.name]
-            yield Figure(
-                name, one, metric.name, split, e.value, e.low, e.high, n, minus, instrument.name,
-                p_value if minus else math.nan,
-            )  # fmt: skip
+    return found
 
 
 def _by_question(values: Array, question: NDArray[np.integer]) -> Array:

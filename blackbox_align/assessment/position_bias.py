@@ -58,7 +58,9 @@ class PositionBias:
     def describe(self) -> str:
         """A sentence with the figures, and a warning where the answers are mostly position."""
         correlation = "undefined" if np.isnan(self.correlation) else f"{self.correlation:+.2f}"
-        share = "" if np.isnan(self.share) else f" (position makes {self.share:.0%} of them)"
+        share = (
+            "" if np.isnan(self.share) else f" (position makes {100 * self.share:.0f} % of them)"
+        )
         told = (
             f"Position bias, un-prompted: over the {self.items} items of {self.survey} the means asked "
             f"straight and reversed correlate at {correlation}{share}."

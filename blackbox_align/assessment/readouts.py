@@ -167,14 +167,10 @@ def with_readouts(
     marks: list[str] = []
     for population in populations:
         truth = instrument.shares(population)
-        known = [n for n in instrument.asked_of(population)
-                 if not np.isnan(truth[n]).any() and instrument.items[n].id not in held_out]  # fmt: skip
-        kept = [
-            known[n]
-            for n in np.unique(
-                np.linspace(0, len(known) - 1, min(MOST_ITEMS, len(known))).astype(int)
-            )
-        ]
+        kept = _spread(
+            [n for n in instrument.asked_of(population)
+             if not np.isnan(truth[n]).any() and instrument.items[n].id not in held_out]
+        )  # fmt: skip
         read: dict[str, Read] = {}
         for condition in conditions:
             own = (
@@ -210,6 +206,12 @@ def with_readouts(
     return replace(result, figures=(*result.figures, *figures), provenance=provenance).with_notes(
         *marks
     )
+
+
+def _spread(items: Sequence[int]) -> list[int]:
+    """At most :data:`MOST_ITEMS` of them, evenly."""
+    places = np.linspace(0, len(items) - 1, min(MOST_ITEMS, len(items))).astype(int)
+    return [items[n] for n in np.unique(places)]
 
 
 def _figures(
@@ -248,8 +250,8 @@ def _figures(
         add(name, lambda n: f"agreement, {READOUTS[n + 1]}", same)
         unread = 1 - one.draws.sum() / max(1, one.asked * len(truth))
         notes.append(
-            f"Under {name!r}, {population.name}: {unread:.0%} of the written answers name no option; "
-            f"shares in words could be read of {one.said:.0%} of the questions."
+            f"Under {name!r}, {population.name}: {100 * unread:.0f} % of the written answers name no "
+            f"option; shares in words could be read of {100 * one.said:.0f} % of the questions."
         )
         if name == NONE or NONE not in read:
             continue

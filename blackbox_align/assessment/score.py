@@ -107,29 +107,15 @@ def score(
     BlackboxAlignError
         A mistake in what was asked, or a model that cannot answer.
     """
-    _check(resamples, seed, questions, labels)
-    if wordings not in (1, 2):
-        raise SpecificationError(f"There are 1 or 2 wordings of the instruction; not {wordings}.")
-    parsed = [
-        c
-        if isinstance(c, Condition)
-        else Condition.plain(c)  # until it is known what is known
-        if c == ANSWERS_IN_TEXT
-        else parse_condition(c)
-        for c in conditions
-    ]
-    names = [condition.name for condition in parsed]
-    if len(set(names)) < len(names):
-        raise SpecificationError("A condition stands there twice; name each of them once.")
+    _check(resamples, seed, questions, labels, wordings)
+    parsed = _parsed(conditions)
     if isinstance(instrument, (str, Path)):
         instrument = load_instrument(instrument, missing=missing)
     chosen = _populations(country, instrument, targets)
     made = _instrument(instrument, chosen, targets, samples, missing)
-    by_code = {population.code: population for population in made.populations}
-    populations = [by_code[code] for code in chosen] if chosen else list(made.populations)
+    populations = sorted(made.populations, key=lambda one: chosen.index(one.code) if chosen else 0)
     experts = list(_experts(parsed, populations))
-    indices = isinstance(made, Indices)
-    style = "own" if indices else labels
+    style = "own" if isinstance(made, Indices) else labels
     asking = Asking(orders or "cyclic", style, batch, on_batch)
     trouble: Callable[[], str] = str
     if engine is None and parsed:
@@ -137,7 +123,6 @@ def score(
         from ..engines.opening import chat_format, check_revision
 
         check_revision(model, revision)
-
         # A template that writes the day writes that on which an expert was fitted.
         dates = [expert.card.date for _, _, expert in experts]
         kept = open_kept(
@@ -146,50 +131,66 @@ def score(
             form=chat_format(chat_template, system, max(dates, default="")), cache=cache,
         )  # fmt: skip
         engine, trouble = kept, lambda: kept.trouble
-    if indices and orders is None:
-        asking = replace(asking, orders=engine.info.orders if engine else "1")
     if isinstance(made, Indices):
+        asking = replace(asking, orders=orders or (engine.info.orders if engine else "1"))
         made = _with_constants(made, constants, engine, asking)
     fitted, about = _fitted(made, experts, engine)
     if known:
         fitted = _known(made, populations, known, fitted, seed)
         about.append(f"{len(fitted)} questions count as known, drawn from seed {seed}.")
-    if ANSWERS_IN_TEXT in names and not fitted:
-        parse_condition(ANSWERS_IN_TEXT)  # says what is missing
-    parsed = [
-        Condition.known_answers(made, fitted, engine) if c.name == ANSWERS_IN_TEXT else c
-        for c in parsed
-    ]
+    for place, one in enumerate(parsed):
+        if one.name == ANSWERS_IN_TEXT:
+            if not fitted:
+                parse_condition(ANSWERS_IN_TEXT)  # says what is missing
+            parsed[place] = Condition.known_answers(made, fitted, engine)
+    resampling = Resampling(resamples, seed)
     result = assess(
         made, engine if parsed else None, populations, parsed, asking,
-        resampling=Resampling(resamples, seed), fitted_items=fitted,
+        resampling=resampling, fitted_items=fitted,
     )  # fmt: skip
     if wordings == 2:
-        result = _second_wording(result, made, engine, populations, parsed, asking, resamples, seed)
+        result = _second_wording(result, made, engine, populations, parsed, asking, resampling)
     if readouts:
-        result = _three_readouts(
-            result, made, engine, populations, parsed, asking, Resampling(resamples, seed)
-        )
-    if made.pooled == "questions" and len(chosen or ()) < 2:  # one row is enough
-        whole = not chosen
-        rows = tuple(f for f in result.figures if (f.population == ALL) == whole)
-        result = replace(result, figures=rows)
-    if questions and any(figure.split == questions for figure in result.figures):
-        result = replace(result, split=questions)  # type: ignore[arg-type]
+        result = _three_readouts(result, made, engine, populations, parsed, asking, resampling)
+    result = _shown(result, made, chosen or (), questions)
     bias = _position_bias(made, populations, engine, asking) if parsed else None
     if bias is not None and not math.isnan(bias.correlation):
         result = replace(result, bias=bias.correlation)
-    published = published_note(model, made.title, chosen or (), SETS["cultural-palette"])
     result = replace(result, provenance=replace(result.provenance, date=date.today().isoformat()))
     return result.with_notes(
         *about,
         *(expert.read_otherwise(chat_template, system) for _, _, expert in experts),
         bias.describe() if bias else "",
-        published or "" if parsed else "",
+        (parsed and published_note(model, made.title, chosen or (), SETS["cultural-palette"]))
+        or "",
         f"Data: {made.survey.source}." if made.survey.source.startswith(SCHEME) else "",
         trouble(),
         result.provenance.disclaimer,
     ).with_checklist()
+
+
+def _parsed(conditions: Sequence[str | Condition]) -> list[Condition]:
+    """The conditions, each once; of known answers in the text the name alone, until they are known."""
+    parsed = []
+    for one in conditions:
+        if isinstance(one, str):
+            one = Condition.plain(one) if one == ANSWERS_IN_TEXT else parse_condition(one)
+        parsed.append(one)
+    if len({one.name for one in parsed}) < len(parsed):
+        raise SpecificationError("A condition stands there twice; name each of them once.")
+    return parsed
+
+
+def _shown(
+    result: Result, made: Instrument, chosen: Sequence[str], questions: str | None
+) -> Result:
+    """The rows and the split that are looked at first; one row is enough of a single population."""
+    if made.pooled == "questions" and len(chosen) < 2:
+        rows = tuple(f for f in result.figures if (f.population == ALL) == (not chosen))
+        result = replace(result, figures=rows)
+    if questions and any(figure.split == questions for figure in result.figures):
+        result = replace(result, split=questions)  # type: ignore[arg-type]
+    return result
 
 
 def _second_wording(
@@ -199,8 +200,7 @@ def _second_wording(
     populations: Sequence[Population],
     conditions: Sequence[Condition],
     asking: Asking,
-    resamples: int,
-    seed: int,
+    resampling: Resampling,
 ) -> Result:
     other = in_other_words(made)
     if other is None or engine is None:
@@ -208,7 +208,6 @@ def _second_wording(
             "A second wording needs a model, and an instrument of this package."
         )
     fitted = result.provenance.fitted_items
-    resampling = Resampling(resamples, seed)
     again = assess(
         other, engine, populations, conditions, asking, resampling=resampling, fitted_items=fitted
     )
@@ -229,7 +228,9 @@ def _three_readouts(
     return with_readouts(result, made, engine, populations, conditions, asking, resampling)
 
 
-def _check(resamples: int, seed: int, questions: str | None, labels: str) -> None:
+def _check(resamples: int, seed: int, questions: str | None, labels: str, wordings: int) -> None:
+    if wordings not in (1, 2):
+        raise SpecificationError(f"There are 1 or 2 wordings of the instruction; not {wordings}.")
     if resamples < 1 or seed < 0:
         raise SpecificationError(
             f"An interval needs 1 resample or more and a seed of 0 or more; not {resamples} and {seed}."

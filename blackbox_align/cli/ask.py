@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,11 +12,12 @@ import typer
 from ..errors import SpecificationError
 from .answers import print_answered
 from .elsewhere import Address, ask_elsewhere
-from .experts import model_of, read_as_fitted
+from .experts import form_as_fitted, model_of
 from .options import AsJson, Device, check_finite, check_most
 from .screen import print_note
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.random import Generator
 
     from ..committee import Committee, Decision
@@ -57,7 +59,8 @@ ByText = Annotated[
 Embedder = Annotated[
     str | None,
     typer.Option(
-        help="A sentence model, for questions that name no country.", rich_help_panel=_WHO
+        help="A sentence model, for questions that name no country; composed rates by it, too.",
+        rich_help_panel=_WHO,
     ),
 ]
 Form = Annotated[
@@ -164,10 +167,10 @@ def ask_command(
     answered: dict[str, Any] = {}
     if chosen := tuple(expert for expert in experts if expert.name in decision.weights):
         named = model or model_of(list(chosen))
-        with closing(engines.open(named, device=device, **read_as_fitted(chosen))) as opened:
+        with closing(engines.open(named, device=device, form=form_as_fitted(chosen))) as opened:
             committee = Committee(opened, chosen, lambda query: decision)
             if form == "composed":
-                answered = _composed(committee, decision, question, options, chat)
+                answered = _composed(committee, decision, question, options, chat, embed)
             elif survey is not None:
                 answered = _closed(committee, decision, survey, form, samples, rng)
                 if combine is not None:
@@ -277,9 +280,14 @@ def _combined(
 
 
 def _composed(
-    committee: Committee, decision: Decision, question: str, options: str | None, chat: str | None
+    committee: Committee,
+    decision: Decision,
+    question: str,
+    options: str | None,
+    chat: str | None,
+    embed: Callable[[Sequence[str]], np.ndarray] | None,
 ) -> dict[str, Any]:
-    """MoCulE's pipeline, with a chat model where one is named."""
+    """MoCulE's pipeline, with a chat model where one is named; else by sentences' likeness, or by words."""
     from ..committee import composed
     from ..committee.by_text import Query
 
@@ -296,8 +304,13 @@ def _composed(
         if options is None
         else composed.LabelAnswers(committee, tuple(o.strip() for o in options.split(",")))
     )
+    rated: composed.Sensitivity = composed.SensitivityByWords()
+    if say is not None:
+        rated = composed.SensitivityByChat(say)
+    elif embed is not None:
+        rated = composed.SensitivityByReference(embed)
     planner = composed.Planner(
-        composed.SensitivityByChat(say) if say else composed.SensitivityByWords(),
+        rated,
         composed.TopicsByChat(say) if say else composed.TopicsByWords(),
         lambda query: decision,
         experts,

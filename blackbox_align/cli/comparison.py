@@ -24,23 +24,27 @@ def print_comparison(comparison: Comparison) -> None:
             f"{row.reached:.0f} of {row.runs:.0f}",
             _evaluations(row.ert, comparison),
             f"{_evaluations(row.ert_low, comparison)} to {_evaluations(row.ert_high, comparison)}",
+            f"{row.ert_rounds:,.0f}" if row.ert_rounds < float("inf") else "-",
             f"{row.median_loss:.2f}",
             reached.get(str(method), ""),
         )
         for method, row in comparison.table().iterrows()
     ]
     curve = f"1 to {comparison.budget:,}"
-    head = ["method", "reached", "ERT", "95 % interval", "median loss", curve]
-    print_table(head, rows, right={1, 2, 3, 4}, whole=(0, 5))
+    head = ["method", "reached", "ERT", "95 % interval", "rounds", "median loss", curve]
+    print_table(head, rows, right={1, 2, 3, 4, 5}, whole=(0, 6))
     say(
-        f"\nERT: expected evaluations until a loss of {comparison.target:g}; the interval is over seeds, "
-        "within countries. The last column is the share of targets reached, evaluations on a log scale.",
+        f"\nERT: expected evaluations until a loss of {comparison.target:g}. The interval is a bootstrap "
+        f"{comparison.drawn}. Rounds: the same in batches, for those who ask a batch at once. The last "
+        "column is the share of targets reached, evaluations on a log scale.",
     )
     failed = [cell for cell in comparison.cells if cell.failure]
     if failed:
         say(f"{len(failed)} searches failed and are in no figure.")
-    if len(comparison.methods) > 1 and comparison.finished:
+    if len(comparison.methods) > 1 and comparison.reached:
         _print_tests(comparison)
+    elif len(comparison.methods) > 1:
+        say("No search reached the target, so methods are not ranked by what they need.")
 
 
 def _curves(comparison: Comparison) -> dict[str, str]:
@@ -69,11 +73,13 @@ def _print_tests(comparison: Comparison) -> None:
     _, pairs = comparison.pairs()
     for pair in pairs:
         say(
-            f"{methods[pair.a]} needs fewer than {methods[pair.b]} in {pair.superiority:.0%} of problems "
-            f"(Wilcoxon with Holm: p = {pair.p:.2g}).",
+            f"{methods[pair.a]} needs fewer than {methods[pair.b]} in {100 * pair.superiority:.0f} % of "
+            f"problems (Wilcoxon with Holm: p = {pair.p:.2g}).",
         )
-    countries = {cell.settings.get("country") for cell in comparison.finished}
-    say(f"These are {len(countries)} countries on one set of models: they say nothing of others.")
+    count = len({cell.settings.get("country") for cell in comparison.finished})
+    if not comparison.over_countries:
+        these = "This is 1 country" if count == 1 else f"These are {count} countries"
+        say(f"{these} on one set of models, which says nothing of others.")
 
 
 def print_multiverse(plan: Plan, folder: Path) -> None:
@@ -84,7 +90,8 @@ def print_multiverse(plan: Plan, folder: Path) -> None:
     varied = [name for name, values in plan.axes.items() if name in CHOICES and len(values) > 1]
     if varied in ([], ["seed"]):
         return
-    frame = multiverse(results_of(plan, folder))
+    found = results_of(plan, folder)
+    frame = multiverse(found)
     if not len(frame):
         return
     held_out = set(frame["split"]) == {"held-out"}
@@ -98,11 +105,27 @@ def print_multiverse(plan: Plan, folder: Path) -> None:
             f"{row.gain_holds} of {row.configurations}",
             f"{row.holds_over_text} of {row.configurations}",
             f"{row.smallest_gain:.3f} to {row.largest_gain:.3f}",
+            f"{row.p:.2g}",
+            f"{row.p_over_text:.2g}",
         )
-        for row in share_holding(frame).itertuples(index=False)
+        for row in share_holding(frame, found).itertuples(index=False)
     ]
-    head = ["", "than un-prompted", "than country in text", "gain, smallest to largest"]
-    print_table(head, rows, right={1, 2, 3})
+    head = [
+        "",
+        "than un-prompted",
+        "than country in text",
+        "gain, smallest to largest",
+        "p",
+        "p, text",
+    ]
+    tested = any(row[4] != "nan" for row in rows)  # of indices no question has a gain of its own
+    width = 6 if tested else 4
+    print_table(head[:width], [row[:width] for row in rows], right=set(range(1, width)))
+    if tested:
+        say(
+            "p: of the mean gain being 0, by turning the signs of whole questions with all their orders and "
+            "wordings; configurations of the same questions are no independent evidence.",
+        )
 
 
 def json_of(comparison: Comparison) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from .options import AsJson, Device, ModelName, check_most
 from .screen import command, print_hint, print_json, print_note, print_table, say
 
 if TYPE_CHECKING:
+    from ..engines.local.chat import ChatFormat
     from ..experts import Entry, Expert
 
 Folder = Annotated[Path, typer.Option("--library", help="The library: a folder of expert folders.")]
@@ -218,11 +219,15 @@ def model_of(experts: list[Expert]) -> str:
     return models[0]
 
 
-def read_as_fitted(experts: Sequence[Expert]) -> dict[str, Any]:
-    """The text around a question as it was when these experts were fitted: settings of an engine."""
+def form_as_fitted(experts: Sequence[Expert]) -> ChatFormat | None:
+    """What stood around a question when these experts were fitted; None for a model without any."""
+    from ..engines.opening import chat_format
+
+    if not experts:
+        return None
     card = experts[0].card
-    settings = {name: card.settings.get(name) for name in ("chat_template", "system")}
-    return {**{name: text for name, text in settings.items() if text}, "date": card.date}
+    template, system = card.settings.get("chat_template"), card.settings.get("system")
+    return chat_format(template or "auto", system or "", card.date)
 
 
 def _about(entry: Entry) -> dict[str, Any]:

@@ -4,13 +4,54 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from ..errors import SpecificationError
+from .fit_options import (
+    Alpha,
+    Budget,
+    Compile,
+    Constants,
+    Country,
+    GpusPerWorker,
+    Group,
+    HeldOut,
+    HoldOut,
+    Init,
+    Language,
+    NumberOfWorkers,
+    Objective,
+    Opinions,
+    OptimizerName,
+    OptimizerOptions,
+    Orders,
+    Pareto,
+    Patience,
+    Placement,
+    RayAddress,
+    Readout,
+    Recite,
+    Respondents,
+    RunName,
+    Runs,
+    Seconds,
+    Seed,
+    Seeds,
+    Subspace,
+    SurveyName,
+    TargetLoss,
+    Targets,
+    Temperature,
+    Tokens,
+    Validation,
+    WarmStart,
+)
 from .options import (
     AsJson,
     ChatTemplate,
@@ -37,27 +78,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("blackbox_align")
 
-_SEARCH, _SURVEY, _END, _RUN, _WHERE = (
-    "How it is searched", "What is compared", "When it ends", "Where it is kept", "Where it runs"
-)  # fmt: skip
-
 
 def fit_command(
-    country: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Code, name or alias; several (repeated, or SAU,USA) share one search. "
-            "Also a group: all, a continent, or cultural-palette.",
-            show_default=False,
-        ),
-    ] = None,
-    group: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="People that the file of --opinions declares, in the place of a country.",
-            show_default=False,
-        ),
-    ] = None,
+    country: Country = None,
+    group: Group = None,
     model: ModelName = "respondent-tiny",
     revision: Revision = None,
     device: Device = "auto",
@@ -65,339 +89,171 @@ def fit_command(
     trust_remote_code: TrustRemoteCode = False,
     chat_template: ChatTemplate = "auto",
     system: System = "",
-    objective: Annotated[
-        str,
-        typer.Option(
-            help="What is made small: indices is the mean distance of the survey's indices from the "
-            "published ones, in points of a scale of about 0 to 100; opinions is the distance of "
-            "the answer shares from people's; or a sum such as indices+0.5*opinions.",
-            rich_help_panel=_SURVEY,
-        ),
-    ] = "indices",
-    opinions: Annotated[
-        str,
-        typer.Option(help="An opinion survey's name, or a file of yours.", rich_help_panel=_SURVEY),
-    ] = "world-opinions",
-    held_out: Annotated[
-        float,
-        typer.Option(
-            help="Share of the opinion questions that no search sees.", rich_help_panel=_SURVEY
-        ),
-    ] = 0.5,
-    validation: Annotated[
-        float | None,
-        typer.Option(
-            help="Share of the opinion questions to fit that only say when to stop. Default: a quarter.",
-            show_default=False,
-            rich_help_panel=_SURVEY,
-        ),
-    ] = None,
-    survey: Annotated[
-        str, typer.Option(help="A survey's name, or a YAML file of yours.", rich_help_panel=_SURVEY)
-    ] = "vsm2013",
-    targets: Annotated[
-        str | None,
-        typer.Option(
-            help="A target set's name, or a CSV file of yours. Default: tool-2023-05.",
-            show_default=False,
-            rich_help_panel=_SURVEY,
-        ),
-    ] = None,
-    constants: Annotated[
-        str,
-        typer.Option(
-            help="An index is known up to a shift, the same for all countries. anchor: the model "
-            "as it is gets the mean of all targets; anchor:COUNTRY: that country's figures; "
-            "zero: no shift; given:FILE: yours.",
-            rich_help_panel=_SURVEY,
-        ),
-    ] = "anchor",
-    readout: Annotated[
-        str,
-        typer.Option(help="Answers as expected, greedy or sampled.", rich_help_panel=_SURVEY),
-    ] = "expected",
-    respondents: Annotated[
-        int, typer.Option(help="Answers drawn per item, if sampled.", rich_help_panel=_SURVEY)
-    ] = 50,
-    temperature: Annotated[
-        float, typer.Option(help="Temperature of the draws, if sampled.", rich_help_panel=_SURVEY)
-    ] = 1.0,
-    optimizer: Annotated[
-        str, typer.Option(help="See `bbalign optimizers`.", rich_help_panel=_SEARCH)
-    ] = "gauss-newton",
-    option: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="NAME=VALUE, an option of the optimizer; repeat for more.", rich_help_panel=_SEARCH
-        ),
-    ] = None,
-    tokens: Annotated[
-        int, typer.Option(help="Length of the soft prompt.", rich_help_panel=_SEARCH)
-    ] = 5,
-    placement: Annotated[
-        str,
-        typer.Option(
-            help="Where the soft prompt stands: first, as PEFT has it; message, inside the first message; "
-            "or last, for questionnaires alone. auto is message for models with a chat template, else "
-            "first.",
-            rich_help_panel=_SEARCH,
-        ),
-    ] = "auto",
-    language: Annotated[
-        float | None,
-        typer.Option(
-            help="Weight of what the prompt does to the model's language: 1 adds an index point for "
-            "each nat a token that its next words move; 0 leaves it out. Default: 1 for models that "
-            "write; 0 with the prompt last.",
-            show_default=False,
-            rich_help_panel=_SEARCH,
-        ),
-    ] = None,
-    subspace: Annotated[
-        int,
-        typer.Option(help="Dimension of the random subspace; 0 is all.", rich_help_panel=_SEARCH),
-    ] = 0,
-    alpha: Annotated[
-        float,
-        typer.Option(
-            help="How far a step of size 1 moves the prompt's vectors, in standard deviations of the "
-            "model's own words; larger is bolder.",
-            rich_help_panel=_SEARCH,
-        ),
-    ] = 1.0,
-    init: Annotated[
-        str,
-        typer.Option(
-            help="Start: zeros, vocabulary or text:TEXT. auto is vocabulary: words drawn at random.",
-            rich_help_panel=_SEARCH,
-        ),
-    ] = "auto",
-    orders: Annotated[
-        str,
-        typer.Option(
-            help="Orders of the options that are asked and averaged over: 1, reversed (both ways), "
-            "cyclic or all. auto is reversed, or what the model's card says.",
-            rich_help_panel=_SURVEY,
-        ),
-    ] = "auto",
-    seed: Annotated[int, typer.Option(help="Same seed, same result.", rich_help_panel=_SEARCH)] = 0,
-    seeds: Annotated[
-        str | None,
-        typer.Option(
-            help="One fit per seed, such as 0..4, and their spread.",
-            show_default=False,
-            rich_help_panel=_SEARCH,
-        ),
-    ] = None,
-    hold_out: Annotated[
-        str,
-        typer.Option(
-            help="Indices that no search sees, such as LTO,IVR; pairs is every two of them in turn.",
-            rich_help_panel=_SURVEY,
-        ),
-    ] = "",
-    warm_start: Annotated[
-        str | None,
-        typer.Option(
-            "--from",
-            help="A run to start from, by name or folder: its evaluations count.",
-            rich_help_panel=_SEARCH,
-        ),
-    ] = None,
-    budget: Annotated[
-        int, typer.Option(help="Evaluations of one candidate at most.", rich_help_panel=_END)
-    ] = 2000,
-    target_loss: Annotated[
-        float | None,
-        typer.Option(
-            help="Stop at this loss. Default: 0.5 index points; 0 with opinions.",
-            show_default=False,
-            rich_help_panel=_END,
-        ),
-    ] = None,
-    patience: Annotated[
-        int | None,
-        typer.Option(
-            help="Stop after so many evaluations without gain. With opinions: 60 without 5 %.",
-            show_default=False,
-            rich_help_panel=_END,
-        ),
-    ] = None,
-    seconds: Annotated[
-        float | None, typer.Option(help="Stop after so much time.", rich_help_panel=_END)
-    ] = None,
-    runs: Annotated[Path, typer.Option(help="Folder of the runs.", rich_help_panel=_RUN)] = Path(
-        "runs"
-    ),
-    name: Annotated[
-        str | None,
-        typer.Option(
-            help="Name of this run; made from its settings if not given.", rich_help_panel=_RUN
-        ),
-    ] = None,
-    workers: Annotated[
-        str | None,
-        typer.Option(
-            help="Processes that ask the model, by Ray: a number, or auto. Default: this one.",
-            show_default=False,
-            rich_help_panel=_WHERE,
-        ),
-    ] = None,
-    ray_address: Annotated[
-        str | None,
-        typer.Option(
-            help="A running Ray cluster: auto or HOST:PORT.",
-            show_default=False,
-            rich_help_panel=_WHERE,
-        ),
-    ] = None,
-    gpus_per_worker: Annotated[
-        float | None,
-        typer.Option(
-            help="A share of one, such as 0.5, or several. Default: one, where there are any.",
-            show_default=False,
-            rich_help_panel=_WHERE,
-        ),
-    ] = None,
-    compile: Annotated[
-        str,
-        typer.Option(
-            help="auto compiles a model's layers on a GPU, once a size of a pass; never; or always.",
-            rich_help_panel=_WHERE,
-        ),
-    ] = "auto",
-    pareto: Annotated[
-        bool,
-        typer.Option(
-            "--pareto",
-            help="Print the evaluations that none betters in all parts of the loss, the language too.",
-        ),
-    ] = False,
-    recite: Annotated[
-        bool,
-        typer.Option(
-            "--recite",
-            help="Say in result and card what the model knows by heart of what it is fitted to.",
-            rich_help_panel=_SURVEY,
-        ),
-    ] = False,
+    objective: Objective = "indices",
+    opinions: Opinions = "world-opinions",
+    held_out: HeldOut = 0.5,
+    validation: Validation = None,
+    survey: SurveyName = "vsm2013",
+    targets: Targets = None,
+    constants: Constants = "anchor",
+    readout: Readout = "expected",
+    respondents: Respondents = 50,
+    temperature: Temperature = 1.0,
+    optimizer: OptimizerName = "gauss-newton",
+    option: OptimizerOptions = None,
+    tokens: Tokens = 5,
+    placement: Placement = "auto",
+    language: Language = None,
+    subspace: Subspace = 0,
+    alpha: Alpha = 1.0,
+    init: Init = "auto",
+    orders: Orders = "auto",
+    seed: Seed = 0,
+    seeds: Seeds = None,
+    hold_out: HoldOut = "",
+    warm_start: WarmStart = None,
+    budget: Budget = 2000,
+    target_loss: TargetLoss = None,
+    patience: Patience = None,
+    seconds: Seconds = None,
+    runs: Runs = Path("runs"),
+    name: RunName = None,
+    workers: NumberOfWorkers = None,
+    ray_address: RayAddress = None,
+    gpus_per_worker: GpusPerWorker = None,
+    compile: Compile = "auto",
+    pareto: Pareto = False,
+    recite: Recite = False,
     as_json: AsJson = False,
 ) -> None:
     """Fit a soft prompt until the model answers the survey like a country.
 
     The same command again continues an interrupted run, or shows a finished one.
     """
-    check_finite(
+    settings: dict[str, Any] = dict(
+        country=country or "",
+        group=group or "",
+        model=model,
+        revision=revision,
+        device=device,
+        dtype=dtype,
+        trust_remote_code=trust_remote_code,
+        chat_template=chat_template,
+        system=system,
+        objective=objective,
+        opinions=opinions,
         held_out=held_out,
         validation=validation,
+        survey=survey,
+        targets=targets,
+        constants=constants,
+        readout=readout,
+        respondents=respondents,
         temperature=temperature,
-        alpha=alpha,
+        optimizer=optimizer,
+        tokens=tokens,
+        placement=placement,
         language=language,
+        subspace=subspace,
+        alpha=alpha,
+        init=init,
+        orders=orders,
+        budget=budget,
         target_loss=target_loss,
+        patience=patience,
         seconds=seconds,
-        gpus_per_worker=gpus_per_worker,
+        runs=runs,
+        name=name,
+        compile=compile,
+        recite=recite,
     )
-    check_most(10_000, tokens=tokens)
-    check_most(10_000_000, respondents=respondents, budget=budget, patience=patience)
-    check_most(100_000_000, subspace=subspace)
-    check_most(2**63 - 1, seed=seed)
-    chosen = optimizer_options(optimizer, option or [])
-    if warm_start is not None:
-        warm_start = str(find_run(warm_start, runs))
+    _check({**settings, "seed": seed, "gpus_per_worker": gpus_per_worker})
+    settings["options"] = optimizer_options(optimizer, option or [])
+    settings["warm_start"] = None if warm_start is None else str(find_run(warm_start, runs))
+    settings["workers"] = _workers(workers, ray_address, gpus_per_worker)
     varied = variations(seeds, seed, hold_out, survey)
     if len(varied) > 1 and name is not None:
         raise SpecificationError("--name is the name of one run; --seeds and pairs make several.")
+    watched = _Watched(as_json)
     try:
-        from ..fitting import fit
-
-        done: list[Run] = []
-        last: Progress | None = None
-        shown = False
-        with ExitStack() as live:
-            draw = live.enter_context(fit_progress([*(country or []), *(group or [])]))
-
-            def on_result(result: Result) -> None:
-                nonlocal shown
-                live.close()  # the bar
-                if not as_json:
-                    print_tables(result)
-                    print_aside("The table stands. What was fitted is proved and written now.")
-                    sys.stdout.flush()
-                    shown = True
-
-            def on_progress(progress: Progress) -> None:
-                nonlocal last
-                last = progress
-                draw(progress)
-                log.debug("%s", progress)
-
-            settings: dict[str, Any] = dict(
-                country=country or "",
-                group=group or "",
-                runs=runs,
-                name=name,
-                budget=budget,
-                target_loss=target_loss,
-                patience=patience,
-                seconds=seconds,
-                workers=_workers(workers, ray_address, gpus_per_worker),
-                compile=compile,
-                on_progress=on_progress,
-                on_trouble=print_note,
-                recite=recite,
-                objective=objective,
-                opinions=opinions,
-                held_out=held_out,
-                validation=validation,
-                survey=survey,
-                targets=targets,
-                model=model,
-                revision=revision,
-                dtype=dtype,
-                device=device,
-                trust_remote_code=trust_remote_code,
-                chat_template=chat_template,
-                system=system,
-                optimizer=optimizer,
-                options=chosen,
-                tokens=tokens,
-                placement=placement,
-                language=language,
-                subspace=subspace,
-                alpha=alpha,
-                init=init,
-                orders=orders,
-                constants=constants,
-                readout=readout,
-                respondents=respondents,
-                temperature=temperature,
-                warm_start=warm_start,
-            )
-            if len(varied) == 1:  # of several the last table is the one to look at
-                settings["on_result"] = on_result
-            for one in varied:
-                done.append(run := fit(**settings, **one))
+        done = watched.fit(settings, varied)
     except KeyboardInterrupt:
         print_note(f"Interrupted; nothing is lost. To continue: {command(*sys.argv[1:])}")
         raise typer.Exit(130) from None
     if len(done) > 1:
         _report_several(done, hold_out, as_json)
-        return
-    if last is None:
-        print_note(f"The run {run.path} was done already; nothing was evaluated.")
-    elif last.replayed:
-        print_note(f"Continued after {last.replayed:,} evaluations.")
-    if as_json:
-        print_json({**run.result.to_dict(), "run": str(run.path), "status": run.status})
-        return
-    if shown:
-        print_experts(run)
     else:
-        print_result(run)
-    if pareto:
-        print_pareto(run.result)
-    for sentence in by_gradients(run) if last is not None else ():
-        print_aside(sentence)
+        watched.report(done[0], pareto)
+
+
+_FINITE = (
+    "held_out", "validation", "temperature", "alpha", "language", "target_loss", "seconds",
+    "gpus_per_worker",
+)  # fmt: skip
+_MOST = {
+    "tokens": 10_000, "respondents": 10_000_000, "budget": 10_000_000, "patience": 10_000_000,
+    "subspace": 100_000_000, "seed": 2**63 - 1,
+}  # fmt: skip
+
+
+def _check(settings: dict[str, Any]) -> None:
+    """Refuse what no machine could do, before anything is loaded."""
+    check_finite(**{name: settings[name] for name in _FINITE})
+    for name, most in _MOST.items():
+        check_most(most, **{name: settings[name]})
+
+
+@dataclass
+class _Watched:
+    """Fits with a live line, and the table of a single one as soon as it stands."""
+
+    as_json: bool
+    last: Progress | None = None
+    shown: bool = False
+
+    def fit(self, settings: dict[str, Any], varied: Sequence[dict[str, Any]]) -> list[Run]:
+        """The fits in their variations, one after another."""
+        from ..fitting import fit
+
+        with ExitStack() as live:
+            draw = live.enter_context(fit_progress([*settings["country"], *settings["group"]]))
+
+            def on_result(result: Result) -> None:
+                live.close()  # the bar
+                if not self.as_json:
+                    print_tables(result)
+                    print_aside("The table stands. What was fitted is proved and written now.")
+                    sys.stdout.flush()
+                    self.shown = True
+
+            def on_progress(progress: Progress) -> None:
+                self.last = progress
+                draw(progress)
+                log.debug("%s", progress)
+
+            told: dict[str, Any] = {"on_progress": on_progress, "on_trouble": print_note}
+            if len(varied) == 1:  # of several the last table is the one to look at
+                told["on_result"] = on_result
+            return [fit(**settings, **told, **one) for one in varied]
+
+    def report(self, run: Run, pareto: bool) -> None:
+        """What is to be seen of one run, the table included where it was not shown before."""
+        last = self.last
+        if last is None:
+            print_note(f"The run {run.path} was done already; nothing was evaluated.")
+        elif last.replayed:
+            print_note(f"Continued after {last.replayed:,} evaluations.")
+        if self.as_json:
+            print_json({**run.result.to_dict(), "run": str(run.path), "status": run.status})
+            return
+        if self.shown:
+            print_experts(run)
+        else:
+            print_result(run)
+        if pareto:
+            print_pareto(run.result)
+        for sentence in by_gradients(run) if last is not None else ():
+            print_aside(sentence)
 
 
 def _report_several(done: list[Run], hold_out: str, as_json: bool) -> None:

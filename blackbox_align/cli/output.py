@@ -33,7 +33,7 @@ def by_gradients(run: Run) -> list[str]:
     asked, record = run.specification, run.record
     here = (record.get("conditions") or [{}])[-1]
     alone = len(run.result.provenance.populations) == 1 and here.get("workers") is None
-    if asked.optimizer == "adam" or asked.readout != "expected" or not alone:
+    if asked.optimizer == "adam" or asked.function or asked.readout != "expected" or not alone:
         return []
     if not here.get("device"):  # no model that could be differentiated
         return []
@@ -131,13 +131,18 @@ def _print_distances(result: Result) -> None:
 
 def print_population(result: Result, population: str, expert: str = "") -> None:
     """The tables of one population, opinions first, and where its expert is."""
-    from ..results.tables import indices_of, opinions_of
+    from ..results.tables import indices_of, opinions_of, own_of, own_rows
 
     result = result.of(population)
     if opinions_of(result):
         _print_opinions(result, population)
     if indices_of(result):
         _print_indices(result, population)
+    if own := own_of(result):
+        name = result.provenance.populations[population]
+        say(f"{name}: {own.metrics[0].title}\n", style="bold")
+        print_table(("", "loss"), own_rows(result, population), right=(1,))
+        say()
     _print_search(result, "evaluations")
     _print_language(result, population)
     fronts = result.search.fronts if result.search else {}
@@ -219,15 +224,21 @@ _PARTS = {
 
 
 def _front(front: Sequence[Mapping[str, float]]) -> str:
-    parts = [name for name in _PARTS if name in front[0]]
+    parts = _parts(front)
     ends = " to ".join(
-        "(" + ", ".join(f"{row[name]:.{_PARTS[name][1]}f}" for name in parts) + ")"
+        "(" + ", ".join(f"{row[name]:.{places}f}" for name, (_, places) in parts.items()) + ")"
         for row in (front[0], front[-1])
     )
+    titles = " and ".join(title for title, _ in parts.values())
     return (
-        f"{len(front)} evaluations on the Pareto front of {' and '.join(_PARTS[p][0] for p in parts)}, "
-        f"from {ends}; --json lists them."
+        f"{len(front)} evaluations on the Pareto front of {titles}, from {ends}; --json lists them."
     )
+
+
+def _parts(front: Sequence[Mapping[str, float]]) -> dict[str, tuple[str, int]]:
+    """Title and decimals of the parts of a loss; a function is called by its name."""
+    names = [name for name in front[0] if name != "evaluation"]
+    return {name: _PARTS.get(name, (name.partition(":")[2], 3)) for name in names}
 
 
 def print_pareto(result: Result) -> None:
@@ -236,13 +247,16 @@ def print_pareto(result: Result) -> None:
     if not fronts:
         say("The loss has one part, so there is no front; --language weighs another.")
     for code, front in fronts.items():
-        parts = [name for name in _PARTS if front and name in front[0]]
+        parts = _parts(front)
         rows = [
-            (f"{row['evaluation']:,.0f}", *(f"{row[n]:.{_PARTS[n][1]}f}" for n in parts))
-            for row in sorted(front, key=lambda row: row[parts[0]])
+            (
+                f"{row['evaluation']:,.0f}",
+                *(f"{row[n]:.{places}f}" for n, (_, places) in parts.items()),
+            )
+            for row in sorted(front, key=lambda row: row[next(iter(parts))])
         ]
         say(f"Pareto front of {code}\n", style="bold")
-        print_table(("evaluation", *(_PARTS[name][0] for name in parts)), rows, right=range(9))
+        print_table(("evaluation", *(title for title, _ in parts.values())), rows, right=range(9))
 
 
 def _print_search(result: Result, counted: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .fit_options import Budget, HeldOut, Opinions, Orders, Seconds, Seed, Tokens
 from .options import AsJson, Device, Dtype, ModelName, Revision, TrustRemoteCode, check_most
 from .palette_output import print_answer, print_gate, print_map, print_scores, show_palette
 from .progress import fit_progress
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 _GATE, _ASKED = "The gate", "What is asked"
 Folder = Annotated[Path, typer.Argument(help="The palette's folder.", show_default=False)]
 MapName = Annotated[str, typer.Option("--map", help="A map's name, or a YAML file.")]
-Opinions = Annotated[str, typer.Option(help="An opinion survey's name, or a file.")]
 Source = Annotated[
     str | None,
     typer.Option(help="feed-forward, or layer-input as published.", rich_help_panel=_GATE),
@@ -90,14 +90,12 @@ def fit_command(
     device: Device = "auto",
     dtype: Dtype = "auto",
     trust_remote_code: TrustRemoteCode = False,
-    tokens: Annotated[int, typer.Option(help="Length of a soft prompt.")] = 5,
-    held_out: Annotated[float, typer.Option(help="Share of questions no search sees.")] = 0.5,
-    orders: Annotated[
-        str, typer.Option(help="1, reversed, cyclic, all; auto: what suits the model.")
-    ] = "auto",
-    budget: Annotated[int, typer.Option(help="Evaluations of the search.", min=1)] = 1000,
-    seconds: Annotated[float | None, typer.Option(help="Stop after so much time.")] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same search.")] = 0,
+    tokens: Tokens = 5,
+    held_out: HeldOut = 0.5,
+    orders: Orders = "auto",
+    budget: Budget = 1000,
+    seconds: Seconds = None,
+    seed: Seed = 0,
     source: Source = None,
     centred: Centred = None,
     scope: Scope = None,
@@ -110,7 +108,7 @@ def fit_command(
     A colour is fitted to the mean answers of its countries. The same command again continues, or shows what
     is done.
     """
-    from ..palette.fitting import fit_palette
+    from ..palette.fitting import ColourSearch, fit_palette
     from ..palette.maps import load_map
 
     check_most(10_000, tokens=tokens)
@@ -121,19 +119,13 @@ def fit_command(
         made = fit_palette(
             folder,
             chosen,
-            opinions=opinions,
+            ColourSearch(opinions, held_out, tokens, orders, budget, seconds, seed),
             model=model,
             revision=revision,
             device=device,
             dtype=dtype,
             trust_remote_code=trust_remote_code,
-            tokens=tokens,
-            held_out=held_out,
-            orders=orders,
-            budget=budget,
-            seconds=seconds,
-            seed=seed,
-            settings=settings,
+            gate=settings,
             on_progress=draw,
         )
     show_palette(made, as_json)
@@ -224,7 +216,7 @@ def assess_command(
     country: Annotated[
         list[str] | None, typer.Option(help="A country of the map; repeat for more.")
     ] = None,
-    orders: Annotated[str, typer.Option(help="1, reversed, cyclic, all.")] = "cyclic",
+    orders: Orders = "cyclic",
     source: Source = None,
     centred: Centred = None,
     gate_temperature: GateTemperature = None,

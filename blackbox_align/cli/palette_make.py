@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ..errors import ExpertError, SpecificationError
+from .fit_options import HeldOut, Opinions, Seed
 from .options import AsJson, Device, Dtype, ModelName, check_most
 from .palette import (
     Centred,
@@ -16,7 +17,6 @@ from .palette import (
     GateTemperature,
     MapName,
     ModelHere,
-    Opinions,
     Published,
     Scope,
     Source,
@@ -38,7 +38,7 @@ def align_command(
     ] = "",
     opinions: Opinions = "world-opinions",
     queries: Annotated[int, typer.Option(help="Preferences to draw for a colour.", min=1)] = 600,
-    held_out: Annotated[float, typer.Option(help="Share of questions none is drawn from.")] = 0.5,
+    held_out: HeldOut = 0.5,
     model: ModelName = "respondent-tiny",
     device: Device = "auto",
     dtype: Dtype = "auto",
@@ -60,7 +60,7 @@ def align_command(
         int, typer.Option(help="Questions of a step.", rich_help_panel=_TRAINING, min=1)
     ] = 8,
     rank: Annotated[int, typer.Option(help="Of the LoRA.", rich_help_panel=_TRAINING, min=1)] = 8,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same bits.")] = 0,
+    seed: Seed = 0,
     published: Published = False,
     as_json: AsJson = False,
 ) -> None:

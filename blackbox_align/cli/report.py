@@ -21,7 +21,7 @@ def report_command(
         list[str],
         typer.Argument(
             help="Runs by name or folder, a folder of runs such as a comparison's, or one result "
-            "that `--json` printed.",
+            "that `--json` of score or of palette assess printed.",
             show_default=False,
         ),
     ],
@@ -57,7 +57,7 @@ def report_command(
 def _page(named: list[str], country: str | None) -> tuple[Page, Path]:
     """The page of what was named, and the folder where it belongs."""
     from ..fitting import Run, find_runs
-    from ..report import result_page
+    from ..report import is_study, result_page, study_page
 
     if len(named) == 1 and Path(named[0]).suffix == ".json" and Path(named[0]).is_file():
         from ..files.atomic import read_json
@@ -65,6 +65,8 @@ def _page(named: list[str], country: str | None) -> tuple[Page, Path]:
 
         file = Path(named[0])
         value = read_json(file)
+        if is_study(value):
+            return study_page(value, file.name), file.parent
         known = ("run", "status", "checksum")
         if isinstance(value, dict):
             value = {key: part for key, part in value.items() if key not in known}

@@ -304,7 +304,7 @@ def _print_readouts(result: Result) -> None:
             for n, way in enumerate(ways[1:], start=1):
                 same = found.get((population, condition, f"agreement, {way}", ""))
                 if not minus and same is not None and same.n:
-                    cells[n] += f" ({same.value:.0%})"
+                    cells[n] += f" ({100 * same.value:.0f} %)"
             rows.append((population, condition if not minus else "  minus none", *cells))
     print_table(("", "condition", *ways), rows, right=range(2, 5), whole=(0, 1))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import MissingDependencyError, SpecificationError
-from .experts import model_of, read_as_fitted
+from .experts import form_as_fitted, model_of
 from .options import Device, Dtype, check_finite
 from .screen import print_hint, print_note
 
@@ -83,10 +83,10 @@ def serve_command(
         library = library / PALETTE_EXPERTS
     experts = _experts(library)
     named = model or (model_of(experts) if experts else "respondent-tiny")
-    around = read_as_fitted(experts) if experts else {}
+    form = form_as_fitted(experts)
 
     def open_engine() -> LocalEngine:
-        engine: Any = engines.open(named, device=device, dtype=dtype, **around)
+        engine: Any = engines.open(named, device=device, dtype=dtype, form=form)
         return engine
 
     def ready(desk: Desk) -> None:

@@ -21,16 +21,19 @@ def variations(seeds: str | None, seed: int, hold_out: str, survey: str) -> list
     """The settings in which the fits differ; a single one where nothing is varied."""
     chosen = [seed] if seeds is None else _seeds(seeds)
     held: Sequence[str] = [hold_out]
-    if hold_out == PAIRS:
+    if hold_out:
         from ..surveys import load_survey
+        from ..surveys.survey import refuse_unknown_indices
 
-        held = [
-            ",".join(two) for two in combinations([i.name for i in load_survey(survey).indices], 2)
-        ]
-        if len(held) < 3:
-            raise SpecificationError(
-                f"--hold-out pairs needs a survey of three indices or more; not {survey}."
-            )
+        names = [index.name for index in load_survey(survey).indices]
+        if hold_out != PAIRS:
+            refuse_unknown_indices(hold_out, names)
+        else:
+            held = [",".join(two) for two in combinations(names, 2)]
+            if len(held) < 3:
+                raise SpecificationError(
+                    f"--hold-out pairs needs a survey of three indices or more; not {survey}."
+                )
     return [{"seed": one, "hold_out": names} for one in chosen for names in held]
 
 

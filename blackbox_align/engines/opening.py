@@ -23,9 +23,7 @@ def open(
     device: str = "auto",
     dtype: str = "auto",
     trust_remote_code: bool = False,
-    chat_template: str = "auto",
-    system: str = "",
-    date: str = "",
+    form: ChatFormat | None = None,
     compile: str = "auto",
     workers: Workers | None = None,
     on_trouble: Callable[[str], None] = lambda sentence: None,
@@ -35,9 +33,7 @@ def open(
     Parameters
     ----------
     model, revision, device, dtype, trust_remote_code : as of :func:`.checkpoint.find_model`
-    chat_template : ``auto`` for the model's own where it has one, ``none``, or a Jinja file
-    system : a text in front, as a system message where there is a template
-    date : the day that a template may write, as ``2026-11-26``; by default today
+    form : what is put around a question, as :func:`chat_format` makes it; by default the model's own
     compile : layers are compiled on a GPU (``auto``), nowhere (``never``) or also here (``always``)
     workers : ask on a Ray cluster instead of in this process
     on_trouble : is told, in a sentence, of every worker lost and its cause
@@ -47,13 +43,13 @@ def open(
     ModelError
         There is no such model, it cannot be loaded, or it cannot be asked here.
     SpecificationError
-        There is no such device, dtype or chat template.
+        There is no such device or dtype.
     """
     from .checkpoint import find_model
     from .local.engine import LocalEngine
     from .ray.engine import open_on_workers
 
-    form = chat_format(chat_template, system, date)
+    form = form or chat_format()
     settings: dict[str, Any] = {
         "name": model,
         "revision": revision,
@@ -62,10 +58,10 @@ def open(
         "trust_remote_code": trust_remote_code,
     }
     if workers is not None:
-        return open_on_workers(settings, form, workers, on_trouble)
+        return open_on_workers(settings, form, workers, on_trouble, compile)
     if _kept is None:
-        return LocalEngine(find_model(**settings).model, form=form)
-    key = repr((sorted(settings.items()), form))
+        return LocalEngine(find_model(**settings).model, form=form, compile=compile)
+    key = repr((sorted(settings.items()), form, compile))
     if key not in _kept:
         for other in _kept.values():  # one at a time: memory is for the present model
             LocalEngine.close(other)
@@ -75,7 +71,7 @@ def open(
             def close(self) -> None:
                 """It stays open for the next fit."""
 
-        _kept[key] = Kept(find_model(**settings).model, form=form)
+        _kept[key] = Kept(find_model(**settings).model, form=form, compile=compile)
     return _kept[key]
 
 
@@ -102,7 +98,19 @@ def check_revision(model: str, revision: str | None) -> None:
 
 
 def chat_format(chat_template: str = "auto", system: str = "", date: str = "") -> ChatFormat:
-    """What is put around a question, from the settings of :func:`open`."""
+    """What is put around a question.
+
+    Parameters
+    ----------
+    chat_template : ``auto`` for the model's own where it has one, ``none``, or a Jinja file
+    system : a text in front, as a system message where there is a template
+    date : the day that a template may write, as ``2026-11-26``; by default today
+
+    Raises
+    ------
+    SpecificationError
+        There is no such file.
+    """
     from .local.chat import ChatFormat
 
     return ChatFormat(_template(chat_template), system, date)

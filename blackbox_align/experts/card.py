@@ -17,6 +17,8 @@ from ..results.tables import (
     indices_of,
     opinion_rows,
     opinions_of,
+    own_of,
+    own_rows,
     points,
     questions,
     verdicts,
@@ -35,6 +37,10 @@ _OPINION_LIMITS = (
     "Not evidence that a model knows a culture: a fitted prompt may do no more than find how sharp "
     "answers are there; read the held-out questions, beside the baselines.",
     "Not a stand-in for asking people.",
+)
+_OWN_LIMITS = (
+    "Not for judging individuals, and not a stand-in for asking people.",
+    "Not evidence of anything that its loss does not measure; the function is no part of this record.",
 )
 
 
@@ -97,7 +103,8 @@ class Card:
         """What it may not be used for, by what it was fitted to."""
         indices = _INDEX_LIMITS if indices_of(self.result) else ()
         opinions = _OPINION_LIMITS if opinions_of(self.result) else ()
-        return tuple(dict.fromkeys(indices + opinions))
+        own = _OWN_LIMITS if own_of(self.result) else ()
+        return tuple(dict.fromkeys(indices + opinions + own))
 
     def fits_indices(self, instrument: str, population: str) -> bool:
         """Whether it was fitted to the figures of this population on that questionnaire."""
@@ -111,7 +118,7 @@ def render(card: Card, what: str, base: str, use: str, library: str) -> str:
     ``what`` says what the expert is, ``base`` the model that it belongs to, ``use`` how it is applied
     and ``library`` with what.
     """
-    sections = [*_opinions(card), *_indices(card), *_language(card)]
+    sections = [*_opinions(card), *_indices(card), *_own(card), *_language(card)]
     refused = "\n".join(f"* {limit}" for limit in card.limits)
     notes = "".join(f"* {note}\n" for note in _notes(card))
     return f"""---
@@ -189,6 +196,21 @@ named in text {in_text:.2f}).
 
 * Targets: {asked.targets_title} (`{asked.targets}`).
 * Constants: {constants_line(asked)}. Readout: {card.result.provenance.readout}."""
+
+
+def _own(card: Card) -> Iterator[str]:
+    asked = own_of(card.result)
+    if asked is None:
+        return
+    rows = "\n".join(
+        f"| {name} | {loss} |" for name, loss in own_rows(card.result, card.population)
+    )
+    yield f"""Under it, on {asked.title}:
+
+| | {asked.metrics[0].title} |
+|---|---|
+{rows}
+"""
 
 
 def _language(card: Card) -> Iterator[str]:

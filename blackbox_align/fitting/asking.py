@@ -26,7 +26,7 @@ from ..engines import Answers, Engine
 from ..errors import ModelError, RunError
 from ..populations import Population
 from ..surveys import Survey
-from ..surveys.sheet import asked, average, sheet
+from ..surveys.sheet import Sheet, asked, average, sheet
 from .specification import Specification
 
 ONE_ORDER = "1"  # that of the file alone: how runs were asked that do not say how
@@ -129,6 +129,12 @@ def unit_of(engine: Engine, recorded: Mapping[str, Any]) -> float:
     return float(recorded["unit"]) if "unit" in recorded else embedding_std(engine)
 
 
+def tokens_of(engine: Engine, space: Parameterization, sheet: Sheet) -> int:
+    """Tokens that a candidate of the search adds to a pass; 0 where the engine does not tell."""
+    count = getattr(engine, "tokens_of", None)
+    return int(count(space.adapters(np.zeros((1, space.dimension)))[0], sheet)) if count else 0
+
+
 def search_space(
     settings: Specification,
     engine: Engine,
@@ -160,3 +166,15 @@ def failures_of(answers: Answers) -> tuple[str | None, ...]:
         why or (None if np.isfinite(rows).all() else "the model's answer is not a finite number")
         for why, rows in zip(answers.failures, answers.probabilities, strict=True)
     )
+
+
+def read_with(engine: Engine) -> dict[str, Any]:
+    """What a run records of the model that it asks, and of what that reads around a question."""
+    info = engine.info
+    return {
+        "model_revision": info.revision,
+        "dtype": info.dtype,
+        "opening": info.opening,
+        "date": info.date,
+        "commit": info.commit,
+    }

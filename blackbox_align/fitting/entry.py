@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,6 +86,11 @@ class Entry:
                 raise ValueError(f"it holds the loss {loss!r}")
         refuse_what_is_no_share(answers)
         return cls(ids, answers, losses, digest, gradients, texts)
+
+
+def rounds_of(entries: Sequence[Entry]) -> np.ndarray:
+    """(evaluations,) the round of every evaluation, from 1: the candidates of a tell were asked at once."""
+    return np.repeat(np.arange(1, len(entries) + 1), [len(entry.ids) for entry in entries])
 
 
 def _rounded(value: float) -> float | None:

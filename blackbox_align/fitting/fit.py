@@ -7,22 +7,24 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
 from ..engines import Workers
 from ..engines.opening import check_revision
 from ..errors import RunError, SpecificationError
+from ..objectives import written
 from ..optimizers import create
-from ..optimizers.gauss_newton_many import GaussNewtonMany
+from ..surveys.own_loss import AnswersLoss
+from .changed import refuse_settings
+from .data import load_data
 from .frames import target_file
 from .job import Job, OnProgress, OnResult, Progress
-from .problem import load_data
 from .record import Record
 from .run import Run
 from .settled import as_recorded, recorded_facts
-from .specification import Specification, folder, refuse_settings
+from .specification import Specification, folder
 from .stopping import Stopping
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ def fit(
     country: str | Sequence[str] = "",
     *,
     group: str | Sequence[str] = "",
-    objective: str = "indices",
+    objective: str | AnswersLoss | Mapping[str | AnswersLoss, float] = "indices",
     survey: str | os.PathLike[str] = "vsm2013",
     targets: str | os.PathLike[str] | pd.DataFrame | None = None,
     constants: str = "anchor",
@@ -86,7 +88,9 @@ def fit(
     country : ISO code, name or alias; several in a list, ``"all"`` or a continent share one search
     group : people that the file of opinions declares, by code or name, in the place of a country
     objective : ``indices`` of the survey, ``opinions``, or a weighted sum such as
-        ``indices+0.5*opinions``
+        ``indices+0.5*opinions``; or a function from answers (P, items, options) to losses (P,) or residuals
+        (P, m), see :mod:`..surveys.own_loss`, or several of these in a dictionary with their weights. A run
+        keeps a function's name, so that it has to be handed in again
     survey, targets : names of what ships with the package, or files; targets may be a table with a row
         per country (named by its index, or in a column ``country``) and a column per index
     constants : the shift of the indices; see :mod:`..objectives.constants`
@@ -132,18 +136,16 @@ def fit(
         A mistake in the settings, or trouble that one can do something about. What was evaluated
         is on disk, and the same call continues.
     """
-    frame = None
-    if targets is not None and not isinstance(targets, (str, os.PathLike)):
-        frame = target_file(targets)
-        targets = frame.name
+    frame = target_file(targets) if _is_frame(targets) else None
+    stated, function = written(objective)
     specification = Specification(
         country,
         group,
-        objective,
+        stated,
         os.fspath(opinions),
         held_out,
         os.fspath(survey),
-        targets=None if targets is None else os.fspath(targets),
+        targets=frame.name if frame else _path_of(targets),  # type: ignore[arg-type]
         model=os.fspath(model),
         revision=revision,
         dtype=dtype,
@@ -173,16 +175,10 @@ def fit(
     check_revision(specification.model, revision)
     record = Record(folder(Path(runs), specification.name if name is None else name))
     # Everything that can be wrong without a model is told before anything is made.
-    recorded = None
-    if record.exists():
-        recorded = recorded_facts(record)
-        then = as_recorded(record.specification, recorded)
-        if init == "auto":  # where it began, whatever is usual today
-            specification = replace(specification, init=then.init)
-        refuse_settings(then, specification, record.path)
-    data = load_data(specification, recorded, frame.targets if frame else None)
+    specification, recorded = _as_begun(specification, record, init == "auto")
+    data = load_data(specification, recorded, frame.targets if frame else None, function)
     stopping = Stopping.for_objective(
-        specification.fits_opinions,
+        specification.open_ended,
         validated=bool(data.opinions and data.opinions.validation),
         budget=budget,
         target_loss=target_loss,
@@ -192,39 +188,58 @@ def fit(
     _rehearse(specification, stopping, len(data.populations), where is not None)
     earlier = _earlier(specification)
     with record.writing(on_trouble) as writer:
-        if not _is_done(record, stopping):
-            job = Job(
-                writer,
-                data,
-                stopping,
-                on_progress or (lambda progress: None),
-                on_trouble,
-                on_result,
-                recite,
-            )
+        told = (on_progress or (lambda progress: None), on_trouble, on_result)
+        job = Job(writer, data, stopping, *told, recite)
+        if _is_done(record, stopping):
+            job.refuse_another()
+        else:
             job.run(where, earlier, frame, compile)
     return Run(record.path)
 
 
-def _path_of(run: str | os.PathLike[str] | Run | None) -> str | None:
-    if isinstance(run, Run):
-        return str(run.path)
-    return None if run is None else os.fspath(run)
+def _path_of(place: str | os.PathLike[str] | Run | None) -> str | None:
+    if isinstance(place, Run):
+        return str(place.path)
+    return None if place is None else os.fspath(place)
+
+
+def _is_frame(targets: str | os.PathLike[str] | pd.DataFrame | None) -> TypeGuard[pd.DataFrame]:
+    return targets is not None and not isinstance(targets, (str, os.PathLike))
+
+
+def _as_begun(
+    asked: Specification, record: Record, any_start: bool
+) -> tuple[Specification, dict[str, Any] | None]:
+    """The settings and the facts of a run that goes on, whose settings have to be those asked for.
+
+    ``any_start``: the search starts where the run began, whatever is usual today.
+    """
+    if not record.exists():
+        return asked, None
+    recorded = recorded_facts(record)
+    then = as_recorded(record.specification, recorded)
+    if any_start:
+        asked = replace(asked, init=then.init)
+    refuse_settings(then, asked, record.path)
+    return asked, recorded
 
 
 def _rehearse(settings: Specification, stopping: Stopping, countries: int, workers: bool) -> None:
     """Make the optimizer once, so that a slip in its name or options is told at once."""
     rng = np.random.default_rng(0)
-    made = create(settings.optimizer, 100, rng, budget=stopping.budget, **settings.options)
+    targets = np.zeros((countries, 1)) if countries > 1 else None
+    made = create(
+        settings.optimizer, 100, rng, budget=stopping.budget, targets=targets, **settings.options
+    )
+    if made.capabilities.uses_gradient and settings.function:
+        raise SpecificationError(
+            f"{settings.optimizer!r} follows gradients, and {settings.function!r} is a function, which has "
+            "none here: choose 'gauss-newton', which needs none."
+        )
     if made.capabilities.uses_gradient and (settings.readout != "expected" or workers):
         raise SpecificationError(
             f"{settings.optimizer!r} follows gradients, which only expected answers have, asked in this "
             "process: leave out --readout and --workers, or choose 'gauss-newton', which needs none."
-        )
-    if countries > 1:
-        targets = np.zeros((countries, 1))
-        GaussNewtonMany(
-            100, rng, budget=stopping.budget, targets=targets, enough=0.0, **settings.options
         )
 
 

@@ -13,12 +13,16 @@ import numpy as np
 
 from ..engines import Engine, Workers
 from ..engines import open as open_engine
+from ..engines.opening import chat_format
 from ..errors import BlackboxAlignError, RunError
 from ..files.atomic import write_sealed_json, write_text
 from ..optimizers import Evaluation
 from ..results import Result
-from .asking import Asked, failures_of, known_from, search_space, unit_of
+from .asking import Asked, failures_of, known_from, read_with, search_space, tokens_of, unit_of
+from .changed import refuse_facts
+from .checkpoints import Checkpoints
 from .conditions import conditions
+from .data import PROMPT, Data, generator
 from .entry import Entry, digest, refuse_what_is_no_share
 from .format_1 import in_questions, vectors_by_asking
 from .frames import FILE, Frame
@@ -27,22 +31,18 @@ from .interrupts import patient_interrupt
 from .noise import Noise, measure_noise
 from .outcome import Outcome, device_of
 from .precise import in_float32
-from .problem import PROMPT, Data, Problem, generator, pose
+from .problem import Problem, pose
 from .record import Record, Writer
 from .run import Run
 from .search import Batch, Standing, search
 from .searcher import make_optimizer, note_probe, options_of
 from .settled import recorded_facts, settle
-from .specification import Specification, refuse_facts
+from .specification import Specification
 from .stopping import Stopping
 from .warm_start import observe, space_of
 
 if TYPE_CHECKING:
     from ..engines.ray.pool import OnTrouble
-
-CHECKPOINT_SECONDS = 60.0
-CHECKPOINT_SHARE = 0.1  # of the time of a search that checkpoints may take
-CHECKPOINT_EVALUATIONS = 15  # what one costs at most: all is asked plainly, one by one
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,7 @@ class Job:
         self.recites = recites
         self.writer, self.record, self.data, self.stopping = writer, writer.record, data, stopping
         self.on_progress, self.on_trouble, self.on_result = on_progress, on_trouble, on_result
-        self.started = self.checkpoint = time.monotonic()
-        self.last = 0.0
-        self.written = 0.0  # seconds that checkpoints took
+        self.checkpoints = Checkpoints()
         self.replayed = 0
         self.compile = "auto"
 
@@ -109,18 +107,14 @@ class Job:
             problem = pose(replace(self.data, specification=settings), asked, recorded)
             unit, options = unit_of(engine, recorded), options_of(problem, recorded)
             space = search_space(settings, engine, generator(settings, PROMPT), unit)
-            info = engine.info
             facts = {
                 **problem.facts(),
-                "model_revision": info.revision,
-                "dtype": info.dtype,
+                **read_with(engine),
                 "placement": settings.placement,
                 "dimension": space.dimension,
                 "unit": unit,
                 "options": options,
-                "opening": info.opening,  # what was read around a question
-                "date": info.date,
-                "commit": info.commit,
+                "tokens": tokens_of(engine, space, problem.sheet),
             }
             optimizer = make_optimizer(problem, space.dimension, self.stopping, options)
             if optimizer.capabilities.uses_gradient:
@@ -150,6 +144,21 @@ class Job:
                 notes=self._heard(engine, problem, recorded),
             )  # fmt: skip
             self._guarded(outcome, why, new)
+
+    def refuse_another(self) -> None:
+        """Of a run that is done: refuse what is asked now under names that stand for something else.
+
+        The model is opened only where it, or what is read around a question, is named otherwise.
+        """
+        then, now, recorded = (
+            self.record.specification, self.data.specification, recorded_facts(self.record)
+        )  # fmt: skip
+        facts = self.data.facts()
+        names = ("model", "revision", "chat_template")
+        if any(getattr(then, name) != getattr(now, name) for name in names):
+            with closing(self._open(now, None, recorded)) as engine:
+                facts |= read_with(engine)
+        self._refuse_other_facts({k: v for k, v in recorded.items() if k in facts}, facts)
 
     def _day(self) -> str:
         """On which the run began."""
@@ -217,15 +226,17 @@ class Job:
         """The engine; a run goes on with the commit of a hub model that it recorded, and where a
         template writes the date, it is that of its first day.
         """
+        same = not recorded or settings.model == self.record.specification.model
+        commit = recorded.get("commit") if same else None
         return open_engine(
             settings.model,
-            revision=settings.revision or recorded.get("commit") or None,
+            revision=settings.revision or commit or None,
             device=settings.device,
             dtype=settings.dtype,
             trust_remote_code=settings.trust_remote_code,
-            chat_template=settings.chat_template,
-            system=settings.system,
-            date=str(recorded.get("date") or ""),
+            form=chat_format(
+                settings.chat_template, settings.system, str(recorded.get("date") or "")
+            ),
             compile=self.compile,
             workers=workers,
             on_trouble=self.on_trouble,
@@ -274,7 +285,7 @@ class Job:
     def _told(self, outcome: Outcome) -> None:
         self._report(outcome)
         note_probe(outcome.optimizer, self.writer, self.on_trouble)
-        if not self._time_to_write(outcome):
+        if not self.checkpoints.due(outcome.standing.told - self.replayed):
             return
         start = time.monotonic()
         try:
@@ -284,23 +295,10 @@ class Job:
                 outcome.write_experts(result, self._places(outcome))
         except Exception as error:  # whatever it is, it is not worth the end of a search
             self.on_trouble(f"An expert could not be written on the way: {error}")
-        self.checkpoint = time.monotonic()
-        self.last = self.checkpoint - start
-        self.written += self.last
-
-    def _time_to_write(self, outcome: Outcome) -> bool:
-        """Whether a checkpoint is due, and leaves all of them together within their share of the time.
-
-        The first is taken to last as long as so many evaluations.
-        """
-        now = time.monotonic()
-        evaluations = max(1, outcome.standing.told - self.replayed)
-        expected = self.last or CHECKPOINT_EVALUATIONS * (now - self.started) / evaluations
-        room = CHECKPOINT_SHARE * (now - self.started) - self.written
-        return now - self.checkpoint >= CHECKPOINT_SECONDS and expected <= room
+        self.checkpoints.written(start)
 
     def _report(self, outcome: Outcome) -> None:
-        spent, standing = time.monotonic() - self.started, outcome.standing
+        spent, standing = time.monotonic() - self.checkpoints.started, outcome.standing
         best = None if standing.worst is None else float(standing.errors.mean())
         self.on_progress(Progress(standing.told, self.stopping.budget, best, self.replayed, spent))
 
@@ -393,5 +391,5 @@ class Job:
                 self._close(outcome, "failed", reason)
 
     def _close(self, outcome: Outcome, status: str, reason: str) -> None:
-        spent = time.monotonic() - self.started
+        spent = time.monotonic() - self.checkpoints.started
         self.writer.close(status, reason, spent, outcome.standing.told)

@@ -75,7 +75,7 @@ def _asked(run: Run) -> dict[str, Any]:
     if not settings.country:
         asked.pop("country", None)
     usual = Stopping.for_objective(
-        settings.fits_opinions,
+        settings.open_ended,
         budget=Stopping.budget,
         target_loss=None,
         patience=None,

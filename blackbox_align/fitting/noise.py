@@ -12,7 +12,8 @@ from ..adapters import Adapter, from_vocabulary
 from ..adapters.adapter import SoftPrompt, check_placement
 from ..engines import Engine
 from ..engines.rounding import neighbour, noise_and_moves
-from .problem import NOISE, Problem, generator
+from .data import NOISE, generator
+from .problem import Problem
 
 _PROMPTS = 3
 HEARD = 1 / 3

@@ -20,13 +20,14 @@ from ..assessment.recite import recite
 from ..engines import Answers, Engine
 from ..engines.function import FunctionEngine
 from ..experts import Card, prove, write_expert
-from ..objectives import INDICES, OPINIONS
+from ..objectives import INDICES, OPINIONS, is_function
 from ..optimizers import Optimizer
 from ..populations import Population
 from ..results import Result, Searched
 from ..results.names import FITTED
-from ..results.tables import DISTANCE, ERROR
+from ..results.tables import DISTANCE, ERROR, OWN
 from ..statistics.pareto import pareto_front
+from ..surveys import Survey
 from ..surveys.index_instrument import Indices
 from ..surveys.instrument import Instrument
 from ..surveys.opinion_instrument import Opinions
@@ -76,6 +77,8 @@ class Outcome:
                     held_out=self.problem.data.held_out_indices,
                 )
             )
+        if self.problem.data.own is not None:
+            made.append(self.problem.data.own)
         return made
 
     @cached_property
@@ -135,7 +138,7 @@ class Outcome:
         # The tables of a fit say themselves what constants and brackets are.
         said = {one.notes(people)[0] for one in instruments if one.index_names}
         said |= {interval_note(one, resampling) for one in instruments}
-        biases = [self.asked.position_bias(survey) for survey in self.problem.surveys.values()]
+        biases = [self.asked.position_bias(survey) for survey in self._surveys]
         notes = [note for note in found.notes if note not in said]
         correlation = biases[0].correlation
         language = None
@@ -165,15 +168,19 @@ class Outcome:
 
     def _answers(self, instrument: Instrument) -> list[Condition]:
         """Of opinions, those that are fitted, in the text."""
-        if instrument.index_names:
+        if not isinstance(instrument, Opinions):
             return []
         return [Condition.known_answers(instrument, self.fitted_items, self.engine)]
 
     @property
     def _questions(self) -> tuple[Question, ...]:
         """All that an expert answers."""
-        surveys = self.problem.surveys.values()
-        return tuple(q for survey in surveys for q in sheet(survey, self.orders).questions)
+        return tuple(q for survey in self._surveys for q in sheet(survey, self.orders).questions)
+
+    @property
+    def _surveys(self) -> tuple[Survey, ...]:
+        """What is asked, each survey once, whatever the parts of the objective."""
+        return tuple({one.sha256: one for one in self.problem.surveys.values()}.values())
 
     def write_experts(self, result: Result, place: Mapping[str, Path]) -> None:
         """Write an expert for every population of a result, where ``place`` says."""
@@ -268,7 +275,11 @@ class Outcome:
 
     def _loss(self, found: Result, code: str) -> float:
         """What was searched for, as the figures have it: of opinions on the questions to fit."""
-        reached = {}
+        reached = {
+            name: found.value(FITTED, OWN, code, "all")
+            for name in self.problem.objective.parts
+            if is_function(name)
+        }
         if INDICES in self.problem.objective.parts:
             split = "fit" if self.problem.data.held_out_indices else "all"
             reached[INDICES] = found.value(FITTED, ERROR, code, split)  # type: ignore[arg-type]

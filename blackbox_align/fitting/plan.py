@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ from ..files.yaml import read_yaml
 from ..optimizers import create
 from ..results import Result
 from ..results.comparison import Cell, Comparison
+from . import texts
+from .entry import rounds_of
 from .fit import fit
 from .run import Run
 from .specification import Specification
@@ -117,6 +119,8 @@ class Plan:
     def _split(self, cell: Mapping[str, Any]) -> tuple[Specification, Stopping]:
         settings = {**self.shared, **cell}
         ends = {name: settings.pop(name) for name in _ENDS if name in settings}
+        if _is_of_texts(self, cell):  # it has no vectors, and is asked in the same way
+            settings |= {"optimizer": "random", "options": {}}
         specification = Specification(**settings)
         # A rehearsal, so that a slip in an optimizer's name or options is told before the first run.
         create(
@@ -132,7 +136,7 @@ class Plan:
             "patience": None,
             "seconds": None,
         } | ends
-        return specification, Stopping.for_objective(specification.fits_opinions, **ends)
+        return specification, Stopping.for_objective(specification.open_ended, **ends)
 
     def folder(self, cell: Mapping[str, Any]) -> str:
         """The name of a cell's run: what is varied in it."""
@@ -191,7 +195,13 @@ def finished(plan: Plan, folder: Path | str) -> int:
     return sum(_is_done(Path(folder) / plan.folder(cell)) for cell in plan.cells())
 
 
+def _is_of_texts(plan: Plan, cell: Mapping[str, Any]) -> bool:
+    return {**plan.shared, **cell}.get("optimizer") == texts.NAME
+
+
 def _is_done(path: Path) -> bool:
+    if (path / texts.FILE).is_file():
+        return True
     run = Run(path)
     return run.exists() and not run.trouble and run.status == "done"
 
@@ -281,6 +291,9 @@ def _run_cell(
     name = plan.folder(cell)
     reused = _is_done(folder / name)
     try:
+        if _is_of_texts(plan, cell):
+            found = _texts_of(plan, cell, folder / name)
+            return cell, "", len(found.texts), found.loss, reused
         run = fit(runs=folder, name=name, **{**plan.shared, **cell})
         result = run.result
     except BlackboxAlignError as error:
@@ -289,6 +302,18 @@ def _run_cell(
         return cell, f"{type(error).__name__}: {error}", 0, math.nan, reused
     told = result.search.evaluations if result.search else 0
     return cell, "", told, result.loss, reused
+
+
+def _texts_of(plan: Plan, cell: Mapping[str, Any], folder: Path) -> texts.Texts:
+    specification, stopping = plan._split(cell)
+    settings = {
+        k: v
+        for k, v in {**plan.shared, **cell}.items()
+        if k not in (*_ENDS, "optimizer", "options")
+    }
+    return texts.kept_texts(
+        folder, {**settings, "seed": specification.seed}, stopping.budget, stopping.target_loss
+    )
 
 
 def read_comparison(
@@ -313,14 +338,25 @@ def _read_cells(plan: Plan, folder: Path, failures: Mapping[str, str]) -> Iterat
     for cell in plan.cells():
         name = plan.folder(cell)
         path = folder / name
-        best, failure, dimension = np.empty(0), failures.get(name, ""), 0
-        if not failure:
+        found = Cell(cell, np.empty(0), failures.get(name, ""), str(path))
+        if not found.failure:
             try:
+                if _is_of_texts(plan, cell):
+                    best = np.minimum.accumulate(texts.read_texts(path).losses)
+                    yield replace(found, best=best)
+                    continue
                 run = Run.load(path)
-                best, dimension = _best_so_far(run), int(run.record["facts"].get("dimension", 0))
+                facts = run.record["facts"]
+                found = replace(
+                    found,
+                    best=_best_so_far(run),
+                    rounds=rounds_of(run.entries()),
+                    dimension=int(facts.get("dimension", 0)),
+                    tokens=int(facts.get("tokens", 0)),
+                )
             except RunError as error:
-                failure = str(error)
-        yield Cell(cell, best, failure, str(path), dimension)
+                found = replace(found, failure=str(error))
+        yield found
 
 
 def _best_so_far(run: Run) -> np.ndarray:

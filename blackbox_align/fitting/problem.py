@@ -6,181 +6,34 @@ residuals, for these countries or for others.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from ..errors import SpecificationError, UnknownNameError
 from ..objectives import (
     OPINIONS,
     Constants,
+    FunctionObjective,
     IndexObjective,
     Language,
     Objective,
-    SplitOpinions,
     WeightedSum,
+    is_function,
 )
 from ..objectives.constants import settle_constants
 from ..optimizers import Evaluation
-from ..populations import Population, TargetSet, find_population, load_targets
+from ..populations import Population
 from ..populations.population import country_population
-from ..surveys import Survey, item_means, load_survey
+from ..surveys import Survey, item_means
 from ..surveys.neutral_texts import neutral_texts
-from ..surveys.opinion_files import load_opinions
-from ..surveys.opinions import OpinionSurvey
 from ..surveys.sheet import Sheet, sheet, spread
 from ..surveys.sheet import asked as asked_in
-from ..surveys.survey import NO_ANSWERS
 from .asking import ONE_ORDER, Asked, by_item
+from .data import READOUT, Data, generator
 from .specification import Specification
-
-# The generators of a run are children of its seed, one per use: none disturbs another.
-PROMPT, OPTIMIZER, READOUT, SPLIT, NOISE, VALIDATION = range(6)
-_VALIDATION_SHARE = 0.25
-
-
-def generator(settings: Specification, use: int, *more: int) -> np.random.Generator:
-    """The generator of one use, from the seed."""
-    return np.random.default_rng(np.random.SeedSequence(settings.seed, spawn_key=(use, *more)))
-
-
-@dataclass(frozen=True, eq=False)
-class Data:
-    """What a specification names, loaded: no model is needed for it.
-
-    ``survey`` and ``target_set`` are there in any case; ``opinions`` only where they are fitted.
-    """
-
-    specification: Specification
-    populations: tuple[Population, ...]
-    survey: Survey
-    target_set: TargetSet
-    opinions: SplitOpinions | None
-
-    @property
-    def index_names(self) -> list[str]:
-        return [index.name for index in self.survey.indices]
-
-    @property
-    def held_out_indices(self) -> tuple[str, ...]:
-        return tuple(filter(None, self.specification.hold_out.split(",")))
-
-    def index_targets(self) -> np.ndarray:
-        """(populations, indices) published points that a search may see; NaN for those held out."""
-        targets = [self.target_set.target(p.code, self.index_names) for p in self.populations]
-        seen = [name not in self.held_out_indices for name in self.index_names]
-        return np.where(seen, np.array(targets), np.nan)
-
-    def facts(self) -> dict[str, Any]:
-        """What the settings' names stood for: a run that goes on must find the same."""
-        facts: dict[str, Any] = {"countries": [one.code for one in self.populations]}
-        if self.specification.fits_indices:
-            facts |= {
-                "survey_sha256": self.survey.sha256,
-                "targets": self.target_set.name,
-                "targets_sha256": self.target_set.sha256,
-            }
-        if self.opinions is not None:
-            facts |= {
-                "opinions_sha256": self.opinions.sha256,
-                "fit_questions": [item.id for item in self.opinions.objective.survey.items],
-                "held_out_questions": sorted(self.opinions.held_out),
-                "validation_questions": sorted(self.opinions.validation),
-            }
-        return facts
-
-
-def load_data(
-    settings: Specification,
-    recorded: Mapping[str, Any] | None = None,
-    targets: TargetSet | None = None,
-) -> Data:
-    """Survey, targets and opinions for the countries; told at once where a country has none.
-
-    ``recorded`` are the facts of an earlier call, from which countries and held-out items are taken;
-    ``targets`` stand in the place of those that the specification names.
-    """
-    survey, target_set = load_survey(settings.survey), targets or load_targets(settings.targets)
-    everyone = load_opinions(settings.opinions) if settings.fits_opinions else None
-    sources: dict[str, Collection[str]] = {}  # the countries that each source has all figures of
-    if settings.fits_indices:
-        if not survey.indices:
-            raise SpecificationError(f"{survey.title} has no indices and {NO_ANSWERS}")
-        sources[f"the target set {target_set.name}"] = target_set.complete(
-            [index.name for index in survey.indices]
-        )
-    if everyone is not None:
-        sources[everyone.survey.title] = everyone.countries
-    first, *others = sources.values()
-    found = _populations(settings, everyone, [c for c in first if all(c in o for o in others)])
-    if recorded is not None and "countries" in recorded:
-        found = tuple(find_population(code, everyone) for code in recorded["countries"])
-    if len(found) > 1 and settings.optimizer != "gauss-newton":
-        raise SpecificationError(
-            f"Several countries at once are fitted by 'gauss-newton', which shares what it learns "
-            f"among them; {settings.optimizer!r} fits one country at a time."
-        )
-    if not found:
-        raise SpecificationError(
-            f"No country of {settings.country!r} has complete figures in {' and '.join(sources)}; "
-            "`bbalign countries` lists what a target set has."
-        )
-    if settings.fits_indices:
-        names = [index.name for index in survey.indices]
-        for name in filter(None, settings.hold_out.split(",")):
-            if name not in names:
-                raise UnknownNameError("index", name, names)
-        left = [name not in settings.hold_out.split(",") for name in names]
-        for one in found:
-            if np.isnan(target_set.target(one.code, names)[left]).all():
-                raise SpecificationError(
-                    f"With {settings.hold_out} held out no figure of {one.name} is left to fit."
-                )
-    opinions = None
-    if everyone is not None:
-        opinions = SplitOpinions.draw(
-            everyone,
-            [one.code for one in found],
-            settings.held_out,
-            generator(settings, SPLIT),
-            recorded=(recorded or {}).get("held_out_questions"),
-        )
-        share = settings.validation
-        opinions = opinions.validated(
-            _VALIDATION_SHARE if share is None else share,
-            generator(settings, VALIDATION),
-            # A run of before there were any goes on without.
-            recorded=None if recorded is None else recorded.get("validation_questions", ()),
-        )
-    return Data(settings, found, survey, target_set, opinions)
-
-
-def _populations(
-    settings: Specification, everyone: OpinionSurvey | None, complete: Sequence[str]
-) -> tuple[Population, ...]:
-    """Whom to fit: countries, ``complete`` ones where a group of countries is named; or people that the
-    file of opinions declares.
-    """
-    if not settings.group:
-        return tuple(map(country_population, settings.countries(complete)))
-    if everyone is None or settings.fits_indices:
-        raise SpecificationError(
-            "Groups of people are fitted to their answers, which a file declares: give --objective "
-            "opinions and --opinions FILE."
-        )
-    found = [find_population(name, everyone) for name in settings.group]
-    codes = {group.code for group in everyone.groups}
-    for one in found:
-        if one.code not in codes:
-            known = ", ".join(sorted(codes)) or "none"
-            raise SpecificationError(
-                f"{one.name} is a country and no group of {everyone.survey.title}: ask for it with "
-                f"--country. Its groups: {known}."
-            )
-    return tuple(dict.fromkeys(found))
 
 
 @dataclass(frozen=True, eq=False)
@@ -287,7 +140,7 @@ class Problem:
         evaluations = [
             Evaluation(float(loss), row)
             if np.isfinite(loss)
-            else Evaluation.failed("the model's answer is not a finite number")
+            else Evaluation.failed("the loss is not a finite number")
             for loss, row in zip(losses.mean(axis=0), seen, strict=True)
         ]
         return evaluations, losses
@@ -348,6 +201,9 @@ def pose(data: Data, asked: Asked, recorded: Mapping[str, Any] | None = None) ->
         if name == OPINIONS:
             assert data.opinions is not None
             parts[name] = data.opinions.objective
+            continue
+        if data.own is not None and is_function(name):
+            parts[name] = FunctionObjective(data.own)
             continue
         if recorded is not None and "constants" in recorded:
             constants = Constants(settings.constants, tuple(map(float, recorded["constants"])))

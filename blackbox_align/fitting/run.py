@@ -23,7 +23,7 @@ from ..results.tables import (
     indices_of,
     opinions_of,
 )
-from .entry import Entry
+from .entry import Entry, rounds_of
 from .frames import kept_targets
 from .record import FORMAT, Record
 from .settled import as_recorded, recorded_facts
@@ -209,7 +209,9 @@ class Run:
         return code
 
     def history(self, population: str | None = None) -> pd.DataFrame:
-        """One row per evaluation: its loss and the best one so far, in the unit of the loss.
+        """One row per evaluation: its ``round``, its loss and the best one so far, in the unit of the loss.
+
+        Candidates of one round were asked side by side: who has as many workers waits for rounds.
 
         Of several populations it is the mean of their losses; of the one that is named, its own, be it
         one that nobody fitted: what was answered is read again, and no model is asked. Where the language
@@ -225,6 +227,7 @@ class Run:
         frame = pd.DataFrame({"loss": pd.Series(losses, dtype=float)})
         frame.index = pd.RangeIndex(1, len(frame) + 1, name="evaluation")
         frame = frame.assign(best=frame["loss"].cummin())
+        frame.insert(0, "round", rounds_of(entries))
         part = as_recorded(self.specification, recorded_facts(self._record)).language_part
         read = [entry.divergence for entry in entries if entry.divergence is not None]
         if part is None or not read:
@@ -275,7 +278,8 @@ class Run:
 
     def _losses_of(self, population: str) -> np.ndarray:
         from .asking import Asked
-        from .problem import load_data, pose
+        from .data import load_data
+        from .problem import pose
 
         facts = recorded_facts(self._record)
         settings = as_recorded(self.specification, facts)

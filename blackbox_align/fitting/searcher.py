@@ -8,7 +8,8 @@ from typing import Any
 
 from ..optimizers import Optimizer, create
 from ..optimizers.registry import defaults
-from .problem import OPTIMIZER, Problem, generator
+from .data import OPTIMIZER, generator
+from .problem import Problem
 from .record import Writer
 from .stopping import Stopping
 

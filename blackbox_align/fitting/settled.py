@@ -34,7 +34,8 @@ def as_recorded(settings: Specification, recorded: Mapping[str, Any]) -> Specifi
 def settle(settings: Specification, info: EngineInfo, recorded: Mapping[str, Any]) -> Specification:
     """What was asked for, else what was recorded, else what suits the model.
 
-    A prompt in the last place is for questionnaires alone, so no language is weighed there by default.
+    A prompt in the last place is for questionnaires alone, so no language is weighed there by default; nor
+    is it beside a function alone, whose unit nobody knows.
 
     Raises
     ------
@@ -50,7 +51,8 @@ def settle(settings: Specification, info: EngineInfo, recorded: Mapping[str, Any
         weight = float(recorded["language"])
     reads = "read" in info.can
     if weight is None:
-        weight = USUAL if reads and info.writes and placement != "last" else 0.0
+        known = settings.fits_indices or settings.fits_opinions  # what a unit of the loss is
+        weight = USUAL if known and reads and info.writes and placement != "last" else 0.0
     if weight and not reads:
         raise ModelError(
             f"The engine of {info.name!r} answers questions and reads no texts, so its language cannot "

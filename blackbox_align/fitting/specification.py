@@ -16,16 +16,18 @@ import numpy as np
 
 from ..adapters import INITIALIZATIONS
 from ..engines.base import check_placement
-from ..errors import ChangedSpecificationError, SpecificationError
+from ..errors import SpecificationError
 from ..objectives import (
     INDICES,
     OPINIONS,
     Language,
     OpinionObjective,
     describe_objective,
+    is_function,
     parse_objective,
 )
 from ..objectives.constants import check_policy
+from ..objectives.function import FUNCTION
 from ..objectives.language import check_weight
 from ..populations import Country
 from ..populations.groups import expand, parse_countries
@@ -45,8 +47,8 @@ class Specification:
     ----------
     country : code, name or alias; several of them in a list or joined by ``+``; ``all``, which is every
         country with complete figures, or a continent. Kept as codes joined by ``+``
-    objective : ``indices`` (those of the survey), ``opinions``, or a weighted sum of both such as
-        ``indices+0.5*opinions``; see :mod:`..objectives.weighted`
+    objective : ``indices`` (those of the survey), ``opinions``, ``function:NAME``, or a weighted sum of
+        them such as ``indices+0.5*opinions``; see :mod:`..objectives.weighted`
     opinions, held_out : an opinion survey's name or file, and the share of its questions that no
         search sees, drawn from the seed
     validation : share of the opinion questions to fit that only say when to stop; None is a quarter, or what
@@ -123,7 +125,7 @@ class Specification:
         object.__setattr__(self, "hold_out", ",".join(dict.fromkeys(names)))
         if self.hold_out and not self.fits_indices:
             raise SpecificationError(
-                "--hold-out names indices, which --objective opinions does not fit; see --held-out."
+                f"--hold-out names indices, which --objective {self.objective} does not fit; see --held-out."
             )
         if self.tokens < 1:
             raise SpecificationError(f"A soft prompt has 1 token or more; not {self.tokens}.")
@@ -156,9 +158,9 @@ class Specification:
                 "The share of validation questions lies from 0 to below 1; "
                 f"not {self.validation:g}."
             )
-        if self.fits_opinions and self.readout != "expected":
+        if self.open_ended and self.readout != "expected":
             raise SpecificationError(
-                "Opinions are compared as distributions, so their readout is 'expected'; "
+                "Opinions and functions see distributions, so their readout is 'expected'; "
                 f"not {self.readout!r}."
             )
 
@@ -170,7 +172,8 @@ class Specification:
     @property
     def language_part(self) -> Language | None:
         """The part of the objective that keeps the language, if it has a weight."""
-        unit = 1.0 if self.fits_indices else OpinionObjective.in_points
+        alone = list(self.weights) == [OPINIONS]
+        unit = OpinionObjective.in_points if alone else 1.0
         return Language(self.language, unit) if self.language else None
 
     @property
@@ -180,6 +183,16 @@ class Specification:
     @property
     def fits_opinions(self) -> bool:
         return OPINIONS in self.weights
+
+    @property
+    def function(self) -> str:
+        """The name of a function of one's own that is fitted; empty where there is none."""
+        return next((part.removeprefix(FUNCTION) for part in self.weights if is_function(part)), "")
+
+    @property
+    def open_ended(self) -> bool:
+        """Whether nobody knows how small the loss can be: of opinions, and of functions."""
+        return self.fits_opinions or bool(self.function)
 
     @property
     def wanted(self) -> tuple[str, ...]:
@@ -200,7 +213,7 @@ class Specification:
         if len(names) > 4:
             names = (f"{len(names)}-{'groups' if self.group else 'countries'}",)
         parts = ["+".join(names), model, self.optimizer, str(self.seed)]
-        if self.fits_opinions:
+        if self.open_ended:
             parts.insert(1, self.objective.replace("*", "x").replace(" ", ""))
         return "-".join([*parts, *self._distinction(len(names) < len(self.wanted))]).replace(
             ":", "-"
@@ -272,80 +285,6 @@ def spoken(value: Any) -> str:
     return str(value)
 
 
-def refuse_settings(then: Specification, now: Specification, where: Path) -> None:
-    """Raise :class:`ChangedSpecificationError`, with the differences, unless both search the same.
-
-    Names of files, models and runs are not compared: what they hold is, by :func:`refuse_facts`.
-    """
-    changed = [
-        f"{option(one.name)}: {spoken(before)} then, {spoken(after)} now"
-        for one in fields(then)
-        if one.name not in _BY_CONTENT
-        for before, after in [(getattr(then, one.name), getattr(now, one.name))]
-        if before != after
-    ]
-    for name in ("dtype", "orders", "placement", "language", "validation"):
-        before, after = getattr(then, name), getattr(now, name)
-        if before != after and not {"auto", None} & {before, after}:
-            changed.append(f"{option(name)}: {before} then, {after} now")
-    before, after = then.chat_template, now.chat_template
-    if before != after and {before, after} & {"auto", "none"}:  # two files by what they hold
-        changed.append(f"{option('chat_template')}: {before} then, {after} now")
-    _refuse(changed, where)
-
-
-def refuse_facts(
-    then: Specification,
-    now: Specification,
-    facts: tuple[Mapping[str, Any], Mapping[str, Any]],
-    where: Path,
-) -> None:
-    """Raise :class:`ChangedSpecificationError` unless the settings' names stand for the same things.
-
-    ``facts`` are those recorded and those of today; one that was not recorded is not compared.
-    """
-    recorded, today = facts
-    changed = []
-    for key, setting in _FACTS.items():
-        if key not in recorded or recorded[key] == today.get(key):
-            continue
-        if not hasattr(now, setting):
-            after = spoken(today.get(key))
-            changed.append(f"{option(setting)}: {spoken(recorded[key])} then, {after} now")
-            continue
-        before, after = (spoken(getattr(one, setting)) for one in (then, now))
-        changed.append(
-            f"{option(setting)}: {before} then, {after} now"
-            if before != after
-            else f"{option(setting)}: what {after} holds has changed since"
-        )
-    _refuse(changed, where)
-
-
-def _refuse(changed: Sequence[str], where: Path) -> None:
-    if changed:
-        raise ChangedSpecificationError(
-            f"The run {where} was made with other settings ({'; '.join(changed)}). "
-            "Ask for the same settings to continue it, or start another with --name."
-        )
-
-
-# What is found by name or place: a run that goes on compares what is found there.
-_BY_CONTENT = (
-    "validation",
-    "survey", "targets", "opinions", "model", "revision", "warm_start", "device", "dtype", "orders",
-    "trust_remote_code", "chat_template", "placement", "language",
-)  # fmt: skip
-_FACTS = {
-    "survey_sha256": "survey",
-    "targets_sha256": "targets",
-    "opinions_sha256": "opinions",
-    "model_revision": "model",
-    "warm_start_digest": "warm_start",
-    "orders": "orders",
-    "opening": "chat_template",
-    "target_loss": "target_loss",
-}
 # Named in a run's name in any case, or nothing that another run should be made for.
 _IN_NAME = (
     "country",
@@ -368,7 +307,9 @@ def _plain(name: str, value: Any) -> Any:
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, np.generic):
-        return value.item()
+        value = value.item()
+    if name == "orders" and type(value) is int:  # YAML and tables have 1 as a number
+        return str(value)
     if isinstance(value, Mapping):
         return {str(key): _plain(name, part) for key, part in value.items()}
     if isinstance(value, (list, tuple)) and name in ("options", "group"):

@@ -36,7 +36,7 @@ class Stopping:
     @classmethod
     def for_objective(
         cls,
-        opinions: bool,
+        open_ended: bool,
         *,
         target_loss: float | None,
         patience: int | None,
@@ -45,16 +45,16 @@ class Stopping:
     ) -> Stopping:
         """With defaults for what was not asked for (None).
 
-        No prompt answers opinions without error, and how near one can come nobody knows beforehand:
-        with ``opinions`` a search ends not at a loss but when it hardly gains any more; ``validated``, when
+        No prompt answers opinions without error, and how near one can come nobody knows beforehand: an
+        ``open_ended`` search ends not at a loss but when it hardly gains any more; ``validated``, when
         it gains nothing on validation questions.
         """
-        if opinions and validated and patience is None:
+        if open_ended and validated and patience is None:
             patience = VALIDATION_PATIENCE
-        elif opinions and patience is None:
+        elif open_ended and patience is None:
             patience, ends["gain"] = OPINION_PATIENCE, OPINION_GAIN
         if target_loss is None:
-            target_loss = 0.0 if opinions else cls.target_loss
+            target_loss = 0.0 if open_ended else cls.target_loss
         return cls(target_loss=target_loss, patience=patience, **ends)
 
     def __post_init__(self) -> None:
@@ -86,7 +86,7 @@ class Stopping:
         if evaluations >= self.budget:
             return f"the budget of {self.budget:,} evaluations is spent"
         if self.patience is not None and since_better >= self.patience:
-            by = f" by {self.gain:.0%}" if self.gain else ""
+            by = f" by {100 * self.gain:.0f} %" if self.gain else ""
             return f"no improvement{by} in {since_better:,} evaluations"
         if self.seconds is not None and seconds >= self.seconds:
             return f"{self.seconds:g} seconds have passed"

@@ -12,8 +12,9 @@ from ..engines import Engine
 from ..errors import SpecificationError
 from ..optimizers import Evaluation, Optimizer
 from .asking import Asked, search_space, unit_of
+from .data import PROMPT, generator, load_data
 from .format_1 import in_questions, vectors_by_asking
-from .problem import PROMPT, Problem, generator, load_data, pose
+from .problem import Problem, pose
 from .record import Record
 from .search import Standing
 from .searcher import make_optimizer, options_of

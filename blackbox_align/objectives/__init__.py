@@ -2,6 +2,7 @@
 
 from .base import Objective
 from .constants import Constants
+from .function import FunctionObjective, is_function, written
 from .indices import IndexObjective, mean_absolute_error
 from .language import Language
 from .opinions import OpinionObjective, SplitOpinions
@@ -11,6 +12,7 @@ __all__ = [
     "INDICES",
     "OPINIONS",
     "Constants",
+    "FunctionObjective",
     "IndexObjective",
     "Language",
     "Objective",
@@ -18,6 +20,8 @@ __all__ = [
     "SplitOpinions",
     "WeightedSum",
     "describe_objective",
+    "is_function",
     "mean_absolute_error",
     "parse_objective",
+    "written",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import SpecificationError
 from ..surveys import Survey
 from .base import Objective
+from .function import is_function
 
 INDICES, OPINIONS = "indices", "opinions"
 NAMES = (INDICES, OPINIONS)
@@ -27,10 +28,11 @@ def parse_objective(text: str) -> dict[str, float]:
             weight = float(factor) if star else 1.0
         except ValueError:
             weight = 0.0
-        if name not in NAMES or name in weights or not 0 < weight < np.inf:
+        known = name in NAMES or is_function(name)
+        if not known or name in weights or not 0 < weight < np.inf:
             raise SpecificationError(
                 "The objective must be 'indices', 'opinions', or a sum of both with weights above 0, "
-                f"such as 'indices+0.5*opinions'; not {text!r}."
+                f"such as 'indices+0.5*opinions'; not {text!r}. In Python it may be a function, too."
             )
         weights[name] = weight
     return weights if len(weights) > 1 else dict.fromkeys(weights, 1.0)
@@ -55,8 +57,18 @@ class WeightedSum:
 
     @property
     def surveys(self) -> tuple[Survey, ...]:
-        """What is asked, one survey after another."""
-        return tuple(part.survey for part in self.parts.values())
+        """What is asked, one survey after another; parts that ask the same one share its answers."""
+        return tuple({id(part.survey): part.survey for part in self.parts.values()}.values())
+
+    def _columns(self) -> Iterator[tuple[str, Objective, slice]]:
+        """Every part, and where in the answers to all surveys its own are."""
+        starts, start = {}, 0
+        for survey in self.surveys:
+            starts[id(survey)] = start
+            start += len(survey.items)
+        for name, part in self.parts.items():
+            first = starts[id(part.survey)]
+            yield name, part, slice(first, first + len(part.survey.items))
 
     @property
     def targets(self) -> np.ndarray:
@@ -67,21 +79,17 @@ class WeightedSum:
         self, answers: np.ndarray, rng: np.random.Generator | None = None
     ) -> dict[str, np.ndarray]:
         """The outputs of every part from (candidates, items of all surveys, largest width)."""
-        outputs, start = {}, 0
-        for name, part in self.parts.items():
-            stop = start + len(part.survey.items)
-            outputs[name] = part.outputs(answers[:, start:stop, : part.survey.width], rng)
-            start = stop
-        return outputs
+        return {
+            name: part.outputs(answers[:, here, : part.survey.width], rng)
+            for name, part, here in self._columns()
+        }
 
     def cotangent(self, answers: np.ndarray, country: int) -> np.ndarray:
         """(candidates, items of all surveys, largest width); see :meth:`.base.Objective.cotangent`."""
-        slopes, start = np.zeros(answers.shape), 0
-        for name, part in self.parts.items():
-            here, width = slice(start, start + len(part.survey.items)), part.survey.width
-            own = part.cotangent(answers[:, here, :width], country)
-            slopes[:, here, :width] = self._factor(name) * own
-            start = here.stop
+        slopes = np.zeros(answers.shape)
+        for name, part, here in self._columns():
+            own = part.cotangent(answers[:, here, : part.survey.width], country)
+            slopes[:, here, : part.survey.width] += self._factor(name) * own
         return slopes
 
     def stacked(self, outputs: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -48,8 +48,8 @@ class Plan(NamedTuple):
 class GaussNewtonMany(GaussNewton):
     """Gauss-Newton steps for whichever targets gain most from one.
 
-    targets  (K, m) what the outputs should be; NaN where a target does not care
-    enough   a target is reached when the mean |output - target| is at most this
+    targets  (K, m) what the outputs should be, NaN where a target does not care; and how near is enough:
+             a target is reached when the mean |output - target| is at most this
     window   how many evaluations the archive holds
 
     The residuals it is told are the plain outputs, (m,), and the loss is one number for all targets:
@@ -66,8 +66,7 @@ class GaussNewtonMany(GaussNewton):
         dimension: int,
         rng: np.random.Generator,
         *,
-        targets: ArrayLike,
-        enough: float = 0.0,
+        targets: tuple[ArrayLike, float],
         budget: int | None = None,
         batch: int = 6,
         window: int = 1000,
@@ -87,7 +86,8 @@ class GaussNewtonMany(GaussNewton):
             explore=explore,
             kernel=kernel,
         )
-        self.targets = np.array(targets, dtype=np.float64)
+        wanted, enough = targets
+        self.targets = np.array(wanted, dtype=np.float64)
         cares = np.isfinite(self.targets)
         if self.targets.ndim != 2 or not cares.size or not cares.any(axis=1).all():
             raise OptimizerError(

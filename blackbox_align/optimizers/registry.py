@@ -78,6 +78,15 @@ OURS: dict[str, Registered] = {
     "eki": Registered(
         "ensemble_kalman:EnsembleKalmanInversion", "ensemble Kalman inversion, sees residuals"
     ),
+    "es": Registered(
+        "evolution_strategy:EvolutionStrategy",
+        "an evolution strategy without covariance or subspace",
+    ),
+    "fzoo": Registered(
+        "evolution_strategy:EvolutionStrategy",
+        "steps along few random signs, as a zeroth-order gradient",
+        {"batch_size": 8, "learning_rate": 1.0, "signs": True},
+    ),
     "adam": Registered("adam:Adam", "follows the gradient, where an engine gives one"),
 }
 
@@ -131,7 +140,7 @@ def create(
     given: dict[str, Any] = {**preset, **options}
     if targets is not None:
         kind = _find_many(name)
-        given = {**given, "targets": targets, "enough": enough}
+        given = {**given, "targets": (targets, enough)}
     optimizer = kind(dimension, rng, budget=budget, **given)
     optimizer.name = name
     return optimizer
@@ -141,7 +150,7 @@ def defaults(name: str, *, many: bool = False) -> dict[str, Option]:
     """The options of an optimizer at what they are by default; ``many``: where it serves several targets."""
     kind, preset = _find(name)
     options = _options(_find_many(name) if many else kind, preset)
-    return {key: value for key, value in options.items() if key not in ("targets", "enough")}
+    return {key: value for key, value in options.items() if key != "targets"}
 
 
 def _find_many(name: str) -> type[Optimizer]:

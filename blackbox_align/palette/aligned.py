@@ -27,7 +27,7 @@ from ..surveys.opinion_instrument import Opinions
 from ..surveys.opinions import OpinionSurvey
 from ..surveys.sheet import sheet
 from .alignment import AlignmentSettings, train_lora
-from .fitting import ANSWERS, colour_answers
+from .fitting import ANSWERS, colour_answers, work_folder
 from .gate import GateSettings
 from .maps import PaletteMap
 from .palette import Palette, refuse_other_folder, write_palette
@@ -83,9 +83,7 @@ def align_palette(
     """
     place = Path(folder)
     refuse_other_folder(place)
-    work = place.with_name(f"{place.name}-align")
-    with plain_errors(work):
-        work.mkdir(parents=True, exist_ok=True)
+    work = work_folder(place, "align")
     opinions = load_opinions(source.opinions)
     fitted = _fitted(opinions, source, settings.seed)
     write_text(work / ANSWERS, colour_answers(palette_map, opinions))
@@ -103,15 +101,8 @@ def align_palette(
 
             lora = train_lora(checkpoint, preferences, settings, work / colour, told)
             experts[colour] = work / "experts" / colour
-            _write(
-                engine,
-                target,
-                colour,
-                Adapter(loras=(lora,)),
-                fitted,
-                experts[colour],
-                asdict(settings),
-            )
+            adapter = Adapter(loras=(lora,))
+            _write(engine, target, colour, adapter, fitted, experts[colour], asdict(settings))
         drawn = () if source.file else fitted
         return write_palette(place, palette_map, experts, engine, gate, drawn)
 

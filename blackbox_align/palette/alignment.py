@@ -213,7 +213,7 @@ def _train(
 ) -> Any:
     """The model with its trained LoRA."""
     from peft import LoraConfig, get_peft_model
-    from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
+    from transformers import PrinterCallback, Trainer, TrainerCallback, set_seed
 
     import_for_peft()
     set_seed(settings.seed)
@@ -241,7 +241,23 @@ def _train(
             if on_step is not None:
                 on_step(state.global_step, state.max_steps, last)
 
-    arguments = TrainingArguments(
+    trainer = Aligning(
+        model=adapted,
+        args=_arguments(settings, work, next(base.parameters()).device.type == "cpu"),
+        train_dataset=examples,
+        data_collator=lambda some: collate(some, padding if padding is not None else 0),
+        callbacks=[Telling()],
+    )
+    trainer.remove_callback(PrinterCallback)  # it prints
+    trainer.train(resume_from_checkpoint=_last_whole(work))
+    return adapted.eval()
+
+
+def _arguments(settings: AlignmentSettings, work: Path, on_cpu: bool) -> Any:
+    """The Trainer's own settings: quiet, with two checkpoints kept."""
+    from transformers import TrainingArguments
+
+    return TrainingArguments(
         output_dir=str(work),
         per_device_train_batch_size=settings.batch,
         num_train_epochs=settings.epochs,
@@ -257,18 +273,8 @@ def _train(
         report_to=[],
         disable_tqdm=True,
         remove_unused_columns=False,
-        use_cpu=next(base.parameters()).device.type == "cpu",
+        use_cpu=on_cpu,
     )
-    trainer = Aligning(
-        model=adapted,
-        args=arguments,
-        train_dataset=examples,
-        data_collator=lambda some: collate(some, padding if padding is not None else 0),
-        callbacks=[Telling()],
-    )
-    trainer.remove_callback(PrinterCallback)  # it prints
-    trainer.train(resume_from_checkpoint=_last_whole(work))
-    return adapted.eval()
 
 
 def _begin(

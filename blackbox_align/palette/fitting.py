@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,23 +26,36 @@ from .palette import Palette, refuse_other_folder, write_palette
 ANSWERS, RUN = "answers.csv", "colours"
 
 
+@dataclass(frozen=True)
+class ColourSearch:
+    """What colours are fitted to, and how: settings of :func:`..fitting.fit`.
+
+    Parameters
+    ----------
+    opinions : an opinion survey's name or file: a colour's target are the mean shares of its countries
+    held_out : the share of the questions that no search sees, drawn from the seed
+    """
+
+    opinions: str = "world-opinions"
+    held_out: float = 0.5
+    tokens: int = 5
+    orders: str = "auto"
+    budget: int = 1000
+    seconds: float | None = None
+    seed: int = 0
+
+
 def fit_palette(
     folder: Path | str,
     palette_map: PaletteMap,
+    search: ColourSearch = ColourSearch(),
     *,
-    opinions: str = "world-opinions",
     model: str = "respondent-tiny",
     revision: str | None = None,
     device: str = "auto",
     dtype: str = "auto",
     trust_remote_code: bool = False,
-    tokens: int = 5,
-    held_out: float = 0.5,
-    orders: str = "auto",
-    budget: int = 1000,
-    seconds: float | None = None,
-    seed: int = 0,
-    settings: GateSettings | None = None,
+    gate: GateSettings | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Palette:
     """Fit one soft prompt a colour in one search, and make a palette of them; an earlier call goes on.
@@ -50,11 +65,8 @@ def fit_palette(
 
     Parameters
     ----------
-    opinions : an opinion survey's name or file: a colour's target are the mean shares of its countries
-    held_out : the share of the questions that no search sees, drawn from the seed
-    settings : of the gate
-    tokens, orders, budget, seconds, seed, on_progress : see :func:`..fitting.fit`
     model, revision, device, dtype, trust_remote_code : see :func:`..engines.open`
+    on_progress : see :func:`..fitting.fit`
 
     Raises
     ------
@@ -63,26 +75,24 @@ def fit_palette(
     """
     place = Path(folder)
     refuse_other_folder(place)
-    work = place.with_name(f"{place.name}-fit")
-    with plain_errors(work):
-        work.mkdir(parents=True, exist_ok=True)
+    work = work_folder(place, "fit")
     answers = work / ANSWERS
-    write_text(answers, colour_answers(palette_map, load_opinions(opinions)))
+    write_text(answers, colour_answers(palette_map, load_opinions(search.opinions)))
     run = fit(
         group=palette_map.codes,
         objective="opinions",
         opinions=answers,
-        held_out=held_out,
+        held_out=search.held_out,
         model=model,
         revision=revision,
         device=device,
         dtype=dtype,
         trust_remote_code=trust_remote_code,
-        tokens=tokens,
-        orders=orders,
-        seed=seed,
-        budget=budget,
-        seconds=seconds,
+        tokens=search.tokens,
+        orders=search.orders,
+        seed=search.seed,
+        budget=search.budget,
+        seconds=search.seconds,
         runs=work,
         name=RUN,
         on_progress=on_progress,
@@ -92,10 +102,16 @@ def fit_palette(
     engine = opening.open(
         model, revision=revision, device=device, dtype=dtype, trust_remote_code=trust_remote_code
     )
-    try:
-        return write_palette(place, palette_map, experts, engine, settings, fitted)
-    finally:
-        engine.close()
+    with closing(engine):
+        return write_palette(place, palette_map, experts, engine, gate, fitted)
+
+
+def work_folder(palette: Path, step: str) -> Path:
+    """Beside a palette's folder, made where it is not there: what a step of making it leaves."""
+    work = palette.with_name(f"{palette.name}-{step}")
+    with plain_errors(work):
+        work.mkdir(parents=True, exist_ok=True)
+    return work
 
 
 def colour_answers(palette_map: PaletteMap, opinions: OpinionSurvey) -> str:

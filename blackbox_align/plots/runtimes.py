@@ -32,15 +32,18 @@ def _methods(frame: pd.DataFrame) -> list[tuple[int, str, pd.DataFrame]]:
 
 
 def ecdf(frame: pd.DataFrame, ax: Axes) -> None:
-    """Columns ``method``, ``evaluations``, ``share``: of all pairs of search and target, those reached."""
+    """Columns ``method``, ``evaluations`` or ``rounds``, ``share``: of all pairs of search and target, those
+    reached.
+    """
+    unit = "rounds" if "rounds" in frame else "evaluations"
     for n, name, rows in _methods(frame):
         ax.step(
-            rows["evaluations"], rows["share"], where="post", color=SERIES[n % 8],
+            rows[unit], rows["share"], where="post", color=SERIES[n % 8],
             linestyle=DASHES[n % 8], marker=MARKS[n % 8], markevery=max(1, len(rows) // 5),
             markersize=4.5, label=shortened(name, 30),
         )  # fmt: skip
     ax.set_xscale("log")
-    _plain_evaluations(ax)
+    _plain_evaluations(ax, unit)
     ax.set_ylim(-0.02, 1.02)
     ax.set_ylabel("share of (search, target) reached")
     ax.grid()
@@ -69,12 +72,17 @@ def anytime(frame: pd.DataFrame, ax: Axes) -> None:
     legend_above(ax, 2)
 
 
-def _plain_evaluations(ax: Axes) -> None:
+def _plain_evaluations(ax: Axes, unit: str = "evaluations") -> None:
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:,.0f}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.set_xlabel("evaluations of one candidate (log scale)")
+    said = (
+        "evaluations of one candidate"
+        if unit == "evaluations"
+        else "rounds of candidates side by side"
+    )
+    ax.set_xlabel(f"{said} (log scale)")
 
 
 def critical_difference(frame: pd.DataFrame, ax: Axes) -> None:

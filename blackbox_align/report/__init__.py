@@ -9,6 +9,7 @@ from .pages import (
     multiverse_parts,
     result_page,
 )
+from .studies import is_study, study_page
 
 __all__ = [
     "Block",
@@ -17,7 +18,9 @@ __all__ = [
     "comparison_page",
     "fit_page",
     "fits_page",
+    "is_study",
     "multiverse_parts",
     "result_page",
+    "study_page",
     "write_page",
 ]

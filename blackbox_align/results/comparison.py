@@ -23,13 +23,17 @@ if TYPE_CHECKING:
     from ..plots import Axes
 
 PROBLEM = ("country", "seed")
+CLAIM = 10
+"""Countries from which on intervals are over countries; fewer carry no claim about others."""
 
 
 @dataclass(frozen=True)
 class Cell:
     """One search: the settings that were varied, and its best loss so far after every evaluation.
 
-    ``best`` is (evaluations,) float64, empty where ``failure`` says why there is nothing.
+    ``best`` is (evaluations,) float64, empty where ``failure`` says why there is nothing; ``rounds``
+    (evaluations,) int the round in which each was asked, empty where that is not known; ``tokens`` are
+    those that an evaluation adds to a pass, 0 where that is not known.
     """
 
     settings: Mapping[str, Any]
@@ -37,6 +41,14 @@ class Cell:
     failure: str = ""
     run: str = ""
     dimension: int = 0
+    rounds: np.ndarray = field(default_factory=lambda: np.empty(0, int))
+    tokens: int = 0
+
+    def rounds_until(self, evaluations: int) -> int:
+        """Rounds that so many evaluations took; each is one of its own where nothing else is known."""
+        return (
+            int(self.rounds[evaluations - 1]) if evaluations and len(self.rounds) else evaluations
+        )
 
     @property
     def problem(self) -> tuple[Any, ...]:
@@ -72,8 +84,27 @@ class Comparison:
         """The cells that have evaluations; the others are in no figure."""
         return [cell for cell in self.cells if not cell.failure and len(cell.best)]
 
-    def runtimes(self, seed: int = 0) -> dict[str, Runtime]:
-        """The expected running time of every method; its bootstrap is over seeds, within countries."""
+    @cached_property
+    def reached(self) -> bool:
+        """Whether any search reached the target: else nothing tells methods apart by what they need."""
+        return any(evaluations_to(cell.best, self.target) for cell in self.finished)
+
+    @cached_property
+    def over_countries(self) -> bool:
+        """Whether there are countries enough to draw them again: else intervals are over seeds alone."""
+        return len({cell.settings.get("country") for cell in self.finished}) >= CLAIM
+
+    @property
+    def drawn(self) -> str:
+        """What the bootstrap of every interval draws, in words, and of whom it therefore speaks."""
+        if self.over_countries:
+            return "over countries, with all their seeds: it is for countries like these"
+        return "over seeds within countries: it is for these countries alone"
+
+    def runtimes(self, seed: int = 0, *, rounds: bool = False) -> dict[str, Runtime]:
+        """The expected running time of every method, in evaluations or ``rounds``; its bootstrap is over
+        what :attr:`drawn` says.
+        """
         found = {}
         for method in self.methods:
             cells = [cell for cell in self.finished if cell.method == method]
@@ -84,21 +115,25 @@ class Comparison:
                 len(cell.best) if hit is None else hit
                 for cell, hit in zip(cells, needed, strict=True)
             ]
+            if rounds:
+                spent = [cell.rounds_until(n) for cell, n in zip(cells, spent, strict=True)]
             found[method] = estimate_running_time(
                 np.array(spent, float),
                 np.array([hit is not None for hit in needed]),
                 [cell.settings.get("country") for cell in cells],
                 np.random.default_rng(seed),
+                of_groups=self.over_countries,
             )
         return found
 
     def table(self, seed: int = 0) -> pd.DataFrame:
-        """A row per method, the fewest evaluations first: ERT with interval, searches that reached the
-        target, and the median of the best losses in the end.
+        """A row per method, the fewest evaluations first: ERT with interval, the same in rounds,
+        searches that reached the target, and the median of the best losses in the end.
         """
         import pandas as pd
 
         rows = []
+        rounds = self.runtimes(seed, rounds=True)
         for method, runtime in self.runtimes(seed).items():
             ends = [cell.best[-1] for cell in self.finished if cell.method == method]
             rows.append(
@@ -109,15 +144,18 @@ class Comparison:
                     "ert": runtime.value,
                     "ert_low": runtime.low,
                     "ert_high": runtime.high,
+                    "ert_rounds": rounds[method].value,
                     "median_loss": float(np.median(ends)),
                 }
             )
-        columns = ["method", "runs", "reached", "ert", "ert_low", "ert_high", "median_loss"]
-        frame = pd.DataFrame(rows, columns=columns)
+        times = ["ert", "ert_low", "ert_high", "ert_rounds"]
+        frame = pd.DataFrame(rows, columns=["method", "runs", "reached", *times, "median_loss"])
         return frame.sort_values(["ert", "median_loss", "method"]).set_index("method")
 
     def searches(self) -> pd.DataFrame:
-        """A row per cell: what was varied, evaluations spent and needed (blank: not within them), loss."""
+        """A row per cell: what was varied, evaluations, rounds and tokens spent, evaluations and rounds
+        needed (blank: not within them), loss. Seconds are in the runs: they are not the same twice.
+        """
         import pandas as pd
 
         rows = []
@@ -128,12 +166,17 @@ class Comparison:
                     **cell.settings,
                     "evaluations": len(cell.best),
                     "needed": pd.NA if hit is None else hit,
+                    "rounds": cell.rounds_until(len(cell.best)),
+                    "rounds_needed": pd.NA if hit is None else cell.rounds_until(hit),
+                    "tokens": cell.tokens * len(cell.best) or pd.NA,
                     "loss": float(cell.best[-1]) if len(cell.best) else np.nan,
                     "failure": cell.failure,
                     "run": cell.run,
                 }
             )
-        return pd.DataFrame(rows).astype({"needed": "Int64"})
+        return pd.DataFrame(rows).astype(
+            dict.fromkeys(("needed", "rounds_needed", "tokens"), "Int64")
+        )
 
     @cached_property
     def _paired(self) -> tuple[list[str], np.ndarray]:
@@ -161,7 +204,8 @@ class Comparison:
     def plot(
         self, kind: str = "ecdf", *, baseline: str | None = None, ax: Axes | None = None
     ) -> Axes:
-        """Draw ``ecdf``, ``anytime``, ``critical-difference``, ``relative`` or ``losses``; returns the Axes.
+        """Draw ``ecdf``, ``rounds``, ``anytime``, ``critical-difference``, ``relative`` or ``losses``;
+        returns the Axes.
 
         ``baseline`` is the method that others are set against in ``relative``, by default random search.
         """

@@ -56,10 +56,11 @@ def latex_table(comparison: Comparison) -> str:
         f"% {len(comparison.finished)} searches, at most {comparison.budget} evaluations each; ERT: "
         "expected "
         f"evaluations to a loss of {comparison.target:g}",
-        f"% ({comparison.unit}), 95 % bootstrap interval over seeds within countries.",
-        r"\begin{tabular}{lrrrr}",
+        f"% ({comparison.unit}); 95 % interval: a bootstrap {comparison.drawn};",
+        "% rounds: the same in batches.",
+        r"\begin{tabular}{lrrrrr}",
         r"\toprule",
-        r"method & reached & ERT & 95\,\% interval & median loss \\",
+        r"method & reached & ERT & 95\,\% interval & rounds & median loss \\",
         r"\midrule",
     ]
     for method, row in comparison.table().iterrows():
@@ -68,7 +69,7 @@ def latex_table(comparison: Comparison) -> str:
         )
         lines.append(
             f"{latex(str(method))} & {row.reached:.0f}/{row.runs:.0f} & {ert} & {low} to {high} & "
-            rf"{row.median_loss:.2f} \\"
+            rf"{_rounds(row.ert_rounds)} & {row.median_loss:.2f} \\"
         )
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
 
@@ -76,6 +77,10 @@ def latex_table(comparison: Comparison) -> str:
 def latex(text: str) -> str:
     """``text`` as LaTeX prints it, whatever it holds."""
     return "".join(_SPECIAL.get(character, character) for character in text)
+
+
+def _rounds(value: float) -> str:
+    return f"{value:,.0f}".replace(",", r"\,") if np.isfinite(value) else "--"
 
 
 def _evaluations(value: float, comparison: Comparison) -> str:

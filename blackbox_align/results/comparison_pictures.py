@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,10 +13,12 @@ from ..plots.runtimes import anytime, boxes, critical_difference, ecdf, relative
 from ..statistics.runtimes import evaluations_to, ratio_of_running_times, share_reached
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from .comparison import Cell, Comparison
 
 POINTS, TARGETS, RESAMPLES = 48, 7, 1000
-KINDS = ("ecdf", "anytime", "critical-difference", "relative", "losses")
+KINDS = ("ecdf", "rounds", "anytime", "critical-difference", "relative", "losses")
 """What :meth:`.comparison.Comparison.plot` draws."""
 
 
@@ -24,8 +26,8 @@ def comparison_pictures(comparison: Comparison, baseline: str | None = None) -> 
     """All pictures that the comparison has enough searches for."""
     if not comparison.finished:
         return []
-    several = len(_methods(comparison)) > 1
-    kinds = KINDS if several else ("ecdf", "anytime", "losses")
+    told_apart = len(_methods(comparison)) > 1 and comparison.reached
+    kinds = KINDS if told_apart else ("ecdf", "rounds", "anytime", "losses")
     return [comparison_picture(comparison, kind, baseline) for kind in kinds]
 
 
@@ -33,6 +35,7 @@ def comparison_picture(comparison: Comparison, kind: str, baseline: str | None =
     """One of :data:`KINDS`; ``baseline`` is the method of ``relative``, by default random search."""
     made: dict[str, Callable[[], Picture]] = {
         "ecdf": lambda: _ecdf(comparison),
+        "rounds": lambda: _rounds(comparison),
         "anytime": lambda: _anytime(comparison),
         "critical-difference": lambda: _ranks(comparison),
         "relative": lambda: _relative(comparison, baseline),
@@ -71,11 +74,15 @@ def _who(comparison: Comparison) -> str:
     countries = len({_country(cell) for cell in cells})
     failed = len(comparison.cells) - len(cells)
     return (
-        f"{len(cells)} searches: {len(_methods(comparison))} methods, {countries} countries, {seeds} "
-        "seeds, at "
+        f"{_count(len(cells), 'search', 'searches')}: {_count(len(_methods(comparison)), 'method')}, "
+        f"{_count(countries, 'country', 'countries')}, {_count(seeds, 'seed')}, at "
         f"most {comparison.budget:,} evaluations each"
         + (f" ({failed} more failed or are missing)" if failed else "")
     )
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def run_length_targets(comparison: Comparison) -> dict[str, list[float]]:
@@ -102,33 +109,59 @@ def run_length_targets(comparison: Comparison) -> dict[str, list[float]]:
 
 
 def _ecdf(comparison: Comparison) -> Picture:
-    import pandas as pd
-
-    targets, at = run_length_targets(comparison), _evaluations(comparison)
-    rows = []
-    for method, cells in _methods(comparison).items():
-        needed = np.array(
-            [
-                evaluations_to(cell.best, target) or np.inf
-                for cell in cells
-                for target in targets[_country(cell)]
-            ]
-        )
-        share = share_reached(needed, at)
-        rows += [(method, int(n), float(s), len(needed)) for n, s in zip(at, share, strict=True)]
-    frame = pd.DataFrame(rows, columns=["method", "evaluations", "share", "pairs"])
     return Picture(
         "ecdf",
         "How soon targets are reached",
-        f"{_who(comparison)}. Share of all pairs of search and target loss that were reached within so many "
-        f"evaluations. Targets by country, up to {TARGETS + 1}: the best method's median loss after a "
-        "hundredth "
-        f"of the budget and so on to all of it, and {comparison.target:g}. Shares of what was run (column "
-        "`pairs` is n), no interval. Higher and further left is better.",
-        frame,
+        f"{_who(comparison)}. {_shares(comparison, 'evaluations')}",
+        _reached(comparison, _evaluations(comparison), lambda cell, evaluations: evaluations),
         ecdf,
         3.4,
     )
+
+
+def _rounds(comparison: Comparison) -> Picture:
+    """The same, where those count that work side by side."""
+    most = max(cell.rounds_until(len(cell.best)) for cell in comparison.finished)
+    at = np.unique(np.geomspace(1, most, POINTS).round().astype(int))
+    frame = _reached(comparison, at, lambda cell, evaluations: cell.rounds_until(evaluations))
+    return Picture(
+        "rounds",
+        "How soon targets are reached, in rounds",
+        f"{_who(comparison)}. {_shares(comparison, 'rounds')} The candidates of a round are asked side by "
+        "side: who has as many workers, or a model that takes them in one pass, waits for rounds.",
+        frame.rename(columns={"evaluations": "rounds"}),
+        ecdf,
+        3.4,
+    )
+
+
+def _shares(comparison: Comparison, unit: str) -> str:
+    """What an empirical distribution of running times shows."""
+    return (
+        f"Share of all pairs of search and target loss that were reached within so many {unit}. Targets by "
+        f"country, up to {TARGETS + 1}: the best method's median loss after a hundredth of the budget and "
+        f"so on to all of it, and {comparison.target:g}. Shares of what was run (column 'pairs' is n), no "
+        "interval. Higher and further left is better."
+    )
+
+
+def _reached(
+    comparison: Comparison, at: np.ndarray, unit: Callable[[Cell, int], int]
+) -> pd.DataFrame:
+    """A row per method and point of ``at``: the share of targets that were reached within it."""
+    import pandas as pd
+
+    targets, rows = run_length_targets(comparison), []
+    for method, cells in _methods(comparison).items():
+        hits = [
+            (cell, evaluations_to(cell.best, target))
+            for cell in cells
+            for target in targets[_country(cell)]
+        ]
+        needed = np.array([np.inf if hit is None else unit(cell, hit) for cell, hit in hits])
+        share = share_reached(needed, at)
+        rows += [(method, int(n), float(s), len(needed)) for n, s in zip(at, share, strict=True)]
+    return pd.DataFrame(rows, columns=["method", "evaluations", "share", "pairs"])
 
 
 def _anytime(comparison: Comparison) -> Picture:
@@ -139,14 +172,9 @@ def _anytime(comparison: Comparison) -> Picture:
     for method, cells in _methods(comparison).items():
         curves = _curves(cells, at)
         usable = np.isfinite(curves).all(axis=0)
-        groups: dict[str, list[int]] = {}
-        for n, cell in enumerate(cells):
-            groups.setdefault(_country(cell), []).append(n)
-        drawn = np.concatenate(
-            [np.array(own)[rng.integers(0, len(own), (RESAMPLES, len(own)))] for own in groups.values()],
-            axis=1,
-        )  # fmt: skip
-        medians = np.stack([np.median(curves[one], axis=0) for one in drawn])
+        medians = np.stack(
+            [np.median(curves[one], axis=0) for one in _draws(comparison, cells, rng)]
+        )
         low, high = np.quantile(medians, [0.025, 0.975], axis=0)
         middle = np.median(curves, axis=0)
         rows += [
@@ -158,15 +186,30 @@ def _anytime(comparison: Comparison) -> Picture:
     return Picture(
         "anytime",
         "What is reached at any time",
-        f"{_who(comparison)}. Median over searches (column `searches` is n) of the best loss so far "
-        f"({comparison.unit}); a search that ended keeps its last. Bands are 95 % intervals of the "
-        "median, a "
-        f"bootstrap of {RESAMPLES:,} draws over seeds within countries. Lower is better; a search ends at "
+        f"{_who(comparison)}. Median over searches (column 'searches' is n) of the best loss so far "
+        f"({comparison.unit}); a search that ended keeps its last. A band is the 95 % interval of the "
+        f"median, a bootstrap of {RESAMPLES:,} draws {comparison.drawn}. Lower is better; a search ends at "
         f"{comparison.target:g}.",
         pd.DataFrame(rows, columns=columns),
         anytime,
         3.6,
     )
+
+
+def _draws(
+    comparison: Comparison, cells: list[Cell], rng: np.random.Generator
+) -> Iterator[np.ndarray]:
+    """Numbers of cells, drawn again and again, of what :attr:`.comparison.Comparison.drawn` says."""
+    groups: dict[str, list[int]] = {}
+    for n, cell in enumerate(cells):
+        groups.setdefault(_country(cell), []).append(n)
+    members = [np.array(own) for own in groups.values()]
+    for _ in range(RESAMPLES):
+        if comparison.over_countries:
+            drawn = [members[n] for n in rng.integers(0, len(members), len(members))]
+        else:
+            drawn = [own[rng.integers(0, len(own), len(own))] for own in members]
+        yield np.concatenate(drawn)
 
 
 def _ranks(comparison: Comparison) -> Picture:
@@ -212,7 +255,9 @@ def _relative(comparison: Comparison, baseline: str | None) -> Picture:
     for name, own in problems.items():
         shared = [key for key in own if key in problems[baseline]]
         pairs = np.array([(*own[key], *problems[baseline][key]) for key in shared]).reshape(-1, 4)
-        ratio = ratio_of_running_times(pairs, [key[0] for key in shared], np.random.default_rng(0))
+        ratio = ratio_of_running_times(
+            pairs, [key[0] for key in shared], np.random.default_rng(0), of_groups=comparison.over_countries
+        )  # fmt: skip
         rows.append((name, *ratio, len(shared), baseline))
     frame = pd.DataFrame(rows, columns=["method", "ratio", "low", "high", "problems", "baseline"])
     frame = frame.sort_values("ratio", kind="stable", ignore_index=True)
@@ -220,10 +265,9 @@ def _relative(comparison: Comparison, baseline: str | None) -> Picture:
         "relative",
         f"Evaluations needed, relative to {baseline}",
         f"{_who(comparison)}. Expected evaluations to a loss of {comparison.target:g} (ERT), over those of "
-        f"{baseline}, on the pairs of country and seed that both were run on (column `problems` is n). "
-        "Lines "
-        "are 95 % intervals, a paired bootstrap over seeds within countries; an arrow leads beyond what was "
-        "run. Left of 1 fewer evaluations are needed.",
+        f"{baseline}, on the pairs of country and seed that both were run on (column 'problems' is n). "
+        f"A line is the 95 % interval, a bootstrap of pairs {comparison.drawn}; an arrow leads beyond what "
+        "was run. Left of 1 fewer evaluations are needed.",
         frame,
         relative,
         0.8 + 0.3 * len(frame),

@@ -183,7 +183,10 @@ def _by_shares(results: Sequence[Result]) -> tuple[pd.DataFrame | None, str]:
     middle = own.mean(axis=0)
     _, sizes, axes = np.linalg.svd(own - middle, full_matrices=False)
     part = sizes**2 / (sizes**2).sum()
-    labels = [f"component {n + 1} of people's shares ({part[n]:.0%} of variance)" for n in range(2)]
+    labels = [
+        f"component {n + 1} of people's shares ({100 * part[n]:.0f} % of variance)"
+        for n in range(2)
+    ]
     places_ = {key: (row - middle) @ axes[:2].T for key, row in table.items()}
     rows = [(code, place, float(x), float(y), *labels) for (code, place), (x, y) in places_.items()]
     items = len({item for item, _ in shared})

@@ -10,10 +10,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..plots.answers import gains
 from ..plots.picture import Picture
-from .names import COUNTRY_IN_TEXT, FITTED, NONE
-from .result import Result, Split
+from ..statistics.distances import js_distance
+from ..statistics.permutations import sign_flip_p
+from .names import COUNTRY_IN_TEXT, FITTED, NONE, PEOPLE
+from .result import ItemAnswers, Result, Split
 from .tables import DISTANCE, ERROR
 
 if TYPE_CHECKING:
@@ -70,15 +74,83 @@ def _judged(result: Result, code: str) -> tuple[str, Split, int, dict[str, float
     return None
 
 
-def share_holding(frame: pd.DataFrame) -> pd.DataFrame:
+def question_gains(found: Sequence[tuple[Mapping[str, Any], Result]]) -> pd.DataFrame:
+    """One row per configuration, population and question of opinions: gains in JS distance (nats), on what
+    was held out, where anything was.
+    """
+    import pandas as pd
+
+    rows: list[tuple[Any, ...]] = []
+    for number, (_, result) in enumerate(found):
+        seen = set(result.provenance.fitted_items)
+        for people in (one for one in result.answers if one.condition == PEOPLE):
+            held_out = set(people.items) - seen
+            far = {
+                one.condition: dict(zip(one.items, _distances(one, people), strict=True))
+                for one in result.answers
+                if one.instrument == people.instrument
+                and one.population in ("", people.population)
+                and one.condition in (NONE, COUNTRY_IN_TEXT, FITTED)
+            }
+            if not {NONE, FITTED} <= set(far):
+                continue
+            for item in people.items:
+                if item in (held_out or seen):
+                    near = far[FITTED].get(item, math.nan)
+                    told = far.get(COUNTRY_IN_TEXT, {}).get(item, math.nan)
+                    plain = far[NONE].get(item, math.nan) - near
+                    rows.append((number, people.population, item, plain, told - near))
+    columns = ["configuration", "population", "question", "gain", "gain_over_text"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _distances(one: ItemAnswers, people: ItemAnswers) -> list[float]:
+    by_people = dict(zip(people.items, people.probabilities, strict=True))
+    pairs = zip(one.items, one.probabilities, strict=True)
+    return [
+        float(js_distance(np.array(own), np.array(by_people[item])))
+        if item in by_people
+        else math.nan
+        for item, own in pairs
+    ]
+
+
+def _p_values(gains_by_question: pd.DataFrame) -> tuple[float, float]:
+    """Of the mean gains being 0: all that belongs to a question, in whichever order, wording and readout it
+    was put and of whomever, turns its sign together (see :mod:`..statistics.permutations`).
+    """
+    if not len(gains_by_question):
+        return math.nan, math.nan
+    rows = gains_by_question
+    group = rows["configuration"].astype(str) + " " + rows["population"]
+    p = sign_flip_p(
+        rows[["gain", "gain_over_text"]].to_numpy(float),
+        rows["question"].to_numpy(str),
+        group.to_numpy(str),
+        np.random.default_rng(0),
+    )
+    return float(p[0]), float(p[1])
+
+
+def share_holding(
+    frame: pd.DataFrame, found: Sequence[tuple[Mapping[str, Any], Result]] = ()
+) -> pd.DataFrame:
     """One row per population, and one over all: configurations, in how many the gains are above 0, and the
     smallest and largest gain.
+
+    Of opinions, from the answers in ``found``, also ``p`` and ``p_over_text``: configurations are no
+    independent evidence, questions are, so the test turns the signs of whole questions.
     """
     import pandas as pd
 
     groups = [*frame.groupby("population", sort=False)]
     if len(groups) > 1:
         groups.append(("all", frame))
+    questions = question_gains(found)
+    tests = {
+        code: _p_values(questions if code == "all" else questions[questions["population"] == code])
+        for code, _ in groups
+    }
     rows = [
         {
             "population": code,
@@ -88,6 +160,8 @@ def share_holding(frame: pd.DataFrame) -> pd.DataFrame:
             "holds_over_text": int((own["gain_over_text"] > 0).sum()),
             "smallest_gain": float(own["gain"].min()),
             "largest_gain": float(own["gain"].max()),
+            "p": tests[code][0],
+            "p_over_text": tests[code][1],
         }
         for code, own in groups
     ]

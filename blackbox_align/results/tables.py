@@ -35,6 +35,7 @@ _ROWS = (
 DISTANCE = "js_distance_nats"
 ERROR = "absolute_error_points"
 WORTH = "worth_in_people"
+OWN = "own_loss"
 MEASURES = {
     "earth_movers_distance": ("earth\nmover's", 3),
     "simbench_score": ("Sim-\nBench", 0),
@@ -68,6 +69,20 @@ def opinions_of(result: Result) -> Asked | None:
     """The opinion survey of a result, if there is one."""
     found = (a for a in result.provenance.instruments if any(m.name == DISTANCE for m in a.metrics))
     return next(found, None)
+
+
+def own_of(result: Result) -> Asked | None:
+    """The questionnaire whose answers a function of somebody's own measures, if there is one."""
+    found = (a for a in result.provenance.instruments if any(m.name == OWN for m in a.metrics))
+    return next(found, None)
+
+
+def own_rows(result: Result, population: str) -> list[tuple[str, str]]:
+    """A row per condition: its name, and the loss by that function with its interval."""
+    found = result.select(population=population, metric=OWN)
+    order = {name: n for n, name in enumerate(_ROWS)}
+    found.sort(key=lambda figure: order.get(figure.condition, len(order)))
+    return [(title(f.condition), interval(f) if f.n > 1 else f"{f.value:.3f}") for f in found]
 
 
 def index_rows(result: Result, population: str) -> list[IndexRow]:

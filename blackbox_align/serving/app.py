@@ -55,20 +55,7 @@ class Service:
 def create_app(service: Service) -> FastAPI:
     """The application over a service."""
     app = FastAPI(title="blackbox_align", docs_url=None, redoc_url=None, openapi_url=None)
-
-    @app.exception_handler(Refusal)
-    async def refuse(request: Request, error: Refusal) -> Response:
-        return _refused(error)
-
-    @app.exception_handler(HTTPException)
-    async def refuse_route(request: Request, error: HTTPException) -> Response:
-        message = f"{request.method} {request.url.path} is not served here."
-        return _refused(Refusal(error.status_code, message))
-
-    @app.exception_handler(Exception)
-    async def fail(request: Request, error: Exception) -> Response:
-        _log.exception("A request failed", exc_info=error)
-        return _refused(refusal_of(error))
+    _refuse_in_sentences(app)
 
     @app.get("/")
     async def page(request: Request) -> Response:
@@ -115,6 +102,24 @@ def create_app(service: Service) -> FastAPI:
         return JSONResponse(await _unless_hung_up(request, answer(body, desk)))
 
     return app
+
+
+def _refuse_in_sentences(app: FastAPI) -> None:
+    """Whatever goes wrong is told in the API's own form."""
+
+    @app.exception_handler(Refusal)
+    async def refuse(request: Request, error: Refusal) -> Response:
+        return _refused(error)
+
+    @app.exception_handler(HTTPException)
+    async def refuse_route(request: Request, error: HTTPException) -> Response:
+        message = f"{request.method} {request.url.path} is not served here."
+        return _refused(Refusal(error.status_code, message))
+
+    @app.exception_handler(Exception)
+    async def fail(request: Request, error: Exception) -> Response:
+        _log.exception("A request failed", exc_info=error)
+        return _refused(refusal_of(error))
 
 
 def _refused(error: Refusal) -> Response:

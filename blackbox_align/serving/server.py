@@ -37,6 +37,11 @@ class Address:
     def local(self) -> bool:
         return self.host in _LOCAL
 
+    @property
+    def hosts(self) -> frozenset[str]:
+        """What a request has to name as its host where this machine alone may ask; else any will do."""
+        return frozenset({*_LOCAL, "[::1]"}) if self.local else frozenset()
+
     def listen(self) -> socket.socket:
         """A socket; :class:`SpecificationError` where the address cannot be had."""
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
@@ -79,22 +84,9 @@ def serve(
         The model cannot be loaded.
     """
     listening = address.listen()
-    hosts = frozenset({*_LOCAL, "[::1]"}) if address.local else frozenset()
-    service = Service(limits, key, hosts)
-    config = uvicorn.Config(
-        create_app(service),
-        log_config=None,
-        log_level="critical",
-        access_log=False,
-        lifespan="off",
-        ws="none",
-        http="h11",
-        server_header=False,
-        timeout_graceful_shutdown=max(1, round(limits.grace)),
-    )
-    server = _Server(config, service)
-    host, port = listening.getsockname()[:2]
-    on_listening(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+    service = Service(limits, key, address.hosts)
+    server = _Server(service)
+    on_listening(_url_of(listening))
     engine: LocalEngine | None = None
 
     async def run() -> None:
@@ -102,8 +94,7 @@ def serve(
         serving = asyncio.ensure_future(server.serve(sockets=[listening]))
         loading = _in_thread(open_engine)
         try:
-            either: set[asyncio.Future[Any]] = {serving, loading}
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((serving, loading), return_when=asyncio.FIRST_COMPLETED)
             if not loading.done():  # stopped before there was a model
                 return
             engine = loading.result()
@@ -123,6 +114,11 @@ def serve(
             engine.close()
         listening.close()
     return server.ended_by
+
+
+def _url_of(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _in_thread(job: Callable[[], LocalEngine]) -> asyncio.Future[LocalEngine]:
@@ -155,7 +151,18 @@ def _in_thread(job: Callable[[], LocalEngine]) -> asyncio.Future[LocalEngine]:
 class _Server(uvicorn.Server):
     """Says 503 while texts under way come to their end, then closes; a second signal does not wait."""
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+    def __init__(self, service: Service) -> None:
+        config = uvicorn.Config(
+            create_app(service),
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            http="h11",
+            server_header=False,
+            timeout_graceful_shutdown=max(1, round(service.limits.grace)),
+        )
         super().__init__(config)
         self._service = service
         self.ended_by: int | None = None

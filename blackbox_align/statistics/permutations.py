@@ -8,6 +8,8 @@ alone find differences where there are none.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,7 +19,11 @@ _AT_ONCE = 1 << 22  # entries of one table of signs
 
 
 def sign_flip_p(
-    differences: Array, block: Array, group: Array, rng: np.random.Generator, draws: int = 1000
+    differences: Array,
+    block: NDArray[Any],
+    group: NDArray[Any],
+    rng: np.random.Generator,
+    draws: int = 1000,
 ) -> Array:
     """(columns,) two-sided p-values of the mean of (rows, columns) ``differences`` being 0.
 

@@ -218,7 +218,7 @@ def _told(tally: _Tally) -> list[str]:
         share, place = min(tally.silent)
         notes.append(
             f"In {len(tally.silent):,} distributions fewer than half of the people are on the options "
-            f"that are asked (fewest: {share:.0%}, {place}); their shares were scaled to sum to 1."
+            f"that are asked (fewest: {100 * share:.0f} %, {place}); their shares were scaled to sum to 1."
         )
     return notes
 

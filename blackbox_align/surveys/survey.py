@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
 import numpy as np
+
+from ..errors import UnknownNameError
 
 NO_ANSWERS = (
     "nobody's answers are in it. Bring the responses (export them as CSV, or for SPSS) and make shares of "
@@ -134,3 +137,11 @@ class Survey:
         asked = {key: value for key, value in asdict(self).items() if key != "left_out"}
         content = json.dumps(asked, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(content.encode()).hexdigest()
+
+
+def refuse_unknown_indices(text: str, names: Sequence[str]) -> None:
+    """Raise :class:`UnknownNameError` unless all that ``text`` lists, by commas or spaces, is known."""
+    for name in filter(None, re.split(r"[,\s]+", text)):
+        if name not in names:
+            known = f"Its indices: {', '.join(names)}." if names else "The survey has no indices."
+            raise UnknownNameError("index", name, names, known)

@@ -29,7 +29,7 @@ from blackbox_align.palette.agents import Tally, decide, draft, regulate, unregu
 from blackbox_align.palette.aligned import PreferenceSource, align_palette, drawn_preferences
 from blackbox_align.palette.alignment import AlignmentSettings, train_lora
 from blackbox_align.palette.assess import Asked, ask_palette, at_fitted_temperature, score_ways
-from blackbox_align.palette.fitting import fit_palette
+from blackbox_align.palette.fitting import ColourSearch, fit_palette
 from blackbox_align.palette.gate import MEASURED, PUBLISHED, GateSettings, gate_report, gate_rows
 from blackbox_align.palette.maps import PaletteMap, load_map
 from blackbox_align.palette.merging import MERGES, merge
@@ -217,8 +217,8 @@ def made(
     """The gradient-free palette, that by preference, that without a contrast, and the joint LoRA."""
     work = given.work / Path(given.model).name / str(given.seed)
     free = fit_palette(
-        work / "free", palette_map, model=given.model, orders=given.orders, budget=given.budget,
-        seed=given.seed,
+        work / "free", palette_map,
+        ColourSearch(orders=given.orders, budget=given.budget, seed=given.seed), model=given.model,
     )  # fmt: skip
     source = PreferenceSource(count=given.queries, items=free.fitted_items)
     settings = AlignmentSettings(learning_rate=given.learning_rate, seed=given.seed, save_every=50)

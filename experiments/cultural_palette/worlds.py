@@ -27,7 +27,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from blackbox_align.engines import opening
 from blackbox_align.engines.local.chat import Reader, common_prefix
 from blackbox_align.palette.assess import MEAN, OWN, POOL, PROMPTING, WRONG, assess_palette
-from blackbox_align.palette.fitting import fit_palette
+from blackbox_align.palette.fitting import ColourSearch, fit_palette
 from blackbox_align.palette.maps import Colour, PaletteMap
 from blackbox_align.palette.scores import Scores
 from blackbox_align.populations import find_population
@@ -246,8 +246,9 @@ def measured(seed: int, work: Path, steps: int, budget: int) -> tuple[Scores, di
     told = json.loads(about.read_text())
     began = time.process_time()
     palette = fit_palette(
-        folder / "palette", MAP, opinions=str(folder / "opinions.yaml"), model=str(folder / "model"),
-        orders="reversed", budget=budget, seed=seed, tokens=4,
+        folder / "palette", MAP,
+        ColourSearch(str(folder / "opinions.yaml"), orders="reversed", budget=budget, seed=seed, tokens=4),
+        model=str(folder / "model"),
     )  # fmt: skip
     with closing(opening.open(str(folder / "model"))) as engine:
         scores, gate = assess_palette(palette, engine, opinions, orders="reversed")

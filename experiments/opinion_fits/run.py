@@ -16,7 +16,7 @@ import numpy as np
 
 import blackbox_align as bba
 from blackbox_align.assessment import load_instrument
-from blackbox_align.fitting.problem import load_data
+from blackbox_align.fitting.data import load_data
 from blackbox_align.fitting.specification import Specification
 from blackbox_align.results import Result
 from blackbox_align.results.names import (

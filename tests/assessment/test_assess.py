@@ -124,7 +124,7 @@ def test_a_mass_near_nothing_is_told(mass, told, opinions):
     result = assess(
         opinions, engine, opinions.populations, [Condition.plain()], Asking("1"), resampling=FEW
     )
-    assert any("less than 10%" in note and "0.003" in note for note in result.notes) == told
+    assert any("less than 10 %" in note and "0.003" in note for note in result.notes) == told
 
 
 def test_two_instruments_make_one_result(opinions):

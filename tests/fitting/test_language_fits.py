@@ -17,7 +17,7 @@ from blackbox_align.engines import open as open_engine
 from blackbox_align.errors import ExpertError, ModelError, SpecificationError
 from blackbox_align.experts import read_expert
 from blackbox_align.fitting.asking import search_space
-from blackbox_align.fitting.problem import PROMPT, generator
+from blackbox_align.fitting.data import PROMPT, generator
 from blackbox_align.fitting.settled import settle
 from blackbox_align.fitting.specification import Specification
 from blackbox_align.objectives import Language

@@ -17,7 +17,8 @@ from blackbox_align.errors import (
 )
 from blackbox_align.fitting import Stopping
 from blackbox_align.fitting.asking import Asked, by_item, known_from
-from blackbox_align.fitting.problem import load_data, pose
+from blackbox_align.fitting.data import load_data
+from blackbox_align.fitting.problem import pose
 from blackbox_align.statistics.distances import js_distance
 from blackbox_align.surveys.sheet import sheet
 
@@ -208,7 +209,7 @@ def test_opinions_stop_when_they_hardly_gain_and_indices_at_half_a_point():
     assert indices == Stopping()
     opinions = Stopping.for_objective(True, target_loss=None, patience=None, **ends)
     assert opinions == Stopping(target_loss=0.0, patience=60, gain=0.05)
-    assert opinions.reason(100, 0.1, 60, 1.0) == "no improvement by 5% in 60 evaluations"
+    assert opinions.reason(100, 0.1, 60, 1.0) == "no improvement by 5 % in 60 evaluations"
     asked = Stopping.for_objective(True, target_loss=0.1, patience=30, **ends)
     assert asked == Stopping(target_loss=0.1, patience=30)
 

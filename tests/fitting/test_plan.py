@@ -45,6 +45,12 @@ def test_mistakes_are_told_before_anything_runs(axes, shared):
         Plan(axes, shared)
 
 
+def test_one_order_may_be_a_number():
+    """`orders: [1, reversed]` of a plan, where YAML and the command line read a number."""
+    plan = Plan({**AXES, "orders": (1, "reversed")}, {})
+    assert plan._split(plan.cells()[0])[0].orders == "1"
+
+
 def test_the_nearest_setting_is_offered():
     """A slip in a setting's name."""
     with pytest.raises(UnknownNameError, match="'tokens'"):

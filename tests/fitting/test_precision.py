@@ -12,8 +12,9 @@ from blackbox_align.engines.base import PARITY
 from blackbox_align.engines.rounding import STEP, neighbour, noise_and_moves
 from blackbox_align.experts import prove, read_expert
 from blackbox_align.fitting.asking import Asked, search_space
+from blackbox_align.fitting.data import PROMPT, generator, load_data
 from blackbox_align.fitting.noise import Noise
-from blackbox_align.fitting.problem import PROMPT, generator, load_data, pose
+from blackbox_align.fitting.problem import pose
 from blackbox_align.surveys import load_survey
 from blackbox_align.surveys.sheet import sheet
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -26,7 +28,8 @@ def answers(candidates):
 @pytest.fixture
 def parts():
     indices = IndexObjective(SURVEY, np.full((1, 6), 50.0), Constants("zero", (0.0,) * 6))
-    return {"indices": indices, "opinions": OpinionObjective(SURVEY, answers(1))}
+    other = replace(SURVEY, name="other")  # parts of one survey share its answers
+    return {"indices": indices, "opinions": OpinionObjective(other, answers(1))}
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from blackbox_align.engines import opening
-from blackbox_align.palette.fitting import fit_palette
+from blackbox_align.palette.fitting import ColourSearch, fit_palette
 from blackbox_align.palette.maps import Colour, PaletteMap
 
 TWO = PaletteMap(
@@ -23,5 +23,7 @@ def engine():
 def fitted(tmp_path_factory):
     """A palette of two colours after a short search on the embedded model."""
     return fit_palette(
-        tmp_path_factory.mktemp("palettes") / "two", TWO, budget=30, tokens=2, seed=1, orders="1"
+        tmp_path_factory.mktemp("palettes") / "two",
+        TWO,
+        ColourSearch(budget=30, tokens=2, seed=1, orders="1"),
     )

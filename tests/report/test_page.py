@@ -11,11 +11,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from blackbox_align.errors import SpecificationError, UnknownNameError
+from blackbox_align.errors import RunError, SpecificationError, UnknownNameError
+from blackbox_align.palette.scores import Scores
 from blackbox_align.plots.maps import places
 from blackbox_align.populations.countries import countries
-from blackbox_align.report import comparison_page, fit_page, fits_page, result_page, write_page
+from blackbox_align.report import (
+    comparison_page,
+    fit_page,
+    fits_page,
+    result_page,
+    study_page,
+    write_page,
+)
 from blackbox_align.report.page import read_csv
+from blackbox_align.report.svg import inline_svg
 from blackbox_align.results.fit_pictures import fit_pictures
 from tests.report.conftest import many, renamed
 
@@ -142,6 +151,47 @@ def test_a_score_is_a_page_as_well(fit, tmp_path):
     """Any result, without a search: a figure per metric that it leads with."""
     page = write_page(result_page(replace(fit.result, search=None), "score.json"), tmp_path)
     assert page.read_text().count("<svg") >= 1
+
+
+def test_the_study_of_a_committee_is_a_page(tmp_path):
+    """As `palette assess --json` prints it: ways, differences, intervals, countries, the checklist."""
+    scores = Scores(
+        ("uniform", "own colour", "gated pool"),
+        np.random.default_rng(0).uniform(60, 90, (12, 3)),
+        np.tile([f"q{n}" for n in range(6)], 2),
+        np.repeat(["KEN", "PER"], 6),
+    )
+    study = {
+        "model": "m <x>",
+        "revision": "r",
+        "orders": "cyclic",
+        "survey": "World opinions",
+        "gate": {},
+    }
+    page = study_page({**study, **scores.to_dict(["gated pool"])}, "study.json")
+    text = write_page(page, tmp_path).read_text()
+    assert text.count("<svg") == 2 and "m &lt;x&gt;" in text and "Simulated answers of" in text
+    assert "n = 12 distributions of 6 questions that no colour was fitted to" in text
+    assert "2 countries carry no claim about others." in text
+    ways = read_csv(tmp_path / "report" / "ways.csv")
+    assert ways.set_index("name")["kind"].to_dict()["uniform"] == "baseline"
+    assert ways["value"].is_monotonic_decreasing
+    assert set(read_csv(tmp_path / "report" / "minus-gated-pool.csv")["name"]) == {
+        "uniform",
+        "own colour",
+    }
+    with pytest.raises(RunError, match="holds no 'questions'"):
+        study_page({"ways": {}, "by_country": {}, "rows": 1}, "study.json")
+
+
+def test_a_page_keeps_the_digits_of_its_figures_labels():
+    """Coordinates are shortened; what people read at an axis is not: 0.001 is no 0."""
+    from matplotlib.figure import Figure
+
+    ax = Figure().add_subplot()
+    ax.set_yticks([0.00125, 0.5], ["0.00125", "0.5"])
+    text = inline_svg(ax, "f1", "title", "description")
+    assert ">0.00125</text>" in text and not re.search(r' [xyd]="[^"]*[.][0-9]{3}', text)
 
 
 def test_run_plot_returns_axes(compared):

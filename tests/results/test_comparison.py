@@ -1,12 +1,19 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from blackbox_align.errors import SpecificationError, UnknownNameError
-from blackbox_align.results import Figure, Provenance, Result
+from blackbox_align.results import Figure, ItemAnswers, Provenance, Result
 from blackbox_align.results.comparison import Cell, Comparison
 from blackbox_align.results.comparison_files import improvements, latex_table
 from blackbox_align.results.comparison_pictures import comparison_picture, run_length_targets
-from blackbox_align.results.multiverse import multiverse, multiverse_picture, share_holding
+from blackbox_align.results.multiverse import (
+    multiverse,
+    multiverse_picture,
+    question_gains,
+    share_holding,
+)
 
 
 def cell(optimizer, country, seed, best, failure=""):
@@ -35,6 +42,25 @@ def test_a_table_by_hand():
     assert found.searches()["needed"].isna().sum() == 1
     methods, ranking = found.ranking()
     assert (methods, ranking.ranks) == (["a", "b"], (1.0, 2.0))
+
+
+def test_rounds_and_tokens_by_hand():
+    """Batches of 2: three evaluations are two rounds, five are three; 10 tokens each."""
+    one, other = (
+        replace(
+            cell("a", "SAU", seed, best), rounds=np.array([1, 1, 2, 2, 3][: len(best)]), tokens=10
+        )
+        for seed, best in enumerate(([9, 8, 3], [9, 8, 7, 6, 5]))
+    )
+    found = Comparison((one, other), 3.0, 5)
+    assert found.table().loc["a", ["ert", "ert_rounds"]].tolist() == [8, 5]
+    rows = found.searches()
+    assert rows["rounds"].tolist() == [2, 3] and rows["tokens"].tolist() == [30, 50]
+    assert rows["rounds_needed"].isna().tolist() == [False, True] and rows["rounds_needed"][0] == 2
+    frame = comparison_picture(found, "rounds").frame
+    assert frame["rounds"].tolist() == [1, 2, 3]
+    assert frame["share"].iloc[-1] == comparison_picture(found, "ecdf").frame["share"].iloc[-1]
+    assert "& 8 & " in latex_table(found) and "& 5 & " in latex_table(found)
 
 
 def test_a_failed_cell_is_shown_and_in_no_figure():
@@ -100,6 +126,24 @@ def test_curves_by_hand():
     assert medians["a", 3] == 2 and medians["b", 3] == 9
 
 
+def test_intervals_over_countries_are_said_to_be_so():
+    """Ten countries are drawn again as a whole; nine are not, and no figure claims more than these."""
+    drawn = []
+    for count in (9, 10):
+        codes = list("ABCDEFGHIJ")[:count]
+        best = {code: [9.0] * (3 + 2 * n) + [1.0] for n, code in enumerate(codes)}
+        cells = [cell(m, code, seed, best[code]) for m in "ab" for code in codes for seed in (0, 1)]
+        found = Comparison(tuple(cells), 3.0, 40)
+        row = found.table().loc["a"]
+        drawn.append((found.drawn.split(":")[0], row["ert_low"] < row["ert"] < row["ert_high"]))
+        captions = [comparison_picture(found, kind).caption for kind in ("anytime", "relative")]
+        assert all(found.drawn in text for text in (*captions, latex_table(found)))
+    # Within a country nothing varies here, so all that varies is which countries there are.
+    assert drawn == [
+        ("over seeds within countries", False), ("over countries, with all their seeds", True)
+    ]  # fmt: skip
+
+
 def test_improvements_are_what_ioh_reads():
     """A row where the best loss falls, and the last one; columns by IOHinspector's names."""
     found = Comparison(
@@ -125,6 +169,31 @@ def test_relative_to_random_search_or_the_slowest():
     assert frame.loc["fast_1 & <x>", "high"] < 1
     with pytest.raises(UnknownNameError, match="'random'"):
         comparison_picture(two_methods(), "relative", "rndom")
+
+
+def answered(gains):
+    """Two options; people say 1 : 0, un-prompted 0.5 : 0.5, fitted nearer or farther by question."""
+    items = tuple(f"q{n}" for n in range(len(gains)))
+    rows = {
+        "people": [(1.0, 0.0)] * len(gains),
+        "none": [(0.5, 0.5)] * len(gains),
+        "icl": [(0.5 - gain, 0.5 + gain) for gain in gains],
+        "fitted": [(0.5 + gain, 0.5 - gain) for gain in gains],
+    }
+    answers = [ItemAnswers("o", "SAU", name, items, tuple(row)) for name, row in rows.items()]
+    return replace(scored(0.3, 0.2, 0.1), answers=tuple(answers))
+
+
+def test_configurations_of_the_same_questions_are_no_more_evidence():
+    """Four questions of which one gains nothing: sixteen signs, the same p for one way of asking and for
+    thirty. Those that were fitted are left out where others were not.
+    """
+    found = [({"seed": n}, answered([0.2, 0.3, 0.1, 0.25])) for n in range(30)]
+    p = {n: share_holding(multiverse(found[:n]), found[:n])["p"][0] for n in (1, 30)}
+    assert p[1] == pytest.approx(2 / 16, abs=0.04) and p[30] == pytest.approx(p[1], abs=0.04)
+    some = answered([0.2, 0.3, 0.1, 0.25])
+    some = replace(some, provenance=replace(some.provenance, fitted_items=("q0", "q3")))
+    assert set(question_gains([({}, some)])["question"]) == {"q1", "q2"}
 
 
 def scored(unprompted, in_text, fitted, split="held-out"):

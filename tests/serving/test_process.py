@@ -43,7 +43,7 @@ def test_it_says_503_before_and_after_and_lets_texts_end(tmp_path):
         assert status == 503 and content["error"]["code"] == "loading"
         assert get(server.url, "/health") == (503, {"status": "loading", "rows": 0})
         server._wait_for("is loaded")
-        long = {**TEXT, "n": 40, "max_tokens": 300, "temperature": 0, "stream": True}
+        long = {**TEXT, "n": 20, "max_tokens": 200, "temperature": 0, "stream": True}
         connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=60)
         connection.request(
             "POST", "/v1/completions", json.dumps(long), {"Content-Type": "application/json"}
@@ -56,7 +56,7 @@ def test_it_says_503_before_and_after_and_lets_texts_end(tmp_path):
             told.append(get(server.url, "/v1/completions", TEXT))
         assert told[-1][0] == 503 and told[-1][1]["error"]["code"] == "shutting_down"
         events = answer.read().decode()
-        assert events.endswith("data: [DONE]\n\n") and events.count('"length"') == 40
+        assert events.endswith("data: [DONE]\n\n") and events.count('"length"') == 20
         assert server.process.wait(60) == 0, server.lines
     finally:
         server.process.kill()

@@ -72,7 +72,7 @@ def test_the_other_countries_are_a_stronger_baseline_than_any_published_system(p
 def test_leaving_out_no_opinion_changes_the_score_and_is_said():
     """Without "don't know" a uniform guess scores higher: a table has to say which rule it used."""
     tables = {
-        missing: score(reference(PLURALISM), country="cultural-palette", conditions=(), samples="all",
+        missing: score(reference(PLURALISM), country="USA", conditions=(), samples="all",
                        missing=missing, resamples=10)
         for missing in ("keep", "drop")
     }  # fmt: skip

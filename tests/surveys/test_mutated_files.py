@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import random
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,7 @@ def read(loader, path):
         return None
 
 
+@cache
 def country_of(cell):
     try:
         return find_country(cell.strip().rstrip("* ")).code

@@ -90,7 +90,7 @@ def test_a_code_book_with_a_question_twice_is_refused(tmp_path, coded):
 def test_shares_that_miss_most_of_the_people_are_told(coded):
     """Where three quarters of a sample are on no option, the note says so and where."""
     opinions = coded({"CHL": {"Q1": {"1": 0.1, "3": 0.13}}}, OFTEN)
-    assert any("fewest: 23%, CHL Q1" in note for note in opinions.report.notes)
+    assert any("fewest: 23 %, CHL Q1" in note for note in opinions.report.notes)
 
 
 # -- the order of options ----------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import gzip
 import pytest
 
 from blackbox_align.errors import BlackboxAlignError, DataFileError, UnknownNameError
-from blackbox_align.fitting.problem import load_data
+from blackbox_align.fitting.data import load_data
 from blackbox_align.fitting.specification import Specification
 from blackbox_align.populations import TargetSet
 from blackbox_align.surveys import Survey, load_survey

@@ -78,43 +78,27 @@ def _attend_along(
         return _attend_behind(query, (key, value), row.past[layer], row, *more), None
     if isinstance(row, Steps):
         return _attend_one_more(query, layer, row, *more), None
-    return (_attend_at_ends if at_ends else _attend_in_tree)(query, (key, value), row, *more), None
+    return _attend_blocks(query, (key, value), row, at_ends, *more), None
 
 
-def _attend_in_tree(
+def _attend_blocks(
     query: Tensor,
     own: KeysAndValues,
     row: PackedRow,
+    at_ends: bool,
     scaling: float,
     sliding_window: int | None,
     softcap: float | None,
     sinks: Tensor | None,
 ) -> Tensor:
-    """(rows, T, heads, d): every span attends to itself and to its way from the root."""
+    """(rows, T, heads, d): every span attends to itself and to its way from the root.
+
+    ``at_ends``: (rows, ends, heads, d), queries of the ends alone, keys and values of all places.
+    """
+    whole = ((block, slice(None), block.here) for block in row.blocks)
     rows, heads, length, _ = query.shape
     out = query.new_empty(rows, length, heads, own[1].shape[-1])
-    for block in row.blocks:
-        k, v = _on_the_way(own, block)
-        window = sliding_window if sliding_window and k.shape[2] > sliding_window else None
-        mask = row.mask(block, window, query)
-        q = query[:, :, block.here]
-        out[:, block.here] = _attend(q, k, v, mask, scaling, softcap, sinks)
-    return out
-
-
-def _attend_at_ends(
-    query: Tensor,
-    own: KeysAndValues,
-    row: PackedRow,
-    scaling: float,
-    sliding_window: int | None,
-    softcap: float | None,
-    sinks: Tensor | None,
-) -> Tensor:
-    """(rows, ends, heads, d): queries of the ends alone, keys and values of all places."""
-    rows, heads, ends, _ = query.shape
-    out = query.new_empty(rows, ends, heads, own[1].shape[-1])
-    for block, within, numbers in row.blocks_of_ends():
+    for block, within, numbers in row.blocks_of_ends() if at_ends else whole:
         k, v = _on_the_way(own, block)
         window = sliding_window if sliding_window and k.shape[2] > sliding_window else None
         mask = row.mask(block, window, query)[within]

@@ -31,9 +31,10 @@ from .questions import tokenize
 from .shadow import check_causal
 from .sizes import (
     SHARE_OF_MEMORY,
+    candidates_per_pass,
     in_a_known_size,
     parts_of,
-    tokens_of_a_candidate,
+    tokens_in_all,
     tokens_per_pass,
 )
 from .texts import Reading, Readings, read
@@ -221,7 +222,7 @@ class LocalEngine:
     ) -> Group:
         text, placement, width, updates = kind
         alone, rows = False, 1
-        # Of its own: what was computed in passing cannot be a part of a gradient.
+        # Of its own: no tensor of an inference can be a part of a gradient.
         plan = self._plan(sheet, text, updates, gradients=True) if sheet.questions else None
         with torch.inference_mode():
             reading = self._readings.of(sheet.texts, text).anew()
@@ -237,7 +238,6 @@ class LocalEngine:
             pause()
             labels = some.new_zeros((len(some), 0, 0))
             if plan is not None:
-                plan.forget_continuations()
                 scores = self._scores(plan, some, placement, alone)
                 labels = scores.labels.masked_fill(~plan.offered, -torch.inf).softmax(-1)
             return labels, *self._read(reading, some, placement)
@@ -382,6 +382,10 @@ class LocalEngine:
             self._plans[key] = Plan.of(sheet, text, self.reader, model, device)
         return self._plans[key]
 
+    def tokens_of(self, adapter: Adapter, sheet: Sheet) -> int:
+        """Tokens of questions that every candidate like ``adapter`` adds to a pass: its price."""
+        return tokens_in_all(self._plan(sheet, adapter.text), adapter.prompt)
+
     def candidates_per_pass(self, tokens: int, placement: str, sheet: Sheet) -> int:
         """How many soft prompts of ``tokens`` go into one pass."""
         return self._candidates_per_pass(self._plan(sheet, ""), tokens, placement)
@@ -389,8 +393,7 @@ class LocalEngine:
     def _candidates_per_pass(self, plan: Plan, tokens: int, placement: str) -> int:
         if self.batch_size is not None:
             return self.batch_size
-        each, beside = tokens_of_a_candidate(plan, tokens, placement)
-        return max(1, tokens_per_pass(self.model, self._room, each, beside) // each)
+        return candidates_per_pass(self.model, self._room, plan, tokens, placement)
 
     def _rows_per_pass(self, length: int) -> int:
         return max(1, tokens_per_pass(self.model, self._room, length, length) // length)

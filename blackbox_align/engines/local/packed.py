@@ -81,12 +81,12 @@ def _can_be_packed(weight: Tensor) -> bool:
 def _chosen(weight: Tensor) -> bool:
     """Whether packed weights are taken for weights of this shape: measured once a machine, and kept.
 
-    Whoever measures first decides for all processes, so that a run that goes on has the bits it had. Where
-    nothing can be kept torch's own products are taken.
+    Whoever measures first decides for all processes, whatever their number of threads, so that a run that
+    goes on, or is spread over workers, has the bits it had. Where nothing can be kept torch's own products
+    are taken.
     """
     about = (
-        torch.__version__, platform.node(), torch.backends.cpu.get_cpu_capability(),
-        torch.get_num_threads(), tuple(weight.shape),
+        torch.__version__, platform.node(), torch.backends.cpu.get_cpu_capability(), tuple(weight.shape),
     )  # fmt: skip
     name = hashlib.sha256(repr(about).encode()).hexdigest()[:16]
     file = cache_folder() / "kernels" / name

@@ -268,8 +268,9 @@ class Passes:
             row = tree.row(0)
             row.kept = {}
             try:
-                self.forward(self.along, self.embed(tree.tokens)[None], row, [len(row) - 1])
-                past = gather(row)
+                with torch.no_grad():  # no prompt stands before the questions
+                    self.forward(self.along, self.embed(tree.tokens)[None], row, [len(row) - 1])
+                    past = gather(row)
             finally:
                 row.kept = None
             lengths = torch.tensor(question_lengths(row), device=self.device)

@@ -114,11 +114,6 @@ class Plan:
         """(questions,) where each question stands among those of the parts, one behind another."""
         return torch.tensor([number for group, _ in self._parts for number in group]).argsort()
 
-    def forget_continuations(self) -> None:
-        """What was computed of the questions alone is computed anew."""
-        for plan in (self, *(part for _, part in self._parts)):
-            plan.continuations = None
-
     def part(self, numbers: list[int]) -> Plan:
         """Some of the questions, for a check."""
         some = [self.questions[number] for number in numbers]

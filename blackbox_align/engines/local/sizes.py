@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ...adapters.adapter import SoftPrompt
 from ..checkpoint import LanguageModel
 from .plan import Plan
 from .shadow import bytes_per_token
@@ -31,6 +32,22 @@ def tokens_of_a_candidate(plan: Plan, tokens: int, placement: str) -> tuple[int,
     if placement == "last" and tokens > 0:
         return tokens * max(len(part.questions) for part in parts), plan.longest + tokens
     return tokens + max(len(part.tree(False).tokens) for part in parts), 0
+
+
+def candidates_per_pass(
+    model: LanguageModel, room: float, plan: Plan, tokens: int, placement: str
+) -> int:
+    """How many soft prompts of ``tokens`` go into one pass, in ``room`` bytes."""
+    each, beside = tokens_of_a_candidate(plan, tokens, placement)
+    return max(1, tokens_per_pass(model, room, each, beside) // each)
+
+
+def tokens_in_all(plan: Plan, prompt: SoftPrompt | None) -> int:
+    """Tokens that one more candidate adds to a pass: behind all questions, its own alone."""
+    width = len(prompt.vectors) if prompt else 0
+    if prompt and prompt.placement == "last":
+        return width * len(plan.questions)
+    return sum(width + len(part.tree(False).tokens) for part in parts_of(plan))
 
 
 def parts_of(plan: Plan) -> list[Plan]:

@@ -72,7 +72,11 @@ class RayEngine:
 
 
 def open_on_workers(
-    settings: dict[str, Any], form: Any, workers: Workers, on_trouble: OnTrouble
+    settings: dict[str, Any],
+    form: Any,
+    workers: Workers,
+    on_trouble: OnTrouble,
+    compile: str = "auto",
 ) -> RayEngine:
     """Workers that load a model; ``settings`` are those of :func:`..checkpoint.find_model`.
 
@@ -95,7 +99,7 @@ def open_on_workers(
         found = find_model(**{**theirs, "device": "cpu"})
         words = LocalEngine(found.model, form=form)
         form = replace(form, date=f"{words.reader.date:%Y-%m-%d}")
-        pool.load(LoadModel(**theirs, expected=found.revision, form=form))
+        pool.load(LoadModel(**theirs, expected=found.revision, form=form, compile=compile))
     except BaseException:
         pool.close()
         raise

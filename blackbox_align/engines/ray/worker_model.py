@@ -16,7 +16,8 @@ class LoadModel:
 
     The first five are those of :func:`.checkpoint.find_model`. ``expected`` is the revision that the run
     has recorded, as a node may hold another model under the same name; ``form`` is what is put around a
-    question, with its date settled, for clocks differ. A worker has one thread: workers, not threads,
+    question, with its date settled, for clocks differ; ``compile`` as of
+    :func:`..opening.open`. A worker has one thread: workers, not threads,
     share a machine's cores.
     """
 
@@ -27,6 +28,7 @@ class LoadModel:
     trust_remote_code: bool
     expected: str
     form: ChatFormat = field(default_factory=ChatFormat)
+    compile: str = "auto"
 
     def __call__(self) -> LocalEngine:
         import torch
@@ -44,4 +46,4 @@ class LoadModel:
                 f"This node holds another {self.name!r} ({found.revision[:12]}) than the run "
                 f"({self.expected[:12]}); give all nodes the same files"
             )
-        return LocalEngine(found.model, form=self.form)
+        return LocalEngine(found.model, form=self.form, compile=self.compile)

@@ -193,6 +193,18 @@ def test_a_pass_is_cut_to_the_memory_that_is_free(placement, small_model, asked,
     assert sizes == sorted(set(sizes), reverse=True) and sizes[-1] == 1
 
 
+def test_what_a_candidate_costs_is_its_own_tokens_and_all_that_stands_behind(small_model, asked):
+    """In front, the whole survey is read again; behind, only its own tokens are, once a question."""
+    engine = LocalEngine(small_model("llama"))
+    price = {
+        p: engine.tokens_of(random_adapters(engine.model, 1, 4, p)[0], asked) for p in PLACEMENTS
+    }
+    assert price["last"] == 4 * len(asked.questions)
+    assert price["first"] - 4 == engine.tokens_of(random_adapters(engine.model, 1, 0, "")[0], asked)
+    words = {len(engine.tokenize(question.text)) for question in asked.questions}
+    assert max(words) < price["first"] <= 4 + len(asked.questions) * (max(words) + 20)
+
+
 def test_the_widest_layer_counts_where_layers_differ():
     """Gemma 3n lists an MLP width per layer; the largest is thought to be that of all."""
     needed = []

@@ -10,6 +10,7 @@ import torch
 
 from blackbox_align.adapters import Adapter
 from blackbox_align.engines.local.engine import LocalEngine
+from blackbox_align.engines.local.passes import Passes
 from blackbox_align.engines.local.questions import tokenize
 from blackbox_align.errors import SpecificationError
 from blackbox_align.surveys import load_survey
@@ -74,6 +75,24 @@ def test_the_pullback_goes_through_texts_as_well():
 
     slope = (along(1e-3) - along(-1e-3)) / 2e-3
     assert (pull(wanted)[0] * way).sum() == pytest.approx(slope, rel=2e-2)
+
+
+def test_a_prompt_behind_the_questions_lets_them_be_computed_once(monkeypatch):
+    """Steps along the gradient with the prompt last pass through its own tokens alone, after the first."""
+    engine, passed = LocalEngine(build_model("llama")), []
+    adapters = random_adapters(engine.model, 1, 2, "last")
+    only_questions = replace(ASKED, texts=())
+    whole = Passes.forward
+
+    def forward(self, model, embeds, *more):
+        passed.append(embeds.shape[0] * embeds.shape[1])
+        return whole(self, model, embeds, *more)
+
+    first, pull = engine.pullback(adapters, only_questions)
+    monkeypatch.setattr(Passes, "forward", forward)
+    second, again = engine.pullback(adapters, only_questions)
+    assert passed == [2 * len(ASKED.questions)]
+    np.testing.assert_array_equal(pull(first), again(second))
 
 
 def test_gradients_need_prompts_of_one_length():
