@@ -136,7 +136,7 @@ def foresee(
     caps: Caps | None = None,
     patience: Patience | None = None,
     *,
-    probe: int = 3,
+    probe: int = 6,
 ) -> Estimate:
     """What a synthesis will cost, from a few questions that are asked to their end.
 

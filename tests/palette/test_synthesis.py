@@ -161,17 +161,17 @@ def test_pairs_are_what_training_reads(tmp_path, sound):
     [(24, TWO), pytest.param(60, load_map("continents"), marks=pytest.mark.slow)],
 )
 def test_a_dry_run_is_within_a_tenth(tmp_path, sound, count, palette_map):
-    """Tokens, from three questions of all, whose calls are kept; the price by its rates."""
+    """Tokens, from six questions of all, whose calls are kept; the price by its rates."""
     asked, price = read_questions().drawn(count), Price(1.0, 4.0)
     found = foresee(
         tmp_path / "s", palette_map, sound.chat(), asked, caps=Caps(price=price), patience=QUICK
     )
     each = 3 * len(palette_map.colours)
-    assert (found.calls, found.measured) == (count * each, 3 * each)
+    assert (found.calls, found.measured) == (count * each, 6 * each)
     assert found.seconds is not None and found.cost is not None
     before = len(sound.asked())
     given = synthesize(tmp_path / "s", palette_map, sound.chat(), asked, caps=FREE, patience=QUICK)
-    assert len(sound.asked()) - before == (count - 3) * each
+    assert len(sound.asked()) - before == (count - 6) * each
     counted = given.read + given.written
     assert abs(found.tokens / counted - 1) < 0.1
     assert abs(found.cost / price.of(given.read, given.written) - 1) < 0.1
