@@ -20,7 +20,8 @@ into a ball. With mu(z) and J(z) the mean and the Jacobian of the process, and Z
 
 (1)  step = J^T (J J^T + lambda I)^-1 mu, shortened to the trust radius: Levenberg-Marquardt
 (2)  z = centre + t step + s |t step| N(0, I) / sqrt(d), with t of STEPS and s of ``explore``
-(3)  radius <- 1.6 radius after a round with loss < 0.7 of that before, 0.6 radius where > 0.999
+(3)  radius <- 1.6 radius where the first step of a round, which has no random part, kept what the model
+     promised of it, up to a length of 1, 0.6 radius where it did not: see :mod:`.trust_region`
 """
 
 from __future__ import annotations
@@ -36,8 +37,10 @@ from blackbox_align.optimizers.gaussian_process import KERNELS, GaussianProcess,
 from blackbox_align.optimizers.one_thread import on_one_thread
 from blackbox_align.optimizers.options import between, one_of, positive, step
 from blackbox_align.optimizers.probe import LONG, SHORT, Probe, directions, measure, steps
+from blackbox_align.optimizers.trust_region import Promise, factor
 
-SCALES = 2.0 ** np.arange(5)  # length scales on trial, in units of the first spread
+SCALES = 2.0 ** np.arange(-2, 5)  # length scales on trial, in units of the first spread
+ONE = 2  # the place of 1 among them
 NOISES = np.array([1e-6, 1e-4, 1e-2, 1e-1, 1.0])  # noise on trial, as a share of the variance
 SMALL = 100  # an archive in which trying all of NOISES costs little
 STEPS = (1.0, 1.0, 0.5, 2.0)  # lengths of the steps of a batch, in trust radii
@@ -46,8 +49,7 @@ USUAL = 0.25  # the first spread where nothing was measured: the linear range of
 WIDER = 2.0  # the first trust radius, in first spreads
 AFRESH = 4.0  # how far away a fresh start is, in first spreads
 PATIENCE = 30  # batches without a gain of one percent, until the search starts afresh
-LEAST = 0.1  # the least trust radius, as a share of the length scale: see `_set_radius`
-
+LEAST = 0.1  # the least trust radius, as a share of the length scale: see `_least_radius`
 
 APART = 0.5  # of what was observed elsewhere, as a share of the least length scale
 OBSERVED = 60  # of it at most: what a search of its own would have learned by then
@@ -57,14 +59,18 @@ Told = tuple[Candidate, float, Array]
 
 
 class Fitted(NamedTuple):
-    """A model with its place in SCALES and NOISES, and the row of the archive it is seen from:
-    the best one, once the noise is smoothed away, with its loss."""
+    """A model with its place in SCALES and NOISES, the losses of the archive, once the noise is
+    smoothed away, and the row of the lowest one, which the model is seen from."""
 
     model: GaussianProcess
     scale: int
     noise: int
     centre: int
-    loss: float
+    losses: Array
+
+    @property
+    def loss(self) -> float:
+        return float(self.losses[self.centre])
 
 
 class GaussNewton(Optimizer):
@@ -107,7 +113,7 @@ class GaussNewton(Optimizer):
         window: int = 300,
         spread: float | None = None,
         radius: float | None = None,
-        explore: float = 1.0,
+        explore: float = 0.5,
         kernel: str = "rational",
     ) -> None:
         super().__init__(dimension, rng, budget=budget)
@@ -142,9 +148,9 @@ class GaussNewton(Optimizer):
         self.archive.clear()
         self.centre = 0
         self.delta = self.radius
-        self.scale, self.noise = 0, 0
+        self.scale, self.noise = ONE, 0
         self.round_told = 0  # since the trust radius was last set
-        self.round_loss = np.inf
+        self.promise: Promise | None = None
         self.draws = max(self._batch - self._begun, 0)  # of the first round, which are left
         self.waited, self.lowest = 0, np.inf  # batches since the loss was last lowered, and to what
         self._fitted: Fitted | None = None
@@ -185,9 +191,10 @@ class GaussNewton(Optimizer):
     def _step(self, ids: range, noise: Array) -> Array:
         if self._fitted is None:
             self._fitted = self._fit(tune=True)
-            _, self.scale, self.noise, self.centre, loss = self._fitted
+            _, self.scale, self.noise, self.centre, losses = self._fitted
+            loss = float(losses[self.centre])
             if self.round_told >= self._batch:
-                self._set_radius(loss)
+                self._set_radius(losses)
                 if self.waited == PATIENCE:
                     self.kept = self._better(self.centre, loss)
                     # Elsewhere: as far away as another word.
@@ -203,6 +210,9 @@ class GaussNewton(Optimizer):
         for row, id in enumerate(ids):
             turn = id % self._batch  # so that a round asked one by one is what a batch is
             step = steps[place[turn % len(STEPS)]]
+            if not turn:
+                model, loss = self._fitted.model, self._fitted.loss
+                self.promise = Promise.of(id, loss, model, beta[place[0]])
             length = max(self.explore * float(np.linalg.norm(step)), self._resolution())
             share = length / np.sqrt(self.dimension) if turn else 0.0
             vectors[row] = centre + step + share * noise[row]  # (2)
@@ -236,15 +246,17 @@ class GaussNewton(Optimizer):
             losses = losses * smoothed / np.maximum(np.abs(archive.R).mean(axis=1), TINY)
         centre = int(np.argmin(losses))
         model = model.seen_from(archive.gram_from(centre))
-        return Fitted(model, scale, noise, centre, float(losses[centre]))
+        return Fitted(model, scale, noise, centre, losses)
 
-    def _set_radius(self, loss: float) -> None:
-        if loss < 0.7 * self.round_loss:  # (3)
-            self.delta *= 1.6
-        elif loss >= 0.999 * self.round_loss:
-            self.delta *= 0.6
+    def _set_radius(self, losses: Array) -> None:
+        promise, loss = self.promise, float(losses.min())
+        if promise is not None and promise.id not in self._pending:
+            row = np.flatnonzero(self.archive.ids == promise.id)
+            self.delta *= factor(promise, float(losses[row[0]]) if len(row) else None)  # (3)
+        widest = max(self.radius, float(np.sqrt(self.dimension)))
+        self.delta = min(self.delta, widest)
         self.delta = max(self.delta, self._least_radius(), 2 * self._resolution())
-        self.round_told, self.round_loss = 0, loss
+        self.round_told = 0
         self.waited += 1
         if loss < 0.99 * self.lowest:
             self.waited, self.lowest = 0, loss
@@ -258,7 +270,7 @@ class GaussNewton(Optimizer):
     def _least_radius(self) -> float:
         # The answers of a language model are rough in the small: a radius that may shrink to where
         # they are smooth ends in the nearest ravine.
-        return LEAST * self._shortest * float(SCALES[self.scale])
+        return LEAST * self._shortest * max(float(SCALES[self.scale]), 1.0)
 
     def _resolution(self) -> float:
         """How far a step must go for a residual to change by as much as its noise."""

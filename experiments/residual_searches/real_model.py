@@ -27,8 +27,9 @@ from blackbox_align import engines
 from blackbox_align.engines.local.sizes import tokens_of_a_candidate
 from blackbox_align.fitting import Specification
 from blackbox_align.fitting.asking import Asked, search_space, unit_of
+from blackbox_align.fitting.data import OPTIMIZER, PROMPT, generator, load_data
 from blackbox_align.fitting.gradients import by_answers
-from blackbox_align.fitting.problem import OPTIMIZER, PROMPT, generator, load_data, pose
+from blackbox_align.fitting.problem import pose
 from blackbox_align.optimizers import Candidate, Evaluation, Optimizer, create
 
 HERE = Path(__file__).parent

@@ -12,6 +12,7 @@ from threadpoolctl import ThreadpoolController
 from blackbox_align.errors import OptimizerError
 from blackbox_align.optimizers import Candidate, Evaluation, Optimizer, create
 from blackbox_align.optimizers.archive import Archive
+from blackbox_align.optimizers.trust_region import Promise
 
 Residuals = Callable[[np.ndarray], np.ndarray]
 
@@ -142,15 +143,41 @@ def test_crowded_observations_do_not_stall_a_search() -> None:
     assert search(warm, residuals, 1.0, 600) <= search(cold, residuals, 1.0, 600)
 
 
-@pytest.mark.parametrize("gain, factor", [(0.5, 1.6), (0.9, 1.0), (1.0, 0.6)])
-def test_the_trust_region_follows_what_its_steps_gained(gain: float, factor: float) -> None:
-    """It grows after a round that brought the loss down by more than three tenths, shrinks after one
-    that brought nothing, and stays otherwise."""
-    optimizer = create("gauss-newton", 20, np.random.default_rng(0), radius=100.0)
-    optimizer._set_radius(10.0)
-    before = optimizer.delta
-    optimizer._set_radius(10.0 * gain)
+@pytest.mark.parametrize("share, factor", [(0.8, 1.6), (0.3, 1.0), (0.05, 0.6)])
+def test_the_trust_region_follows_what_a_step_kept_of_its_promise(
+    share: float, factor: float
+) -> None:
+    """It grows where the first step of a round gains most of what the model says, shrinks where it gains
+    next to nothing of that, and stays otherwise, however small the promise was."""
+    optimizer = create("gauss-newton", 20, np.random.default_rng(0), spread=0.25, radius=0.5)
+    search(optimizer, linear(20), goal=0.0, most=6)
+    before, losses = optimizer.delta, np.full(6, 10.0)
+    losses[3] -= 2.0 * share
+    optimizer.promise = Promise(id=3, loss=10.0, left=0.8)
+    optimizer._set_radius(losses)
     assert optimizer.delta == pytest.approx(before * factor)
+
+
+@pytest.mark.parametrize("promise, factor", [(None, 1.0), (Promise(9, 10.0, 0.8), 0.6)])
+def test_a_step_that_failed_narrows_the_trust_region(
+    promise: Promise | None, factor: float
+) -> None:
+    """Candidate 9 is not in the archive, for it failed. Where nothing was promised, nothing changes."""
+    optimizer = create("gauss-newton", 20, np.random.default_rng(0), spread=0.25, radius=100.0)
+    search(optimizer, linear(20), goal=0.0, most=6)
+    before, optimizer.promise = optimizer.delta, promise
+    optimizer._set_radius(np.full(6, 1.0))
+    assert optimizer.delta == pytest.approx(before * factor)
+
+
+def test_the_trust_region_grows_no_wider_than_a_word() -> None:
+    """Unless it began wider."""
+    optimizer = create("gauss-newton", 16, np.random.default_rng(0), spread=0.25)
+    search(optimizer, linear(16), goal=0.0, most=6)
+    for _ in range(9):
+        optimizer.promise = Promise(3, 10.0, 0.8)
+        optimizer._set_radius(np.full(6, 1.0))
+    assert optimizer.delta == pytest.approx(4.0)
 
 
 def many(targets: list[list[float]], **options: float) -> Optimizer:

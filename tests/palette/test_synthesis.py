@@ -28,7 +28,7 @@ from blackbox_align.palette.maps import Colour, PaletteMap, load_map
 from blackbox_align.palette.preferences import read_preferences
 from blackbox_align.palette.questions import Questions, read_questions
 from blackbox_align.palette.steps import SynthesisSettings
-from blackbox_align.palette.synthesis import foresee, synthesize
+from blackbox_align.palette.synthesis import foresee, read_verdicts, synthesize
 from tests.palette.conftest import TWO
 
 QUICK = Patience(together=6, tries=20, pause=0.005)
@@ -362,3 +362,11 @@ def test_two_colours_of_one_name_are_refused(tmp_path, sound):
 def test_settings_are_in_range():
     with pytest.raises(SpecificationError, match="words"):
         SynthesisSettings(words=0)
+
+
+@pytest.mark.parametrize("text", ['{"a": ["accept"]}', '{"a": "perhaps"}', "[]"])
+def test_a_file_that_holds_no_verdicts_is_told_so(text, tmp_path):
+    """Whatever stands in it."""
+    (tmp_path / "verdicts.json").write_text(text)
+    with pytest.raises(SpecificationError, match="holds no verdicts"):
+        read_verdicts(tmp_path / "verdicts.json")
