@@ -103,6 +103,16 @@ def test_answers_go_to_r_and_spss(tmp_path):
         write_answers(result, tmp_path / "a.xlsx")
 
 
+def test_figures_are_equal_where_the_same_is_not_known():
+    """NaN is one thing and another is not, whichever object it is."""
+    one, same, other = (
+        Figure("SAU", "none", "m", "all", 1.0, float("nan"), 2.0, 3, p=p)
+        for p in (float("nan"), float("nan"), 0.5)
+    )
+    assert one == same and hash(one) == hash(same)
+    assert one != other and one != "a figure"
+
+
 def test_a_result_comes_back_from_json_as_it_was():
     """Through JSON that knows no NaN, every figure, answer and name comes back to the bit."""
     text = json.dumps(made().to_dict(), allow_nan=False)
