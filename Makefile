@@ -10,6 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 # What `make test-portable` runs under: numbers of threads, then instructions that some CPUs lack. MKL takes
 # no more threads than there are cores unless it is told to; of its own switches COMPATIBLE changes the most.
 FEW := OMP_NUM_THREADS=4,MKL_DYNAMIC=false,ATEN_CPU_CAPABILITY=default
+FEW_TESTS := tests/engines/local tests/fitting/test_fit.py tests/fitting/test_adam_fits.py
 CONDITIONS ?= OMP_NUM_THREADS=1 OMP_NUM_THREADS=2 OMP_NUM_THREADS=4,MKL_DYNAMIC=false \
 	ATEN_CPU_CAPABILITY=default ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_CBWR=COMPATIBLE
 PYTEST := $(BIN)/python -m pytest --numprocesses logical --dist loadfile
@@ -30,10 +31,10 @@ test-slow: $(VENV)/.installed-dev ## the tests that take minutes
 
 test-portable: $(VENV)/.installed-dev ## bits, parity and going on, under other threads and instructions
 	@set -e; for condition in $(CONDITIONS); do echo "== $$condition"; \
-	env $$(echo $$condition | tr , ' ') $(PYTEST) -m "portable and not slow"; done
+	env $$(echo $$condition | tr , ' ') $(PYTEST) -m "portable and not slow" $(TESTS); done
 
 test-portable-few: ## the share of it that a change has to pass
-	@$(MAKE) --no-print-directory test-portable CONDITIONS=$(FEW)
+	@$(MAKE) --no-print-directory test-portable CONDITIONS=$(FEW) TESTS="$(FEW_TESTS)"
 
 test-installed: $(VENV)/.installed-dev ## the wheel in an empty environment, and the README's commands there
 	$(BIN)/python -m pytest -m installed --override-ini=addopts= -ra

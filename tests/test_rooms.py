@@ -1,6 +1,7 @@
 """The order of the rooms, read from what every file imports."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -134,3 +135,18 @@ def test_no_function_takes_more_than_ten_parameters():
             count = len([name for name in names if name not in ("self", "cls")])
             most = count if is_long(file, node.name) else MOST_PARAMETERS
             assert count <= most, f"{file}, {node.name}: {count} parameters"
+
+
+def test_the_guide_names_files_that_are_there():
+    """In the tables of rooms and of questions on its first page."""
+    root = PACKAGE.parent
+    room, named = "", []
+    for line in (root / "docs" / "index.md").read_text(encoding="utf-8").splitlines():
+        if not line.startswith("| "):
+            continue
+        paths = re.findall(r"`([\w/]+(?:\.py|\.yaml|/))`", line)
+        room = next((path for path in paths[:1] if path.endswith("/")), "")
+        named += [room + path for path in paths if path != room]
+    assert len(named) > 40
+    lost = [n for n in named if not (PACKAGE / n).exists() and not (root / n).exists()]
+    assert not lost, lost

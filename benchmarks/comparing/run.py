@@ -75,7 +75,8 @@ def bare(seed: int, budget: int) -> float:
     from blackbox_align import engines
     from blackbox_align.fitting import Specification
     from blackbox_align.fitting.asking import Asked, search_space, unit_of
-    from blackbox_align.fitting.problem import OPTIMIZER, PROMPT, generator, load_data, pose
+    from blackbox_align.fitting.data import OPTIMIZER, PROMPT, generator, load_data
+    from blackbox_align.fitting.problem import pose
     from blackbox_align.optimizers import create
 
     torch.set_num_threads(1)

@@ -1,6 +1,6 @@
 """How well are workers used? Two workers against one, and 64 simulated ones.
 
-    python benchmarks/scaling/run.py
+    python benchmarks/scaling/run.py [workers] [simulated] [asks]
 
 Nothing else should run on the machine. The load average that is printed tells whether it did.
 """
@@ -8,6 +8,7 @@ Nothing else should run on the machine. The load average that is printed tells w
 from __future__ import annotations
 
 import os
+import sys
 import time
 from dataclasses import dataclass
 from statistics import median
@@ -23,17 +24,19 @@ from blackbox_align.surveys.sheet import sheet
 
 CANDIDATES = (20, 256)
 ACTORS, SLEEP, ROUNDS = 64, 0.05, (20, 60, 400)
+ASK, LONG = 128, 10.0
 
 
 @dataclass(frozen=True)
 class Sleeper:
-    """Loads an engine that sleeps ``seconds`` per chunk and answers evenly."""
+    """Loads an engine that sleeps ``seconds`` per chunk, or per candidate, and answers evenly."""
 
     seconds: float
+    by_candidate: bool = False
 
     def __call__(self) -> FunctionEngine:
         def answer(adapters, asked):
-            time.sleep(self.seconds)
+            time.sleep(self.seconds * (len(adapters) if self.by_candidate else 1))
             return np.full((len(adapters), len(asked.questions), asked.width), 1 / asked.width)
 
         return FunctionEngine(answer)
@@ -105,7 +108,7 @@ def simulate(survey) -> None:
         wait_for_workers(pool, prompts[: ACTORS * 8], survey, ACTORS)
         for rounds in ROUNDS:
             asked = prompts[: ACTORS * 8 * rounds]
-            calls = len(chunks(len(asked)))
+            calls = len(chunks(len(asked), ACTORS))
             wall, own = time.perf_counter(), time.process_time()
             pool.answer(asked, survey)
             wall, own = time.perf_counter() - wall, time.process_time() - own
@@ -116,9 +119,34 @@ def simulate(survey) -> None:
             )
 
 
+def ask_after_ask(survey) -> None:
+    """Asks of 128, each waited for, as a search has them."""
+    prompts = [Adapter(prompt=SoftPrompt(np.zeros((5, 64), np.float32)))] * ASK
+    pieces = len(chunks(ASK, ACTORS))
+    print(f"\n{ACTORS} simulated workers, asks of {ASK} one after another for {LONG:.0f} s\n")
+    print("| work | busy | ms an ask | of which work | driver's CPU ms an ask |")
+    print("|---|---|---|---|---|")
+    for by_candidate in (False, True):
+        work = SLEEP * (ASK / pieces if by_candidate else 1)
+        with Pool(Workers(ACTORS), on_trouble=print) as pool:
+            pool.load(Sleeper(SLEEP, by_candidate))
+            wait_for_workers(pool, prompts, survey, ACTORS)
+            asks, own, begin = 0, time.process_time(), time.perf_counter()
+            while (wall := time.perf_counter() - begin) < LONG:
+                pool.answer(prompts, survey)
+                asks += 1
+            own = time.process_time() - own
+        of = "candidate" if by_candidate else f"chunk of {ASK // pieces}"
+        print(
+            f"| {1000 * SLEEP:.0f} ms a {of} | {asks * pieces * work / (wall * ACTORS):.1%} | "
+            f"{1000 * wall / asks:.1f} | {1000 * work:.0f} | {1000 * own / asks:.1f} |"
+        )
+
+
 if __name__ == "__main__":
     survey = sheet(load_survey("vsm2013"))
     load = os.getloadavg()[0]
     print(f"{os.cpu_count()} CPUs; load average before: {load:.1f}")
-    compare_workers(survey)
-    simulate(survey)
+    parts = {"workers": compare_workers, "simulated": simulate, "asks": ask_after_ask}
+    for name in sys.argv[1:] or parts:
+        parts[name](survey)

@@ -41,8 +41,10 @@ def print_comparison(comparison: Comparison) -> None:
     failed = [cell for cell in comparison.cells if cell.failure]
     if failed:
         say(f"{len(failed)} searches failed and are in no figure.")
-    if len(comparison.methods) > 1 and comparison.finished:
+    if len(comparison.methods) > 1 and comparison.reached:
         _print_tests(comparison)
+    elif len(comparison.methods) > 1:
+        say("No search reached the target, so methods are not ranked by what they need.")
 
 
 def _curves(comparison: Comparison) -> dict[str, str]:

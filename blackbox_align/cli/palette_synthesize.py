@@ -57,7 +57,7 @@ def synthesize_command(
     probe: Annotated[
         int,
         typer.Option(help="Questions that a dry run asks to their end.", rich_help_panel=_CAPS),
-    ] = 3,
+    ] = 6,
     most_requests: Annotated[
         int | None, typer.Option(help="Of the folder, vain ones too.", rich_help_panel=_CAPS)
     ] = None,
@@ -204,7 +204,7 @@ def _show_estimate(
     if found.measured:
         say(f"From {found.measured:,} finished calls; requests in vain come on top.")
     else:
-        say("A guess: no call is finished. With --probe 3 a dry run asks three questions.")
+        say("A guess: no call is finished. With --probe 6 a dry run asks six questions.")
 
 
 def _say_left_out(left_out: tuple[tuple[str, int], ...]) -> None:

@@ -158,11 +158,21 @@ def show_command(
         bool,
         typer.Option("--plot", help="Also draw it; `bbalign report` draws it better."),
     ] = False,
+    answers: Annotated[
+        Path | None,
+        typer.Option(
+            "--csv",
+            help="Write the answers here, a row per condition, item and option: a .csv, or a .sav with "
+            "labels for SPSS.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the table of a run."""
     from ..fitting import Run
     from ..populations.groups import expand, parse_countries
+    from ..results.statistical_files import write_answers
 
     shown = Run.load(find_run(run))
     result = shown.result
@@ -176,6 +186,8 @@ def show_command(
         raise RunError(
             f"The run {run} holds {', '.join(result.provenance.populations)}: name one of them."
         )
+    if answers is not None:
+        write_answers(result, answers, code)
     if as_json:
         found = result if code is None else result.of(code)
         print_json({**found.to_dict(), "run": str(shown.path), "status": shown.status})

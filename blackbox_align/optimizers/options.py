@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 
@@ -15,11 +16,11 @@ MOST = 1_000_000  # of anything that is counted; more is a slip, and would fill 
 
 def positive(what: str, value: object, low: int = 1, high: int = MOST) -> int:
     """``value`` as an int from ``low`` to ``high``."""
-    try:
-        number = operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        number = low - 1
-    if isinstance(value, bool | np.bool_) or number < low:
+    number = low - 1
+    if not isinstance(value, bool | np.bool_):  # which an older numpy takes for a number, and warns
+        with suppress(TypeError):
+            number = operator.index(value)  # type: ignore[arg-type]
+    if number < low:
         raise OptimizerError(f"{what} must be a whole number of at least {low}, not {value!r}.")
     if number > high:
         raise OptimizerError(f"{what} must be at most {high:,}, not {number:,}.")

@@ -78,6 +78,15 @@ OURS: dict[str, Registered] = {
     "eki": Registered(
         "ensemble_kalman:EnsembleKalmanInversion", "ensemble Kalman inversion, sees residuals"
     ),
+    "es": Registered(
+        "evolution_strategy:EvolutionStrategy",
+        "an evolution strategy without covariance or subspace",
+    ),
+    "fzoo": Registered(
+        "evolution_strategy:EvolutionStrategy",
+        "steps along few random signs, as a zeroth-order gradient",
+        {"batch_size": 8, "learning_rate": 1.0, "signs": True},
+    ),
     "adam": Registered("adam:Adam", "follows the gradient, where an engine gives one"),
 }
 

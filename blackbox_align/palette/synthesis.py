@@ -113,17 +113,8 @@ def synthesize(
         made = Synthesizer(palette_map, questions.texts, chat, settings, journal)
         ended = Ended()
         if caps is not None:
-            finished = sum(1 for _ in made.finished())
-            total = made.calls
-
-            def told(call: Call) -> None:
-                nonlocal finished
-                finished += 1
-                on_call(finished, total)
-
-            on_call(finished, total)
             caller = Caller(chat, journal, settings.most_tokens, caps, patience or Patience())
-            ended = caller.run(made, told)
+            ended = _ask(made, caller, on_call)
         found = _written(place, made, ended, leave_out, verdicts or {})
     if ended.interrupted:
         raise KeyboardInterrupt
@@ -145,7 +136,7 @@ def foresee(
     caps: Caps | None = None,
     patience: Patience | None = None,
     *,
-    probe: int = 3,
+    probe: int = 6,
 ) -> Estimate:
     """What a synthesis will cost, from a few questions that are asked to their end.
 
@@ -174,6 +165,19 @@ def foresee(
             if why:
                 raise RunError(f"The probe came to no end: {why}. What is finished is kept.")
         return estimate(made, patience.together, (caps or Caps()).price)
+
+
+def _ask(made: Synthesizer, caller: Caller, on_call: Callable[[int, int], None]) -> Ended:
+    """Make the calls that are missing, and say how many are finished after each."""
+    finished = sum(1 for _ in made.finished())
+
+    def told(call: Call) -> None:
+        nonlocal finished
+        finished += 1
+        on_call(finished, made.calls)
+
+    on_call(finished, made.calls)
+    return caller.run(made, told)
 
 
 def _begin(
@@ -271,7 +275,7 @@ def _written(
 def read_verdicts(path: Path | str) -> dict[str, str]:
     """What the page for readers has written: ``accept`` or ``reject`` by the id of an answer."""
     value = read_json(Path(path))
-    if not isinstance(value, dict) or not set(value.values()) <= {ACCEPT, REJECT}:
+    if not isinstance(value, dict) or not all(v in (ACCEPT, REJECT) for v in value.values()):
         raise SpecificationError(
             f"{path} holds no verdicts: expected an object with {ACCEPT!r} or {REJECT!r} by an answer's id."
         )

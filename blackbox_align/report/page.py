@@ -190,7 +190,7 @@ def _table(frame: pd.DataFrame, most: int = ROWS_SHOWN) -> dict[str, Any]:
 
 _SAID = (
     "unit", "x_axis", "y_axis", "target", "baseline", "critical_difference", "model", "problems",
-    "friedman_p", "pairs", "searches",
+    "friedman_p", "pairs", "searches", "split", "instrument",
 )  # fmt: skip
 
 

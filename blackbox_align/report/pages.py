@@ -96,7 +96,11 @@ def closing(result: Result, fit: Fitted | None = None) -> tuple[Block, ...]:
         notes = (f"Constants: {constants_line(asked)}.", *notes)
     blocks = [Block("What has to be said beside the figures", notes)] if notes else []
     if fit is not None and (fit.commands or fit.settings):
-        facts = tuple((name.replace("_", " "), _spoken(v)) for name, v in fit.settings.items())
+        facts = tuple(
+            (name.replace("_", " "), said)
+            for name, said in ((name, _spoken(value)) for name, value in fit.settings.items())
+            if said != NOTHING
+        )
         blocks.append(
             Block(
                 "How this was made, and how to repeat it",
@@ -114,9 +118,12 @@ def _checklist(result: Result) -> tuple[tuple[str, str], ...]:
     return tuple((result.checklist or Checklist.of(result)).rows())
 
 
+NOTHING = "–"
+
+
 def _spoken(value: Any) -> str:
     if value is None or value in ("", [], {}, ()):
-        return "–"
+        return NOTHING
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {part}" for key, part in value.items())
     return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
@@ -126,8 +133,8 @@ def figures_frame(result: Result) -> pd.DataFrame:
     """All figures of a result, whatever they are of."""
     import pandas as pd
 
-    names = ["population", "condition", "minus", "metric", "split", "instrument",
-             "value", "low", "high", "n"]  # fmt: skip
+    names = ["population", "condition", "minus", "metric", "value", "low", "high", "n",
+             "split", "instrument"]  # fmt: skip
     return pd.DataFrame([[getattr(f, n) for n in names] for f in result.figures], columns=names)
 
 
@@ -148,7 +155,7 @@ def fits_page(
     table = Block(
         "Every run",
         ("Errors are mean absolute errors in index points, on the indices that were fitted; distances are "
-         "JS distances in nats, on questions held out. `reached after` counts evaluations, blank where the "
+         "JS distances in nats, on questions held out. 'reached after' counts evaluations, blank where the "
          "target loss was not reached.",),
         table=summary,
         csv="runs",
@@ -194,6 +201,9 @@ def multiverse_parts(
     return multiverse_picture(frame, varied), said
 
 
+NOBODY = "No search reached the target, so methods are not ranked by what they need; choose an easier one."
+
+
 def comparison_page(
     comparison: Comparison,
     fits: Sequence[Fitted],
@@ -211,6 +221,7 @@ def comparison_page(
             "target, over those that reach it (Hansen et al. 2021); it is not reached where none does. "
             f"ert low and ert high are its 95 % interval, a bootstrap {comparison.drawn}. ert rounds counts "
             "batches, whose candidates are asked side by side.",
+            *(() if comparison.reached else (NOBODY,)),
             *(f"{cell.settings}: failed and is in no figure: {cell.failure}"
               for cell in comparison.cells if cell.failure),
         ),
@@ -218,7 +229,7 @@ def comparison_page(
         csv="methods",
     )  # fmt: skip
     pictures: list[Picture | Block] = [intro, *comparison_pictures(comparison)]
-    if len(comparison.methods) > 1:
+    if len(comparison.methods) > 1 and comparison.reached:
         pictures.append(_pairs(comparison))
     pictures += more
     page = fits_page(fits, f"Compared: {methods if len(methods) < 90 else name}", pictures)
@@ -264,6 +275,7 @@ def result_page(result: Result, name: str = "") -> Page:
     model = result.provenance.model or "no model"
     for metric in metrics[:1] if len(chosen) > 1 else metrics:
         about = result.metric(metric)
+        heading = about.title[:1].upper() + about.title[1:]
         for code in chosen:
             figures = [f for f in result.scores if f.metric == metric and f.population == code]
             who = result.provenance.populations.get(
@@ -273,8 +285,8 @@ def result_page(result: Result, name: str = "") -> Page:
                 interval_picture(
                     figures,
                     f"{metric}-{code}".replace("_", "-"),
-                    f"{about.title}, {who}",
-                    f"{about.title} of simulated answers of {model} on {titles}, {who}; n = "
+                    f"{heading}, {who}",
+                    f"{heading} of simulated answers of {model} on {titles}, {who}; n = "
                     f"{figures[0].n} on {figures[0].split} questions; "
                     f"{'higher' if about.higher_is_better else 'lower'} is nearer to people. Lines are 95 % "
                     "intervals, a bootstrap over questions. Squares ask no model.",

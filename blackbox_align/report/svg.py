@@ -12,6 +12,7 @@ from ..plots.style import COLOURS, styled
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_TAG = re.compile(r"<[^>]*>")  # what stands between tags is read by people, and keeps its digits
 _NUMBER = re.compile(r"-?\d+\.\d{3,}")
 _ID = re.compile(r'(\bid="|href="#|url\(#)([^")]+)')
 _VARIABLES = {light: f"var(--{name})" for name, (light, _) in COLOURS.items()}
@@ -35,7 +36,7 @@ def inline_svg(axes: Axes, key: str, title: str, description: str) -> str:
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
     text = re.sub(r"<style[^>]*>.*?</style>", "", text, flags=re.DOTALL)
     text = re.sub(r"<!--.*?-->\s*", "", text, flags=re.DOTALL)
-    text = _NUMBER.sub(lambda found: _short(found.group()), text)
+    text = _TAG.sub(lambda tag: _NUMBER.sub(lambda found: _short(found.group()), tag.group()), text)
     text = _COLOUR.sub(lambda found: _VARIABLES[found.group().lower()], text)
     text = re.sub(r" ?font-family: [^;\"]*;?", "", text)  # the page says which
     text = re.sub(r"\s*\n\s*", "\n", text)

@@ -26,8 +26,8 @@ def comparison_pictures(comparison: Comparison, baseline: str | None = None) -> 
     """All pictures that the comparison has enough searches for."""
     if not comparison.finished:
         return []
-    several = len(_methods(comparison)) > 1
-    kinds = KINDS if several else ("ecdf", "rounds", "anytime", "losses")
+    told_apart = len(_methods(comparison)) > 1 and comparison.reached
+    kinds = KINDS if told_apart else ("ecdf", "rounds", "anytime", "losses")
     return [comparison_picture(comparison, kind, baseline) for kind in kinds]
 
 
@@ -74,11 +74,15 @@ def _who(comparison: Comparison) -> str:
     countries = len({_country(cell) for cell in cells})
     failed = len(comparison.cells) - len(cells)
     return (
-        f"{len(cells)} searches: {len(_methods(comparison))} methods, {countries} countries, {seeds} "
-        "seeds, at "
+        f"{_count(len(cells), 'search', 'searches')}: {_count(len(_methods(comparison)), 'method')}, "
+        f"{_count(countries, 'country', 'countries')}, {_count(seeds, 'seed')}, at "
         f"most {comparison.budget:,} evaluations each"
         + (f" ({failed} more failed or are missing)" if failed else "")
     )
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def run_length_targets(comparison: Comparison) -> dict[str, list[float]]:
@@ -136,7 +140,7 @@ def _shares(comparison: Comparison, unit: str) -> str:
     return (
         f"Share of all pairs of search and target loss that were reached within so many {unit}. Targets by "
         f"country, up to {TARGETS + 1}: the best method's median loss after a hundredth of the budget and "
-        f"so on to all of it, and {comparison.target:g}. Shares of what was run (column `pairs` is n), no "
+        f"so on to all of it, and {comparison.target:g}. Shares of what was run (column 'pairs' is n), no "
         "interval. Higher and further left is better."
     )
 
@@ -182,7 +186,7 @@ def _anytime(comparison: Comparison) -> Picture:
     return Picture(
         "anytime",
         "What is reached at any time",
-        f"{_who(comparison)}. Median over searches (column `searches` is n) of the best loss so far "
+        f"{_who(comparison)}. Median over searches (column 'searches' is n) of the best loss so far "
         f"({comparison.unit}); a search that ended keeps its last. A band is the 95 % interval of the "
         f"median, a bootstrap of {RESAMPLES:,} draws {comparison.drawn}. Lower is better; a search ends at "
         f"{comparison.target:g}.",
@@ -261,7 +265,7 @@ def _relative(comparison: Comparison, baseline: str | None) -> Picture:
         "relative",
         f"Evaluations needed, relative to {baseline}",
         f"{_who(comparison)}. Expected evaluations to a loss of {comparison.target:g} (ERT), over those of "
-        f"{baseline}, on the pairs of country and seed that both were run on (column `problems` is n). "
+        f"{baseline}, on the pairs of country and seed that both were run on (column 'problems' is n). "
         f"A line is the 95 % interval, a bootstrap of pairs {comparison.drawn}; an arrow leads beyond what "
         "was run. Left of 1 fewer evaluations are needed.",
         frame,

@@ -248,7 +248,7 @@ def _answers(result: Result, population: str, name: str) -> Iterator[Picture]:
                 f"answers-{instrument}-{number}",
                 f"Answers item by item, {name} ({number} of {len(parts)})",
                 f"Shares of the options of {len(items)} of {len(moved)} items of {instrument}, those that "
-                "fitting moved most first (total variation, column `moved`): simulated answers un-prompted "
+                "fitting moved most first (total variation, column 'moved'): simulated answers un-prompted "
                 "(before) and with the fitted prompt (after)"
                 + (f", and people's in {name}" if kinds == 3 else "")
                 + ". n = 1 search; probabilities of the model, hence no interval. Options are numbered in "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -49,6 +49,17 @@ class Figure:
     minus: str = ""
     instrument: str = ""
     p: float = math.nan
+
+    def __eq__(self, other: object) -> bool:
+        """Field by field; what is not known equals what is not known, which Python 3.13 has otherwise."""
+        return isinstance(other, Figure) and self._known() == other._known()
+
+    def __hash__(self) -> int:
+        return hash(self._known())
+
+    def _known(self) -> tuple[Any, ...]:
+        values = (getattr(self, one.name) for one in fields(self))
+        return tuple(None if value != value else value for value in values)
 
     @property
     def is_baseline(self) -> bool:

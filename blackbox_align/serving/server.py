@@ -37,6 +37,11 @@ class Address:
     def local(self) -> bool:
         return self.host in _LOCAL
 
+    @property
+    def hosts(self) -> frozenset[str]:
+        """What a request has to name as its host where this machine alone may ask; else any will do."""
+        return frozenset({*_LOCAL, "[::1]"}) if self.local else frozenset()
+
     def listen(self) -> socket.socket:
         """A socket; :class:`SpecificationError` where the address cannot be had."""
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
@@ -79,11 +84,9 @@ def serve(
         The model cannot be loaded.
     """
     listening = address.listen()
-    hosts = frozenset({*_LOCAL, "[::1]"}) if address.local else frozenset()
-    service = Service(limits, key, hosts)
+    service = Service(limits, key, address.hosts)
     server = _Server(service)
-    host, port = listening.getsockname()[:2]
-    on_listening(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+    on_listening(_url_of(listening))
     engine: LocalEngine | None = None
 
     async def run() -> None:
@@ -111,6 +114,11 @@ def serve(
             engine.close()
         listening.close()
     return server.ended_by
+
+
+def _url_of(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _in_thread(job: Callable[[], LocalEngine]) -> asyncio.Future[LocalEngine]:

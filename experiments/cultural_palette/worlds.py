@@ -27,11 +27,10 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from blackbox_align.engines import opening
 from blackbox_align.engines.local.chat import Reader, common_prefix
 from blackbox_align.palette.assess import MEAN, OWN, POOL, PROMPTING, WRONG, assess_palette
-from blackbox_align.palette.fitting import ColourSearch, fit_palette
+from blackbox_align.palette.fitting import fit_palette
 from blackbox_align.palette.maps import Colour, PaletteMap
 from blackbox_align.palette.scores import Scores
 from blackbox_align.populations import find_population
-from blackbox_align.populations.population import COUNTRY_WORDING
 from blackbox_align.surveys.opinion_files import load_opinions
 from blackbox_align.surveys.opinions import OpinionSurvey
 from blackbox_align.surveys.sheet import asked, sheet
@@ -52,8 +51,6 @@ ITEMS, OPTIONS, TRAITS = 40, ("always", "often", "seldom", "never"), 6
 STRENGTH = 0.5  # how far the model believes what it is told
 # Standard deviations of traits: what all share, a continent, a country, a person.
 ALL, CONTINENTS, COUNTRIES, PEOPLE = 1.5, 0.7, 0.6, 0.5
-DESCRIBED, STEP = 400, 1.2  # people who are told of trait by trait, and the traits' size of a level
-LEVELS = ("least", "less", "middling", "more", "most")
 LAYERS, WIDTH, INNER, HEADS = 3, 64, 192, 4
 BATCH, RATE = 8, 4e-3  # a row of a batch is all questions behind one opening
 AGAINST = (PROMPTING, MEAN, WRONG)
@@ -61,14 +58,10 @@ AGAINST = (PROMPTING, MEAN, WRONG)
 
 @dataclass(frozen=True)
 class World:
-    """Traits of countries (20, traits) and continents (5, traits), and how items read them.
-
-    ``elsewhere`` (people, traits) are levels, -2 to 2, of people whom a model is told of trait by trait.
-    """
+    """Traits of countries (20, traits) and continents (5, traits), and how items read them."""
 
     countries: np.ndarray
     continents: np.ndarray
-    elsewhere: np.ndarray
     loadings: np.ndarray
     thresholds: np.ndarray
     texts: tuple[str, ...]
@@ -82,8 +75,7 @@ class World:
         centre = 0.7 * rng.normal(size=(ITEMS, 1))
         thresholds = centre + np.array([-1.2, 0.0, 1.2])
         texts = tuple(f"What of topic{n}" for n in range(ITEMS))  # a word of its own for each
-        elsewhere = rng.integers(-2, 3, size=(DESCRIBED, TRAITS))
-        return cls(countries, continents, elsewhere, loadings, thresholds, texts)
+        return cls(countries, continents, loadings, thresholds, texts)
 
     def shares(self, traits: np.ndarray) -> np.ndarray:
         """(..., items, options) of groups with such traits, people around them integrated out."""
@@ -112,21 +104,15 @@ def opinions_of(world: World, folder: Path) -> OpinionSurvey:
     return load_opinions(path)
 
 
-def described(levels: np.ndarray) -> str:
-    """Somebody in words, one a trait."""
-    return " ".join(f"{LEVELS[level + 2]}{trait}" for trait, level in enumerate(levels.tolist()))
-
-
 def prompts_of(world: World, opinions: OpinionSurvey) -> tuple[list[str], np.ndarray]:
     """Every question in both directions under every name, and (prompts, options) what the model learns."""
     names = [
         *(find_population(code).preamble() for code in MAP.countries),
         *(colour.population.preamble() for colour in MAP.colours),
-        *(COUNTRY_WORDING.format(name=described(levels)) for levels in world.elsewhere),
         "",
     ]
-    traits = [STRENGTH * world.countries, STRENGTH * world.continents, STEP * world.elsewhere]
-    shares = world.shares(np.concatenate([*traits, np.zeros((1, TRAITS))]))
+    traits = np.concatenate([world.countries, world.continents, np.zeros((1, TRAITS))])
+    shares = world.shares(STRENGTH * traits)
     questions = sheet(opinions.survey, "reversed").questions
     orders = list(asked(opinions.survey, "reversed"))
     texts, goals = [], []
@@ -199,14 +185,7 @@ def train(world: World, opinions: OpinionSurvey, folder: Path, steps: int, seed:
     alike: dict[int, list[int]] = {}
     for n, one in enumerate(rounds):
         alike.setdefault(len(one[0]), []).append(n)
-    first = len(world.countries) + len(
-        world.continents
-    )  # of two rounds each come those who are described
-    told = np.array([first <= n // 2 < first + DESCRIBED for n in range(len(rounds))])
-    share = (
-        np.where(told, 1 / told.sum(), 1 / (~told).sum()) / 2
-    )  # half of what it reads, and half names
-    chances = np.array([share[members].sum() for members in alike.values()])
+    chances = np.array([len(members) for members in alike.values()]) / len(rounds)
     losses = []
     for step in range(steps):  # rows of one length need no padding
         members = list(alike.values())[int(rng.choice(len(alike), p=chances))]
@@ -246,9 +225,8 @@ def measured(seed: int, work: Path, steps: int, budget: int) -> tuple[Scores, di
     told = json.loads(about.read_text())
     began = time.process_time()
     palette = fit_palette(
-        folder / "palette", MAP,
-        ColourSearch(str(folder / "opinions.yaml"), orders="reversed", budget=budget, seed=seed, tokens=4),
-        model=str(folder / "model"),
+        folder / "palette", MAP, opinions=str(folder / "opinions.yaml"), model=str(folder / "model"),
+        orders="reversed", budget=budget, seed=seed, tokens=4,
     )  # fmt: skip
     with closing(opening.open(str(folder / "model"))) as engine:
         scores, gate = assess_palette(palette, engine, opinions, orders="reversed")

@@ -80,7 +80,10 @@ def test_every_command_can_be_read_in_every_terminal(condition, case, terminal):
     check_screen(shown, CONDITIONS[condition])
 
 
-@pytest.mark.parametrize("condition", ["narrow", "no colour", "dumb", "ASCII"])
+@pytest.mark.parametrize(
+    "condition",
+    [*HARD, *(pytest.param(name, marks=pytest.mark.slow) for name in ("no colour", "dumb"))],
+)
 def test_a_fit_is_seen_to_move_and_ends_with_its_table(condition, terminal):
     """While it runs there is a line with what was spent; after it the table alone is left."""
     shown = terminal("fit", "--country", "SAU", *QUICK, **CONDITIONS[condition])
@@ -100,7 +103,7 @@ def test_a_fit_is_seen_to_move_and_ends_with_its_table(condition, terminal):
     check_screen(seen, CONDITIONS[condition])
 
 
-@pytest.mark.parametrize("columns", [80, 200])
+@pytest.mark.parametrize("columns", [80, pytest.param(200, marks=pytest.mark.slow)])
 def test_the_bar_moves_and_ctrl_c_leaves_a_line_that_goes_on(columns, terminal, tmp_path):
     """The figures on the screen change; Ctrl-C ends with 130 and a command that can be pasted."""
     folder = tmp_path / "a folder's name"

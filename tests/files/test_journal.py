@@ -86,3 +86,9 @@ def test_what_is_set_aside_is_kept(journal):
     assert aside is not None and aside.name.startswith("journal.jsonl.damaged-")
     assert journal.read_bytes() + aside.read_bytes() == whole
     assert set_aside(journal, end) is None
+
+
+def test_a_first_line_is_the_bytes_that_it_always_was():
+    """What earlier versions wrote has to be read: its start and its checksum stay."""
+    line = b'{"a": 1, "before": "0000000000000000", "checksum": "0addf90b6ed16164"}\n'
+    assert to_line({"a": 1}, START) == (line, "0addf90b6ed16164")

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import blackbox_align as bba
+from blackbox_align.errors import ChangedSpecificationError
 from blackbox_align.files.atomic import read_sealed_json, write_sealed_json
 from blackbox_align.fitting.record import Record
 from tests.small_models import save_small_model
@@ -123,16 +124,18 @@ def test_a_result_that_was_deleted_is_written_again(undisturbed, tmp_path):
     """The same command writes it, byte for byte; so with a damaged one, a damaged last line, an expert."""
     path = tmp_path / "runs" / "one"
     shutil.copytree(undisturbed, path)
-    for spoil, name in (
-        (Path.unlink, "result.json"),
-        (lambda file: file.write_text("{}"), "result.json"),
-        (
-            lambda file: file.write_bytes(file.read_bytes()[:-30] + b"x" * 29 + b"\n"),
-            "journal.jsonl",
-        ),
-        (shutil.rmtree, "expert"),
-    ):
-        spoil(path / name)
+
+    def lose() -> None:
+        (path / "result.json").unlink()
+        shutil.rmtree(path / "expert")
+
+    def damage() -> None:
+        (path / "result.json").write_text("{}")
+        journal = path / "journal.jsonl"
+        journal.write_bytes(journal.read_bytes()[:-30] + b"x" * 29 + b"\n")
+
+    for spoil in (lose, damage):
+        spoil()
         ran = run_bbalign(tmp_path, *BEGUN, "--budget", 60, OMP_NUM_THREADS="1")
         assert ran.returncode == 0, ran.stderr
         for name in COMPARED:
@@ -174,34 +177,20 @@ def test_a_search_starts_from_a_run_of_format_1_and_leaves_it(tmp_path):
     assert {p: p.read_bytes() for p in (tmp_path / "old").rglob("*") if p.is_file()} == before
 
 
-def test_a_moved_folder_and_a_relative_model_go_on(tmp_path):
+def test_a_moved_folder_and_a_relative_model_go_on(tmp_path, monkeypatch):
     """What counts is what the model's files hold, not where they lie."""
+    settings = {"name": "one", "optimizer": "random", "target_loss": 0.0}
     (tmp_path / "here").mkdir()
     save_small_model("llama", tmp_path / "here" / "model")
-    words = (
-        "fit",
-        "--country",
-        "SAU",
-        "--target-loss",
-        "0",
-        "--optimizer",
-        "random",
-        "--name",
-        "one",
-    )
-    begun = run_bbalign(tmp_path / "here", *words, "--model", "./model", "--budget", 16)
-    assert begun.returncode == 0, begun.stderr
+    monkeypatch.chdir(tmp_path / "here")
+    bba.fit("SAU", model="./model", budget=16, **settings)
     (tmp_path / "here").rename(tmp_path / "there")
-    ran = run_bbalign(
-        tmp_path, *words, "--model", "there/model", "--runs", "there/runs", "--budget", 32
-    )
-    assert ran.returncode == 0, ran.stderr
-    assert bba.Run.load(tmp_path / "there" / "runs" / "one").result.search.evaluations == 32
+    monkeypatch.chdir(tmp_path)
+    settings |= {"model": "there/model", "runs": "there/runs"}
+    assert bba.fit("SAU", budget=32, **settings).result.search.evaluations == 32
     save_small_model("llama", tmp_path / "there" / "model", seed=1)
-    ran = run_bbalign(
-        tmp_path, *words, "--model", "there/model", "--runs", "there/runs", "--budget", 48
-    )
-    assert ran.returncode == 2 and "--model: " in ran.stderr
+    with pytest.raises(ChangedSpecificationError, match="model: "):
+        bba.fit("SAU", budget=48, **settings)
 
 
 def test_an_end_that_is_not_ours_is_a_failure_with_its_reason(tmp_path, monkeypatch):

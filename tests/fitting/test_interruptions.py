@@ -53,8 +53,7 @@ def test_a_run_killed_several_times_ends_on_the_same_bits(
     run = tmp_path / "runs" / "one"
     for moment in (
         lambda: (run / "run.json").exists(),
-        lambda: lines(run / "journal.jsonl") >= 1,
-        lambda: lines(run / "journal.jsonl") >= 7,
+        lambda: lines(run / "journal.jsonl") >= 5,
         lambda: (run / ".expert.new").exists(),
     ):
         process = start_bbalign(*FIT)
@@ -63,8 +62,7 @@ def test_a_run_killed_several_times_ends_on_the_same_bits(
         assert process.wait() == -signal.SIGKILL
     done = bbalign(*FIT)
     assert done.returncode == 0, done.stderr
-    for name, content in undisturbed.items():
-        assert (run / name).read_bytes() == content, name
+    same(run, undisturbed)
     assert not list(run.glob(".*")), "nothing is left lying about"
 
 
@@ -87,9 +85,10 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(
     assert (run / "expert" / "adapter_model.safetensors").exists()
     shown = bbalign("show", run)
     assert shown.returncode == 0 and "This run is interrupted" in shown.stderr
+    if sent == signal.SIGTERM:
+        return  # one end of both
     assert bbalign(*FIT).returncode == 0
-    for name, content in undisturbed.items():
-        assert (run / name).read_bytes() == content, name
+    same(run, undisturbed)
 
 
 def test_two_processes_do_not_write_to_one_run(start_bbalign, bbalign, tmp_path):

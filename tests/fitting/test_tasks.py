@@ -30,6 +30,7 @@ def test_a_task_is_what_a_fit_minimises(task, tmp_path):
         open_task("SAU,USA")
 
 
+@pytest.mark.slow
 def test_a_task_of_carps(task):
     """Its configuration space holds every coordinate, and its cost is the loss."""
     pytest.importorskip("carps.objective_functions", reason="carps is not installed")

@@ -9,7 +9,7 @@ import pytest
 
 from blackbox_align.errors import DataFileError, SpecificationError
 from blackbox_align.objectives import Constants
-from blackbox_align.objectives.constants import check_policy, settle_constants
+from blackbox_align.objectives.constants import check_policy, raw_indices, settle_constants
 from blackbox_align.populations import load_targets
 from blackbox_align.surveys import load_survey
 
@@ -56,6 +56,20 @@ def test_an_anchor_places_the_reference_sample_on_its_figures():
     np.testing.assert_array_equal(mean.array(), targets.mean(names))
     kenya = settle_constants("anchor:Kenya", survey, targets, all_threes)
     assert kenya == Constants("anchor:Kenya", (70.0, 25.0, 60.0, 50.0, 0.0, 0.0))
+    uneven = np.linspace(1, 5, 24)[None]
+    shifts = settle_constants("anchor", survey, targets, lambda country: uneven).array()
+    assert (np.abs(raw_indices(survey, uneven)[0]) > 5).sum() == 5
+    np.testing.assert_allclose(raw_indices(survey, uneven)[0] + shifts, targets.mean(names))
+
+
+def test_two_countries_are_an_anchor_of_their_own(tmp_path):
+    """One would place the model on itself; of two it is the mean."""
+    file = tmp_path / "two.csv"
+    file.write_text(
+        "country,PDI,IDV,MAS,UAI,LTO,IVR\nSAU,10,20,30,40,50,60\nUSA,30,40,50,60,70,80\n"
+    )
+    found = settle_constants("anchor", load_survey("vsm2013"), load_targets(file), all_threes)
+    assert found.array().tolist() == [20, 30, 40, 50, 60, 70]
 
 
 def test_the_reference_sample_is_asked_as_the_policy_says():

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from blackbox_align.errors import SpecificationError
 from blackbox_align.objectives import Constants, IndexObjective, mean_absolute_error
+from blackbox_align.objectives.indices import _smooth_slope
 from blackbox_align.populations import load_targets
 from blackbox_align.surveys import Index, load_survey
 
@@ -175,3 +176,9 @@ def test_one_missing_answer_spoils_its_candidate():
     outputs = scored.outputs(answers)
     assert np.isnan(outputs[1]).all() and np.isnan(scored.losses(outputs)[0, 1])
     assert np.isfinite(outputs[0]).all() and np.isfinite(scored.losses(outputs)[0, 0])
+
+
+def test_the_gradient_rounds_the_kink_off_within_a_point():
+    """Half of a right angle at one point, next to nothing at 0, and the sign far away."""
+    slope = _smooth_slope(np.array([-1.0, 0.0, 1.0, 100.0]))
+    np.testing.assert_allclose(slope, [-(0.5**0.5), 0.0, 0.5**0.5, 1.0], atol=1e-3)

@@ -28,7 +28,7 @@ from blackbox_align.palette.maps import Colour, PaletteMap, load_map
 from blackbox_align.palette.preferences import read_preferences
 from blackbox_align.palette.questions import Questions, read_questions
 from blackbox_align.palette.steps import SynthesisSettings
-from blackbox_align.palette.synthesis import foresee, synthesize
+from blackbox_align.palette.synthesis import foresee, read_verdicts, synthesize
 from tests.palette.conftest import TWO
 
 QUICK = Patience(together=6, tries=20, pause=0.005)
@@ -161,17 +161,17 @@ def test_pairs_are_what_training_reads(tmp_path, sound):
     [(24, TWO), pytest.param(60, load_map("continents"), marks=pytest.mark.slow)],
 )
 def test_a_dry_run_is_within_a_tenth(tmp_path, sound, count, palette_map):
-    """Tokens, from three questions of all, whose calls are kept; the price by its rates."""
+    """Tokens, from six questions of all, whose calls are kept; the price by its rates."""
     asked, price = read_questions().drawn(count), Price(1.0, 4.0)
     found = foresee(
         tmp_path / "s", palette_map, sound.chat(), asked, caps=Caps(price=price), patience=QUICK
     )
     each = 3 * len(palette_map.colours)
-    assert (found.calls, found.measured) == (count * each, 3 * each)
+    assert (found.calls, found.measured) == (count * each, 6 * each)
     assert found.seconds is not None and found.cost is not None
     before = len(sound.asked())
     given = synthesize(tmp_path / "s", palette_map, sound.chat(), asked, caps=FREE, patience=QUICK)
-    assert len(sound.asked()) - before == (count - 3) * each
+    assert len(sound.asked()) - before == (count - 6) * each
     counted = given.read + given.written
     assert abs(found.tokens / counted - 1) < 0.1
     assert abs(found.cost / price.of(given.read, given.written) - 1) < 0.1
@@ -362,3 +362,11 @@ def test_two_colours_of_one_name_are_refused(tmp_path, sound):
 def test_settings_are_in_range():
     with pytest.raises(SpecificationError, match="words"):
         SynthesisSettings(words=0)
+
+
+@pytest.mark.parametrize("text", ['{"a": ["accept"]}', '{"a": "perhaps"}', "[]"])
+def test_a_file_that_holds_no_verdicts_is_told_so(text, tmp_path):
+    """Whatever stands in it."""
+    (tmp_path / "verdicts.json").write_text(text)
+    with pytest.raises(SpecificationError, match="holds no verdicts"):
+        read_verdicts(tmp_path / "verdicts.json")

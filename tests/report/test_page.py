@@ -24,6 +24,7 @@ from blackbox_align.report import (
     write_page,
 )
 from blackbox_align.report.page import read_csv
+from blackbox_align.report.svg import inline_svg
 from blackbox_align.results.fit_pictures import fit_pictures
 from tests.report.conftest import many, renamed
 
@@ -181,6 +182,16 @@ def test_the_study_of_a_committee_is_a_page(tmp_path):
     }
     with pytest.raises(RunError, match="holds no 'questions'"):
         study_page({"ways": {}, "by_country": {}, "rows": 1}, "study.json")
+
+
+def test_a_page_keeps_the_digits_of_its_figures_labels():
+    """Coordinates are shortened; what people read at an axis is not: 0.001 is no 0."""
+    from matplotlib.figure import Figure
+
+    ax = Figure().add_subplot()
+    ax.set_yticks([0.00125, 0.5], ["0.00125", "0.5"])
+    text = inline_svg(ax, "f1", "title", "description")
+    assert ">0.00125</text>" in text and not re.search(r' [xyd]="[^"]*[.][0-9]{3}', text)
 
 
 def test_run_plot_returns_axes(compared):

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from blackbox_align.errors import RunError, SpecificationError
@@ -34,6 +35,7 @@ from blackbox_align.results.names import (
     UNIFORM,
     title,
 )
+from blackbox_align.results.statistical_files import write_answers
 from blackbox_align.statistics.distances import ABSOLUTE_ERROR, Metric
 
 NAN = math.nan
@@ -71,6 +73,44 @@ def made() -> Result:
         {"SAU": Language(20, 0.1, 3.0, 2.9)},
         0.02,
     )  # fmt: skip
+
+
+def test_answers_go_to_r_and_spss(tmp_path):
+    """A row per condition, item and option; in a .sav names are numbers with labels, and read back equal."""
+    pyreadstat = pytest.importorskip("pyreadstat", reason="pyreadstat is not installed")
+    answers = tuple(
+        ItemAnswers("vsm", code, condition, ("q1", "q2"), ((0.25, 0.75), (0.1, 0.9)))
+        for condition, code in (("people", "SAU"), ("none", ""), ("fitted", "SAU"))
+    )
+    result = Result((), answers, (), Provenance((), {"SAU": "Saudi Arabia"}, orders="reversed"))
+    for name in ("a.csv", "a.sav"):
+        write_answers(result, tmp_path / name)
+    tidy = pd.read_csv(tmp_path / "a.csv", keep_default_na=False)
+    assert len(tidy) == 12 and tidy["condition"].unique().tolist() == [
+        "target",
+        "unprompted",
+        "fitted",
+    ]
+    frame, about = pyreadstat.read_sav(str(tmp_path / "a.sav"), apply_value_formats=True)
+    assert frame["condition"].astype(str).tolist() == tidy["condition"].tolist()
+    assert frame["probability"].tolist() == tidy["probability"].tolist()
+    assert set(frame["population"]) == {"Saudi Arabia", "all"} and set(frame["orders"]) == {
+        "reversed"
+    }
+    assert "no person gave them" in about.column_names_to_labels["probability"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.csv", "a.sav"]
+    with pytest.raises(SpecificationError, match=r"not as 'a\.xlsx'"):
+        write_answers(result, tmp_path / "a.xlsx")
+
+
+def test_figures_are_equal_where_the_same_is_not_known():
+    """NaN is one thing and another is not, whichever object it is."""
+    one, same, other = (
+        Figure("SAU", "none", "m", "all", 1.0, float("nan"), 2.0, 3, p=p)
+        for p in (float("nan"), float("nan"), 0.5)
+    )
+    assert one == same and hash(one) == hash(same)
+    assert one != other and one != "a figure"
 
 
 def test_a_result_comes_back_from_json_as_it_was():

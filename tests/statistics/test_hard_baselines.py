@@ -124,6 +124,10 @@ def test_signs_turn_by_the_question():
                         np.random.default_rng(0), 20000)  # fmt: skip
     np.testing.assert_array_equal(often, p)
     assert np.isnan(sign_flip_p(np.full((4, 1), np.nan), np.arange(4), np.zeros(4), rng)[0])
+    # One answer of one country counts as much as four of another: parts of 0.5 and of 0.125.
+    uneven = np.array([[1.0], [1.0], [1.0], [1.0], [-1.0]])
+    p = sign_flip_p(uneven, np.arange(5), np.array([0, 1, 1, 1, 1]), rng, 20000)
+    assert p[0] == pytest.approx(10 / 32, abs=0.015)
 
 
 def test_no_difference_has_a_p_value_that_is_as_small_as_it_says():

@@ -17,6 +17,18 @@ def test_an_unreached_target_is_worse_than_every_reached_one():
     assert found.ranks == (1.0, 2.25, 2.75)
 
 
+def test_an_unreached_target_is_worse_than_one_that_the_first_evaluation_reached():
+    """1 against not reached, the smallest figures that there are."""
+    assert rank(np.array([[1.0, np.inf]])).ranks == (1.0, 2.0)
+
+
+def test_a_problem_on_which_all_tie_leaves_the_test_on_the_others():
+    """Friedman's p is one as long as a single problem tells methods apart."""
+    values = np.array([[3.0, 3.0, 3.0], [1.0, 2.0, 3.0], [1.0, 2.0, 3.0]])
+    assert 0 < rank(values).p < 1
+    assert np.isnan(rank(values[:1].repeat(3, axis=0)).p)
+
+
 def test_holm_multiplies_the_smallest_by_the_number_of_pairs():
     """Three methods where only the last differs: its two p-values times 3 and 2, the other one 1."""
     rng = np.random.default_rng(0)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from ...adapters.adapter import Adapter
 from ..base import Answers
 
 
@@ -14,20 +16,23 @@ from ..base import Answers
 class Job:
     """One call of ``answer``: the chunks that wait for a worker, and the answers so far.
 
-    ``objects`` are adapters and sheet in the object store; ``parts`` the answers by the first candidate
-    of their chunk.
+    ``key`` is that of the ``sheet``, which lies in the object store; so do ``shared`` adapters, where a
+    worker has several chunks to answer; None where every one is sent its own. ``parts`` are the answers by
+    the first candidate of their chunk.
     """
 
     key: str
-    objects: tuple[Any, Any]
+    adapters: Sequence[Adapter]
+    sheet: Any
+    shared: Any = None
     waiting: deque[Chunk] = field(default_factory=deque)
     parts: dict[int, Answers] = field(default_factory=dict)
     left: int = 0
 
     @classmethod
-    def of(cls, candidates: int, key: str, objects: tuple[Any, Any]) -> Job:
-        job = cls(key, objects)
-        job.waiting.extend(Chunk(job, rows) for rows in chunks(candidates))
+    def of(cls, key: str, adapters: Sequence[Adapter], sheet: Any, workers: int = 0) -> Job:
+        job = cls(key, adapters, sheet)
+        job.waiting.extend(Chunk(job, rows) for rows in chunks(len(adapters), workers))
         job.left = len(job.waiting)
         return job
 
@@ -66,14 +71,14 @@ class Chunk:
     causes: list[str] = field(default_factory=list)
 
 
-def chunks(candidates: int) -> list[slice]:
-    """Cut ``candidates`` into about 16 chunks of 2 to 8, equal to within one.
+def chunks(candidates: int, workers: int = 0) -> list[slice]:
+    """Cut ``candidates`` into chunks of 2 to 8, equal to within one: 16, or one for each worker asked for.
 
-    How many workers there are plays no part: a chunk runs as one batch, and the kernels of a GPU
-    round differently in batches of another shape. No chunk is of one candidate unless it is the only
+    How many workers there are at the moment plays no part: a chunk runs as one batch, and the kernels of a
+    GPU round differently in batches of another shape. No chunk is of one candidate unless it is the only
     one, because a matrix with one row takes another path on CPUs as well.
     """
-    size = min(max(candidates // 16, 2), 8)
+    size = min(max(candidates // max(workers, 16), 2), 8)
     count = max(candidates // size, min(candidates, 1))
     ends = [candidates * n // max(count, 1) for n in range(count + 1)]
     return [slice(start, end) for start, end in pairwise(ends)]

@@ -1,8 +1,8 @@
 """Asking on many workers of a Ray cluster, which may come, hang and die as they like.
 
-Candidates are cut into chunks, by their number alone. A call hands a worker one chunk, or several
-while plenty wait. The chunks of a worker that is lost go back to the front of the line and the worker
-is replaced, so each candidate is answered once, by whichever worker gets there.
+Candidates are cut into chunks, by their number and that of the workers asked for. A call hands a worker
+one chunk, or several while plenty wait. The chunks of a worker that is lost go back to the front of the
+line and the worker is replaced, so each candidate is answered once, by whichever worker gets there.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from itertools import pairwise
 from typing import Any
+
+import numpy as np
 
 from ...adapters.adapter import Adapter
 from ...errors import RunError
@@ -125,13 +128,15 @@ class Pool:
     # -- asking ----------------------------------------------------------------------------------
 
     def answer(self, adapters: Sequence[Adapter], sheet: Sheet) -> Answers:
-        job = Job.of(len(adapters), sheet.digest, (self._ray.put(list(adapters)), self._put(sheet)))
+        job = Job.of(sheet.digest, adapters, self._put(sheet), self.workers.count or 0)
+        if job.left > len(self._team):  # else nobody reads what others answer
+            job.shared = self._ray.put(list(adapters))
         if len(adapters) > 1 and not self._seen_batch:
             self._seen_batch = True
             if job.left < len(self._team):
                 self.on_trouble(
                     f"{len(adapters)} candidates at a time keep {job.left} of {len(self._team)} "
-                    "workers busy; a search with larger batches would keep all."
+                    "workers busy; a search with larger batches, or a number of --workers, keeps more."
                 )
         while job.open:
             self._recruit()
@@ -165,11 +170,17 @@ class Pool:
                     self._call(worker, job.take_out(several))
 
     def _call(self, worker: Worker, group: list[Chunk]) -> None:
-        job = group[0].job
-        # Adapters and sheet are read from the object store once per job, and kept by the worker.
-        objects = () if worker.job is job else job.objects
-        reference = worker.actor.answer.remote([chunk.rows for chunk in group], *objects)
-        worker.job = job
+        job, rows = group[0].job, [chunk.rows for chunk in group]
+        adapters: Any = None  # what it has been told before, it keeps
+        if job.shared is None:
+            adapters = [adapter for piece in rows for adapter in job.adapters[piece]]
+            ends = np.cumsum([0, *(piece.stop - piece.start for piece in rows)]).tolist()
+            rows, worker.job = [slice(start, end) for start, end in pairwise(ends)], None
+        elif worker.job is not job:
+            adapters, worker.job = job.shared, job
+        sheet = None if worker.sheet == job.key else job.sheet
+        reference = worker.actor.answer.remote(rows, adapters, sheet)
+        worker.sheet = job.key
         if not worker.calls:
             worker.since = time.monotonic()
         worker.calls[reference] = group

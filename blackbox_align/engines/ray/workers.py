@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...adapters.adapter import Adapter
+from ...surveys.sheet import Sheet
 from ..base import Answers, Engine
 from .jobs import Chunk, Job
 
@@ -28,15 +30,18 @@ class _Process:
 
     def load(self, factory: Factory) -> None:
         self.engine, self.failed = factory(), None
+        self.adapters: Any = None
+        self.sheet: Any = None
 
-    def answer(self, rows: list[slice], *objects: Any) -> tuple[list[Answers], str | None]:
+    def answer(
+        self, rows: list[slice], adapters: list[Adapter] | None = None, sheet: Sheet | None = None
+    ) -> tuple[list[Answers], str | None]:
         """Answers to each piece of the adapters, up to one that fails, and why that failed.
 
-        ``objects`` are adapters and sheet of a new job.
+        Without ``adapters``, or without a ``sheet``, they are those of the call before.
         """
-        if objects:
-            self.objects = objects
-        adapters, sheet = self.objects
+        adapters = self.adapters = self.adapters if adapters is None else adapters
+        sheet = self.sheet = self.sheet if sheet is None else sheet
         answers: list[Answers] = []
         if self.failed is not None:  # what waited behind it is asked elsewhere
             return answers, self.failed
@@ -53,7 +58,7 @@ class _Process:
 class Worker:
     """A worker as the driver sees it: the calls that it has not answered yet, and their chunks.
 
-    ``job`` is the one whose prompts it holds.
+    ``job`` is the one whose prompts it holds, ``sheet`` the digest of the one that it holds.
     """
 
     actor: Any
@@ -61,6 +66,7 @@ class Worker:
     loading: Any
     calls: dict[Any, list[Chunk]] = field(default_factory=dict)
     job: Job | None = None
+    sheet: str = ""
     node: str = ""
     name: str = "that has no place yet"
     since: float = 0.0  # when it began what it is at

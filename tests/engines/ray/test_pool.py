@@ -103,6 +103,12 @@ def test_chunks_hold_every_candidate_once_and_none_is_alone(count):
     assert count < 2 or (min(sizes) >= 2 and max(sizes) < 16)
 
 
+def test_an_ask_is_cut_for_as_many_workers_as_were_asked_for():
+    """128 candidates keep 64 workers busy, and 32; up to 16 workers an ask is cut as for one."""
+    assert [len(chunks(128, workers)) for workers in (64, 32, 16, 1)] == [64, 32, 16, 16]
+    assert len(chunks(12, 64)) == 6  # of two, never of one
+
+
 @pytest.fixture
 def one_thread():
     """As many threads as a worker has: equal bits are promised for equal numbers alone."""
