@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-# people: a hollow diamond; un-prompted, country in text, fitted
+# A hollow diamond for people, through which what was fitted is seen where the two are one.
 _MARKS = {
-    "target": ("D", INK, PAPER),
+    "target": ("D", INK, "none"),
     "unprompted": ("o", MUTED, PAPER),
     "country_in_text": ("s", SERIES[1], SERIES[1]),
     "fitted": ("o", SERIES[0], SERIES[0]),
@@ -50,7 +50,7 @@ def dumbbell(frame: pd.DataFrame, ax: Axes) -> None:
         ax.plot([low, high], [row, row], color=MUTED, linewidth=1, zorder=1)
     for order, name in enumerate(columns):
         mark, edge, face = _MARKS[name]
-        size = 34 if name == "target" else 44 if name == "fitted" else 32
+        size = 76 if name == "target" else 32
         ax.scatter(
             frame[name], range(len(frame)), s=size, marker=mark, edgecolors=edge, facecolors=face,
             linewidths=1.3, label=_WORDS[name], zorder=5 if name == "target" else 2 + order / 10,
