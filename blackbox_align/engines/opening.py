@@ -88,6 +88,16 @@ def keep_engine() -> None:
         _kept = {}
 
 
+def forget_engine() -> None:
+    """End what :func:`keep_engine` began: the engine is closed, and the next one is opened anew."""
+    from .local.engine import LocalEngine
+
+    global _kept
+    for engine in (_kept or {}).values():
+        LocalEngine.close(engine)
+    _kept = None
+
+
 def check_revision(model: str, revision: str | None) -> None:
     """Refuse a revision of what has none; :class:`SpecificationError`."""
     if revision and (model in packaged_models() or Path(model).expanduser().is_dir()):

@@ -12,7 +12,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engines.opening import keep_engine
+from ..engines.opening import forget_engine, keep_engine
 from ..errors import BlackboxAlignError, RunError, SpecificationError, UnknownNameError
 from ..files.atomic import plain_errors, read_sealed_json, write_sealed_json
 from ..files.yaml import read_yaml
@@ -248,10 +248,13 @@ def run_plan(
     work = (delayed(_run_cell)(plan, cell, folder) for cell in cells)
     parallel = Parallel(n_jobs=jobs, return_as="generator_unordered")
     failures: dict[str, str] = {}
-    for number, (cell, failure, evaluations, loss, reused) in enumerate(parallel(work), start=1):
-        if failure:
-            failures[plan.folder(cell)] = failure
-        on_cell(Done(number, len(cells), cell, failure, evaluations, loss, reused))
+    with _as_it_was():
+        for number, (cell, failure, evaluations, loss, reused) in enumerate(
+            parallel(work), start=1
+        ):
+            if failure:
+                failures[plan.folder(cell)] = failure
+            on_cell(Done(number, len(cells), cell, failure, evaluations, loss, reused))
     return read_comparison(plan, folder, failures)
 
 
@@ -275,6 +278,19 @@ def _keep(plan: Plan, folder: Path) -> None:
     with plain_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     write_sealed_json(folder / FILE, plan.to_dict())
+
+
+@contextmanager
+def _as_it_was() -> Iterator[None]:
+    """A single job runs the cells in this process: its threads and engines are afterwards as they were."""
+    import torch
+
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        forget_engine()
 
 
 def _one_thread() -> None:

@@ -217,7 +217,7 @@ def test_an_end_that_is_not_ours_is_a_failure_with_its_reason(tmp_path, monkeypa
 def test_a_checkpoint_that_fails_ends_no_search(tmp_path, monkeypatch):
     """An expert that cannot be written on the way is told; the search goes on to its end."""
     from blackbox_align.errors import ExpertError
-    from blackbox_align.fitting import job, outcome
+    from blackbox_align.fitting import checkpoints, outcome
 
     write, calls, notes = outcome.write_expert, [], []
 
@@ -228,8 +228,8 @@ def test_a_checkpoint_that_fails_ends_no_search(tmp_path, monkeypatch):
         return write(*arguments)
 
     monkeypatch.setattr(outcome, "write_expert", broken)
-    monkeypatch.setattr(job, "CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr(job, "CHECKPOINT_SHARE", 1e9)
+    monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
+    monkeypatch.setattr(checkpoints, "SHARE", 1e9)
     run = bba.fit("SAU", runs=tmp_path, budget=48, target_loss=0.0, on_trouble=notes.append)
     assert run.status == "done" and notes == [
         "An expert could not be written on the way: it answers otherwise"

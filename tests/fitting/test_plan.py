@@ -125,3 +125,18 @@ def test_a_comparison_killed_twice_ends_on_the_same_bytes(start_bbalign, bbalign
     assert done.returncode == 0
     assert (tmp_path / "table.csv").read_text() == killed
     assert {row["method"] for row in json.loads(done.stdout)["methods"]} == {"gauss-newton", "de"}
+
+
+def test_a_process_that_runs_a_plan_is_afterwards_as_it_was(tmp_path):
+    """Its threads, and that the next fit opens the model anew: its files may have changed since."""
+    import torch
+
+    from blackbox_align.engines import opening
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        run_plan(Plan({"country": ("SAU",)}, {"optimizer": "random", "budget": 4}), tmp_path)
+        assert torch.get_num_threads() == 2 and opening._kept is None
+    finally:
+        torch.set_num_threads(before)
