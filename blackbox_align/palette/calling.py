@@ -151,6 +151,7 @@ class Caller:
         """
         ready = list(plan.ready())
         heapq.heapify(ready)
+        opened = {call.place for call in ready}
         outcomes: queue.SimpleQueue[_Outcome] = queue.SimpleQueue()
         under_way = row = 0
         given_up: list[tuple[Call, str]] = []
@@ -182,8 +183,11 @@ class Caller:
                     self._stop()
             else:
                 row = 0
+                # Two that open the same calls may both be finished before either is seen here.
                 for call in plan.after(found.call):
-                    heapq.heappush(ready, call)
+                    if call.place not in opened:
+                        opened.add(call.place)
+                        heapq.heappush(ready, call)
                 on_call(found.call)
         return Ended(why, tuple(given_up), interrupted)
 

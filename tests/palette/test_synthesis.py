@@ -370,3 +370,11 @@ def test_a_file_that_holds_no_verdicts_is_told_so(text, tmp_path):
     (tmp_path / "verdicts.json").write_text(text)
     with pytest.raises(SpecificationError, match="holds no verdicts"):
         read_verdicts(tmp_path / "verdicts.json")
+
+
+def test_answers_that_come_together_open_the_next_step_once(tmp_path, sound):
+    """Both colours' answers lie in the journal before the first of them is looked at."""
+    given = made(
+        tmp_path / "s", sound.chat(), 8, tag="once", on_call=lambda *counts: time.sleep(0.01)
+    )
+    assert given.requests == given.calls == 48
