@@ -24,7 +24,11 @@ def _libraries() -> ThreadpoolController:
 
 
 def on_one_thread(function: Callable[P, T]) -> Callable[P, T]:
-    """``function`` with the threads of BLAS limited to one while it runs."""
+    """``function`` with the threads of BLAS limited to one while it runs.
+
+    The number is the whole process's; of two threads that limit it at once threadpoolctl, from 3.8 on, lets
+    one put back what it found.
+    """
 
     @wraps(function)
     def limited(*args: P.args, **kwargs: P.kwargs) -> T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -12,6 +13,7 @@ from threadpoolctl import ThreadpoolController
 from blackbox_align.errors import OptimizerError
 from blackbox_align.optimizers import Candidate, Evaluation, Optimizer, create
 from blackbox_align.optimizers.archive import Archive
+from blackbox_align.optimizers.one_thread import on_one_thread
 from blackbox_align.optimizers.trust_region import Promise
 
 Residuals = Callable[[np.ndarray], np.ndarray]
@@ -366,6 +368,32 @@ def test_a_search_asks_for_one_thread_of_linear_algebra(monkeypatch: pytest.Monk
         search(optimizer, linear(50), goal=0.0, most=6)
         assert {one["num_threads"] for one in blas.info()} == {2}
     assert seen and all(threads == {1} for threads in seen)
+
+
+def test_two_threads_leave_the_number_of_threads_as_it_was() -> None:
+    """It is the whole process's: one that ends last puts back no number that the other had set."""
+    blas = ThreadpoolController().select(user_api="blas")
+    began, ends = threading.Event(), threading.Event()
+
+    @on_one_thread
+    def first() -> None:
+        began.set()
+        ends.wait(0.2)
+
+    @on_one_thread
+    def second() -> None:
+        ends.set()
+        time.sleep(0.1)
+
+    with blas.limit(limits=2):
+        one = threading.Thread(target=first)
+        one.start()
+        began.wait()
+        two = threading.Thread(target=second)
+        two.start()
+        one.join()
+        two.join()
+        assert {library["num_threads"] for library in blas.info()} == {2}
 
 
 @pytest.mark.slow  # it measures processor time, which a busy machine makes more of
