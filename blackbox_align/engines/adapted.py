@@ -15,6 +15,14 @@ _WHERE = ("base_model_name_or_path", "revision")
 _TOKENIZER = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json")
 
 
+def import_for_peft() -> None:
+    """Import what PEFT's LoRA reads a name of without importing it; before LoRA is put on a model."""
+    import torch
+
+    if torch.distributed.is_available():
+        import torch.distributed.tensor
+
+
 def is_lora(name: str) -> bool:
     """Whether ``name`` is a folder with an adapter of PEFT and no model of its own.
 
@@ -66,12 +74,10 @@ def with_lora(folder: Path, name: str, model: Any, tokenizer: Any) -> tuple[Any,
 
     Raises :class:`ModelError` where PEFT cannot put it on this model.
     """
-    import torch
     from peft import PeftModel
     from transformers import AutoTokenizer
 
-    if torch.distributed.is_available():
-        import torch.distributed.tensor  # PEFT reads a name of it, and does not import it
+    import_for_peft()
     try:
         merged = PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
         if any((folder / file).is_file() for file in _TOKENIZER):

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ..engines.adapted import import_for_peft
 from ..engines.checkpoint import LanguageModel
 from ..engines.local.questions import Tokenized
-from .peft_files import import_for_peft
 
 
 @torch.inference_mode()

@@ -29,14 +29,6 @@ _REFUSED = ("use_dora", "modules_to_save", "trainable_token_indices", "layer_rep
             "use_bdlora", "alora_invocation_tokens")  # fmt: skip
 
 
-def import_for_peft() -> None:
-    """Import what PEFT's LoRA reads a name of without importing it; before LoRA is put on a model."""
-    import torch
-
-    if torch.distributed.is_available():
-        import torch.distributed.tensor
-
-
 def write_prompt(folder: Path, vectors: Array, base: str) -> None:
     """A soft prompt (tokens, D) as PEFT loads it, for the model ``base``: a folder or a hub name."""
     from peft import PromptTuningConfig

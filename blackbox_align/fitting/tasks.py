@@ -11,7 +11,7 @@ True
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,7 +85,7 @@ def open_task(country: str, **settings: Any) -> Task:
     form = chat_format(asked.chat_template, asked.system)
     engine = open_engine(asked.model, form=form, **chosen)
     asked = settle(asked, engine.info, {})
-    problem = pose(load_data(asked), Asked(engine, {}, asked.orders))
+    problem = pose(replace(data, specification=asked), Asked(engine, {}, asked.orders))
     space = search_space(asked, engine, generator(asked, PROMPT), unit_of(engine, {}))
     return Task(problem, engine, space)
 

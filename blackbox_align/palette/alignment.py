@@ -20,10 +20,11 @@ from typing import Any
 import numpy as np
 
 from ..adapters.adapter import Lora
+from ..engines.adapted import import_for_peft
 from ..engines.checkpoint import Checkpoint
 from ..engines.local.chat import Reader, common_prefix
 from ..errors import RunError, SpecificationError
-from ..experts.peft_files import import_for_peft, read_peft
+from ..experts.peft_files import read_peft
 from ..files.atomic import plain_errors, read_json, replace_folder, write_json
 from .loss import CONTRASTS, NORMALISATIONS, answer_log_probabilities, preference_loss
 from .preferences import Preference

@@ -8,9 +8,9 @@ import shutil
 import pytest
 import torch
 
+from blackbox_align.engines.adapted import import_for_peft
 from blackbox_align.engines.checkpoint import find_model
 from blackbox_align.errors import ModelError, SpecificationError
-from blackbox_align.experts.peft_files import import_for_peft
 from tests.small_models import save_small_model
 
 
