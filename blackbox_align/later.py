@@ -9,11 +9,10 @@ imported, so ``isinstance`` imports nothing.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from functools import cache, wraps
+from functools import wraps
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
@@ -95,25 +94,6 @@ class _During:
     def exec_module(self, module: ModuleType) -> None:
         with self._finder.taken(module.__name__):
             self._loader.exec_module(module)
-        if module.__name__ == f"{BY}.utils.import_utils":
-            _read_folders_once(module)
-
-
-def _read_folders_once(module: Any) -> None:
-    """Transformers reads all files of its models twice, to know what is in them: a fifth of a second."""
-    reading = getattr(module, "create_import_structure_from_path", None)
-    if reading is None:
-        return
-
-    @cache
-    def read(folder: str) -> Any:
-        return reading(folder)
-
-    def create_import_structure_from_path(module_path: Any) -> Any:
-        path = os.fspath(module_path)
-        return read(os.path.dirname(path) if os.path.isfile(path) else path)  # noqa: PTH120, PTH113
-
-    module.create_import_structure_from_path = create_import_structure_from_path
 
 
 def _within(name: str, packages: Sequence[str]) -> bool:
