@@ -43,7 +43,7 @@ MODELS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 LENGTH = 192  # tokens of a sequence
 SEQUENCES = 4  # of a step: many small steps learn most from few tokens
-STEPS = {"text-llama": 800, "text-neox": 700, "text-qwen": 560}
+STEPS = {"text-llama": 320, "text-neox": 280, "text-qwen": 160}
 RATE, WARM_UP = 2e-3, 40
 
 
@@ -114,7 +114,7 @@ def train(name: str, texts: list[str], held_out: list[str], steps: int) -> None:
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
-        if step % 50 == 0 or step == steps:
+        if step % 20 == 0 or step == steps:
             spent = time.process_time() - started
             print(
                 f"{name}, step {step} of {steps}: {loss.item():.2f} nats, {spent:.0f} s", flush=True
