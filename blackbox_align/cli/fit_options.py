@@ -164,7 +164,17 @@ WarmStart = Annotated[
     ),
 ]
 Budget = Annotated[
-    int, typer.Option(help="Evaluations of one candidate at most.", rich_help_panel=_END)
+    str | None,
+    typer.Option(
+        help="What may be spent at most: evaluations of one candidate, as 400; or 200k-tokens; or 5min. "
+        "Default: what a minute buys, from 500 to 2,000 evaluations.",
+        show_default=False,
+        rich_help_panel=_END,
+    ),
+]
+Evaluations = Annotated[
+    int,
+    typer.Option("--budget", help="Evaluations of one candidate at most.", rich_help_panel=_END),
 ]
 TargetLoss = Annotated[
     float | None,

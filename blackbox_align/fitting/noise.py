@@ -83,3 +83,8 @@ def measure_noise(engine: Engine, problem: Problem) -> Noise | None:
         points = noise_and_moves(outputs["indices"])
     loss = noise_and_moves(losses[:, None])
     return Noise(dtype, points[0], loss[0], points[1], loss[1])
+
+
+def heard(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """A sentence on the noise that a run measured before its search; none where it measured none."""
+    return (Noise.from_facts(facts["noise"]).describe(),) if "noise" in facts else ()
