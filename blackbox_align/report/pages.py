@@ -230,6 +230,7 @@ def comparison_page(
             "target, over those that reach it (Hansen et al. 2021); it is not reached where none does. "
             f"ert low and ert high are its 95 % interval, a bootstrap {comparison.drawn}. ert rounds counts "
             "batches, whose candidates are asked side by side.",
+            *comparison.notes,
             *(() if comparison.reached else (NOBODY,)),
             *(f"{cell.settings}: failed and is in no figure: {cell.failure}"
               for cell in comparison.cells if cell.failure),

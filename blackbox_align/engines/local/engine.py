@@ -99,7 +99,8 @@ class LocalEngine:
             opening=self.reader.opening,
             date=self.reader.dated,
             positions=self._ways.limits.positions,
-            placement="message" if self.reader.template else "first",
+            placement=self.model.placement or ("message" if self.reader.template else "first"),
+            searched=self.model.placement or "last",
             can=frozenset({*VERBS, *KINDS}),
         )
 
