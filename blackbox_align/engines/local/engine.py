@@ -99,8 +99,7 @@ class LocalEngine:
             opening=self.reader.opening,
             date=self.reader.dated,
             positions=self._ways.limits.positions,
-            placement=self.model.placement or ("message" if self.reader.template else "first"),
-            searched=self.model.placement or "last",
+            **self.model.places("message" if self.reader.template else "first"),
             can=frozenset({*VERBS, *KINDS}),
         )
 
@@ -384,15 +383,12 @@ class LocalEngine:
         return self._plans[key]
 
     def tokens_of(self, adapter: Adapter, sheet: Sheet) -> int:
-        """Tokens that every candidate like ``adapter`` adds to a pass: its price. Of texts that are read,
-        what several share is counted with each."""
-        read = sum(len(text.read) for text in self._readings.of(sheet.texts, adapter.text).asked)
-        if not sheet.questions:
-            return read
-        return read + tokens_in_all(self._plan(sheet, adapter.text), adapter.prompt)
+        """Tokens that every candidate like ``adapter`` adds to a pass: its price."""
+        plan = self._plan(sheet, adapter.text) if sheet.questions else None
+        read = self._readings.of(sheet.texts, adapter.text).tokens
+        return read + (tokens_in_all(plan, adapter.prompt) if plan else 0)
 
     def candidates_per_pass(self, tokens: int, placement: str, sheet: Sheet) -> int:
-        """How many soft prompts of ``tokens`` go into one pass."""
         return self._candidates_per_pass(self._plan(sheet, ""), tokens, placement)
 
     def _candidates_per_pass(self, plan: Plan, tokens: int, placement: str) -> int:
