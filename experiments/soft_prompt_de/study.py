@@ -11,7 +11,7 @@ are runs and the answers are kept: the same command continues where it was stopp
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -118,9 +118,15 @@ def index_section(runs: dict[str, list[dict[str, Run]]], countries: Sequence[str
 
 
 def knowledge_section(
-    path: str, engine: Engine, folder: Path, seeds: Sequence[int], countries: Sequence[str]
+    path: str,
+    engine: Engine,
+    conditions: Mapping[str, Sequence[Condition]],
+    countries: Sequence[str],
 ) -> Section:
-    """The share of CulturalBench's questions about the countries that are answered right."""
+    """The share of CulturalBench's questions about the countries that are answered right.
+
+    Of the several ``conditions`` under a name, one a seed, the mean is taken.
+    """
     test = load_instrument(path)
     if not isinstance(test, KnowledgeTest):
         raise SystemExit(f"{path} is not a file of CulturalBench.")
@@ -129,26 +135,24 @@ def knowledge_section(
     people = made.populations
     about = np.concatenate([[p.code] * len(made.rows(p)) for p in people])
 
-    def right(*conditions: Condition) -> np.ndarray:
-        """(questions,), the mean over conditions."""
-        rows = []
-        for condition in conditions:
-            adapters = [condition.adapter(p) for p in people]
-            answers, _ = ask(engine, made.survey, adapters, Asking())
-            measured = [made.measure(a, p) for a, p in zip(answers, people, strict=True)]
-            rows.append(np.concatenate([m["accuracy"] for m in measured]))
-        return np.mean(rows, axis=0)
+    def right() -> dict[str, np.ndarray]:
+        """(questions,) of every condition; people by people, all conditions at once."""
+        rows: dict[str, list[np.ndarray]] = {name: [] for name in conditions}
+        for one in people:
+            own = made.select([one])
+            adapters = [c.adapter(one) for several in conditions.values() for c in several]
+            answers = iter(ask(engine, own.survey, adapters, Asking())[0])
+            for name, several in conditions.items():
+                scores = [own.measure(next(answers), one)["accuracy"] for _ in several]
+                rows[name].append(np.mean(scores, axis=0))
+        return {name: np.concatenate(parts) for name, parts in rows.items()}
 
     def baseline(name: str) -> np.ndarray:
         return np.concatenate([made.baselines(p)[name]["accuracy"] for p in people])
 
     constant = ALWAYS_A if test.rule == "easy" else ALWAYS_FALSE
     answered = {name: baseline(name) for name in (UNIFORM, constant)}
-    answered["Naive"] = right(parse_condition("naive"))
-    answered["ICL"] = right(parse_condition("icl"))
-    for name, (optimizer, _) in SEARCHES.items():
-        places = [f"{folder}/{{code}}-{optimizer}-{seed}" for seed in seeds]
-        answered[name] = right(*(Condition.from_folder(name, place) for place in places))
+    answered |= right()
     title = f"{test.survey.title}: share of questions answered right"
     return section(title, "accuracy", 3, answered, about, np.arange(len(about)), countries)
 
@@ -267,10 +271,12 @@ def main() -> None:
     folder = arguments.runs / model.revision[:12]  # another model's runs are others
     runs = fit_all(arguments, folder)
     sections = [index_section(runs, arguments.countries)]
+    conditions = {"Naive": [parse_condition("naive")], "ICL": [parse_condition("icl")]}
+    for name, (optimizer, _) in SEARCHES.items():
+        places = [f"{folder}/{{code}}-{optimizer}-{seed}" for seed in arguments.seeds]
+        conditions[name] = [Condition.from_folder(name, place) for place in places]
     for path in arguments.culturalbench:
-        sections.append(
-            knowledge_section(path, engine, folder, arguments.seeds, arguments.countries)
-        )
+        sections.append(knowledge_section(path, engine, conditions, arguments.countries))
     head = (
         f"`{model.name}`, revision {model.revision[:12]}; {arguments.tokens} virtual tokens, constants "
         f"`{arguments.constants}`, seeds {', '.join(map(str, arguments.seeds))}, at most "
