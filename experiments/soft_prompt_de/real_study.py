@@ -83,17 +83,17 @@ class Study:
         self, row: str, country: str, seed: int, hold_out: str = ""
     ) -> tuple[dict, np.ndarray]:
         """The record of a search and its prompt, (tokens, width); run once."""
-        place = self.found / f"{row}-{country}-{seed}-{hold_out.replace(',', '-')}"
-        record, prompt = place.with_suffix(".json"), place.with_suffix(".npy")
+        name = "-".join([row, country, str(seed), *filter(None, hold_out.split(","))])
+        record, prompt = self.found / f"{name}.json", self.found / f"{name}.npy"
         if not record.exists():
             model = self.model.without(hold_out) if hold_out else self.model
             limit = self.given.steps if ROWS[row][0] == "adam" else self.given.limit
             said, vectors = search(model, row, country, seed, limit)
-            place.parent.mkdir(parents=True, exist_ok=True)
+            self.found.mkdir(parents=True, exist_ok=True)
             np.save(prompt, vectors)
             write_json(record, said)
             error = said["improvements"][-1][1]
-            print(f"{place.name}: error {error:.2f} after {said['evaluations']}", flush=True)
+            print(f"{name}: error {error:.2f} after {said['evaluations']}", flush=True)
         return json.loads(record.read_text()), np.load(prompt)
 
     def indices(self, adapters: Sequence[Adapter]) -> np.ndarray:
