@@ -23,10 +23,10 @@ import numpy as np
 import pandas as pd
 from readings import Adapters, bias_table, language_table, opinion_section
 from study import Section, knowledge_section, section, table
+from texts import TEXT, chosen_text, indices_under, texts_of
 
 from blackbox_align.adapters.adapter import Adapter, SoftPrompt
 from blackbox_align.assessment import Condition
-from blackbox_align.committee import drawn_personas
 from blackbox_align.engines.kept import open_kept
 from blackbox_align.files.atomic import write_json, write_text
 from blackbox_align.fitting.conditions import versions
@@ -34,6 +34,7 @@ from blackbox_align.populations import find_country
 from blackbox_align.populations.population import country_population
 from blackbox_align.results import Figure
 from blackbox_align.results.names import MEAN_OF_OTHERS
+from blackbox_align.surveys.index_instrument import Indices
 
 SEARCHES = Path(__file__).parents[1] / "residual_searches"
 sys.path.insert(0, str(SEARCHES))
@@ -42,28 +43,7 @@ from real_model import ENOUGH, ROWS, SMOLLM2, Model, search  # noqa: E402
 HERE = Path(__file__).parent
 COUNTRIES = ("SAU", "USA", "CHN", "IND")
 ROWS_OF = {"DE": "de, CR 0.7", "ours": "default", "adam": "adam"}
-TEXT = "chosen text"
-SENTENCES = (
-    "You live in {country}.",
-    "You were born and brought up in {country}; answer from your own life.",
-    "You are a farmer in {country}.",
-    "You work in an office in {country}.",
-    "You are a student in {country}.",
-    "You are a grandparent in {country}.",
-    "You lead a small team at work in {country}.",
-    "Think of what most people in {country} value, then answer as they do.",
-    "Answer for the people of {country}, not for yourself.",
-    "This questionnaire was handed out at a place of work in {country}.",
-)
-PERSONAS = 40
 HELD_OUT = ("LTO", "IVR")
-
-
-def texts_of(country: str) -> list[str]:
-    """Fifty texts for a country: ten that name it, and forty personas, the same for all."""
-    name = find_country(country).name
-    drawn = drawn_personas(PERSONAS, np.random.default_rng(0))
-    return [*(one.replace("{country}", name) for one in SENTENCES), *(one.text for one in drawn)]
 
 
 class Study:
@@ -73,9 +53,13 @@ class Study:
         self.given = given
         self.kept = open_kept(given.model, dtype="float32")
         self.model = Model(given.model, "last", 1, given.kept, self.kept.engine)
-        self.problem = self.model.problem(
-            COUNTRIES[0]
-        )  # its sheet and its constants are everyone's
+        # The sheet and the constants are everyone's.
+        self.problem = self.model.problem(COUNTRIES[0])
+        self.made = Indices(
+            self.problem.data.survey,
+            self.problem.data.target_set,
+            self.problem.index_objective.constants.values,
+        )
         self.targets = {c: self.model.problem(c).index_objective.targets[0] for c in COUNTRIES}
         self.found = given.kept / f"study-{self.kept.info.revision[:12]}"
 
@@ -96,18 +80,9 @@ class Study:
             print(f"{name}: error {error:.2f} after {said['evaluations']}", flush=True)
         return json.loads(record.read_text()), np.load(prompt)
 
-    def indices(self, adapters: Sequence[Adapter]) -> np.ndarray:
+    def indices(self, adapters: list[Adapter]) -> np.ndarray:
         """(adapters, 6) index points."""
-        answers = self.kept.answer(adapters, self.problem.sheet).probabilities
-        objective = self.problem.objective
-        return objective.stacked(objective.outputs(self.problem.arranged(answers)))
-
-    def chosen_text(self, country: str, seen: np.ndarray) -> str:
-        """Of the fifty texts the one with the least error on the indices that are ``seen``."""
-        texts = texts_of(country)
-        found = self.indices([Adapter(text=text) for text in texts])
-        errors = np.abs(found - self.targets[country])[:, seen].mean(axis=1)
-        return texts[int(errors.argmin())]
+        return indices_under(self.kept, self.made, adapters)
 
     def adapters(
         self, seeds: Sequence[int], hold_out: str = "", rows: Mapping[str, str] = ROWS_OF
@@ -129,7 +104,7 @@ class Study:
             "ICL": [
                 {c: Adapter(text=country_population(find_country(c)).preamble()) for c in COUNTRIES}
             ],
-            TEXT: [{c: Adapter(text=self.chosen_text(c, seen)) for c in COUNTRIES}],
+            TEXT: [{c: chosen_text(self.kept, self.made, c, seen) for c in COUNTRIES}],
             **soft,
         }
 
