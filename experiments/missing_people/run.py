@@ -219,7 +219,14 @@ def table(study: Study, measured: dict[str, Array], given: argparse.Namespace) -
             d, a, b = interval(values - measured[reference], rng)
             cells[2] = f"{d:+.3f} [{a:+.3f}, {b:+.3f}]"
         lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+    fitted = [
+        f"{name} {np.nanmean([js_distance(row, people)[study.seen] for row, people in rows]):.3f}"
+        for name, rows in (
+            ("un-prompted", [(study.plain, people) for people in study.people]),
+            ("the country's own expert", list(zip(study.experts, study.people, strict=True))),
+        )
+    ]
+    return "\n".join([*lines, "", f"On the other questions, for scale: {', '.join(fitted)}.", ""])
 
 
 def mixed_populations(study: Study, seed: int, count: int = 300) -> str:
@@ -273,7 +280,7 @@ def main() -> None:
     parser.add_argument("--optimizer", default="gauss-newton")
     parser.add_argument("--placement", default="auto")
     parser.add_argument("--tokens", type=int, default=5)
-    parser.add_argument("--budget", type=int, default=60)
+    parser.add_argument("--budget", type=int, default=240)
     parser.add_argument("--personas", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--runs", type=Path, default=Path("runs/missing-people"))
