@@ -40,8 +40,8 @@ def texts_of(country: str) -> list[str]:
 
 
 def indices_under(engine: Engine, made: Indices, adapters: list[Adapter]) -> np.ndarray:
-    """(adapters, indices) index points, scales asked in both directions."""
-    answers, _ = ask(engine, made.survey, adapters, Asking("reversed", "own"))
+    """(adapters, indices) index points, in the orders that suit the model, as a fit asks."""
+    answers, _ = ask(engine, made.survey, adapters, Asking(engine.info.orders, "own"))
     return np.stack([made.indices(rows) for rows in answers])
 
 
