@@ -58,6 +58,11 @@ class Study:
                 *(Adapter(text=one.preamble()) for one in self.instrument.populations),
             ]
             answers, _ = ask(engine, self.instrument.survey, adapters, Asking("cyclic", "letters"))
+            self.orders = self.info.orders if given.orders == "auto" else given.orders
+            known = [*(one.adapter for one in self.found), Adapter()]
+            self.as_fitted, _ = ask(
+                engine, self.instrument.survey, known, Asking(self.orders, "own")
+            )
             states = engine.hidden([f"The culture of {name}" for name in names], "layer-input")
         count = len(self.codes)
         self.experts, self.texts = answers[:count], answers[count : count + len(personas)]
@@ -78,11 +83,12 @@ class Study:
                 optimizer=given.optimizer,
                 placement=given.placement,
                 tokens=given.tokens,
+                orders=given.orders,
                 seed=given.seed,
             )
             name = (
                 f"{self.info.revision[:12]}-{given.placement}-{given.tokens}-{given.optimizer}-"
-                f"{given.budget}-{given.seed}"
+                f"{given.budget}-{given.seed}{'' if given.orders == 'auto' else '-' + given.orders}"
             )
             began = time.process_time()
             one = find_expert(
@@ -219,14 +225,30 @@ def table(study: Study, measured: dict[str, Array], given: argparse.Namespace) -
             d, a, b = interval(values - measured[reference], rng)
             cells[2] = f"{d:+.3f} [{a:+.3f}, {b:+.3f}]"
         lines.append("| " + " | ".join(cells) + " |")
-    fitted = [
-        f"{name} {np.nanmean([js_distance(row, people)[study.seen] for row, people in rows]):.3f}"
-        for name, rows in (
-            ("un-prompted", [(study.plain, people) for people in study.people]),
-            ("the country's own expert", list(zip(study.experts, study.people, strict=True))),
-        )
+    return "\n".join([*lines, *orders_table(study), ""])
+
+
+def orders_table(study: Study) -> list[str]:
+    """What the experts gain in the orders in which they were fitted, and in all rotations."""
+    lines = [
+        "",
+        f"The same people's experts and the model as it is, in the orders that were fitted "
+        f"({study.orders}) and in all rotations:",
+        "",
+        "| | fitted questions, fitted orders | fitted questions, rotations "
+        "| held-out questions, fitted orders | held-out questions, rotations |",
+        "|---|---|---|---|---|",
     ]
-    return "\n".join([*lines, "", f"On the other questions, for scale: {', '.join(fitted)}.", ""])
+    count = len(study.codes)
+    plain = [np.repeat(rows[None], count, axis=0) for rows in (study.as_fitted[-1], study.plain)]
+    for name, ways in (
+        ("un-prompted", plain),
+        ("the country's own expert", [study.as_fitted[:-1], study.experts]),
+    ):
+        distances = [js_distance(answers, study.people) for answers in ways]
+        cells = [np.nanmean(d[:, some]) for some in (study.seen, ~study.seen) for d in distances]
+        lines.append(f"| {name} | {' | '.join(f'{cell:.3f}' for cell in cells)} |")
+    return lines
 
 
 def mixed_populations(study: Study, seed: int, count: int = 300) -> str:
@@ -280,6 +302,7 @@ def main() -> None:
     parser.add_argument("--optimizer", default="gauss-newton")
     parser.add_argument("--placement", default="auto")
     parser.add_argument("--tokens", type=int, default=5)
+    parser.add_argument("--orders", default="auto", help="of the options, in searches")
     parser.add_argument("--budget", type=int, default=240)
     parser.add_argument("--personas", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
