@@ -45,7 +45,7 @@ class Found:
 
 def find_expert(settings: Specification, engine: Engine, budget: int, kept: Path) -> Found:
     """The expert of the one people that ``settings`` name, searched for or kept from an earlier call."""
-    settings = settle(settings, engine.info, {})
+    settings = settle(settings, engine.info, {}, uses_gradient=settings.optimizer == "adam")
     data = load_data(settings)
     assert data.opinions is not None
     everything = {item.id for item in data.opinions.asked.survey.items}
