@@ -375,12 +375,13 @@ class LocalEngine:
         self, sheet: Sheet, text: str, updates: Updates = ((), ()), gradients: bool = False
     ) -> Plan:
         key = (sheet.digest, text, updates, gradients)
-        if key not in self._plans:
-            if len(self._plans) == _PLANS:  # the sheet of a search is asked first, and stays
-                self._plans.popitem()
-            model, device = self._passes.along, self.model.device
-            self._plans[key] = Plan.of(sheet, text, self.reader, model, device)
-        return self._plans[key]
+        first, *others = self._plans or [key]  # the sheet of a search is asked first, and stays
+        plan = self._plans.get(key) if key == first else self._plans.pop(key, None)
+        if plan is None and len(others) == _PLANS - 1:
+            del self._plans[others[0]]  # that was asked for longest ago
+        plan = plan or Plan.of(sheet, text, self.reader, self._passes.along, self.model.device)
+        self._plans[key] = plan
+        return plan
 
     def tokens_of(self, adapter: Adapter, sheet: Sheet) -> int:
         """Tokens that every candidate like ``adapter`` adds to a pass: its price."""
