@@ -1,8 +1,8 @@
 """Which share of small faults do the tests notice?
 
-python benchmarks/mutants/run.py                           # 200 mutants of objectives, optimizers and fitting
+python benchmarks/mutants/run.py              # 200 of objectives, optimizers and fitting
 python benchmarks/mutants/run.py --sample 50 --seed 1 --rooms objectives
-python benchmarks/mutants/run.py --named                   # those that survived once, each by name
+python benchmarks/mutants/run.py --named      # those that survived once, each by name
 
 cosmic-ray's operators make the mutants (``pip install cosmic-ray coverage``), in a clone of what is
 committed; those that change annotations alone are left out, for nothing runs them. The tests of the rooms
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import importlib
 import json
 import os
@@ -33,7 +34,16 @@ import numpy as np
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 ROOMS = ("objectives", "optimizers", "fitting")
-HEAVY = ("torch", "transformers", "scipy.optimize", "scipy.stats", "cma", "pandas", "hypothesis", "pytest")
+HEAVY = (
+    "torch",
+    "transformers",
+    "scipy.optimize",
+    "scipy.stats",
+    "cma",
+    "pandas",
+    "hypothesis",
+    "pytest",
+)
 SECONDS = 120  # of the processor for the tests of one mutant, which undisturbed take a tenth of it
 MOST = 12.0  # seconds of undisturbed tests that a mutant has to pass: its cheapest ones
 
@@ -147,10 +157,8 @@ def in_child(copy: Path, work: Any, limit: int | None = None) -> int | None:
         except BaseException:
             os._exit(99)
     status = os.waitpid(child, 0)[1]
-    try:
-        os.killpg(child, signal.SIGKILL)  # what a test started and a mutant left
-    except ProcessLookupError:
-        pass
+    with contextlib.suppress(ProcessLookupError):  # what a test started and a mutant left
+        os.killpg(child, signal.SIGKILL)
     return os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
 
 
@@ -174,7 +182,9 @@ def survives(copy: Path, mutant: Mutant, tests: Sequence[str]) -> bool:
 def tests_of(mutant: Mutant, seen: dict[str, Any]) -> list[str]:
     """The cheapest tests that pass its line, or any line of its file where that runs at import alone."""
     lines = seen["lines"].get(mutant.path, {})
-    ids = set(lines.get(str(mutant.line), ())) - {""} or {i for of in lines.values() for i in of if i}
+    ids = set(lines.get(str(mutant.line), ())) - {""} or {
+        i for of in lines.values() for i in of if i
+    }
     chosen, spent = [], 0.0
     for test in sorted(ids, key=seen["seconds"].__getitem__):
         spent += seen["seconds"][test]
@@ -208,7 +218,9 @@ def prepare(folder: Path) -> Path:
 
 def drawn(rooms: Sequence[str], sample: int, seed: int) -> tuple[list[Mutant], int]:
     """A random sample, and of how many."""
-    files = [path for room in rooms for path in sorted((ROOT / "blackbox_align" / room).glob("*.py"))]
+    files = [
+        path for room in rooms for path in sorted((ROOT / "blackbox_align" / room).glob("*.py"))
+    ]
     every = [m for path in files for m in all_mutants(path.relative_to(ROOT).as_posix())]
     order = np.random.default_rng(seed).permutation(len(every))
     return [every[number] for number in order[:sample]], len(every)
@@ -247,7 +259,8 @@ def main() -> None:
               f" {time.perf_counter() - begun:.0f} s", flush=True)  # fmt: skip
         if not number % 20 or number == len(chosen):
             low, high = interval(killed, number)
-            print(f"== {killed} of {number} killed: {killed / number:.0%} [{low:.0%}, {high:.0%}]", flush=True)
+            share = f"{killed / number:.0%} [{low:.0%}, {high:.0%}]"
+            print(f"== {killed} of {number} killed: {share}", flush=True)
 
 
 if __name__ == "__main__":
