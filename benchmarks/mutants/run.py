@@ -18,6 +18,7 @@ import contextlib
 import importlib
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -33,6 +34,7 @@ import numpy as np
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
+PACKAGE = ROOT / "blackbox_align"
 ROOMS = ("objectives", "optimizers", "fitting")
 HEAVY = (
     "torch",
@@ -59,19 +61,38 @@ class Mutant:
     tests: tuple[str, ...] = ()
 
 
-def all_mutants(path: str) -> Iterator[Mutant]:
-    """Those of a file that change what runs."""
+def drawn(rooms: Sequence[str], sample: int, seed: int) -> tuple[list[Mutant], int]:
+    """A random sample of those that change what runs, and how many there are with those that do not."""
+    from cosmic_ray.ast import ast_nodes, get_ast
     from cosmic_ray.mutating import mutate_code
     from cosmic_ray.plugins import get_operator, operator_names
 
-    source = (ROOT / path).read_text(encoding="utf-8")
-    before = _what_runs(source)
-    for name in sorted(operator_names()):
-        occurrence = 0
-        while code := mutate_code(source.encode(), get_operator(name)(), occurrence):
-            if _what_runs(code) not in (before, None):
-                yield Mutant(path, name.removeprefix("core/"), _line(source, code), code)
-            occurrence += 1
+    # Not those that put variables in, nor bits for arithmetic, which numbers with a point do not have.
+    kinds = {name: get_operator(name) for name in sorted(operator_names())}
+    trivial = re.compile(r"_(Add|Sub|Mul|Div|FloorDiv|Mod|Pow)_(Bit\w+|[LR]Shift)$")
+    operators = {
+        name: kind()
+        for name, kind in kinds.items()
+        if not kind.arguments() and not trivial.search(name)
+    }
+    sources, every = {}, []
+    for file in (file for room in rooms for file in sorted((PACKAGE / room).glob("*.py"))):
+        path = file.relative_to(ROOT).as_posix()
+        sources[path] = file.read_text(encoding="utf-8")
+        nodes = list(ast_nodes(get_ast(sources[path])))
+        for name, operator in operators.items():
+            places = sum(len(list(operator.mutation_positions(node))) for node in nodes)
+            every += [(path, name, occurrence) for occurrence in range(places)]
+    chosen: list[Mutant] = []
+    for number in np.random.default_rng(seed).permutation(len(every)):
+        path, name, occurrence = every[number]
+        code = mutate_code(sources[path], operators[name], occurrence)
+        if code and _what_runs(code) not in (_what_runs(sources[path]), None):
+            line = _line(sources[path], code)
+            chosen.append(Mutant(path, name.removeprefix("core/"), line, code))
+        if len(chosen) == sample:
+            break
+    return chosen, len(every)
 
 
 def named_mutants() -> Iterator[Mutant]:
@@ -214,16 +235,6 @@ def prepare(folder: Path) -> Path:
     for name in HEAVY:
         importlib.import_module(name)
     return copy
-
-
-def drawn(rooms: Sequence[str], sample: int, seed: int) -> tuple[list[Mutant], int]:
-    """A random sample, and of how many."""
-    files = [
-        path for room in rooms for path in sorted((ROOT / "blackbox_align" / room).glob("*.py"))
-    ]
-    every = [m for path in files for m in all_mutants(path.relative_to(ROOT).as_posix())]
-    order = np.random.default_rng(seed).permutation(len(every))
-    return [every[number] for number in order[:sample]], len(every)
 
 
 def main() -> None:
