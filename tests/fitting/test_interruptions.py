@@ -151,7 +151,8 @@ def test_random_kills_change_no_bit(seed, undisturbed, start_bbalign, bbalign, t
         process.wait()
         done += 1
         if (run / "result.json").exists():  # it came to its end: the next one begins anew
-            assert bbalign(*FIT).returncode == 0
+            if process.returncode:  # but not to its last line
+                assert bbalign(*FIT).returncode == 0
             same(run, undisturbed)
             shutil.rmtree(run)
     assert bbalign(*FIT).returncode == 0
