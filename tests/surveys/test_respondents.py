@@ -7,7 +7,8 @@ import pytest
 from blackbox_align.errors import DataFileError, SpecificationError
 from blackbox_align.populations import load_targets
 from blackbox_align.surveys.instruments import load_instrument
-from blackbox_align.surveys.respondents import read_respondents, tabulate
+from blackbox_align.surveys.respondents import read_respondents
+from blackbox_align.surveys.tabulate import tabulate
 
 ROWS = """cntry,wt,q1,q2,id
 KE,1.0,1,yes,1
@@ -43,7 +44,8 @@ def test_weights_and_numbers_of_people_by_hand(people):
     marked = {(row[0], row[2]) for row in table.rows if row[7] == "yes"}
     assert marked == {("q1", "9"), ("q2", "don't know")}
     assert {row[0]: row[6] for row in table.rows} == {"q1": "yes", "q2": ""}
-    assert table.notes == ("Left out: 1 people without a cntry.",)
+    assert table.notes[0] == "Left out: 1 people without a cntry."
+    assert len(table.notes) == 2 and "what the codes mean is known of q1:" in table.notes[1]
 
 
 def test_without_weights_all_count_the_same(people):
