@@ -196,7 +196,10 @@ def workbook(path: Path, content: bytes) -> dict[str, list[tuple[int, list[str]]
             name: _filled(book.get_sheet_by_name(name).to_python(skip_empty_area=False))
             for name in book.sheet_names
         }
-    except Exception as error:  # whatever a damaged archive or its XML makes the library raise
+    except BaseException as error:  # whatever a damaged file makes the library raise
+        # Its Rust panics in some, which PyO3 raises as a BaseException that has no public name.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
         raise DataFileError(
             path, None, f"the workbook is damaged ({type(error).__name__}); save it again."
         ) from error

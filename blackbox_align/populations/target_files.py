@@ -118,7 +118,8 @@ def looks_like_targets(path: Path) -> bool:
     if not known and numbers and shares_of_rows(header, body):
         return False
     repeated = 2 * len(set(labels)) <= len(labels)
-    return bool(known or numbers) and (not repeated or len(known) > 1)
+    dated = bool(names & TIMES)
+    return bool(known or numbers) and (not repeated or len(known) > 1 or bool(known and dated))
 
 
 def shares_of_rows(header: Sequence[str], body: Sequence[Row]) -> bool:
@@ -126,7 +127,9 @@ def shares_of_rows(header: Sequence[str], body: Sequence[Row]) -> bool:
     left = [
         n
         for n in range(len(header))
-        if not is_other(header[n]) and n not in country_columns(list(header))
+        if (not is_other(header[n]) or plain(header[n]) == "no")
+        and plain(header[n]) not in TIMES
+        and n not in country_columns(list(header))
     ]
     sums = []
     for _, row in body:

@@ -100,7 +100,7 @@ def _remarks(
         (
             bare,
             "Neither a question nor what the codes mean is known of {}: a model would be asked bare "
-            "codes. Give the SPSS or Stata file, a code book by --survey, or write both into the table of shares.",
+            "codes. Give the SPSS or Stata file, a code book by --survey, or write both into the shares.",
         ),
     )
     return [
