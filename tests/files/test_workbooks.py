@@ -54,8 +54,9 @@ def ods(rows):
         archive.writestr(
             "content.xml",
             f'<office:document-content xmlns:office="{OFFICE}:office:1.0" xmlns:table="{OFFICE}:table:1.0" '
-            f'xmlns:text="{OFFICE}:text:1.0"><office:body><office:spreadsheet><table:table table:name="a">{cells}'
-            "</table:table></office:spreadsheet></office:body></office:document-content>",
+            f'xmlns:text="{OFFICE}:text:1.0"><office:body><office:spreadsheet>'
+            f'<table:table table:name="a">{cells}</table:table></office:spreadsheet></office:body>'
+            "</office:document-content>",
         )
     return stream.getvalue()
 
