@@ -68,7 +68,7 @@ from .options import (
 )
 from .output import by_gradients, print_experts, print_pareto, print_result, print_tables
 from .progress import fit_progress
-from .screen import command, print_aside, print_hint, print_json, print_note
+from .screen import command, print_aside, print_hint, print_json, print_note, print_remark
 from .several import PAIRS, print_held_out, print_spread, variations
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def fit_command(
     temperature: Temperature = 1.0,
     optimizer: OptimizerName = "gauss-newton",
     option: OptimizerOptions = None,
-    tokens: Tokens = 5,
+    tokens: Tokens = None,
     placement: Placement = "auto",
     language: Language = None,
     subspace: Subspace = 0,
@@ -112,7 +112,7 @@ def fit_command(
     seeds: Seeds = None,
     hold_out: HoldOut = "",
     warm_start: WarmStart = None,
-    budget: Budget = 2000,
+    budget: Budget = None,
     target_loss: TargetLoss = None,
     patience: Patience = None,
     seconds: Seconds = None,
@@ -191,7 +191,7 @@ _FINITE = (
     "gpus_per_worker",
 )  # fmt: skip
 _MOST = {
-    "tokens": 10_000, "respondents": 10_000_000, "budget": 10_000_000, "patience": 10_000_000,
+    "tokens": 10_000, "respondents": 10_000_000, "patience": 10_000_000,
     "subspace": 100_000_000, "seed": 2**63 - 1,
 }  # fmt: skip
 
@@ -231,7 +231,11 @@ class _Watched:
                 draw(progress)
                 log.debug("%s", progress)
 
-            told: dict[str, Any] = {"on_progress": on_progress, "on_trouble": print_note}
+            told: dict[str, Any] = {
+                "on_progress": on_progress,
+                "on_trouble": print_note,
+                "on_outlay": lambda outlay: print_remark(outlay.describe()),
+            }
             if len(varied) == 1:  # of several the last table is the one to look at
                 told["on_result"] = on_result
             return [fit(**settings, **told, **one) for one in varied]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .fit_options import Budget, HeldOut, Opinions, Orders, Seconds, Seed, Tokens
+from .fit_options import Evaluations, HeldOut, Opinions, Orders, Seconds, Seed, Tokens
 from .options import AsJson, Device, Dtype, ModelName, Revision, TrustRemoteCode, check_most
 from .palette_output import print_answer, print_gate, print_map, print_scores, show_palette
 from .progress import fit_progress
@@ -90,10 +90,10 @@ def fit_command(
     device: Device = "auto",
     dtype: Dtype = "auto",
     trust_remote_code: TrustRemoteCode = False,
-    tokens: Tokens = 5,
+    tokens: Tokens = None,
     held_out: HeldOut = 0.5,
     orders: Orders = "auto",
-    budget: Budget = 1000,
+    budget: Evaluations = 1000,
     seconds: Seconds = None,
     seed: Seed = 0,
     source: Source = None,

@@ -81,6 +81,11 @@ def print_note(sentence: str) -> None:
     stderr().print(sentence, soft_wrap=True)
 
 
+def print_remark(sentence: str) -> None:
+    """A paragraph beside the results, folded at words to the width of a terminal."""
+    stderr().print(sentence)
+
+
 def print_aside(text: str) -> None:
     """A remark for who sits before a terminal; where there is none, nothing."""
     if stderr().is_terminal:

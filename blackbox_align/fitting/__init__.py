@@ -1,5 +1,6 @@
 """Fitting: settings, the problem, the loop, its ends, and the record of a run."""
 
+from .budget import Outlay
 from .fit import Progress, fit
 from .minimize import Minimum, minimize
 from .run import Run, find_runs
@@ -8,6 +9,7 @@ from .stopping import Stopping
 
 __all__ = [
     "Minimum",
+    "Outlay",
     "Progress",
     "Run",
     "Specification",

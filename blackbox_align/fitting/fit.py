@@ -15,12 +15,14 @@ from ..engines import Workers
 from ..engines.opening import check_revision
 from ..errors import RunError, SpecificationError
 from ..objectives import written
-from ..optimizers import create
+from ..optimizers import Capabilities, create
 from ..surveys.own_loss import AnswersLoss
+from .budget import Budget, Outlay, Price
 from .changed import refuse_settings
 from .data import load_data
 from .frames import target_file
-from .job import Job, OnProgress, OnResult, Progress
+from .job import Job
+from .listeners import Listeners, OnOutlay, OnProgress, OnResult, Progress
 from .record import Record
 from .run import Run
 from .settled import as_recorded, recorded_facts
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
     from ..engines.ray.pool import OnTrouble
 
-__all__ = ["OnProgress", "OnResult", "Progress", "fit"]
+__all__ = ["OnOutlay", "OnProgress", "OnResult", "Outlay", "Progress", "fit"]
 
 
 def fit(
@@ -58,7 +60,7 @@ def fit(
     system: str = "",
     optimizer: str = "gauss-newton",
     options: Mapping[str, Any] | None = None,
-    tokens: int = 5,
+    tokens: int | None = None,
     placement: str = "auto",
     language: float | None = None,
     subspace: int = 0,
@@ -68,7 +70,7 @@ def fit(
     seed: int = 0,
     hold_out: str | Sequence[str] = "",
     warm_start: str | os.PathLike[str] | Run | None = None,
-    budget: int = Stopping.budget,
+    budget: int | str | None = None,
     target_loss: float | None = None,
     patience: int | None = None,
     seconds: float | None = None,
@@ -80,6 +82,7 @@ def fit(
     on_progress: OnProgress | None = None,
     on_trouble: OnTrouble = lambda sentence: None,
     on_result: OnResult = lambda result: None,
+    on_outlay: OnOutlay = lambda outlay: None,
 ) -> Run:
     """Fit a soft prompt to what a country's people answer; continue where an earlier call stopped.
 
@@ -102,7 +105,7 @@ def fit(
         :func:`..engines.open`
     optimizer, options : a registered name and that algorithm's own options
     tokens, placement : length of the soft prompt, and where it stands: ``first``, ``message`` (inside the
-        first message), ``last``; ``auto`` is ``message`` for models with a chat template, else ``first``
+        first message), ``last`` (before the answer); see :class:`.specification.Specification`
     language : the weight of what the prompt does to the model's language; see
         :mod:`..objectives.language`. 0 leaves it out, None is 1 for models that write
     orders : in which options are asked, and answers averaged over them: ``1``, ``reversed``, ``cyclic``,
@@ -111,8 +114,10 @@ def fit(
     seed : the same seed gives the same search
     hold_out : indices that no search sees, by name: the result tells their error apart
     warm_start : an earlier run whose evaluations the search starts from; no model is asked for them
-    budget, target_loss, patience, seconds : see :class:`.stopping.Stopping`; None is the objective's
-        own default
+    budget : evaluations at most, or a text such as ``200k-tokens``, ``90s`` or ``5min``, from which they
+        are counted once, before the search, and recorded; None is what a minute buys, from 500 to 2,000.
+        See :class:`.budget.Budget`
+    target_loss, patience, seconds : see :class:`.stopping.Stopping`; None is the objective's own default
     runs, name : the run's directory is ``runs/name``; the name is made from the settings if not
         given
     workers : processes on a Ray cluster that ask the model, or how many; None asks it in this one
@@ -122,6 +127,7 @@ def fit(
     on_trouble : told, in a sentence, what went wrong and was mended: a worker that was lost, a damaged
         end of a journal, other conditions than those under which the run began
     on_result : given the result of a finished search, before its experts are proved and written
+    on_outlay : given, before the search begins, what it will spend at most, see :class:`.budget.Outlay`
 
     Returns
     -------
@@ -175,21 +181,22 @@ def fit(
     check_revision(specification.model, revision)
     record = Record(folder(Path(runs), specification.name if name is None else name))
     # Everything that can be wrong without a model is told before anything is made.
+    allowed = Budget.parse(budget)
     specification, recorded = _as_begun(specification, record, init == "auto")
     data = load_data(specification, recorded, frame.targets if frame else None, function)
+    search = _rehearse(specification, allowed, len(data.populations), where is not None)
     stopping = Stopping.for_objective(
         specification.open_ended,
         validated=bool(data.opinions and data.opinions.validation),
-        budget=budget,
+        budget=_known_budget(allowed, record, search),
         target_loss=target_loss,
         patience=patience,
         seconds=seconds,
     )
-    _rehearse(specification, stopping, len(data.populations), where is not None)
     earlier = _earlier(specification)
     with record.writing(on_trouble) as writer:
-        told = (on_progress or (lambda progress: None), on_trouble, on_result)
-        job = Job(writer, data, stopping, *told, recite)
+        told = Listeners(on_progress or (lambda progress: None), on_trouble, on_result, on_outlay)
+        job = Job(writer, data, stopping, allowed, search, told, recite)
         if _is_done(record, stopping):
             job.refuse_another()
         else:
@@ -224,23 +231,38 @@ def _as_begun(
     return asked, recorded
 
 
-def _rehearse(settings: Specification, stopping: Stopping, countries: int, workers: bool) -> None:
+def _rehearse(
+    settings: Specification, allowed: Budget, countries: int, workers: bool
+) -> Capabilities:
     """Make the optimizer once, so that a slip in its name or options is told at once."""
     rng = np.random.default_rng(0)
     targets = np.zeros((countries, 1)) if countries > 1 else None
-    made = create(
-        settings.optimizer, 100, rng, budget=stopping.budget, targets=targets, **settings.options
-    )
-    if made.capabilities.uses_gradient and settings.function:
+    budget = allowed.fixed or Stopping.budget
+    made = create(settings.optimizer, 100, rng, budget=budget, targets=targets, **settings.options)
+    can = made.capabilities
+    if can.uses_gradient and settings.function:
         raise SpecificationError(
             f"{settings.optimizer!r} follows gradients, and {settings.function!r} is a function, which has "
             "none here: choose 'gauss-newton', which needs none."
         )
-    if made.capabilities.uses_gradient and (settings.readout != "expected" or workers):
+    if can.uses_gradient and (settings.readout != "expected" or workers):
         raise SpecificationError(
             f"{settings.optimizer!r} follows gradients, which only expected answers have, asked in this "
             "process: leave out --readout and --workers, or choose 'gauss-newton', which needs none."
         )
+    if can.uses_budget and allowed.unit == "seconds":
+        raise SpecificationError(
+            f"{settings.optimizer!r} shapes its search by its budget, which no clock may choose: give "
+            "--budget in evaluations or in tokens."
+        )
+    return can
+
+
+def _known_budget(allowed: Budget, record: Record, search: Capabilities) -> int:
+    """Evaluations at most; where that follows from a price that nobody knows yet, the usual number."""
+    if allowed.fixed is not None or not record.exists() or "price" not in record.facts:
+        return allowed.fixed or Stopping.budget
+    return allowed.evaluations(Price(**record.facts["price"]), search)
 
 
 def _earlier(settings: Specification) -> Record | None:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, nullcontext, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from ..adapters import Parameterization
 from ..engines import Engine, Workers
 from ..engines import open as open_engine
 from ..engines.opening import chat_format
 from ..errors import BlackboxAlignError, RunError
 from ..files.atomic import write_sealed_json, write_text
-from ..optimizers import Evaluation
-from ..results import Result
+from ..optimizers import Capabilities, Evaluation
 from .asking import Asked, failures_of, known_from, read_with, search_space, tokens_of, unit_of
+from .budget import Budget, Outlay, Price
 from .changed import refuse_facts
 from .checkpoints import Checkpoints
 from .conditions import conditions
@@ -28,9 +29,11 @@ from .format_1 import in_questions, vectors_by_asking
 from .frames import FILE, Frame
 from .gradients import by_answers, refuse_without_gradient, with_gradients
 from .interrupts import patient_interrupt
-from .noise import Noise, measure_noise
+from .listeners import Listeners, Progress
+from .noise import heard
 from .outcome import Outcome, device_of
 from .precise import in_float32
+from .price import heard_and_priced, tokens_by_placement
 from .problem import Problem, pose
 from .record import Record, Writer
 from .run import Run
@@ -41,45 +44,29 @@ from .specification import Specification
 from .stopping import Stopping
 from .warm_start import observe, space_of
 
-if TYPE_CHECKING:
-    from ..engines.ray.pool import OnTrouble
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a search stands after a tell.
-
-    ``best`` is the error of the best prompt, its loss without what the language adds, of several countries
-    their mean, as the result has it; None until an evaluation has succeeded.
-    """
-
-    evaluations: int
-    budget: int
-    best: float | None
-    replayed: int
-    seconds: float
-
-
-OnProgress = Callable[[Progress], None]
-OnResult = Callable[[Result], None]
-
 
 class Job:
-    """One call's work on a run, under its lock."""
+    """One call's work on a run, under its lock.
+
+    ``allowed`` is the budget as it was given, from which ``stopping`` follows where the price of an
+    evaluation is known; ``search`` says what the optimizer can.
+    """
 
     def __init__(
         self,
         writer: Writer,
         data: Data,
         stopping: Stopping,
-        on_progress: OnProgress,
-        on_trouble: OnTrouble,
-        on_result: OnResult = lambda result: None,
+        allowed: Budget,
+        search: Capabilities,
+        listeners: Listeners,
         recites: bool = False,
     ) -> None:
         self.recites = recites
         self.writer, self.record, self.data, self.stopping = writer, writer.record, data, stopping
-        self.on_progress, self.on_trouble, self.on_result = on_progress, on_trouble, on_result
+        self.allowed, self.search = allowed, search
+        self.on_progress, self.on_trouble = listeners.on_progress, listeners.on_trouble
+        self.on_result, self.on_outlay = listeners.on_result, listeners.on_outlay
         self.checkpoints = Checkpoints()
         self.replayed = 0
         self.compile = "auto"
@@ -102,7 +89,7 @@ class Job:
         with closing(self._open(settings, workers, recorded)) as engine:
             if settings.dtype == "auto":
                 settings = replace(settings, dtype=engine.info.dtype)
-            settings = settle(settings, engine.info, recorded)
+            settings = settle(settings, engine.info, recorded, self.search.uses_gradient)
             asked = Asked(engine, known, settings.orders)
             problem = pose(replace(self.data, specification=settings), asked, recorded)
             unit, options = unit_of(engine, recorded), options_of(problem, recorded)
@@ -111,14 +98,16 @@ class Job:
                 **problem.facts(),
                 **read_with(engine),
                 "placement": settings.placement,
+                "length": settings.length,
                 "dimension": space.dimension,
                 "unit": unit,
                 "options": options,
                 "tokens": tokens_of(engine, space, problem.sheet),
             }
-            optimizer = make_optimizer(problem, space.dimension, self.stopping, options)
-            if optimizer.capabilities.uses_gradient:
+            if self.search.uses_gradient:
                 refuse_without_gradient(engine)
+            facts |= self._priced(engine, problem, space, recorded)
+            optimizer = make_optimizer(problem, space.dimension, self.stopping, options)
             if len(problem.populations) > 1:  # a country that is done gets no more steps
                 facts["target_loss"] = self.stopping.target_loss
             standing = Standing(len(problem.populations), space.dimension, self.stopping)
@@ -141,7 +130,7 @@ class Job:
                 write_text(self.record.path / FILE, frame.text)
             outcome = Outcome(
                 problem, standing, optimizer, space, engine, asked, self._day(), self.recites,
-                notes=self._heard(engine, problem, recorded),
+                notes=heard(facts | recorded),
             )  # fmt: skip
             self._guarded(outcome, why, new)
 
@@ -164,20 +153,35 @@ class Job:
         """On which the run began."""
         return str(self.record.head.get("created", ""))[:10]
 
-    def _heard(
-        self, engine: Engine, problem: Problem, recorded: Mapping[str, Any]
-    ) -> tuple[str, ...]:
-        """A sentence on the noise of the precision, which is measured once, before the search."""
-        if "noise" in recorded:
-            noise = Noise.from_facts(recorded["noise"])
-        elif self.record.past().told or (measured := measure_noise(engine, problem)) is None:
-            return ()
+    def _priced(
+        self, engine: Engine, problem: Problem, space: Parameterization, recorded: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """What an evaluation costs and the noise of the precision, as facts; how much may be spent is told.
+
+        Measured once: a run that goes on keeps what it recorded, and with it its budget.
+        """
+        found: dict[str, Any] = {}
+        if "price" in recorded:
+            price = Price(**recorded["price"])
         else:
-            noise = measured
-            self.writer.update(facts={**self.record.facts, "noise": noise.to_facts()})
-            if not noise.heard:
-                self.on_trouble(noise.describe())
-        return (noise.describe(),)
+            noise, price = heard_and_priced(engine, problem, space, self.search)
+            found = {"price": asdict(price)}
+            if noise is not None and not self.record.exists():
+                found["noise"] = noise.to_facts()
+                if not noise.heard:
+                    self.on_trouble(noise.describe())
+            budget = self.allowed.evaluations(price, self.search)
+            self.stopping = replace(self.stopping, budget=budget)
+        outlay = Outlay(
+            self.stopping.budget,
+            price,
+            made=self.record.past().told if self.record.exists() else 0,
+            steps=self.search.uses_gradient,
+            usual=not self.allowed.unit,
+            placements=tokens_by_placement(engine, problem, space),
+        )
+        self.on_outlay(outlay)
+        return found
 
     def _known_end(self) -> str | None:
         """Why a run ended that is done and only lost its result or its experts."""

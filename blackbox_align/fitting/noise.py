@@ -72,7 +72,7 @@ def measure_noise(engine: Engine, problem: Problem) -> Noise | None:
     settings, dtype = problem.specification, engine.info.dtype
     rng, place = generator(settings, NOISE), check_placement(settings.placement)
     size = engine.info.vocabulary
-    words = [from_vocabulary(engine, settings.tokens, size, rng) for _ in range(_PROMPTS)]
+    words = [from_vocabulary(engine, settings.length, size, rng) for _ in range(_PROMPTS)]
     adapters = [Adapter(prompt=SoftPrompt(vectors, place)) for vectors in words]
     again = [neighbour(adapter, dtype) for adapter in adapters]
     answers = engine.answer([*adapters, *again], problem.sheet)
@@ -83,3 +83,8 @@ def measure_noise(engine: Engine, problem: Problem) -> Noise | None:
         points = noise_and_moves(outputs["indices"])
     loss = noise_and_moves(losses[:, None])
     return Noise(dtype, points[0], loss[0], points[1], loss[1])
+
+
+def heard(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """A sentence on the noise that a run measured before its search; none where it measured none."""
+    return (Noise.from_facts(facts["noise"]).describe(),) if "noise" in facts else ()

@@ -82,6 +82,22 @@ def test_a_mistake_ends_the_process_without_a_traceback(bbalign):
     assert "Traceback" not in done.stderr and done.stderr.count("\n") == 1
 
 
+def test_a_process_ends_at_once_but_does_what_was_left_to_its_end(tmp_path):
+    program = (
+        "import atexit, pathlib, sys\n"
+        "from blackbox_align.__main__ import main\n"
+        "class Slow:\n"
+        "    def __del__(self): pathlib.Path('taken to pieces').touch()\n"
+        "sys.slow = Slow()\n"
+        "sys.argv = ['bbalign', 'show', 'nothing']\n"
+        "try: main()\n"
+        "finally: atexit.register(pathlib.Path('tidied').touch)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True)
+    assert ended.returncode == 2 and b"Error: " in ended.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["tidied"]
+
+
 def test_a_missing_option_is_a_usage_error(bbalign):
     """Without a country there is nothing to fit."""
     done = bbalign("fit")

@@ -99,7 +99,8 @@ class LocalEngine:
             opening=self.reader.opening,
             date=self.reader.dated,
             positions=self._ways.limits.positions,
-            placement="message" if self.reader.template else "first",
+            placement=self.model.placement or ("message" if self.reader.template else "first"),
+            searched=self.model.placement or "last",
             can=frozenset({*VERBS, *KINDS}),
         )
 
@@ -383,8 +384,12 @@ class LocalEngine:
         return self._plans[key]
 
     def tokens_of(self, adapter: Adapter, sheet: Sheet) -> int:
-        """Tokens of questions that every candidate like ``adapter`` adds to a pass: its price."""
-        return tokens_in_all(self._plan(sheet, adapter.text), adapter.prompt)
+        """Tokens that every candidate like ``adapter`` adds to a pass: its price. Of texts that are read,
+        what several share is counted with each."""
+        read = sum(len(text.read) for text in self._readings.of(sheet.texts, adapter.text).asked)
+        if not sheet.questions:
+            return read
+        return read + tokens_in_all(self._plan(sheet, adapter.text), adapter.prompt)
 
     def candidates_per_pass(self, tokens: int, placement: str, sheet: Sheet) -> int:
         """How many soft prompts of ``tokens`` go into one pass."""
