@@ -2,9 +2,10 @@
 
     python experiments/residual_searches/real_model.py      # SmolLM2: what is missing, then the tables
     python experiments/residual_searches/real_model.py --rows default adam --seeds 0 1
+    python experiments/residual_searches/real_model.py --model experiments/text_models/models/text-llama
 
 Scales are asked in both directions. A search ends at an error of 3 index points or at its limit of
-evaluations, and is one line of the log (`real_model.jsonl`); a second call runs only what is missing. What
+evaluations, and is one line of the log (`real_model.jsonl`, or that of the model's name); a second call runs only what is missing. What
 the model answered is kept beside the runs, by prompt, so that a search that was killed goes on where it was
 and searches that ask the same prompt ask it once: answers do not depend on the target.
 """
@@ -195,6 +196,13 @@ def missing(
                     yield row, country, seed, limits.get(row, 0)
 
 
+def log_of(model: str, placement: str, tokens: int) -> Path:
+    """Where the searches of a model are written down."""
+    name = Path(model).name
+    where = "" if (placement, tokens) == ("last", 1) else f"-{placement}-{tokens}"
+    return HERE / f"{'real_model' if name == SMOLLM2.name else name}{where}.jsonl"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -207,7 +215,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--limit", type=int, default=1500, help="evaluations of a search at most")
     parser.add_argument("--steps", type=int, default=60, help="steps of a search by gradients")
-    parser.add_argument("--log", type=Path, default=HERE / "real_model.jsonl")
+    parser.add_argument("--log", type=Path, help="by default one a model, placement and length")
     parser.add_argument(
         "--kept", type=Path, default=HERE / "runs", help="folder of what was answered"
     )
@@ -216,12 +224,13 @@ def main() -> None:
 
     torch.set_num_threads(1)
     limits = {row: asked.steps if ROWS[row][0] == "adam" else asked.limit for row in asked.rows}
-    wanted = list(missing(asked.log, asked.rows, asked.countries, asked.seeds, limits))
+    log = asked.log or log_of(asked.model, asked.placement, asked.tokens)
+    wanted = list(missing(log, asked.rows, asked.countries, asked.seeds, limits))
     if wanted:
         model = Model(asked.model, asked.placement, asked.tokens, asked.kept)
         for row, country, seed, limit in wanted:
             found = search(model, row, country, seed, limit)
-            with asked.log.open("a") as file:
+            with log.open("a") as file:
                 file.write(json.dumps(found) + "\n")
             error = found["improvements"][-1][1]
             print(
@@ -229,7 +238,7 @@ def main() -> None:
                 f"evaluations, {found['seconds']:.0f} s, {found['norm']:.1f} words",
                 flush=True,
             )
-    write_report(asked.log)
+    write_report(log)
 
 
 if __name__ == "__main__":
