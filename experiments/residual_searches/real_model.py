@@ -5,9 +5,9 @@
     python experiments/residual_searches/real_model.py --model experiments/text_models/models/text-llama
 
 Scales are asked in both directions. A search ends at an error of 3 index points or at its limit of
-evaluations, and is one line of the log (`real_model.jsonl`, or that of the model's name); a second call runs only what is missing. What
-the model answered is kept beside the runs, by prompt, so that a search that was killed goes on where it was
-and searches that ask the same prompt ask it once: answers do not depend on the target.
+evaluations, and is one line of the model's log (`real_model.jsonl` for SmolLM2); a second call runs only
+what is missing. What the model answered is kept beside the runs, by prompt, so that a search that was killed
+goes on where it was and searches that ask the same prompt ask it once: answers do not depend on the target.
 """
 
 from __future__ import annotations
