@@ -17,6 +17,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from blackbox_align.fitting.asking import Asked, search_space, unit_of
 from blackbox_align.fitting.data import OPTIMIZER, PROMPT, generator, load_data
 from blackbox_align.fitting.gradients import by_answers
 from blackbox_align.fitting.problem import pose
+from blackbox_align.fitting.searcher import OFFERED, offer_starts
 from blackbox_align.optimizers import Candidate, Evaluation, Optimizer, create
 
 HERE = Path(__file__).parent
@@ -143,6 +145,8 @@ def search(model: Model, row: str, country: str, seed: int, limit: int) -> dict[
     optimizer = create(
         name, space.dimension, generator(settings, OPTIMIZER), budget=limit, **options
     )
+    words = replace(settings, **{**model.settings, "seed": seed})
+    offer_starts(optimizer, words, model.engine, space, OFFERED)
     best, improvements, prompt = np.inf, [], np.zeros(space.dimension)
     asking, rounds, started, answering = 0.0, 0, time.process_time(), 0.0
     while optimizer.told < limit and best > ENOUGH:
