@@ -25,7 +25,7 @@ import numpy as np
 from blackbox_align.optimizers.base import Array
 from blackbox_align.optimizers.probe import LONG, SHORT, Probe, directions, measure, steps
 
-FAR = 6.0  # a loss of so many linear steps along a random direction is far away
+FAR = 24.0  # a loss of so many linear steps along a random direction is far away
 
 Seen = tuple[int, float, Array]
 """The number of a candidate, its loss and its outputs."""
