@@ -82,7 +82,7 @@ def print_note(sentence: str) -> None:
 
 
 def print_remark(sentence: str) -> None:
-    """What a person should know beforehand, folded at words to the width of a terminal; elsewhere nothing."""
+    """What a person should know beforehand, folded at words to the width of a terminal; else nothing."""
     if stderr().is_terminal:
         stderr().print(sentence)
 
