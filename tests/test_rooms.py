@@ -144,7 +144,7 @@ def test_the_guide_names_files_that_are_there():
     for line in (root / "docs" / "index.md").read_text(encoding="utf-8").splitlines():
         if not line.startswith("| "):
             continue
-        paths = re.findall(r"`([\w/]+(?:\.py|\.yaml|/))`", line)
+        paths = re.findall(r"`([\w/]+(?:\.py|\.yaml|\.html|/))`", line)
         room = next((path for path in paths[:1] if path.endswith("/")), "")
         named += [room + path for path in paths if path != room]
     assert len(named) > 40

@@ -38,6 +38,8 @@ def print_comparison(comparison: Comparison) -> None:
         f"{comparison.drawn}. Rounds: the same in batches, for those who ask a batch at once. The last "
         "column is the share of targets reached, evaluations on a log scale.",
     )
+    for note in comparison.notes:
+        say(note)
     failed = [cell for cell in comparison.cells if cell.failure]
     if failed:
         say(f"{len(failed)} searches failed and are in no figure.")

@@ -101,7 +101,7 @@ def fit_command(
     temperature: Temperature = 1.0,
     optimizer: OptimizerName = "gauss-newton",
     option: OptimizerOptions = None,
-    tokens: Tokens = 5,
+    tokens: Tokens = None,
     placement: Placement = "auto",
     language: Language = None,
     subspace: Subspace = 0,

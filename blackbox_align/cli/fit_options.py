@@ -92,13 +92,20 @@ OptimizerOptions = Annotated[
         help="NAME=VALUE, an option of the optimizer; repeat for more.", rich_help_panel=_SEARCH
     ),
 ]
-Tokens = Annotated[int, typer.Option(help="Length of the soft prompt.", rich_help_panel=_SEARCH)]
+Tokens = Annotated[
+    int | None,
+    typer.Option(
+        help="Length of the soft prompt.  Default: 1 in the last place, 5 in any other.",
+        show_default=False,
+        rich_help_panel=_SEARCH,
+    ),
+]
 Placement = Annotated[
     str,
     typer.Option(
         help="Where the soft prompt stands: first, as PEFT has it; message, inside the first message; "
-        "or last, for questionnaires alone. auto is message for models with a chat template, else "
-        "first.",
+        "or last, before the answer, cheap and for questionnaires alone. auto is last; for adam message, "
+        "or first without a chat template; or what the model's card says.",
         rich_help_panel=_SEARCH,
     ),
 ]

@@ -90,7 +90,7 @@ def fit_command(
     device: Device = "auto",
     dtype: Dtype = "auto",
     trust_remote_code: TrustRemoteCode = False,
-    tokens: Tokens = 5,
+    tokens: Tokens = None,
     held_out: HeldOut = 0.5,
     orders: Orders = "auto",
     budget: Evaluations = 1000,

@@ -206,7 +206,8 @@ class EngineInfo:
     None without a limit; ``opening`` what it reads around a question, and ``date`` the day that stands
     in it, if any: with ``revision`` they are all that an answer follows from; ``orders`` are those in
     which options are asked by default, both directions unless its card says otherwise; ``writes`` is False
-    where its card says that it writes no texts; ``placement`` is where a soft prompt stands by default;
+    where its card says that it writes no texts; ``placement`` is where a soft prompt costs the language
+    least, and ``searched`` where a search that has no gradient finds one;
     ``noise`` index points of its precision where that was measured; ``can`` the :data:`VERBS` and
     :data:`KINDS` that it has, ``read`` being what texts of a sheet need.
     """
@@ -224,6 +225,7 @@ class EngineInfo:
     orders: str = "reversed"
     writes: bool = True
     placement: str = "first"
+    searched: str = "first"
     noise: float | None = None
     can: frozenset[str] = frozenset({"answer"})
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..adapters.adapter import PLACEMENTS
 from ..adapters.starts import embedding_std
 from ..errors import DataFileError, ModelError, SpecificationError, UnknownNameError
 from ..files.hub import fetch_model
@@ -49,6 +50,7 @@ class LanguageModel:
     commit: str = ""
     orders: str = BOTH_WAYS
     writes: bool = True
+    placement: str = ""
 
     @property
     def device(self) -> torch.device:
@@ -83,6 +85,10 @@ class LanguageModel:
             **more,
         )
 
+    def places(self, usual: str) -> dict[str, str]:
+        """Where a soft prompt stands, with a gradient and without one: as the card says, or by default."""
+        return {"placement": self.placement or usual, "searched": self.placement or "last"}
+
     @torch.inference_mode()
     def embed(self, token_ids: Any) -> np.ndarray:
         """(tokens, D) float32: the *output* of the embedding module, which some models scale inside."""
@@ -116,6 +122,7 @@ class Checkpoint:
     disclaimer: str
     orders: str
     writes: bool = True
+    placement: str = ""
     lora: Path | None = None
 
     @cached_property
@@ -127,7 +134,7 @@ class Checkpoint:
         model.requires_grad_(False).eval()
         return LanguageModel(
             self.name, self.source, self.revision, model, tokenizer, self.disclaimer, self.commit,
-            self.orders, self.writes,
+            self.orders, self.writes, self.placement,
         )  # fmt: skip
 
 
@@ -190,6 +197,7 @@ def find_model(
         disclaimer=str(card.get("disclaimer") or ""),
         orders=_orders(card),
         writes=card.get("writes") is not False,  # YAML's own "no"
+        placement=_placement(card),
     )
     if dtype != "auto" or where.type != "cuda":
         return found
@@ -363,3 +371,9 @@ def _orders(card: dict[str, Any]) -> str:
     """What a card says under ``orders``, if that is one of :data:`..surveys.sheet.ORDERS`."""
     said = str(card.get("orders") or "")
     return said if said in ORDERS else BOTH_WAYS
+
+
+def _placement(card: dict[str, Any]) -> str:
+    """What a card says under ``placement``, if that is one of :data:`..adapters.adapter.PLACEMENTS`."""
+    said = str(card.get("placement") or "")
+    return said if said in PLACEMENTS else ""

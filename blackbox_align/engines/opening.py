@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,8 +48,9 @@ def open(
     SpecificationError
         There is no such device or dtype.
     """
-    from .checkpoint import find_model
-    from .local.engine import LocalEngine
+    with _nothing_collected():
+        from .checkpoint import find_model
+        from .local.engine import LocalEngine
     from .ray.engine import open_on_workers
 
     form = form or chat_format()
@@ -73,6 +77,24 @@ def open(
 
         _kept[key] = Kept(find_model(**settings).model, form=form, compile=compile)
     return _kept[key]
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """For the first import of torch and transformers, whose objects stay for as long as the process does.
+
+    Looking through them for garbage, again and again while they come and with all that follows, takes a
+    third of a short fit's time.
+    """
+    if "transformers" in sys.modules or not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        gc.enable()
 
 
 _kept: dict[str, LocalEngine] | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -142,21 +142,22 @@ def search_space(
     unit: float | None = None,
 ) -> Parameterization:
     """The vectors that are searched, in units of :func:`unit_of`, and the adapters that they stand for."""
+    if settings.placement == "auto":
+        settings = replace(settings, placement=engine.info.searched)
     kind, _, text = settings.init.partition(":")
-    placement = engine.info.placement if settings.placement == "auto" else settings.placement
     if kind == "zeros":
-        initial = zeros(engine, settings.tokens)
+        initial = zeros(engine, settings.length)
     elif kind == "vocabulary":
-        initial = from_vocabulary(engine, settings.tokens, engine.info.vocabulary, rng)
+        initial = from_vocabulary(engine, settings.length, engine.info.vocabulary, rng)
     else:
-        initial = from_text(engine, settings.tokens, list(engine.tokenize(text)))
+        initial = from_text(engine, settings.length, list(engine.tokenize(text)))
     return parameterize(
         initial,
         unit_of(engine, {}) if unit is None else unit,
         subspace=settings.subspace,
         rng=rng,
         alpha=settings.alpha,
-        placement=check_placement(placement),
+        placement=check_placement(settings.placement),
     )
 
 

@@ -23,7 +23,7 @@ def refuse_settings(then: Specification, now: Specification, where: Path) -> Non
         for before, after in [(getattr(then, one.name), getattr(now, one.name))]
         if before != after
     ]
-    for name in ("dtype", "orders", "placement", "language", "validation"):
+    for name in ("dtype", "orders", "placement", "tokens", "language", "validation"):
         before, after = getattr(then, name), getattr(now, name)
         if before != after and not {"auto", None} & {before, after}:
             changed.append(f"{option(name)}: {before} then, {after} now")
@@ -73,7 +73,7 @@ def _refuse(changed: Sequence[str], where: Path) -> None:
 _BY_CONTENT = (
     "validation",
     "survey", "targets", "opinions", "model", "revision", "warm_start", "device", "dtype", "orders",
-    "trust_remote_code", "chat_template", "placement", "language",
+    "trust_remote_code", "chat_template", "placement", "tokens", "language",
 )  # fmt: skip
 _FACTS = {
     "survey_sha256": "survey",
@@ -82,6 +82,8 @@ _FACTS = {
     "model_revision": "model",
     "warm_start_digest": "warm_start",
     "orders": "orders",
+    "placement": "placement",
+    "length": "tokens",
     "opening": "chat_template",
     "target_loss": "target_loss",
     "function": "objective",

@@ -60,7 +60,7 @@ def fit(
     system: str = "",
     optimizer: str = "gauss-newton",
     options: Mapping[str, Any] | None = None,
-    tokens: int = 5,
+    tokens: int | None = None,
     placement: str = "auto",
     language: float | None = None,
     subspace: int = 0,
@@ -105,7 +105,7 @@ def fit(
         :func:`..engines.open`
     optimizer, options : a registered name and that algorithm's own options
     tokens, placement : length of the soft prompt, and where it stands: ``first``, ``message`` (inside the
-        first message), ``last``; ``auto`` is ``message`` for models with a chat template, else ``first``
+        first message), ``last`` (before the answer); see :class:`.specification.Specification`
     language : the weight of what the prompt does to the model's language; see
         :mod:`..objectives.language`. 0 leaves it out, None is 1 for models that write
     orders : in which options are asked, and answers averaged over them: ``1``, ``reversed``, ``cyclic``,

@@ -87,9 +87,7 @@ class Job:
         known = {} if new else known_from(self.record.head.get("asked") or {})
         self.compile = compile
         with closing(self._open(settings, workers, recorded)) as engine:
-            if settings.dtype == "auto":
-                settings = replace(settings, dtype=engine.info.dtype)
-            settings = settle(settings, engine.info, recorded)
+            settings = settle(settings, engine.info, recorded, self.search.uses_gradient)
             asked = Asked(engine, known, settings.orders)
             problem = pose(replace(self.data, specification=settings), asked, recorded)
             unit, options = unit_of(engine, recorded), options_of(problem, recorded)
@@ -98,6 +96,7 @@ class Job:
                 **problem.facts(),
                 **read_with(engine),
                 "placement": settings.placement,
+                "length": settings.length,
                 "dimension": space.dimension,
                 "unit": unit,
                 "options": options,

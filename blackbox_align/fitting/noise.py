@@ -72,7 +72,7 @@ def measure_noise(engine: Engine, problem: Problem) -> Noise | None:
     settings, dtype = problem.specification, engine.info.dtype
     rng, place = generator(settings, NOISE), check_placement(settings.placement)
     size = engine.info.vocabulary
-    words = [from_vocabulary(engine, settings.tokens, size, rng) for _ in range(_PROMPTS)]
+    words = [from_vocabulary(engine, settings.length, size, rng) for _ in range(_PROMPTS)]
     adapters = [Adapter(prompt=SoftPrompt(vectors, place)) for vectors in words]
     again = [neighbour(adapter, dtype) for adapter in adapters]
     answers = engine.answer([*adapters, *again], problem.sheet)

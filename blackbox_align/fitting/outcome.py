@@ -269,7 +269,7 @@ class Outcome:
             dict(zip(codes, fronts, strict=False)),
             settings.objective,
             settings.placement,
-            settings.tokens,
+            settings.length,
             standing.stopping.target_loss,
         )
 

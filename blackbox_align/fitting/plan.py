@@ -369,6 +369,7 @@ def _read_cells(plan: Plan, folder: Path, failures: Mapping[str, str]) -> Iterat
                     rounds=rounds_of(run.entries()),
                     dimension=int(facts.get("dimension", 0)),
                     tokens=int(facts.get("tokens", 0)),
+                    placement=str(facts.get("placement", "")),
                 )
             except RunError as error:
                 found = replace(found, failure=str(error))

@@ -21,18 +21,32 @@ def recorded_facts(record: Record) -> dict[str, Any]:
 
 def with_defaults(settings: Specification, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Facts with what holds where they do not say it."""
-    known = {} if settings.placement == "auto" else {"placement": settings.placement}
+    known: dict[str, Any] = (
+        {} if settings.placement == "auto" else {"placement": settings.placement}
+    )
+    if settings.tokens is not None:
+        known["length"] = settings.tokens
     return {"orders": ONE_ORDER, "language": 0.0, **known, **facts}
 
 
 def as_recorded(settings: Specification, recorded: Mapping[str, Any]) -> Specification:
     """Settings with what they left to the model, as a run recorded it."""
-    names = ("orders", "placement", "language")
-    return replace(settings, **{name: recorded[name] for name in names if name in recorded})
+    names = {
+        "orders": "orders",
+        "placement": "placement",
+        "language": "language",
+        "tokens": "length",
+    }
+    return replace(settings, **{n: recorded[key] for n, key in names.items() if key in recorded})
 
 
-def settle(settings: Specification, info: EngineInfo, recorded: Mapping[str, Any]) -> Specification:
-    """What was asked for, else what was recorded, else what suits the model.
+def settle(
+    settings: Specification,
+    info: EngineInfo,
+    recorded: Mapping[str, Any],
+    uses_gradient: bool = False,
+) -> Specification:
+    """What was asked for, else what was recorded, else what suits the model and the search.
 
     A prompt in the last place is for questionnaires alone, so no language is weighed there by default; nor
     is it beside a function alone, whose unit nobody knows.
@@ -46,7 +60,8 @@ def settle(settings: Specification, info: EngineInfo, recorded: Mapping[str, Any
     if orders == "auto":
         orders = str(recorded.get("orders") or info.orders)
     if placement == "auto":
-        placement = str(recorded.get("placement") or info.placement)
+        usual = info.placement if uses_gradient else info.searched
+        placement = str(recorded.get("placement") or usual)
     if weight is None and "language" in recorded:
         weight = float(recorded["language"])
     reads = "read" in info.can
@@ -58,4 +73,6 @@ def settle(settings: Specification, info: EngineInfo, recorded: Mapping[str, Any
             f"The engine of {info.name!r} answers questions and reads no texts, so its language cannot "
             "be weighed: leave out --language, or give it 0."
         )
-    return replace(settings, orders=orders, placement=placement, language=weight)
+    dtype = info.dtype if settings.dtype == "auto" else settings.dtype
+    settled = replace(settings, orders=orders, placement=placement, language=weight, dtype=dtype)
+    return replace(settled, tokens=settings.tokens or recorded.get("length") or settled.length)

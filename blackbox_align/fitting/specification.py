@@ -31,7 +31,7 @@ from ..objectives.function import FUNCTION
 from ..objectives.language import check_weight
 from ..populations import Country
 from ..populations.groups import expand, parse_countries
-from ..surveys import READOUTS
+from ..surveys import READOUTS, check_sample
 from ..surveys.sheet import ORDERS
 
 # Where a search starts by default: from words drawn at random. The norms of a model take the length of a
@@ -62,9 +62,10 @@ class Specification:
     model, revision, dtype, device, trust_remote_code, chat_template, system : see
         :func:`..engines.open`
     optimizer, options : a registered name and that algorithm's own options
-    tokens : length of the soft prompt
-    placement : where it stands, one of :data:`..engines.base.PLACEMENTS`; ``auto`` is inside the first
-        message of a model with a chat template, and first of any other
+    tokens : length of the soft prompt; None is 1 in the last place and 5 in any other
+    placement : where it stands, one of :data:`..engines.base.PLACEMENTS`; ``auto`` is the last, in which
+        little is asked and much is moved, but where the gradient is followed inside the first message of
+        a model with a chat template, and first of any other; a model's card may say otherwise
     language : the weight of what a prompt does to the model's language, see
         :mod:`..objectives.language`; 0 leaves it out, None is 1 for models that write
     subspace : dimension of the random subspace that is searched; 0 is every entry of the prompt
@@ -94,7 +95,7 @@ class Specification:
     system: str = ""
     optimizer: str = "gauss-newton"
     options: Mapping[str, Any] = field(default_factory=dict)
-    tokens: int = 5
+    tokens: int | None = None
     placement: str = "auto"
     language: float | None = None
     subspace: int = 0
@@ -127,7 +128,7 @@ class Specification:
             raise SpecificationError(
                 f"--hold-out names indices, which --objective {self.objective} does not fit; see --held-out."
             )
-        if self.tokens < 1:
+        if self.tokens is not None and self.tokens < 1:
             raise SpecificationError(f"A soft prompt has 1 token or more; not {self.tokens}.")
         if self.seed < 0:
             raise SpecificationError(f"The seed must be 0 or more; not {self.seed}.")
@@ -141,6 +142,7 @@ class Specification:
         if self.readout not in READOUTS:
             known = ", ".join(repr(name) for name in READOUTS)
             raise SpecificationError(f"The readout must be one of {known}; not {self.readout!r}.")
+        check_sample(self.respondents, self.temperature)
         if self.orders not in ("auto", *ORDERS):
             known = ", ".join(repr(name) for name in ("auto", *ORDERS))
             raise SpecificationError(f"The orders must be one of {known}; not {self.orders!r}.")
@@ -168,6 +170,11 @@ class Specification:
     def weights(self) -> dict[str, float]:
         """The weight of every part of the objective."""
         return parse_objective(self.objective)
+
+    @property
+    def length(self) -> int:
+        """Virtual tokens of a prompt, once it is settled where that stands."""
+        return self.tokens or (1 if self.placement == "last" else 5)
 
     @property
     def language_part(self) -> Language | None:
@@ -322,7 +329,7 @@ def _refuse_what_is_no_number(settings: Specification) -> None:
                        ("alpha", float), ("held_out", float), ("temperature", float),
                        ("language", float)):  # fmt: skip
         value = getattr(settings, name)
-        if value is None and name == "language":
+        if value is None and name in ("language", "tokens"):
             continue
         wanted = (int, float) if kind is float else int
         if isinstance(value, bool) or not isinstance(value, wanted) or not math.isfinite(value):

@@ -92,12 +92,13 @@ def _moved(
 def refuse_other_prompts(earlier: Record, now: Specification, facts: Mapping[str, Any]) -> None:
     """What was answered says something here only if the same was asked under prompts of the same kind."""
     then = earlier.specification
-    keys = ["objective", "tokens"]
+    keys = ["objective"]
     if now.fits_opinions:
         keys += ["held_out", "seed"]  # they draw the questions to fit
     other = [option(key) for key in keys if getattr(then, key) != getattr(now, key)]
     same = {"survey_sha256": "survey", "model_revision": "model", "dtype": "dtype",
             "fit_questions": "opinions", "orders": "orders", "placement": "placement",
+            "length": "tokens",
             "language": "language"}  # fmt: skip
     facts, recorded = with_defaults(now, facts), recorded_facts(earlier)
     if earlier.head["format"] == 1 and then.model == now.model:

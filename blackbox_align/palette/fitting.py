@@ -16,7 +16,7 @@ from ..errors import SpecificationError
 from ..experts import read_expert
 from ..files.atomic import plain_errors, write_text
 from ..fitting.fit import fit
-from ..fitting.job import Progress
+from ..fitting.listeners import Progress
 from ..surveys.opinion_files import load_opinions
 from ..surveys.opinions import OpinionSurvey
 from .gate import GateSettings
@@ -38,11 +38,12 @@ class ColourSearch:
 
     opinions: str = "world-opinions"
     held_out: float = 0.5
-    tokens: int = 5
+    tokens: int | None = None
     orders: str = "auto"
     budget: int = 1000
     seconds: float | None = None
     seed: int = 0
+    placement: str = "auto"
 
 
 def fit_palette(
@@ -89,6 +90,7 @@ def fit_palette(
         dtype=dtype,
         trust_remote_code=trust_remote_code,
         tokens=search.tokens,
+        placement=search.placement,
         orders=search.orders,
         seed=search.seed,
         budget=search.budget,

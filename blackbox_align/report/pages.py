@@ -15,8 +15,17 @@ from ..results.comparison_pictures import comparison_pictures
 from ..results.fit_pictures import answers_frame, fit_pictures, interval_picture
 from ..results.many_pictures import many_pictures, summary_frame
 from ..results.multiverse import multiverse, multiverse_picture, share_holding
+from ..results.names import title
 from ..results.result import Result, Split
-from ..results.tables import ASKED, DISTANCE, ERROR, constants_line, indices_of, verdicts
+from ..results.tables import (
+    ASKED,
+    DISTANCE,
+    ERROR,
+    constants_line,
+    indices_of,
+    interval,
+    verdicts,
+)
 from .page import Block, Page
 
 if TYPE_CHECKING:
@@ -221,6 +230,7 @@ def comparison_page(
             "target, over those that reach it (Hansen et al. 2021); it is not reached where none does. "
             f"ert low and ert high are its 95 % interval, a bootstrap {comparison.drawn}. ert rounds counts "
             "batches, whose candidates are asked side by side.",
+            *comparison.notes,
             *(() if comparison.reached else (NOBODY,)),
             *(f"{cell.settings}: failed and is in no figure: {cell.failure}"
               for cell in comparison.cells if cell.failure),
@@ -293,9 +303,51 @@ def result_page(result: Result, name: str = "") -> Page:
                     about.title,
                 )
             )
-    scores = Block("Every score", table=figures_frame(result), csv="figures")
     shown = f"{titles}: simulated answers of {model}"
+    tables = _scores(result, metrics), _differences(result, metrics[0])
     return Page(
-        shown, (f"Result: {name}.",) if name else (), (*pictures, scores, *closing(result)),
-        result.provenance.disclaimer, (("answers", answers_frame(result)),),
+        shown, (f"Result: {name}.",) if name else (), (*pictures, *filter(None, tables), *closing(result)),
+        result.provenance.disclaimer,
+        (("answers", answers_frame(result)), ("figures", figures_frame(result))),
     )  # fmt: skip
+
+
+def _scores(result: Result, metrics: Sequence[str]) -> Block:
+    """Populations and conditions down, the metrics that an instrument prints first across."""
+    import pandas as pd
+
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    for figure in result.scores:
+        row = rows.setdefault((figure.population, title(figure.condition)), {})
+        if figure.metric in metrics:
+            row[result.metric(figure.metric).title] = interval(figure, places=3)
+            row["n"] = f"{figure.n:,}"
+    told = [{"population": who, "condition": what, **row} for (who, what), row in rows.items()]
+    said = (
+        "Brackets are 95 % intervals, a bootstrap over questions; conditions in parentheses ask no model. "
+        "Every metric and difference is in report/figures.csv.",
+    )
+    return Block("Scores", said, table=pd.DataFrame(told).fillna(NOTHING), csv="scores")
+
+
+def _differences(result: Result, metric: str) -> Block | None:
+    """What each condition gains over another on the same questions, of the last population."""
+    import pandas as pd
+
+    last = result.scores[-1].population
+    pairs = [f for f in result.differences if f.metric == metric and f.population == last]
+    if not pairs:
+        return None
+    rows = [
+        {
+            "condition": title(f.condition), "minus": title(f.minus),
+            "difference": interval(f, sign=True, places=3), "p": f"{f.p:.3f}" if f.p == f.p else NOTHING,
+            "n": f"{f.n:,}",
+        }
+        for f in pairs
+    ]  # fmt: skip
+    about = result.metric(metric)
+    said = (
+        f"In {about.title}, {last}; p is that of the signs of whole questions turned at random.",
+    )
+    return Block("Differences", said, table=pd.DataFrame(rows), csv="differences")

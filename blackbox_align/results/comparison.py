@@ -33,7 +33,8 @@ class Cell:
 
     ``best`` is (evaluations,) float64, empty where ``failure`` says why there is nothing; ``rounds``
     (evaluations,) int the round in which each was asked, empty where that is not known; ``tokens`` are
-    those that an evaluation adds to a pass, 0 where that is not known.
+    those that an evaluation adds to a pass, 0 where that is not known, and ``placement`` where the prompt
+    stood.
     """
 
     settings: Mapping[str, Any]
@@ -43,6 +44,7 @@ class Cell:
     dimension: int = 0
     rounds: np.ndarray = field(default_factory=lambda: np.empty(0, int))
     tokens: int = 0
+    placement: str = ""
 
     def rounds_until(self, evaluations: int) -> int:
         """Rounds that so many evaluations took; each is one of its own where nothing else is known."""
@@ -72,12 +74,23 @@ class Comparison:
     cells: tuple[Cell, ...]
     target: float
     budget: int
-    notes: tuple[str, ...] = field(default=())
     unit: str = "index points"
 
     @cached_property
     def methods(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(cell.method for cell in self.cells))
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What stands beside the table: that prompts stood in several places, unless that was varied."""
+        places = {cell.method: cell.placement for cell in self.finished if cell.placement}
+        if len(set(places.values())) < 2 or "placement" in self.cells[0].settings:
+            return ()
+        each = ", ".join(f"{method}: {place}" for method, place in places.items())
+        return (
+            f"The prompts stood in different places ({each}), which cost and move differently; --placement "
+            "puts all in one.",
+        )
 
     @property
     def finished(self) -> list[Cell]:

@@ -17,6 +17,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +27,7 @@ import numpy as np
 from real_model_report import write_report
 
 from blackbox_align import engines
+from blackbox_align.engines.base import Engine
 from blackbox_align.engines.local.sizes import tokens_of_a_candidate
 from blackbox_align.fitting import Specification
 from blackbox_align.fitting.asking import Asked, search_space, unit_of
@@ -46,6 +48,7 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "cma-diagonal, sigma 1": ("cma-diagonal", {"sigma": 1.0}),
     "cma-diagonal, sigma 2": ("cma-diagonal", {"sigma": 2.0}),
     "de": ("de", {}),
+    "de, CR 0.7": ("de", {"CR": 0.7}),
     "random": ("random", {}),
 }
 """What is compared: a name, the optimizer and its options. A word's norm is the unit of their steps."""
@@ -54,10 +57,12 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
 class Model:
     """A model with the survey in both directions, and what it answered so far."""
 
-    def __init__(self, model: str, placement: str, tokens: int, kept: Path) -> None:
+    def __init__(
+        self, model: str, placement: str, tokens: int, kept: Path, engine: Engine | None = None
+    ) -> None:
         self.settings = {"model": model, "placement": placement, "tokens": tokens, "language": 0.0,
-                         "dtype": "float32", "orders": "reversed"}  # fmt: skip
-        self.engine = engines.open(model, dtype="float32")
+                         "dtype": "float32", "orders": "reversed", "hold_out": ""}  # fmt: skip
+        self.engine = engine or engines.open(model, dtype="float32")
         self.asked = Asked(self.engine, orders="reversed")
         self.unit = unit_of(self.engine, {})
         self.kept = kept / f"{self.engine.info.revision[:12]}-{placement}-{tokens}.jsonl"
@@ -123,6 +128,12 @@ class Model:
         gradient = space.pull(pull(cotangent))[0]
         return Evaluation(evaluation.loss, evaluation.residuals, gradient=gradient), gradient
 
+    def without(self, hold_out: str) -> Model:
+        """The same, where no search sees the indices ``hold_out``; what is known is shared."""
+        other = copy(self)
+        other.settings = self.settings | {"hold_out": hold_out}
+        return other
+
 
 def told(model: Model, problem: Any, space: Any, optimizer: Optimizer, candidates: list[Candidate]
          ) -> tuple[list[Evaluation], float]:  # fmt: skip
@@ -133,12 +144,15 @@ def told(model: Model, problem: Any, space: Any, optimizer: Optimizer, candidate
         evaluation, _ = model.slopes(problem, space, vectors)
         return [evaluation], time.process_time() - started
     outputs, seconds = model.outputs(problem, space, vectors)
-    residuals = outputs - problem.objective.targets[0]
+    target = problem.objective.targets[0]
+    residuals = (outputs - target)[:, ~np.isnan(target)]
     return [Evaluation(float(np.abs(row).mean()), row) for row in residuals], seconds
 
 
-def search(model: Model, row: str, country: str, seed: int, limit: int) -> dict[str, Any]:
-    """One search; its improvements are (evaluations, error) pairs."""
+def search(
+    model: Model, row: str, country: str, seed: int, limit: int
+) -> tuple[dict[str, Any], np.ndarray]:
+    """One search and its best prompt, (tokens, width); improvements are (evaluations, error) pairs."""
     name, options = ROWS[row]
     problem, space = model.problem(country), model.space(country, seed)
     settings = Specification(country, seed=seed)
@@ -163,10 +177,11 @@ def search(model: Model, row: str, country: str, seed: int, limit: int) -> dict[
                 improvements.append((first + n + 1, round(float(best), 4)))
     own = time.process_time() - started - answering
     passes = 3 if optimizer.capabilities.uses_gradient else 1
-    norm = np.linalg.norm(space.soft_prompts(prompt[None])[0], axis=-1).mean()
+    [best_prompt] = space.soft_prompts(prompt[None])
+    norm = np.linalg.norm(best_prompt, axis=-1).mean()
     word = model.unit * np.sqrt(model.engine.info.width)
     probe = getattr(optimizer, "probe", None)
-    return {
+    record = {
         "model": Path(model.engine.info.name).name,
         "revision": model.engine.info.revision[:12],
         **{key: model.settings[key] for key in ("placement", "tokens", "dtype", "orders")},
@@ -185,6 +200,7 @@ def search(model: Model, row: str, country: str, seed: int, limit: int) -> dict[
         "spread": None if probe is None else round(probe.spread, 3),
         "improvements": improvements,
     }
+    return record, best_prompt
 
 
 def missing(
@@ -233,7 +249,7 @@ def main() -> None:
     if wanted:
         model = Model(asked.model, asked.placement, asked.tokens, asked.kept)
         for row, country, seed, limit in wanted:
-            found = search(model, row, country, seed, limit)
+            found, _ = search(model, row, country, seed, limit)
             with log.open("a") as file:
                 file.write(json.dumps(found) + "\n")
             error = found["improvements"][-1][1]

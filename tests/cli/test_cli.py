@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import subprocess
 import sys
 
@@ -16,7 +17,8 @@ def test_fit_prints_a_table_and_json_and_a_second_time_does_not_search(bbalign):
     """The newcomer's line ends with a table, what the figures are, and where the expert is."""
     first = bbalign("fit", "--country", "saudi arabia", *QUICK)
     assert first.returncode == 0, first.stderr
-    assert first.stderr == "", "no progress bar where there is no terminal"
+    said = re.compile(r"At most 16 evaluations of 329 tokens and [\d.]+ m?s each: .*\n")
+    assert said.fullmatch(first.stderr), "no progress bar where there is no terminal"
     for part in ("PDI", "un-", "country", "fitted", "mean absolute error", "Constants: anchor",
                  "an estimate", "knows nothing of the world", "Expert: runs/SAU-"):  # fmt: skip
         assert part in first.stdout
@@ -80,6 +82,22 @@ def test_a_mistake_ends_the_process_without_a_traceback(bbalign):
     done = bbalign("fit", "--country", "Sudi Arabia")
     assert done.returncode == 2 and done.stderr.startswith("Error: Unknown country 'Sudi Arabia'.")
     assert "Traceback" not in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_a_process_ends_at_once_but_does_what_was_left_to_its_end(tmp_path):
+    program = (
+        "import atexit, pathlib, sys\n"
+        "from blackbox_align.__main__ import main\n"
+        "class Slow:\n"
+        "    def __del__(self): pathlib.Path('taken to pieces').touch()\n"
+        "sys.slow = Slow()\n"
+        "sys.argv = ['bbalign', 'show', 'nothing']\n"
+        "try: main()\n"
+        "finally: atexit.register(pathlib.Path('tidied').touch)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True)
+    assert ended.returncode == 2 and b"Error: " in ended.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["tidied"]
 
 
 def test_a_missing_option_is_a_usage_error(bbalign):

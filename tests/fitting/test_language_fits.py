@@ -31,10 +31,17 @@ READS = EngineInfo("m", can=frozenset({"answer", "read"}))
 
 
 def test_what_is_left_to_the_model_follows_from_what_it_is():
-    """Chat models take the prompt into the message and keep their language; who cannot write has none."""
+    """By gradients chat models take the prompt into the message and keep their language; a search without
+    one looks right before the answer; who cannot write has no language."""
     asked = Specification("SAU")
-    chat = settle(asked, replace(READS, placement="message"), {})
-    assert (chat.placement, chat.language, chat.orders) == ("message", 1.0, "reversed")
+    info = replace(READS, placement="message", searched="last")
+    chat = settle(asked, info, {}, uses_gradient=True)
+    assert (chat.placement, chat.tokens, chat.language) == ("message", 5, 1.0)
+    plain = settle(asked, info, {})
+    assert (plain.placement, plain.tokens, plain.language) == ("last", 1, 0.0)
+    assert settle(replace(asked, placement="message"), info, {}).tokens == 5
+    assert settle(asked, info, {"placement": "last", "length": 3}).tokens == 3
+    assert chat.orders == "reversed"
     assert settle(asked, replace(READS, writes=False), {}).language == 0.0
     assert settle(asked, READS, {}).placement == "first"
     assert settle(replace(asked, placement="last"), READS, {}).language == 0.0

@@ -26,6 +26,7 @@ from blackbox_align.report import (
 from blackbox_align.report.page import read_csv
 from blackbox_align.report.svg import inline_svg
 from blackbox_align.results.fit_pictures import fit_pictures
+from blackbox_align.results.names import title
 from tests.report.conftest import many, renamed
 
 SCRIPT = "<script>document.title = 'owned'</script>"
@@ -148,9 +149,16 @@ def test_a_comparison_shows_all_its_pictures(compared, fit, tmp_path):
 
 
 def test_a_score_is_a_page_as_well(fit, tmp_path):
-    """Any result, without a search: a figure per metric that it leads with."""
-    page = write_page(result_page(replace(fit.result, search=None), "score.json"), tmp_path)
+    """Any result, without a search: a figure per metric that it leads with, and a row per condition."""
+    result = replace(fit.result, search=None)
+    page = write_page(result_page(result, "score.json"), tmp_path)
     assert page.read_text().count("<svg") >= 1
+    scores = read_csv(tmp_path / "report" / "scores.csv")
+    conditions = dict.fromkeys((one.population, title(one.condition)) for one in result.scores)
+    assert list(scores[["population", "condition"]].itertuples(index=False, name=None)) == list(
+        conditions
+    )
+    assert len(read_csv(tmp_path / "report" / "figures.csv")) == len(result.figures)
 
 
 def test_the_study_of_a_committee_is_a_page(tmp_path):
