@@ -88,8 +88,9 @@ def print_note(sentence: str) -> None:
 
 
 def print_remark(sentence: str) -> None:
-    """A paragraph beside the results, folded at words to the width of a terminal."""
-    stderr().print(sentence)
+    """What a person should know beforehand, folded at words to the width of a terminal; else nothing."""
+    if stderr().is_terminal:
+        stderr().print(sentence)
 
 
 def print_aside(text: str) -> None:
