@@ -328,8 +328,7 @@ class LocalEngine:
             # row takes another path, and workers that cut elsewhere would not give the same bits.
             left = len(prompts) - done
             at_once = self._candidates_per_pass(plan, prompts.shape[1], placement)
-            passes = math.ceil(left / at_once)
-            batch = prompts[done : done + math.ceil(left / passes)]
+            batch = prompts[done : done + math.ceil(left / math.ceil(left / at_once))]
             try:
                 parts.append(self._pass(plan, batch, placement, plainly))
             except (RuntimeError, MemoryError) as error:
@@ -390,12 +389,12 @@ class LocalEngine:
         return read + (tokens_in_all(plan, adapter.prompt) if plan else 0)
 
     def candidates_per_pass(self, tokens: int, placement: str, sheet: Sheet) -> int:
+        """How many soft prompts of ``tokens`` go into one pass."""
         return self._candidates_per_pass(self._plan(sheet, ""), tokens, placement)
 
     def _candidates_per_pass(self, plan: Plan, tokens: int, placement: str) -> int:
-        if self.batch_size is not None:
-            return self.batch_size
-        return candidates_per_pass(self.model, self._room, plan, tokens, placement)
+        most = candidates_per_pass(self.model, self._room, plan, tokens, placement)
+        return self.batch_size or most
 
     def _rows_per_pass(self, length: int) -> int:
         return max(1, tokens_per_pass(self.model, self._room, length, length) // length)
