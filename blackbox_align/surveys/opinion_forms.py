@@ -93,11 +93,17 @@ def find_form(path: Path, content: Any) -> Form:
 
 
 def unwrapped(content: Any) -> Any:
-    """The entries of a page of the Hugging Face viewer (``rows``, each with a ``row``), or a split."""
+    """The entries of a page of the Hugging Face viewer (``rows``, each with a ``row``), a split, or
+    columns.
+    """
     if isinstance(content, dict) and isinstance(content.get("rows"), list):
         rows = content["rows"]
         if rows and all(isinstance(r, dict) and isinstance(r.get("row"), dict) for r in rows):
             return [row["row"] for row in rows]
+    if isinstance(content, dict) and {"question", "options", "selections"} <= content.keys():
+        columns = [list(c.values()) if isinstance(c, dict) else c for c in content.values()]
+        if all(isinstance(column, list) for column in columns) and len({*map(len, columns)}) == 1:
+            return [dict(zip(content, row, strict=True)) for row in zip(*columns, strict=True)]
     if isinstance(content, dict) and len(content) < 4:
         for key in ("data", "train", "test"):
             if isinstance(content.get(key), list):
@@ -146,6 +152,8 @@ def _selected(place: str, question: str, options: Any, selections: Any) -> Rows:
         raise MalformedError("the selections are empty")
     texts = options_of(options)
     for label, shares in selections.items():
+        if shares is None:  # a table of all countries has a place for those who were not asked
+            continue
         where = f"{place}: {str(label)[:60]}"
         try:
             label = text_of(label, "a label")

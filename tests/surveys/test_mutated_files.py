@@ -21,7 +21,8 @@ from blackbox_align.surveys import load_survey
 from blackbox_align.surveys.checking import check
 from blackbox_align.surveys.opinion_files import load_opinions
 from blackbox_align.surveys.opinion_tables import COLUMNS
-from blackbox_align.surveys.respondents import read_respondents, tabulate
+from blackbox_align.surveys.respondents import read_respondents
+from blackbox_align.surveys.tabulate import tabulate
 from tests.seeds import SHIFT
 
 COUNTRIES = ["Kenya", "Chile", "Japan", "India", "France", "Peru"]
