@@ -116,16 +116,12 @@ class Job:
                 facts |= observe(earlier, problem, facts, optimizer, standing, spaces)
             if not new:
                 self._refuse_other_facts(recorded, facts)
-            self.writer.begin(
-                self.data.specification,
-                self.stopping,
-                facts,
-                conditions(
-                    device_of(engine),
-                    asdict(workers) if workers else None,
-                    getattr(engine, "threads", None),
-                ),
+            here = conditions(
+                device_of(engine),
+                asdict(workers) if workers else None,
+                getattr(engine, "threads", None),
             )
+            self.writer.begin(self.data.specification, self.stopping, facts, here)
             if frame is not None:
                 write_text(self.record.path / FILE, frame.text)
             outcome = Outcome(
