@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import zipfile
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
@@ -121,6 +122,13 @@ def refuse_foreign(path: Path, content: bytes) -> None:
             None,
             "this is a LimeSurvey structure: questions without anybody's answers. Export the "
             f"responses for SPSS or as CSV; {_TABULATE}",
+        )
+    if re.search(rb"(?m)^\s*(value labels|variable labels|label define|label values)\b", head):
+        raise DataFileError(
+            path,
+            None,
+            "this is a program of SPSS or Stata and no data; give the file of data (.sav, .dta) that it "
+            "makes, which holds the questions and labels.",
         )
     if b"ddiinstance" in head or b"ddi:instance" in head:
         raise DataFileError(

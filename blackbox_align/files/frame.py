@@ -100,7 +100,7 @@ def _one_head(rows: list[Row]) -> list[Row]:
     if second[0].strip() and (first[0].strip() or not any(cell.strip() for cell in first)):
         return rows
     if not (spans or responses) or not all(
-        a.strip() or b for a, b in zip(first, below, strict=True)
+        a.strip() or b for a, b in zip(first[1:], below[1:], strict=True)
     ):
         return rows
     heads, group = [], ""

@@ -80,8 +80,9 @@ _OTHER = frozenset(
 
 
 def plain(cell: str) -> str:
-    """A column's name without case and marks: ``Power.Distance`` and ``power distance`` are one."""
+    """A column's name without case, accents and marks: ``Power.Distance`` and ``power distance`` are one."""
     bare = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", cell.strip())
+    bare = "".join(c for c in unicodedata.normalize("NFKD", bare) if not unicodedata.combining(c))
     return re.sub(r"[^\w]+|_+", "_", bare.casefold()).strip("_")
 
 
@@ -97,8 +98,7 @@ def index_name(cell: str) -> str | None:
 
 
 def _index(cell: str) -> str | None:
-    bare = unicodedata.normalize("NFKD", plain(cell))
-    bare = "".join(c for c in bare if not unicodedata.combining(c))
+    bare = plain(cell)
     while True:
         if bare.upper() in HOFSTEDE:
             return bare.upper()

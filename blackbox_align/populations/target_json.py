@@ -19,7 +19,13 @@ def json_rows(path: Path) -> list[Row]:
     nothing, and there a 0 is a figure (Pakistan's IVR).
     """
     text = read_text(path)
-    content = parse_json(path, text)
+    lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) > 1 and all(
+        line.strip()[:1] == "{" and line.strip()[-1:] == "}" for line in lines
+    ):
+        content: Any = [parse_json(path, line) for line in lines]
+    else:
+        content = parse_json(path, text)
     entries = _entries(content)
     first = entries[0] if entries and isinstance(entries[0], dict) else {}
     indices = list(dict.fromkeys(key for key in first if index_name(key) or _own(key, first[key])))
@@ -54,6 +60,10 @@ def _own(key: str, value: Any) -> bool:
 def _entries(content: Any) -> list[Any]:
     if isinstance(content, list):
         return content
+    if isinstance(content, dict) and len(content) < 4:  # a list under one name, such as data
+        lists = [value for value in content.values() if isinstance(value, list)]
+        if len(lists) == 1 and all(isinstance(entry, dict) for entry in lists[0]):
+            return lists[0]
     if isinstance(content, dict) and content and all(isinstance(v, dict) for v in content.values()):
         return [{"country": key, **value} for key, value in content.items()]
     return [content]

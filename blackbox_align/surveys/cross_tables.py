@@ -134,7 +134,9 @@ def _countries_left(table: CsvTable) -> tuple[int, list[int]] | None:
     counted = bool(told) and all(
         t is not None and abs(t - s) <= 1.5 for t, s in zip(told, sums, strict=False)
     )
-    return (place, answers) if (whole and len(sums) > 1) or counted else None
+    cells = [row[n] for _, row in table.rows for n in answers]
+    paired = all(_PAIR.fullmatch(cell.strip()) for cell in cells)  # 129 (12.9%)
+    return (place, answers) if (whole and len(sums) > 1) or counted or paired else None
 
 
 def _by_column(table: CsvTable) -> list[CrossTable]:
@@ -229,6 +231,7 @@ def _title(table: CsvTable) -> str:
     )
 
 
+_PAIR = re.compile(r"\d[\d.,]*\s*%?\s*\(\s*\d[\d.,]*\s*%?\s*\)")
 _NUMBER = re.compile(r"\(?\s*([-+]?\d[\d.,' \u00a0\u202f\u2009’]*)\s*%?\s*(\(.*\)|\))?\s*[*†‡]*")
 
 

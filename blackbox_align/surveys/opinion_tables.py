@@ -35,17 +35,18 @@ _SPELLINGS = {
     ),
     "question": (
         "question", "question_text", "text", "wording_of_question", "question_wording", "item_text",
-        "variable_label",
+        "variable_label", "pregunta", "pergunta", "frage", "domanda",
     ),
     "option": (
         "option", "answer", "response", "answer_option", "category", "choice", "option_text", "answer_text",
         "response_option", "response_category", "value_label", "answer_label", "response_label",
-        "category_label", "value", "code", "value_code",
+        "category_label", "respuesta", "resposta", "reponse", "antwort", "risposta", "opcion", "value",
+        "code", "value_code",
     ),
     "share": (
         "share", "percent", "percentage", "proportion", "pct", "prop", "probability", "prob",
         "weighted_share", "weighted_percent", "weighted_pct", "weighted_percentage", "percent_of_people",
-        "share_of_people",
+        "share_of_people", "porcentaje", "porcentagem", "pourcentage", "prozent", "anteil", "percentuale",
     ),
     "count": ("count", "counts", "freq", "frequency", "weighted_count", "n_weighted"),
     "n": ("n", "people", "respondents", "sample_size", "base", "n_obs", "unweighted_n", "n_unweighted"),

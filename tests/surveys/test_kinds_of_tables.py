@@ -83,6 +83,10 @@ TARGETS = {
         header("iso_n", "PDI") + "152,63\n604,64\n",
         {"CHL": (63,), "PER": (64,)},
     ),
+    "lines of JSON": (
+        '{"country": "Chile", "PDI": 63}\n{"country": "Peru", "PDI": 64}\n',
+        {"CHL": (63,), "PER": (64,)},
+    ),
     "another language": (
         header("Pays", "Distance hiérarchique", "Masculinité") + "Chili,63,28\nÉtats-Unis,40,62\n",
         {"CHL": (63, 28), "USA": (40, 62)},
@@ -188,6 +192,28 @@ SHARES = {
         ),
         YES,
     ),
+    "options by name, by question and country": (
+        json.dumps({"Rain?": {"Chile": {"Yes": 60, "No": 40}, "Peru": {"Yes": 25, "No": 75}}}),
+        YES,
+    ),
+    "entries of shares by option": (
+        json.dumps(
+            [
+                {"question": "Rain?", "country": "Chile", "answers": {"Yes": 0.6, "No": 0.4}},
+                {"question": "Rain?", "country": "Peru", "answers": {"Yes": 0.25, "No": 0.75}},
+            ]
+        ),
+        YES,
+    ),
+    "heads in Spanish": (
+        "país;pregunta;respuesta;porcentaje\nChile;Rain?;Yes;60\nChile;Rain?;No;40\nPerú;Rain?;Yes;25\n"
+        "Perú;Rain?;No;75\n",
+        YES,
+    ),
+    "counts with percents behind": (
+        "Is there rain today?,,\nCountry,Yes,No\nChile,600 (60%),400 (40%)\nPeru,300 (25%),900 (75%)\n",
+        YES,
+    ),
     "UTF-16": ((OWN + ROWS.format(60, 40, 25, 75)).encode("utf-16"), YES),
 }
 QUESTIONS = {
@@ -236,6 +262,10 @@ NAMED = {
     "years as columns": (
         header("Country Name", "2019", "2020") + "Chile,1,2\nPeru,2,3\n",
         "its columns are years",
+    ),
+    "noughts for what is missing": (
+        header("country", "PDI", "IVR") + "Chile,63,68\nKenya,70,0\n",
+        "1 figures are 0, which some copies print for a missing one (IVR of Kenya)",
     ),
     "a percent sign in one cell": (
         header("country", "PDI") + "Chile,63%\nPeru,64\n",
