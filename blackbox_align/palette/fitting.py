@@ -43,6 +43,7 @@ class ColourSearch:
     budget: int = 1000
     seconds: float | None = None
     seed: int = 0
+    placement: str = "auto"
 
 
 def fit_palette(
@@ -89,6 +90,7 @@ def fit_palette(
         dtype=dtype,
         trust_remote_code=trust_remote_code,
         tokens=search.tokens,
+        placement=search.placement,
         orders=search.orders,
         seed=search.seed,
         budget=search.budget,

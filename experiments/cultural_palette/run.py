@@ -2,6 +2,8 @@
 
     python experiments/cultural_palette/run.py                    # the embedded model; writes results.md
     python experiments/cultural_palette/run.py --model FOLDER --learning-rate 5e-5 --queries 300
+    python experiments/cultural_palette/run.py --model FOLDER --learning-rate 1e-3 --queries 4 --epochs 1 \
+        --placement last --tokens 1 --budget 300 --countries KEN THA DEU USA BRA --questions 10
 
 Trains one LoRA a colour by preference, the same without a contrast, and one LoRA on all preferences; fits
 one soft prompt a colour without gradients; and asks for every country of the map. What is finished is not
@@ -174,6 +176,17 @@ def scored(asked: Asked, rows: Mapping[str, Array], fitted: tuple[str, ...]) -> 
     return score_ways(ways, asked.countries, asked.items, asked.people, fit)
 
 
+def some_questions(
+    opinions: OpinionSurvey, fitted: tuple[str, ...], count: int | None
+) -> OpinionSurvey:
+    """The first ``count`` questions that were fitted to, and of the others; None leaves all."""
+    if count is None:
+        return opinions
+    ids = [item.id for item in opinions.survey.items]
+    seen = [name for name in ids if name in fitted]
+    return opinions.without({*seen[count:], *[n for n in ids if n not in fitted][count:]})
+
+
 def joint_lora(
     work: Path,
     palette_map: PaletteMap,
@@ -218,12 +231,22 @@ def made(
     work = given.work / Path(given.model).name / str(given.seed)
     free = fit_palette(
         work / "free", palette_map,
-        ColourSearch(orders=given.orders, budget=given.budget, seed=given.seed), model=given.model,
+        ColourSearch(tokens=given.tokens, placement=given.placement, orders=given.orders,
+                     budget=given.budget, seed=given.seed),
+        model=given.model,
     )  # fmt: skip
+
+    def told(colour: str, step: int, steps: int, loss: float) -> None:
+        print(f"{colour}: step {step} of {steps}, loss {loss:.3f}", flush=True)
+
     source = PreferenceSource(count=given.queries, items=free.fitted_items)
-    settings = AlignmentSettings(learning_rate=given.learning_rate, seed=given.seed, save_every=50)
+    settings = AlignmentSettings(
+        learning_rate=given.learning_rate, epochs=given.epochs, seed=given.seed, save_every=50
+    )
     aligned, tuned = (
-        align_palette(work / name, palette_map, source, one, model=given.model, gate=PUBLISHED)
+        align_palette(
+            work / name, palette_map, source, one, model=given.model, gate=PUBLISHED, on_step=told
+        )
         for name, one in (("aligned", settings), ("tuned", replace(settings, strength=0.0)))
     )
     return (
@@ -259,17 +282,23 @@ def main() -> None:
     parser.add_argument("--map", default="continents")
     parser.add_argument("--queries", type=int, default=600)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--budget", type=int, default=1000)
+    parser.add_argument("--placement", default="auto", help="of the soft prompts")
+    parser.add_argument("--tokens", type=int, default=5, help="of a soft prompt")
+    parser.add_argument("--countries", nargs="*", default=[], help="to ask for; by default all")
+    parser.add_argument("--questions", type=int, help="ask so many seen ones, and as many others")
     parser.add_argument("--orders", default="reversed")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", type=Path, default=Path("runs/cultural_palette"))
     parser.add_argument("--out", type=Path, default=HERE / "results.md")
     given = parser.parse_args()
     began = time.monotonic()
-    palette_map, survey = load_map(given.map), load_opinions("world-opinions")
+    palette_map = load_map(given.map)
     free, aligned, tuned, joint = made(given, palette_map)
+    survey = some_questions(load_opinions("world-opinions"), free.fitted_items, given.questions)
     with closing(opening.open(given.model)) as engine:
-        asked = ask_palette(free, engine, survey, orders=given.orders)
+        asked = ask_palette(free, engine, survey, given.countries, given.orders)
         rows = free_rows(asked) | lora_rows(engine, aligned, asked, survey, given.orders, joint)
         drafts = regulate(draft(tuned, engine, survey.survey, Asking(given.orders)))
         adapter = blended(tuned, PUBLISHED)

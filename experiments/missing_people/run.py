@@ -1,80 +1,106 @@
 """Peoples that have no expert: how near do mixtures of other countries' experts come to them?
 
     python experiments/missing_people/run.py                      # the embedded model; writes results.md
-    python experiments/missing_people/run.py --model FOLDER --budget 40 --out FILE
+    python experiments/missing_people/run.py --model FOLDER --placement last --tokens 1 --optimizer adam \
+        --budget 40 --personas 30 --out FILE
 
 Each of the 18 countries of `world-opinions` gets an expert, fitted to the half of the questions that the
-seed draws. Then every country in turn has none: the experts of the other 17 are weighed, by several systems,
-and their mixture is held against the country's people on the other half of the questions, which no search
-saw. Options are asked in all rotations and averaged. Intervals are a bootstrap over countries and questions
-at once.
+seed draws (see `experts.py`). Then every country in turn has none: the experts of the other 17 are weighed,
+by several systems, and their mixture is held against the country's people on the other half of the
+questions, which no search saw. Options are asked in all rotations and averaged. Intervals are a bootstrap
+over countries and questions at once.
 """
 
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+from experts import Found, find_expert
 from numpy.typing import NDArray
 
-import blackbox_align as bba
-from blackbox_align import engines
 from blackbox_align.adapters.adapter import Adapter
 from blackbox_align.assessment.asking import Asking, ask
 from blackbox_align.committee import drawn_personas, fit_weights, fuse
-from blackbox_align.experts import read_expert
+from blackbox_align.engines.kept import KeptEngine, open_kept
+from blackbox_align.fitting import Specification
 from blackbox_align.populations import countries
 from blackbox_align.statistics.distances import js_distance
 from blackbox_align.surveys.instruments import instrument_of, load_instrument
 
 Array = NDArray[np.floating]
 HERE = Path(__file__).parent
-DRAWS, PERSONAS = 8, 100
+DRAWS = 8
 KNOWN = (5, 20)
 
 
 class Study:
     """What all systems need: peoples' shares, experts' answers, which questions no search saw."""
 
-    def __init__(self, model: str, budget: int, optimizer: str, runs: Path, seed: int) -> None:
+    def __init__(self, given: argparse.Namespace) -> None:
         self.instrument = instrument_of(load_instrument("world-opinions"))
         self.codes = [population.code for population in self.instrument.populations]
         self.people = np.stack([self.instrument.shares(p) for p in self.instrument.populations])
-        experts = []
+        self.regions = [countries()[code].continent for code in self.codes]
+        personas = drawn_personas(given.personas, np.random.default_rng(given.seed))
+        names = [countries()[code].name for code in self.codes]
+        with closing(open_kept(given.model, dtype=given.dtype)) as engine:
+            self.info = engine.info
+            self.found = self._search(given, engine)
+            adapters = [
+                *(one.adapter for one in self.found),
+                *(Adapter(text=persona.text) for persona in personas),
+                Adapter(),
+                *(Adapter(text=one.preamble()) for one in self.instrument.populations),
+            ]
+            answers, _ = ask(engine, self.instrument.survey, adapters, Asking("cyclic", "letters"))
+            self.orders = self.info.orders if given.orders == "auto" else given.orders
+            known = [*(one.adapter for one in self.found), Adapter()]
+            self.as_fitted, _ = ask(
+                engine, self.instrument.survey, known, Asking(self.orders, "own")
+            )
+            states = engine.hidden([f"The culture of {name}" for name in names], "layer-input")
+        count = len(self.codes)
+        self.experts, self.texts = answers[:count], answers[count : count + len(personas)]
+        self.plain, self.in_text = answers[-count - 1], answers[-count:]
+        self.embeddings = np.asarray(states[:, -1], float)
+        seen = set().union(*(one.seen for one in self.found))
+        self.seen = np.array([item.id in seen for item in self.instrument.items])
+
+    def _search(self, given: argparse.Namespace, engine: KeptEngine) -> list[Found]:
+        """An expert for every country; what a search asks is not asked again, and not kept."""
+        found = []
         for code in self.codes:
-            run = bba.fit(
+            settings = Specification(
                 code,
                 objective="opinions",
-                model=model,
-                budget=budget,
-                optimizer=optimizer,
-                seed=seed,
-                runs=runs,
+                model=given.model,
+                dtype=given.dtype,
+                optimizer=given.optimizer,
+                placement=given.placement,
+                tokens=given.tokens,
+                orders=given.orders,
+                seed=given.seed,
             )
-            experts.append(read_expert(run.expert_of(code)))
-            print(code, run.result.search.evaluations, flush=True)
-        fitted = set().union(*(expert.card.fitted_items for expert in experts))
-        self.seen = np.array([item.id in fitted for item in self.instrument.items])
-        self.personas = drawn_personas(PERSONAS, np.random.default_rng(seed))
-        names = [countries()[code].name for code in self.codes]
-        prompts = [
-            Adapter(),
-            *(Adapter(text=population.preamble()) for population in self.instrument.populations),
-        ]
-        with closing(engines.open(model)) as engine:
-            texts = [Adapter(text=persona.text) for persona in self.personas]
-            adapters = [*(expert.adapter() for expert in experts), *texts, *prompts]
-            answers, _ = ask(engine, self.instrument.survey, adapters, Asking("cyclic", "letters"))
-            states = engine.hidden([f"The culture of {name}" for name in names], "layer-input")
-            self.name, self.disclaimer = engine.info.name, engine.info.disclaimer
-        count = len(self.codes)
-        self.experts, self.texts = answers[:count], answers[count : count + PERSONAS]
-        self.plain, self.in_text = answers[count + PERSONAS], answers[count + PERSONAS + 1 :]
-        self.embeddings = np.asarray(states[:, -1], float)
-        self.regions = [countries()[code].continent for code in self.codes]
+            name = (
+                f"{self.info.revision[:12]}-{given.placement}-{given.tokens}-{given.optimizer}-"
+                f"{given.budget}-{given.seed}{'' if given.orders == 'auto' else '-' + given.orders}"
+            )
+            began = time.process_time()
+            one = find_expert(
+                settings, engine.engine, given.budget, given.runs / name / f"{code}.npz"
+            )
+            found.append(one)
+            print(
+                f"{code}: {one.first:.3f} to {one.last:.3f} nats on the questions fitted, "
+                f"{one.evaluations} evaluations, {time.process_time() - began:.0f} s of a core",
+                flush=True,
+            )
+        return found
 
     def distances(self, answers: Array, country: int) -> Array:
         """(questions,) nats, NaN where the question was seen by a search, or not asked of the people."""
@@ -96,7 +122,7 @@ def mixed(weights: Array, rows: Array) -> Array:
 
 def systems(study: Study) -> dict[str, Callable[[int, np.random.Generator], Array]]:
     """(questions, options) answers for a country that has no expert, by every system."""
-    count = len(study.codes)
+    count, pool = len(study.codes), len(study.texts)
 
     def others(country: int) -> NDArray[np.integer]:
         return np.delete(np.arange(count), country)
@@ -137,7 +163,7 @@ def systems(study: Study) -> dict[str, Callable[[int, np.random.Generator], Arra
         "experts of the same continent": nearest_region,
         "all experts averaged": lambda c, rng: experts(c).mean(axis=0),
         "a random expert": lambda c, rng: study.experts[rng.choice(others(c))],
-        **{f"{PERSONAS} personas by {k} known answers": by_answers(texts, k) for k in KNOWN},
+        **{f"{pool} personas by {k} known answers": by_answers(texts, k) for k in KNOWN},
         "country in text": lambda c, rng: study.in_text[c],
         "un-prompted": lambda c, rng: study.plain,
         "uniform": lambda c, rng: offered / offered.sum(axis=1, keepdims=True),
@@ -174,14 +200,18 @@ def interval(
     return float(np.nanmean(values)), float(low), float(high)
 
 
-def table(study: Study, measured: dict[str, Array], budget: int, optimizer: str) -> str:
+def table(study: Study, measured: dict[str, Array], given: argparse.Namespace) -> str:
     rng = np.random.default_rng(0)
     reference = f"experts by {KNOWN[0]} known answers"
+    ends = np.mean([(one.first, one.last) for one in study.found], axis=0)
     lines = [
         "# Peoples that have no expert",
         "",
-        f"Model {study.name}; {len(study.codes)} countries, one left out at a time; experts by {optimizer}, "
-        f"at most {budget} evaluations each; {int((~study.seen).sum())} questions that no search saw, all "
+        f"Model {Path(study.info.name).name} (revision {study.info.revision[:12]}), {study.info.dtype}; "
+        f"{len(study.codes)} countries, one left out at a time; experts by {given.optimizer}, at most "
+        f"{given.budget} evaluations each, {given.tokens} virtual tokens, placement {given.placement}, seed "
+        f"{given.seed} (mean distance on the questions to fit {ends[0]:.3f} at the first prompt, "
+        f"{ends[1]:.3f} at the best); {int((~study.seen).sum())} questions that no search saw, all "
         f"rotations averaged; known answers drawn {DRAWS} times from the other questions. Jensen-Shannon "
         "distance in nats, smaller is nearer; 95 % intervals over countries and questions.",
         "",
@@ -195,7 +225,30 @@ def table(study: Study, measured: dict[str, Array], budget: int, optimizer: str)
             d, a, b = interval(values - measured[reference], rng)
             cells[2] = f"{d:+.3f} [{a:+.3f}, {b:+.3f}]"
         lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *orders_table(study), ""])
+
+
+def orders_table(study: Study) -> list[str]:
+    """What the experts gain in the orders in which they were fitted, and in all rotations."""
+    lines = [
+        "",
+        f"The same people's experts and the model as it is, in the orders that were fitted "
+        f"({study.orders}) and in all rotations:",
+        "",
+        "| | fitted questions, fitted orders | fitted questions, rotations "
+        "| held-out questions, fitted orders | held-out questions, rotations |",
+        "|---|---|---|---|---|",
+    ]
+    count = len(study.codes)
+    plain = [np.repeat(rows[None], count, axis=0) for rows in (study.as_fitted[-1], study.plain)]
+    for name, ways in (
+        ("un-prompted", plain),
+        ("the country's own expert", [study.as_fitted[:-1], study.experts]),
+    ):
+        distances = [js_distance(answers, study.people) for answers in ways]
+        cells = [np.nanmean(d[:, some]) for some in (study.seen, ~study.seen) for d in distances]
+        lines.append(f"| {name} | {' | '.join(f'{cell:.3f}' for cell in cells)} |")
+    return lines
 
 
 def mixed_populations(study: Study, seed: int, count: int = 300) -> str:
@@ -245,17 +298,21 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--model", default="respondent-tiny")
+    parser.add_argument("--dtype", default="auto")
     parser.add_argument("--optimizer", default="gauss-newton")
-    parser.add_argument("--budget", type=int, default=120)
+    parser.add_argument("--placement", default="auto")
+    parser.add_argument("--tokens", type=int, default=5)
+    parser.add_argument("--orders", default="auto", help="of the options, in searches")
+    parser.add_argument("--budget", type=int, default=240)
+    parser.add_argument("--personas", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--runs", type=Path, default=Path("runs/missing-people"))
     parser.add_argument("--out", type=Path, default=HERE / "results.md")
     given = parser.parse_args()
-    study = Study(given.model, given.budget, given.optimizer, given.runs, given.seed)
-    text = table(study, measure(study, given.seed), given.budget, given.optimizer)
-    text += mixed_populations(study, given.seed)
-    if study.disclaimer:
-        text += f"\n{study.disclaimer}\n"
+    study = Study(given)
+    text = table(study, measure(study, given.seed), given) + mixed_populations(study, given.seed)
+    if study.info.disclaimer:
+        text += f"\n{study.info.disclaimer}\n"
     given.out.write_text(text, encoding="utf-8")
     print(text)
 

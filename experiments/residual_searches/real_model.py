@@ -2,11 +2,12 @@
 
     python experiments/residual_searches/real_model.py      # SmolLM2: what is missing, then the tables
     python experiments/residual_searches/real_model.py --rows default adam --seeds 0 1
+    python experiments/residual_searches/real_model.py --model experiments/text_models/models/text-llama
 
 Scales are asked in both directions. A search ends at an error of 3 index points or at its limit of
-evaluations, and is one line of the log (`real_model.jsonl`); a second call runs only what is missing. What
-the model answered is kept beside the runs, by prompt, so that a search that was killed goes on where it was
-and searches that ask the same prompt ask it once: answers do not depend on the target.
+evaluations, and is one line of the model's log (`real_model.jsonl` for SmolLM2); a second call runs only
+what is missing. What the model answered is kept beside the runs, by prompt, so that a search that was killed
+goes on where it was and searches that ask the same prompt ask it once: answers do not depend on the target.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping
+from copy import copy
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,12 +27,14 @@ import numpy as np
 from real_model_report import write_report
 
 from blackbox_align import engines
+from blackbox_align.engines.base import Engine
 from blackbox_align.engines.local.sizes import tokens_of_a_candidate
 from blackbox_align.fitting import Specification
 from blackbox_align.fitting.asking import Asked, search_space, unit_of
 from blackbox_align.fitting.data import OPTIMIZER, PROMPT, generator, load_data
 from blackbox_align.fitting.gradients import by_answers
 from blackbox_align.fitting.problem import pose
+from blackbox_align.fitting.searcher import OFFERED, offer_starts
 from blackbox_align.optimizers import Candidate, Evaluation, Optimizer, create
 
 HERE = Path(__file__).parent
@@ -43,6 +48,7 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "cma-diagonal, sigma 1": ("cma-diagonal", {"sigma": 1.0}),
     "cma-diagonal, sigma 2": ("cma-diagonal", {"sigma": 2.0}),
     "de": ("de", {}),
+    "de, CR 0.7": ("de", {"CR": 0.7}),
     "random": ("random", {}),
 }
 """What is compared: a name, the optimizer and its options. A word's norm is the unit of their steps."""
@@ -51,10 +57,12 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
 class Model:
     """A model with the survey in both directions, and what it answered so far."""
 
-    def __init__(self, model: str, placement: str, tokens: int, kept: Path) -> None:
+    def __init__(
+        self, model: str, placement: str, tokens: int, kept: Path, engine: Engine | None = None
+    ) -> None:
         self.settings = {"model": model, "placement": placement, "tokens": tokens, "language": 0.0,
-                         "dtype": "float32", "orders": "reversed"}  # fmt: skip
-        self.engine = engines.open(model, dtype="float32")
+                         "dtype": "float32", "orders": "reversed", "hold_out": ""}  # fmt: skip
+        self.engine = engine or engines.open(model, dtype="float32")
         self.asked = Asked(self.engine, orders="reversed")
         self.unit = unit_of(self.engine, {})
         self.kept = kept / f"{self.engine.info.revision[:12]}-{placement}-{tokens}.jsonl"
@@ -120,6 +128,12 @@ class Model:
         gradient = space.pull(pull(cotangent))[0]
         return Evaluation(evaluation.loss, evaluation.residuals, gradient=gradient), gradient
 
+    def without(self, hold_out: str) -> Model:
+        """The same, where no search sees the indices ``hold_out``; what is known is shared."""
+        other = copy(self)
+        other.settings = self.settings | {"hold_out": hold_out}
+        return other
+
 
 def told(model: Model, problem: Any, space: Any, optimizer: Optimizer, candidates: list[Candidate]
          ) -> tuple[list[Evaluation], float]:  # fmt: skip
@@ -130,18 +144,23 @@ def told(model: Model, problem: Any, space: Any, optimizer: Optimizer, candidate
         evaluation, _ = model.slopes(problem, space, vectors)
         return [evaluation], time.process_time() - started
     outputs, seconds = model.outputs(problem, space, vectors)
-    residuals = outputs - problem.objective.targets[0]
+    target = problem.objective.targets[0]
+    residuals = (outputs - target)[:, ~np.isnan(target)]
     return [Evaluation(float(np.abs(row).mean()), row) for row in residuals], seconds
 
 
-def search(model: Model, row: str, country: str, seed: int, limit: int) -> dict[str, Any]:
-    """One search; its improvements are (evaluations, error) pairs."""
+def search(
+    model: Model, row: str, country: str, seed: int, limit: int
+) -> tuple[dict[str, Any], np.ndarray]:
+    """One search and its best prompt, (tokens, width); improvements are (evaluations, error) pairs."""
     name, options = ROWS[row]
     problem, space = model.problem(country), model.space(country, seed)
     settings = Specification(country, seed=seed)
     optimizer = create(
         name, space.dimension, generator(settings, OPTIMIZER), budget=limit, **options
     )
+    words = replace(settings, **{**model.settings, "seed": seed})
+    offer_starts(optimizer, words, model.engine, space, OFFERED)
     best, improvements, prompt = np.inf, [], np.zeros(space.dimension)
     asking, rounds, started, answering = 0.0, 0, time.process_time(), 0.0
     while optimizer.told < limit and best > ENOUGH:
@@ -158,10 +177,11 @@ def search(model: Model, row: str, country: str, seed: int, limit: int) -> dict[
                 improvements.append((first + n + 1, round(float(best), 4)))
     own = time.process_time() - started - answering
     passes = 3 if optimizer.capabilities.uses_gradient else 1
-    norm = np.linalg.norm(space.soft_prompts(prompt[None])[0], axis=-1).mean()
+    [best_prompt] = space.soft_prompts(prompt[None])
+    norm = np.linalg.norm(best_prompt, axis=-1).mean()
     word = model.unit * np.sqrt(model.engine.info.width)
     probe = getattr(optimizer, "probe", None)
-    return {
+    record = {
         "model": Path(model.engine.info.name).name,
         "revision": model.engine.info.revision[:12],
         **{key: model.settings[key] for key in ("placement", "tokens", "dtype", "orders")},
@@ -180,6 +200,7 @@ def search(model: Model, row: str, country: str, seed: int, limit: int) -> dict[
         "spread": None if probe is None else round(probe.spread, 3),
         "improvements": improvements,
     }
+    return record, best_prompt
 
 
 def missing(
@@ -195,6 +216,13 @@ def missing(
                     yield row, country, seed, limits.get(row, 0)
 
 
+def log_of(model: str, placement: str, tokens: int) -> Path:
+    """Where the searches of a model are written down."""
+    name = Path(model).name
+    where = "" if (placement, tokens) == ("last", 1) else f"-{placement}-{tokens}"
+    return HERE / f"{'real_model' if name == SMOLLM2.name else name}{where}.jsonl"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -207,7 +235,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--limit", type=int, default=1500, help="evaluations of a search at most")
     parser.add_argument("--steps", type=int, default=60, help="steps of a search by gradients")
-    parser.add_argument("--log", type=Path, default=HERE / "real_model.jsonl")
+    parser.add_argument("--log", type=Path, help="by default one a model, placement and length")
     parser.add_argument(
         "--kept", type=Path, default=HERE / "runs", help="folder of what was answered"
     )
@@ -216,12 +244,13 @@ def main() -> None:
 
     torch.set_num_threads(1)
     limits = {row: asked.steps if ROWS[row][0] == "adam" else asked.limit for row in asked.rows}
-    wanted = list(missing(asked.log, asked.rows, asked.countries, asked.seeds, limits))
+    log = asked.log or log_of(asked.model, asked.placement, asked.tokens)
+    wanted = list(missing(log, asked.rows, asked.countries, asked.seeds, limits))
     if wanted:
         model = Model(asked.model, asked.placement, asked.tokens, asked.kept)
         for row, country, seed, limit in wanted:
-            found = search(model, row, country, seed, limit)
-            with asked.log.open("a") as file:
+            found, _ = search(model, row, country, seed, limit)
+            with log.open("a") as file:
                 file.write(json.dumps(found) + "\n")
             error = found["improvements"][-1][1]
             print(
@@ -229,7 +258,7 @@ def main() -> None:
                 f"evaluations, {found['seconds']:.0f} s, {found['norm']:.1f} words",
                 flush=True,
             )
-    write_report(asked.log)
+    write_report(log)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import random
 import re
 from functools import cache
@@ -25,9 +24,8 @@ from blackbox_align.surveys.opinion_files import load_opinions
 from blackbox_align.surveys.opinion_tables import COLUMNS
 from blackbox_align.surveys.respondents import read_respondents
 from blackbox_align.surveys.tabulate import tabulate
+from tests.seeds import SHIFT
 
-# Another number mutates other files: `MUTATIONS=1000 pytest tests/surveys/test_mutated_files.py`.
-SEED = int(os.environ.get("MUTATIONS", "0"))
 COUNTRIES = ["Kenya", "Chile", "Japan", "India", "France", "Peru"]
 INDICES = ["PDI", "IDV", "MAS", "UAI", "LTO", "IVR"]
 SPELLINGS = [
@@ -115,7 +113,7 @@ def country_of(cell):
 @pytest.mark.parametrize("seed", range(10))
 def test_mutated_targets(seed, tmp_path):
     """Each figure that is read stands in its country's row and in its index's column."""
-    rng = random.Random(SEED + seed)
+    rng = random.Random(SHIFT + seed)
     path = tmp_path / "targets.csv"
     for _ in range(60):
         rows = [["country", *INDICES]]
@@ -146,7 +144,7 @@ def _is_number(text):
 @pytest.mark.parametrize("seed", range(10))
 def test_mutated_tables_of_answers(seed, tmp_path):
     """Each share is that of its row's country and option, scaled to 1 over the options that are asked."""
-    rng = random.Random(SEED + 100 + seed)
+    rng = random.Random(SHIFT + 100 + seed)
     strictly = 0
     path = tmp_path / "answers.csv"
     for _ in range(60):
@@ -213,7 +211,7 @@ def cells_of(text):
 @pytest.mark.parametrize("seed", range(8))
 def test_mutated_code_books(seed, tmp_path):
     """A share stands at the place that the code book gives its code, or nowhere."""
-    rng = random.Random(SEED + 200 + seed)
+    rng = random.Random(SHIFT + 200 + seed)
     names = ["w", "x", "y", "z"]
     for _ in range(50):
         first = rng.choice([0, 1])
@@ -266,7 +264,7 @@ indices:
 @pytest.mark.parametrize("seed", range(8))
 def test_mutated_questionnaires(seed, tmp_path):
     """A questionnaire loads with its codes by their options, or is refused with the line."""
-    rng = random.Random(SEED + 300 + seed)
+    rng = random.Random(SHIFT + 300 + seed)
     path = tmp_path / "mine.yaml"
     pieces = [
         "8: refused",
@@ -300,7 +298,7 @@ def test_mutated_questionnaires(seed, tmp_path):
 @pytest.mark.parametrize("seed", range(6))
 def test_mutated_respondents(seed, tmp_path):
     """Rows of respondents become shares that sum to 1 and can be read again, or a sentence."""
-    rng = random.Random(SEED + 400 + seed)
+    rng = random.Random(SHIFT + 400 + seed)
     path = Path(tmp_path / "rows.csv")
     for _ in range(25):
         rows = [["country", "weight", "q1", "q2"]]

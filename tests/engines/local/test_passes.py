@@ -112,6 +112,22 @@ def test_a_survey_longer_than_a_pass_is_asked_in_several_rows(model, asked, plac
     np.testing.assert_allclose(given.probabilities, expected.probabilities, atol=1e-5)
 
 
+def test_the_sheet_in_use_is_kept_whatever_was_asked_before(model, asked):
+    """And the very first one, which is that of a search; a search by gradients has two plans of a sheet."""
+    engine = LocalEngine(model)
+    sheets = [Sheet(asked.questions[n:]) for n in range(4)]
+    plans = [
+        (
+            engine._plan(one, "", gradients=True),
+            engine._plan(one, ""),
+            engine._plan(one, "", gradients=True),
+        )
+        for one in sheets
+    ]
+    assert all(before is after for before, _, after in plans)
+    assert engine._plan(sheets[0], "", gradients=True) is plans[0][0]
+
+
 @pytest.mark.slow
 def test_two_thousand_questions_take_less_than_800_mb():
     """16 candidates in a process of their own, the imports included; answers as one by one."""
