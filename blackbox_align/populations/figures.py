@@ -15,6 +15,8 @@ from .countries import Country
 
 # Published figures of the six indices lie between 4 and 112; raw scores reach 300 at most.
 _PLAUSIBLE = (-150.0, 250.0)
+# The figures of 0 that were published.
+_ZERO = frozenset({("IVR", "PAK"), ("IVR", "EGY"), ("LTO", "PRI")})
 # A figure so many times the spread of the others away from their middle is asked about.
 _FAR = 10.0
 
@@ -43,8 +45,8 @@ def check_figures(
     values = {
         name: [_figure(path, name, cell) for cell in cells] for name, cells in columns.items()
     }
-    _ask_about_zeros(path, columns, values)
     told = _codes(columns, values)
+    _ask_about_zeros(path, columns, values)
     _refuse_units(path, columns, values)
     for name, cells in columns.items():
         _ask_about_strange(path, name, cells, values[name])
@@ -72,13 +74,18 @@ def _figure(path: Path, index: str, cell: Cell) -> float:
 def _ask_about_zeros(
     path: Path, columns: Mapping[str, Sequence[Cell]], values: Mapping[str, Sequence[float]]
 ) -> None:
-    """Refuse a 0 in Hofstede's indices, which copies print for a missing figure; Pakistan's IVR is one."""
+    """Refuse a 0 in Hofstede's indices, which copies print for a missing figure, but for those published.
+
+    Where something else marks a missing figure, a 0 is one.
+    """
+    if any(math.isnan(v) for name in columns if name in HOFSTEDE for v in values[name]):
+        return
     zeros = [
         (cell, name)
         for name, cells in columns.items()
         for cell, value in zip(cells, values[name], strict=True)
         if name in HOFSTEDE and value == 0 and not cell.checked
-        if (name, cell.country.code) != ("IVR", "PAK")
+        if (name, cell.country.code) not in _ZERO
     ]
     if zeros:
         listed = ", ".join(f"{name} of {cell.country.name}" for cell, name in zeros[:6])

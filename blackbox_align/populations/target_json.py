@@ -62,7 +62,7 @@ def _entries(content: Any) -> list[Any]:
         return content
     if isinstance(content, dict) and len(content) < 4:  # a list under one name, such as data
         lists = [value for value in content.values() if isinstance(value, list)]
-        if len(lists) == 1 and all(isinstance(entry, dict) for entry in lists[0]):
+        if len(lists) == 1 and lists[0] and all(isinstance(entry, dict) for entry in lists[0]):
             return lists[0]
     if isinstance(content, dict) and content and all(isinstance(v, dict) for v in content.values()):
         return [{"country": key, **value} for key, value in content.items()]

@@ -60,7 +60,9 @@ def packaged_survey(name: str) -> Survey:
 
 def _parse(document: YamlDocument) -> Survey:
     top = document.value
-    if not isinstance(top, dict) or not {"name", "scales", "items", "instruction"} & top.keys():
+    if isinstance(top, list):
+        document.fail((), f"expected 'key: value' pairs here, found a list: {_FORM}")
+    if isinstance(top, dict) and not {"name", "scales", "items", "instruction"} & top.keys():
         document.fail((), _FORM)
     name = document.require(top, (), "name", str, "a short name without blanks")
     document.only(top, (), _SURVEY_KEYS)

@@ -21,7 +21,7 @@ from ..errors import DataFileError, UnknownNameError, nearest_names
 from ..files.missing import is_mark
 from ..files.numbers import bare_number
 from ..files.tables import CsvTable
-from ..populations.columns import country_columns, is_other, plain
+from ..populations.columns import TIMES, country_columns, is_other, plain
 from ..populations.countries import find_country
 from ..populations.population import GROUP_WORDING, Population
 from .assembly import RawAnswers, Unreadable
@@ -191,7 +191,8 @@ def _several(table: CsvTable, columns: Mapping[str, str], whom: str) -> str:
     used = {*columns.values(), whom}
     for name in table.columns:
         values = list(dict.fromkeys(row[name].strip() for _, row in table.records()))
-        if name not in used and 1 < len(values) < 0.5 * len(table.rows) + 1:
+        few = plain(name) in TIMES or len(values) < 0.5 * len(table.rows) + 1
+        if name not in used and len(values) > 1 and few:
             return (
                 f": the column {name!r} has several values ({', '.join(values[:4])}); keep the rows of one "
                 "of them, or write whom they are of in one column 'group'"

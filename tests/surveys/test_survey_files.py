@@ -179,7 +179,7 @@ def test_a_mistake_gets_file_line_and_mend(mistake, load, tmp_path):
         (b"- name: mine\n", 1, "found a list"),
         (GOOD.replace("dance", "d\N{LATIN SMALL LETTER A WITH DIAERESIS}nce").encode("latin-1"), 13,
          "not UTF-8 text .*; save the file as UTF-8"),
-        (GOOD.encode("utf-16"), 1, "not UTF-8 text"),
+        (GOOD.encode("utf-16")[:-1], 20, "not UTF-8 text"),
         (b"name: &a [*a]\n", None, "refers to itself, or is nested too deeply"),
         (b"name: " + b"[" * 700, None, "refers to itself, or is nested too deeply"),
     ],
