@@ -69,7 +69,7 @@ def offer_starts(
     """Offer ``count`` other words, drawn as the first ones were, to a search that starts from words."""
     if count and settings.init == USUAL_START and isinstance(space, FullSpace):
         rng, size = generator(settings, STARTS), engine.info.vocabulary
-        words = [from_vocabulary(engine, settings.tokens, size, rng) for _ in range(count)]
+        words = [from_vocabulary(engine, settings.length, size, rng) for _ in range(count)]
         optimizer.offer(space.coordinates(np.stack(words)))
 
 
