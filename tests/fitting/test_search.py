@@ -47,6 +47,17 @@ def test_patience_counts_from_the_evaluation_that_was_better():
         assert "no improvement" in str(standing.reason(searcher, 0.0))
 
 
+def test_patience_counts_from_where_in_its_batch_the_better_one_stood():
+    """Of a batch of three whose last one was better, no evaluation was in vain."""
+    standing = Standing(1, 1, Stopping(target_loss=0.0, patience=3))
+    standing.keep(np.zeros((3, 1)), np.array([[5.0, 5.0, 1.0]]))
+    searcher = create("random", 1, np.random.default_rng(0))
+    standing.keep(np.zeros((2, 1)), np.array([[5.0, 5.0]]))
+    assert standing.reason(searcher, 0.0) is None
+    standing.keep(np.zeros((1, 1)), np.array([[5.0]]))
+    assert "no improvement in 3" in str(standing.reason(searcher, 0.0))
+
+
 def test_what_was_evaluated_elsewhere_is_kept_and_not_counted():
     """Its best vector stands; it is no evaluation of this search."""
     standing = Standing(1, 1, Stopping(target_loss=0.5))

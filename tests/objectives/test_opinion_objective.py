@@ -100,6 +100,35 @@ def test_an_answer_that_failed_has_no_loss(opinions):
     np.testing.assert_array_equal(losses[:, ::2], whole[:, ::2])
 
 
+def test_the_slope_is_that_of_finite_differences(opinions):
+    """By every share that an item offers; 0 for a question that a country was not asked."""
+    scored, answers = objective(opinions, ["BRA", "KEN"]), random_answers(3, opinions.survey, 1)
+    slopes, step = scored.cotangent(answers, 1)[0], 1e-6
+    for item, option in ((0, 0), (1, 1), (2, 2), (5, 0)):
+        ends = []
+        for sign in (step, -step):
+            moved = answers.copy()
+            moved[0, item, option] += sign
+            ends.append(scored.losses(scored.outputs(moved))[1, 0])
+        assert slopes[item, option] == pytest.approx((ends[0] - ends[1]) / (2 * step), abs=1e-6)
+    assert not slopes[5].any() and slopes[:5].any(axis=1).all()
+
+
+def test_validation_is_spared_of_what_is_fitted(tmp_path):
+    """A share of it, drawn, where every country keeps some on both sides; else none."""
+    names = [f"q{n:02d}" for n in range(60)]
+    file = opinion_file(tmp_path / "many.csv", {(name, "Brazil"): (0.3, 0.7) for name in names})
+    split = draw(file)
+    spared = split.validated(0.2, np.random.default_rng(1))
+    assert len(spared.validation) == 6 and not spared.validation & split.held_out
+    assert not draw(file, share=0.99).validated(0.2, np.random.default_rng(1)).validation
+    few = {(names[n], "Kenya"): (0.3, 0.7) for n in range(60) if names[n] in split.held_out}
+    one = next(name for name in names if name not in split.held_out)
+    answers = {(name, "Brazil"): (0.3, 0.7) for name in names} | few | {(one, "Kenya"): (0.5, 0.5)}
+    both = draw(opinion_file(tmp_path / "both.csv", answers), codes=("BRA", "KEN"))
+    assert not both.validated(0.2, np.random.default_rng(1)).validation, "Kenya has one to fit"
+
+
 def test_samples_of_one_country_are_averaged(tmp_path):
     """Two national samples of a country are one target, their mean."""
     answers = {

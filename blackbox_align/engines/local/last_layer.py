@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .tree_attention import Continuations, KeysAndValues, PackedRow
+from .tree_attention import Continuations, KeysAndValues, OtherAttentionError, PackedRow
 
 
 class KeysKnown(Exception):
@@ -50,7 +50,8 @@ def read_ends_only(layer: Any) -> None:
         keys = Keys(row)
         with suppress(KeysKnown):
             usual(hidden_states, *more, row=keys, **named)
-        assert keys.own is not None
+        if keys.own is None:  # an attention that does not go through transformers' interface
+            raise OtherAttentionError("does not hand its attention what it is given")
         places = torch.as_tensor(ends, device=hidden_states.device)
         length = hidden_states.shape[1]
         here = [_at(part, places, length) for part in more]
