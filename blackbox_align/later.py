@@ -67,6 +67,15 @@ class _Finder:
     def exec_module(self, module: ModuleType) -> None:
         pass
 
+    def real(self, name: str) -> ModuleType:
+        """The module ``name`` itself and its package, while the others are stood in for."""
+        _forget(next(one for one in self.later if _within(name, (one,))))
+        self.running.append(name)
+        try:
+            return import_module(name)
+        finally:
+            self.running.pop()
+
     @contextmanager
     def taken(self, name: str) -> Iterator[None]:
         """While the module ``name`` runs stand-ins are found; they are forgotten after the outermost one."""
@@ -172,12 +181,16 @@ def _known(name: _Name) -> Any:
 
 
 def _real(name: _Name) -> Any:
-    return getattr(import_module(name.__module__), name.__name__)
+    module = sys.modules.get(name.__module__)
+    if isinstance(module, _StandIn):  # while names are taken, and somebody makes a class of one
+        module = module.__spec__.loader.real(name.__module__)  # type: ignore[union-attr]
+    return getattr(module or import_module(name.__module__), name.__name__)
 
 
-def _forget() -> None:
-    """Take stand-ins out of the way of the real packages."""
-    for name in [name for name, module in sys.modules.items() if isinstance(module, _StandIn)]:
+def _forget(package: str = "") -> None:
+    """Take stand-ins, those of one ``package`` or all, out of the way of the real ones."""
+    stood_in = [name for name, module in sys.modules.items() if isinstance(module, _StandIn)]
+    for name in [name for name in stood_in if not package or _within(name, (package,))]:
         module = sys.modules.pop(name)
         parent, _, own = name.rpartition(".")
         above = vars(sys.modules[parent]) if parent in sys.modules else {}

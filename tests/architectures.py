@@ -8,6 +8,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from blackbox_align.engines.checkpoint import LanguageModel
+from tests.seeds import SHIFT
 from tests.small_models import build_tokenizer
 
 _USUAL: dict[str, Any] = {
@@ -77,7 +78,7 @@ def build_model(architecture: str, dtype: str = "float32", **more: Any) -> Langu
     tokenizer = build_tokenizer()
     settings = {**CONFIGURATIONS[architecture], "vocab_size": len(tokenizer), **more}
     with torch.random.fork_rng():
-        torch.manual_seed(0)
+        torch.manual_seed(SHIFT)
         model = AutoModelForCausalLM.from_config(AutoConfig.for_model(architecture, **settings))
         for parameter in model.parameters():  # large enough that every weight shows in the answers
             if parameter.dim() > 1:

@@ -71,7 +71,7 @@ def bbalign(tmp_path):
             capture_output=True,
             text=True,
             cwd=more.pop("cwd", tmp_path),
-            timeout=120,
+            timeout=600,  # of a machine that is busy with other things
             **more,
         )
 

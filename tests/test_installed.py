@@ -1,7 +1,7 @@
 """The wheel in an empty environment outside the checkout: what a newcomer has.
 
 Minutes, most of them for the download; `make test-installed` runs it. BBALIGN_PYTHONS names other
-interpreters to try, with blanks between them.
+interpreters to try, with blanks between them, or the folders of programs of environments that hold it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.terminal import Terminal
 from tests.test_packaging import wheel  # noqa: F401  (a fixture)
 
 ROOT = Path(__file__).parents[1]
+OUTSIDE = dict.fromkeys(("PYTHONPATH", "VIRTUAL_ENV"))  # of an environment that is no other's
 PYTHONS = os.environ.get("BBALIGN_PYTHONS", sys.executable).split()
 pytestmark = [pytest.mark.slow, pytest.mark.installed]
 
@@ -29,7 +31,7 @@ def readme_commands() -> list[str]:
 
 
 def run(arguments, folder, path=None, seconds=1800):
-    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    environment = {k: v for k, v in os.environ.items() if k not in OUTSIDE}
     if path is not None:
         environment["PATH"] = f"{path}{os.pathsep}{environment['PATH']}"
     return subprocess.run(
@@ -40,6 +42,8 @@ def run(arguments, folder, path=None, seconds=1800):
 @pytest.fixture(scope="module", params=PYTHONS)
 def programs(request, wheel, tmp_path_factory):  # noqa: F811
     """The folder of programs of an environment that holds the wheel and what it asks for."""
+    if Path(request.param).is_dir():
+        return Path(request.param)
     folder = tmp_path_factory.mktemp("elsewhere")
     # Of the real interpreter, not of the environment that the tests run in.
     base = "import sys; print(getattr(sys, '_base_executable', sys.executable))"
@@ -62,13 +66,21 @@ def programs(request, wheel, tmp_path_factory):  # noqa: F811
 
 
 def test_the_readmes_commands_work_in_an_empty_environment(programs, tmp_path):
-    """Each of them, in order and in one folder, ends with 0; the last ones use what the first ones made."""
+    """In a terminal, in order and in one folder, each ends with 0; the last ones use what the first ones
+    made. What is seen of a fit moves.
+    """
     commands = readme_commands()
     assert len(commands) >= 5
+    around = {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", **OUTSIDE}
     for command in commands:
-        done = run(["sh", "-c", command], tmp_path, programs)
-        assert done.returncode == 0, (command, done.stderr)
-        assert "Traceback" not in done.stderr
+        shown = Terminal(["sh", "-c", command], tmp_path, 80, around)
+        assert shown.finish(1800) == 0, (command, shown.text)
+        assert "Traceback" not in shown.text, shown.text
+        if command.startswith("bbalign fit"):
+            moved = {
+                line for screen in shown.screens for line in screen.splitlines() if "/s " in line
+            }
+            assert len(moved) > 3, (command, moved)
 
 
 def test_everything_named_comes_with_the_plain_install(programs, tmp_path):

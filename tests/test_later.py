@@ -71,6 +71,32 @@ def test_ways_to_quantize_are_there_when_a_model_has_one(used):
     assert used[5:] == ["weight", "True"]
 
 
+def test_who_makes_a_class_of_a_name_meanwhile_gets_the_real_one(tmp_path):
+    """As scipy.integrate does of scipy.optimize, where transformers imports scikit-learn."""
+    files = {
+        "large/__init__.py": "",
+        "costly/__init__.py": "from costly.inner import Base, value",
+        "costly/inner.py": "import large\nclass Base:\n    pass\nvalue = Base.__name__",
+        "friend.py": "import costly\nclass Mine(costly.Base):\n    seen = costly.value.upper()",
+        "asker.py": "from costly import inner\nimport large\nfrom friend import Mine",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    seen = run(
+        "import sys\n"
+        "from blackbox_align.later import bind_later\n"
+        "bind_later('asker', ('costly', 'large'))\n"
+        "import asker\n"
+        "import costly\n"
+        "print(asker.Mine.__bases__ == (costly.Base,), asker.Mine.seen)\n"
+        "print(asker.inner.Base is costly.Base)\n"
+        "print('large' in sys.modules)\n",
+        cwd=tmp_path,
+    )
+    assert seen.splitlines() == ["True BASE", "True", "False"]
+
+
 def test_a_fit_imports_nothing_that_its_table_does_not_need(tmp_path):
     """Until its table stands; what writes the expert for PEFT may come after it."""
     seen = run(

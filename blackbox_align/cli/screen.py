@@ -16,7 +16,7 @@ import textwrap
 from collections.abc import Container, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,16 +31,22 @@ _UNFOLDED = 100_000  # columns of a pipe: a table must not be folded for a scree
 
 def stdout() -> Console:
     """For results: what a pipe should get."""
-    return _console(stderr=False)
+    return _console(_behind(sys.stdout), stderr=False)
 
 
 def stderr() -> Console:
-    """For progress, notes and errors."""
-    return _console(stderr=True)
+    """For progress, notes and errors: one for a stream, so that a note stands above a live line."""
+    return _console(_behind(sys.stderr), stderr=True)
 
 
-def _console(stderr: bool) -> Console:
-    stream = sys.stderr if stderr else sys.stdout
+def _behind(stream: TextIO) -> TextIO:
+    """The stream itself, where rich stands in front of it for a live line."""
+    proxied: TextIO = getattr(stream, "rich_proxied_file", stream)
+    return proxied
+
+
+@lru_cache(maxsize=4)
+def _console(stream: TextIO, stderr: bool) -> Console:
     width = None if stream.isatty() else _UNFOLDED
     console: Console = _screen_class()(stderr=stderr, width=width)
     return console
@@ -82,8 +88,9 @@ def print_note(sentence: str) -> None:
 
 
 def print_remark(sentence: str) -> None:
-    """A paragraph beside the results, folded at words to the width of a terminal."""
-    stderr().print(sentence)
+    """What a person should know beforehand, folded at words to the width of a terminal; else nothing."""
+    if stderr().is_terminal:
+        stderr().print(sentence)
 
 
 def print_aside(text: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -142,7 +142,7 @@ def tabulate_command(
     file: Annotated[
         Path,
         typer.Argument(
-            help="Respondents' rows: CSV, Excel, SPSS, Stata or parquet.", show_default=False
+            help="Respondents' rows: CSV, Excel, SPSS, Stata, SAS or parquet.", show_default=False
         ),
     ],
     country: Annotated[
@@ -152,6 +152,10 @@ def tabulate_command(
     item: Annotated[
         list[str] | None,
         typer.Option(help="A column to tabulate; repeat it. Default: all answers."),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(help="Only people for whom COLUMN=VALUE holds, such as a wave; repeat it."),
     ] = None,
     survey: Annotated[
         Path | None,
@@ -170,9 +174,12 @@ def tabulate_command(
 
     from ..files.atomic import write_text
     from ..surveys.reading import read_form
-    from ..surveys.respondents import HEADER, read_respondents, tabulate, with_form
+    from ..surveys.respondents import only_where, read_respondents, with_form
+    from ..surveys.tabulate import tabulate
 
     people = read_respondents(file)
+    for condition in where or ():
+        people = only_where(people, condition)
     if survey is not None:
         form = read_form(survey)
         if form is None:
@@ -181,7 +188,7 @@ def tabulate_command(
     table = tabulate(people, country, weight, item or ())
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(HEADER if country.casefold() == "country" else _header_for(HEADER, country))
+    rows.writerow(table.header)
     rows.writerows(table.rows)
     path = output or Path(f"{file.name.partition('.')[0]}-shares.csv")
     write_text(path, text.getvalue())
@@ -190,14 +197,6 @@ def tabulate_command(
     items = len({row[0] for row in table.rows})
     say(f"{path}: {items:,} items.")
     print_hint(f"Read it through with: {shlex.join(['bbalign', 'surveys', 'check', str(path)])}")
-
-
-def _header_for(header: Sequence[str], column: str) -> list[str]:
-    """The header with the column of groups under its own name, where it holds no countries."""
-    from ..populations.columns import country_columns
-
-    groups = not country_columns([column])
-    return [column if cell == "country" and groups else cell for cell in header]
 
 
 def _cannot_be_asked(content: Instrument | TargetSet, model: str) -> dict[str, str]:

@@ -85,6 +85,10 @@ class LanguageModel:
             **more,
         )
 
+    def places(self, usual: str) -> dict[str, str]:
+        """Where a soft prompt stands, with a gradient and without one: as the card says, or by default."""
+        return {"placement": self.placement or usual, "searched": self.placement or "last"}
+
     @torch.inference_mode()
     def embed(self, token_ids: Any) -> np.ndarray:
         """(tokens, D) float32: the *output* of the embedding module, which some models scale inside."""

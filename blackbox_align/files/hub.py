@@ -90,11 +90,13 @@ def _trouble(error: Exception, what: str, revision: str) -> tuple[str, bool]:
     if isinstance(error, GatedRepoError):
         return "its owners ask for consent: give it on its page, then `hf auth login`", True
     if isinstance(error, RepositoryNotFoundError):
-        return (
-            f"there is no {what} on the hub or in this folder, or it is private: check the name, or "
-            "`hf auth login`",
-            True,
-        )
+        if error.response is not None and error.response.status_code == 401:
+            return (
+                "the hub asks who you are, as it does for one that is private or that it does not have: "
+                "`hf auth login`, or check the name",
+                True,
+            )
+        return f"there is no {what} on the hub or in this folder: check the name", True
     if isinstance(error, RevisionNotFoundError):
         return f"it has no revision {revision!r} on the hub", True
     if isinstance(error, HFValidationError):

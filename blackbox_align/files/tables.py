@@ -7,19 +7,18 @@ import gzip
 import io
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import DataFileError
 from .formats import is_parquet, is_spreadsheet, parquet_rows, refuse_foreign, sheet_rows
+from .frame import Frame, Row, frame
 
 _LARGEST = 1 << 30  # bytes: a file that grows beyond this when it is unpacked is no survey
 _LONGEST_CELL = 1 << 24
 _SEPARATORS = (",", ";", "\t")
-
-Row = tuple[int, list[str]]
-"""The cells of a table's row, with the line that it begins on."""
 
 
 def read_bytes(path: Path) -> bytes:
@@ -46,15 +45,24 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_text(path: Path) -> str:
-    """The UTF-8 text of a file, gzipped or not; :class:`DataFileError` where there is none."""
+    """The text of a file in UTF-8, or in UTF-16 that says so, gzipped or not.
+
+    :class:`DataFileError` where there is none.
+    """
     content = read_bytes(path)
     refuse_foreign(path, content)
+    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         # Lines end in a line feed from here on, whatever system the file is from.
-        return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig").read()
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        message = f"this is not UTF-8 text ({error.reason}); save the file as UTF-8."
+        return io.TextIOWrapper(io.BytesIO(content), encoding=encoding).read()
+    except UnicodeError as error:
+        start = error.start if isinstance(error, UnicodeDecodeError) else 0
+        line = content.count(b"\n", 0, start) + 1
+        reason = error.reason if isinstance(error, UnicodeDecodeError) else error
+        message = (
+            f"this is not UTF-8 text ({reason}); save the file as UTF-8 (in Excel as 'CSV UTF-8'; a file of "
+            "Windows in Western Europe by `iconv -f WINDOWS-1252 -t UTF-8 FILE`)."
+        )
         raise DataFileError(path, line, message) from None
 
 
@@ -65,10 +73,19 @@ def read_rows(path: Path, expected: str) -> list[Row]:
     """
     content = read_bytes(path)
     if is_spreadsheet(content):
-        return sheet_rows(path, content)
+        return sheet_rows(path, content)[0]
     if is_parquet(content):
         return parquet_rows(path, content)
     return split_table(path, read_text(path), expected)
+
+
+def read_frame(path: Path, expected: str) -> Frame:
+    """The table of a file without the titles above it and the notes below it: see :func:`.frame.frame`."""
+    content = read_bytes(path)
+    if not is_spreadsheet(content):
+        return frame(read_rows(path, expected))
+    rows, others = sheet_rows(path, content)
+    return replace(frame(rows), beside=others)
 
 
 def is_binary_table(content: bytes) -> bool:
@@ -81,10 +98,16 @@ def split_table(path: Path, text: str, expected: str) -> list[Row]:
 
     Where it is not the comma, numbers may have a decimal comma (see :func:`points_for_commas`).
     """
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    separator = separator_of(text)
-    if separator not in first:
-        raise DataFileError(path, 1, f"expected {expected}.")
+    separator, is_table = _separated(text)
+    if not is_table:
+        raise DataFileError(
+            path,
+            1,
+            f"expected {expected}. This is text that no comma, semicolon or tab cuts into columns: a "
+            f"table laid out by "
+            "blanks has to be saved as CSV, and questions are written down in YAML (docs/data.md).",
+        )
+    text = _without_sep_line(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     rows, line = [], 1
     limit = csv.field_size_limit(_LONGEST_CELL)
@@ -101,9 +124,35 @@ def split_table(path: Path, text: str, expected: str) -> list[Row]:
 
 
 def separator_of(text: str) -> str:
-    """What separates the cells of a CSV text: the commonest of comma, semicolon and tab."""
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    return max(_SEPARATORS, key=first.count)
+    """What separates the cells of a CSV text: see :func:`_separated`."""
+    return _separated(text)[0]
+
+
+def _separated(text: str) -> tuple[str, bool]:
+    """Comma, semicolon or tab, by which most lines get one width, and whether that makes a table of them.
+
+    Where two of them do, it is the one that is commonest in the first line.
+    """
+    lines = [line for line in _without_sep_line(text).splitlines() if line.strip()][:60]
+    first = lines[0] if lines else ""
+
+    def lines_of_one_width(separator: str) -> int:
+        try:
+            widths = Counter(map(len, csv.reader(lines, delimiter=separator)))
+        except csv.Error:
+            return 0
+        return max((count for width, count in widths.items() if width > 1), default=0)
+
+    fits = {separator: lines_of_one_width(separator) for separator in _SEPARATORS}
+    best = max(_SEPARATORS, key=lambda separator: (fits[separator], first.count(separator)))
+    return best, best in first or 2 * fits[best] > len(lines)
+
+
+def _without_sep_line(text: str) -> str:
+    """The text without the line ``sep=;`` that Excel writes for itself, the other lines keeping their
+    numbers.
+    """
+    return re.sub(r"\A\s*sep=.[ \t]*\n", "\n", text)
 
 
 def _csv_fault(text: str, line: int, separator: str, error: csv.Error) -> str:
@@ -124,20 +173,28 @@ def _csv_fault(text: str, line: int, separator: str, error: csv.Error) -> str:
 
 @dataclass(frozen=True)
 class CsvTable:
-    """A table: its column names in lower case, and the rows with the lines they begin on."""
+    """A table: its column names in lower case, and the rows with the lines they begin on.
+
+    ``heads`` are the names as they are written, ``above`` the lines above the heads, ``notes`` sentences on
+    what was not read as a row.
+    """
 
     path: Path
     columns: list[str]
     rows: list[Row]
+    heads: list[str]
+    above: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def records(self) -> Iterator[tuple[int, dict[str, str]]]:
         for line, row in self.rows:
             yield line, dict(zip(self.columns, row, strict=True))
 
 
-def as_table(path: Path, rows: list[Row]) -> CsvTable:
+def as_table(path: Path, rows: list[Row] | Frame) -> CsvTable:
     """A table of which the first row names the columns; :class:`DataFileError` where it is torn."""
-    (top, header), *body = rows
+    framed = rows if isinstance(rows, Frame) else Frame(rows)
+    (top, header), *body = framed.rows
     columns = [cell.strip().casefold() for cell in header]
     for column in columns:
         if columns.count(column) > 1:
@@ -150,7 +207,7 @@ def as_table(path: Path, rows: list[Row]) -> CsvTable:
                 f"{len(row)} cells where the first line has {len(columns)}; quote a cell that holds "
                 "a separator.",
             )
-    return CsvTable(path, columns, body)
+    return CsvTable(path, columns, body, header, framed.above, tuple(framed.notes()))
 
 
 def points_for_commas(rows: list[Row]) -> list[Row]:

@@ -71,10 +71,10 @@ class Budget:
             )
         amount = float(re.sub("[_,]", "", found[1])) * {"": 1.0, "k": 1e3, "M": 1e6}[found[2]]
         unit = _UNITS[found[3]]
-        if unit == "evaluations" and (amount < 1 or amount != int(amount)):
-            raise SpecificationError(
-                f"The budget must be 1 evaluation or more; not {written}: a whole number."
-            )
+        if unit == "evaluations" and amount != int(amount):
+            raise SpecificationError(f"--budget is a whole number of evaluations; not {written}.")
+        if unit == "evaluations" and amount < 1:
+            raise SpecificationError(f"The budget must be 1 evaluation or more; not {written}.")
         if not 0 < amount <= _MOST:
             raise SpecificationError(
                 f"--budget is above 0 and at most {_MOST:,.0f} of anything; not {written}."

@@ -20,7 +20,7 @@ from ..surveys.survey import NO_ANSWERS, refuse_unknown_indices
 from .specification import Specification
 
 # The generators of a run are children of its seed, one per use: none disturbs another.
-PROMPT, OPTIMIZER, READOUT, SPLIT, NOISE, VALIDATION = range(6)
+PROMPT, OPTIMIZER, READOUT, SPLIT, NOISE, VALIDATION, STARTS = range(7)
 _VALIDATION_SHARE = 0.25
 
 

@@ -38,7 +38,7 @@ from .problem import Problem, pose
 from .record import Record, Writer
 from .run import Run
 from .search import Batch, Standing, search
-from .searcher import make_optimizer, note_probe, options_of
+from .searcher import OFFERED, make_optimizer, note_probe, offer_starts, options_of
 from .settled import recorded_facts, settle
 from .specification import Specification
 from .stopping import Stopping
@@ -87,8 +87,6 @@ class Job:
         known = {} if new else known_from(self.record.head.get("asked") or {})
         self.compile = compile
         with closing(self._open(settings, workers, recorded)) as engine:
-            if settings.dtype == "auto":
-                settings = replace(settings, dtype=engine.info.dtype)
             settings = settle(settings, engine.info, recorded, self.search.uses_gradient)
             asked = Asked(engine, known, settings.orders)
             problem = pose(replace(self.data, specification=settings), asked, recorded)
@@ -102,12 +100,14 @@ class Job:
                 "dimension": space.dimension,
                 "unit": unit,
                 "options": options,
+                "starts": int(recorded.get("starts", 0)) if recorded else OFFERED,
                 "tokens": tokens_of(engine, space, problem.sheet),
             }
             if self.search.uses_gradient:
                 refuse_without_gradient(engine)
             facts |= self._priced(engine, problem, space, recorded)
             optimizer = make_optimizer(problem, space.dimension, self.stopping, options)
+            offer_starts(optimizer, settings, engine, space, facts["starts"])
             if len(problem.populations) > 1:  # a country that is done gets no more steps
                 facts["target_loss"] = self.stopping.target_loss
             standing = Standing(len(problem.populations), space.dimension, self.stopping)
@@ -116,16 +116,12 @@ class Job:
                 facts |= observe(earlier, problem, facts, optimizer, standing, spaces)
             if not new:
                 self._refuse_other_facts(recorded, facts)
-            self.writer.begin(
-                self.data.specification,
-                self.stopping,
-                facts,
-                conditions(
-                    device_of(engine),
-                    asdict(workers) if workers else None,
-                    getattr(engine, "threads", None),
-                ),
+            here = conditions(
+                device_of(engine),
+                asdict(workers) if workers else None,
+                getattr(engine, "threads", None),
             )
+            self.writer.begin(self.data.specification, self.stopping, facts, here)
             if frame is not None:
                 write_text(self.record.path / FILE, frame.text)
             outcome = Outcome(

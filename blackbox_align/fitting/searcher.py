@@ -6,13 +6,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
+from ..adapters import Parameterization, from_vocabulary
+from ..adapters.parameterization import FullSpace
+from ..engines import Engine
 from ..optimizers import Optimizer, create
 from ..optimizers.registry import defaults
-from .data import OPTIMIZER, generator
+from .data import OPTIMIZER, STARTS, generator
 from .problem import Problem
 from .record import Writer
+from .specification import USUAL_START, Specification
 from .stopping import Stopping
 
+OFFERED = 12  # other words to start from
 # The defaults of versions that recorded none.
 _FORMER: dict[str, dict[str, Any]] = {
     "gauss-newton": {"spread": 8.0, "radius": 4.0, "batch": 12, "kernel": "gaussian"},
@@ -50,6 +57,20 @@ def make_optimizer(
         enough=enough,
         **options,
     )
+
+
+def offer_starts(
+    optimizer: Optimizer,
+    settings: Specification,
+    engine: Engine,
+    space: Parameterization,
+    count: int,
+) -> None:
+    """Offer ``count`` other words, drawn as the first ones were, to a search that starts from words."""
+    if count and settings.init == USUAL_START and isinstance(space, FullSpace):
+        rng, size = generator(settings, STARTS), engine.info.vocabulary
+        words = [from_vocabulary(engine, settings.length, size, rng) for _ in range(count)]
+        optimizer.offer(space.coordinates(np.stack(words)))
 
 
 def note_probe(optimizer: Optimizer, writer: Writer, on_trouble: Callable[[str], None]) -> None:

@@ -73,5 +73,6 @@ def settle(
             f"The engine of {info.name!r} answers questions and reads no texts, so its language cannot "
             "be weighed: leave out --language, or give it 0."
         )
-    settled = replace(settings, orders=orders, placement=placement, language=weight)
+    dtype = info.dtype if settings.dtype == "auto" else settings.dtype
+    settled = replace(settings, orders=orders, placement=placement, language=weight, dtype=dtype)
     return replace(settled, tokens=settings.tokens or recorded.get("length") or settled.length)

@@ -31,7 +31,7 @@ from ..objectives.function import FUNCTION
 from ..objectives.language import check_weight
 from ..populations import Country
 from ..populations.groups import expand, parse_countries
-from ..surveys import READOUTS
+from ..surveys import READOUTS, check_sample
 from ..surveys.sheet import ORDERS
 
 # Where a search starts by default: from words drawn at random. The norms of a model take the length of a
@@ -142,6 +142,7 @@ class Specification:
         if self.readout not in READOUTS:
             known = ", ".join(repr(name) for name in READOUTS)
             raise SpecificationError(f"The readout must be one of {known}; not {self.readout!r}.")
+        check_sample(self.respondents, self.temperature)
         if self.orders not in ("auto", *ORDERS):
             known = ", ".join(repr(name) for name in ("auto", *ORDERS))
             raise SpecificationError(f"The orders must be one of {known}; not {self.orders!r}.")

@@ -226,6 +226,13 @@ class Optimizer(ABC):
         self._keep_best(known, evaluations)
         self._observe(known, evaluations)
 
+    def offer(self, places: ArrayLike) -> None:
+        """Before the first ask: vectors (n, dimension) that are as good to start from as 0, as far as
+        anybody knows. An algorithm that has no use for them starts at 0."""
+        if self.asked or self.told:
+            raise OptimizerError("Places to start from are offered before the first ask.")
+        self._offer(self._vectors(places))
+
     def stop(self) -> dict[str, object]:
         """Why the search wants to end, ``{reason: value}``; empty while it wants to go on."""
         reasons = self._stop()
@@ -259,6 +266,10 @@ class Optimizer(ABC):
     def _observe(self, candidates: list[Candidate], evaluations: list[Evaluation]) -> None:
         """Take earlier evaluations; for algorithms that have the capability ``observes``."""
         raise NotImplementedError
+
+    def _offer(self, places: Array) -> None:
+        """Take places to start from; an algorithm that looks at several overrides it."""
+        return
 
     def _stop(self) -> dict[str, object]:
         return {}

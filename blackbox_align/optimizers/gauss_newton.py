@@ -35,8 +35,9 @@ from blackbox_align.optimizers.archive import Archive
 from blackbox_align.optimizers.base import Array, Candidate, Capabilities, Evaluation, Optimizer
 from blackbox_align.optimizers.gaussian_process import KERNELS, GaussianProcess, fit
 from blackbox_align.optimizers.one_thread import on_one_thread
+from blackbox_align.optimizers.opening import Opening
 from blackbox_align.optimizers.options import between, one_of, positive, step
-from blackbox_align.optimizers.probe import LONG, SHORT, Probe, directions, measure, steps
+from blackbox_align.optimizers.probe import Probe
 from blackbox_align.optimizers.trust_region import Promise, factor
 
 SCALES = 2.0 ** np.arange(-2, 5)  # length scales on trial, in units of the first spread
@@ -120,15 +121,8 @@ class GaussNewton(Optimizer):
         self._batch = positive("batch", batch)
         window = positive("window", window, low=2, high=WIDEST)
         self.archive = Archive(window, self.dimension)
-        self.probe: Probe | None = None
-        # The probe's vectors that are not told yet, and what those gave that are.
-        self._probing: dict[int, Array] = {}
-        self._probed: dict[int, Array] = {}
-        if spread is None:
-            self._along = directions(dimension, rng)
-            start = np.zeros((1, dimension))
-            self._probing = dict(enumerate(np.concatenate([start, steps(self._along, LONG)])))
-        self._begun = len(self._probing)  # the first candidate of the first round
+        self.opening = Opening(dimension, rng) if spread is None else None
+        self._opened: dict[int, Told] = {}
         self._radius = None if radius is None else step("radius", radius)
         self._measure_in(USUAL if spread is None else step("spread", spread))
         self.explore = between("explore", explore, 0.0, 1e3)
@@ -151,23 +145,30 @@ class GaussNewton(Optimizer):
         self.scale, self.noise = ONE, 0
         self.round_told = 0  # since the trust radius was last set
         self.promise: Promise | None = None
-        self.draws = max(self._batch - self._begun, 0)  # of the first round, which are left
+        begun = self.opening.begun if self.opening else 0
+        self.draws = max(self._batch - begun, 0)  # of the first round, which are left
         self.waited, self.lowest = 0, np.inf  # batches since the loss was last lowered, and to what
         self._fitted: Fitted | None = None
 
     @property
+    def probe(self) -> Probe | None:
+        """What was measured where the search starts; None where nothing was, or not yet."""
+        return self.opening.probe if self.opening else None
+
+    @property
     def batch(self) -> int:
-        if self.asked < self._begun:
-            return self._begun - self.asked
+        if self.opening and self.asked < self.opening.begun:
+            return self.opening.begun - self.asked
         return self._batch - self.asked % self._batch  # rounds end where they would without a probe
 
     # -- asking ----------------------------------------------------------------------------------
 
     @on_one_thread
     def _ask(self, ids: range) -> Array:
-        probing = sum(id in self._probing for id in ids)
+        pending = self.opening.pending if self.opening else {}
+        probing = sum(id in pending for id in ids)
         if probing:
-            design = np.array([self._probing[id] for id in ids[:probing]])
+            design = np.array([pending[id] for id in ids[:probing]])
             rest = ids[probing:]
             return np.concatenate([design, self._ask(rest)]) if len(rest) else design
         noise = self.rng.standard_normal((len(ids), self.dimension))
@@ -197,8 +198,7 @@ class GaussNewton(Optimizer):
                 self._set_radius(losses)
                 if self.waited == PATIENCE:
                     self.kept = self._better(self.centre, loss)
-                    # Elsewhere: as far away as another word.
-                    self.origin = AFRESH * self.spread * self.rng.standard_normal(self.dimension)
+                    self.origin = self._elsewhere()
                     self._start()
                     self.draws = self._batch - len(ids)
                     return self._draw(ids, noise)
@@ -261,6 +261,16 @@ class GaussNewton(Optimizer):
         if loss < 0.99 * self.lowest:
             self.waited, self.lowest = 0, loss
 
+    def _elsewhere(self) -> Array:
+        """Where to start afresh: at the next best place on offer, else as far away as another word."""
+        if self.opening and (found := self.opening.another()) is not None:
+            return found
+        return AFRESH * self.spread * self.rng.standard_normal(self.dimension)
+
+    def _offer(self, places: Array) -> None:
+        if self.opening:
+            self.opening.offer(places)
+
     def _better(self, centre: int, loss: float) -> tuple[float, int, Array]:
         """The centre of a model, or what was kept of earlier searches, whichever has the lower loss."""
         if self.kept is not None and self.kept[0] <= loss:
@@ -316,12 +326,11 @@ class GaussNewton(Optimizer):
             self._check_residuals(told)
             rows = _apart(told, APART * self._shortest, OBSERVED)
             self.archive.add(rows, 0)
-            self.draws, self._begun, self._probing = 0, 0, {}
+            self.draws, self.opening = 0, None
 
     @on_one_thread
     def _tell(self, candidates: list[Candidate], evaluations: list[Evaluation]) -> None:
         told = _told(candidates, evaluations)
-        self._probe(candidates, told)
         self.round_told += len(candidates)
         if told:
             self._check_residuals(told)
@@ -330,32 +339,25 @@ class GaussNewton(Optimizer):
         elif not len(self.archive) and self.round_told >= self._batch:
             self.spread /= 2
             self.round_told = 0
+        self._open(candidates, told)
 
-    def _probe(self, candidates: list[Candidate], told: list[Told]) -> None:
-        """Note what the probe's vectors gave; when all of them are told, take steps of their size."""
-        outputs = {candidate.id: residuals for candidate, _, residuals in told}
-        self._probed |= {id: row for id, row in outputs.items() if id in self._probing}
-        before = len(self._probing)
-        for candidate in candidates:
-            self._probing.pop(candidate.id, None)
-        if before and not self._probing:
-            self._learn_steps()
-
-    def _learn_steps(self) -> None:
-        """Take steps of the size that the probe found; ask for short steps where it is unclear."""
-        rows = [self._probed[id] for id in sorted(self._probed)]
-        if len(rows) < self._begun or len({len(row) for row in rows}) > 1:
+    def _open(self, candidates: list[Candidate], told: list[Told]) -> None:
+        """Note what the opening's vectors gave; when it is over, take steps of the size that it found."""
+        opening = self.opening
+        if opening is None or not opening.pending:
             return
-        lengths: tuple[float, ...] = LONG
-        first = 1 + len(LONG) * len(self._along)
-        if len(rows) > first:
-            lengths, rows = (*SHORT, *LONG), [rows[0], *rows[first:], *rows[1:first]]
-        self.probe = measure(np.array(rows), lengths)
-        self._measure_in(self.probe.spread)
-        if self.probe.unclear and self.asked == self._begun:
-            short = steps(self._along, SHORT)
-            self._probing = dict(enumerate(short, start=self._begun))
-            self._begun += len(short)
+        self._opened |= {item[0].id: item for item in told}
+        numbers = [candidate.id for candidate in candidates]
+        seen = [(candidate.id, loss, outputs) for candidate, loss, outputs in told]
+        opening.tell(numbers, seen, alone=self.asked == opening.begun)
+        if opening.pending or opening.probe is None:
+            return
+        self._measure_in(opening.probe.spread)
+        if opening.looked:  # what lies at other words would be taken for the centre, or for noise
+            self.origin = opening.place
+            self.archive.clear()
+            self.archive.add([self._opened[n] for n in opening.kept if n in self._opened], 0)
+            self.round_told = 0
 
     def _check_residuals(self, told: list[Told]) -> None:
         known = self.archive.R.shape[1] if len(self.archive) else len(told[0][2])

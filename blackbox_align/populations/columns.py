@@ -3,64 +3,122 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 # Who a row is about, the likeliest first: a name is preferred to a code beside it.
 COUNTRY = (
     "country", "country_name", "countryname", "name", "nation", "entity", "title", "country_long",
-    "country_territory", "location", "society", "land", "pais", "pays", "state", "geo", "cntry",
-    "iso3", "iso_3", "iso3c", "iso_alpha_3", "iso3_code", "alpha_3", "alpha3", "alpha_3_code",
-    "country_code", "countrycode", "code", "cow", "b_country_alpha", "c_cow_alpha", "isocntry",
-    "iso2", "iso_2", "iso2c", "iso_alpha_2", "alpha_2", "alpha2", "iso", "country_iso", "iso_code",
+    "country_territory", "country_region", "country_or_region", "countries", "location", "territory",
+    "country_of_residence", "pais_de_residencia", "paese", "kraj", "ulke", "strana", "land_name",
+    "society", "land", "pais", "pays", "state", "geo", "cntry", "iso3", "iso_3", "iso3c", "iso_alpha_3",
+    "iso3_code", "alpha_3", "alpha3", "alpha_3_code", "country_code", "countrycode", "code", "cow",
+    "b_country_alpha", "c_cow_alpha", "isocntry", "iso2", "iso_2", "iso2c", "iso_alpha_2", "alpha_2",
+    "alpha2", "iso", "country_iso", "iso_code", "c_alphan", "cntry_an", "iso_n", "isonum", "iso_numeric",
+    "numeric_code", "m49", "un_code", "b_country", "s003", "idenpa", "cntry_n",
 )  # fmt: skip
 CODES = frozenset(COUNTRY[COUNTRY.index("cntry") :])
 # The six indices of Hofstede and how they are called where they are not called PDI, IDV, ...
 _INDICES = {
-    "PDI": ("power_distance", "power_distance_index", "pd", "powerdistance", "pdi_score"),
+    "PDI": ("power_distance", "power_distance_index", "pd", "powerdistance", "pow", "powdist",
+            "machtdistanz", "mdi", "distance_hierarchique", "distance_au_pouvoir", "distancia_al_poder",
+            "distancia_de_poder", "distancia_jerarquica", "distanza_dal_potere", "distancia_hierarquica",
+            "machtsafstand"),
     "IDV": ("individualism", "idv_coll", "individualism_vs_collectivism", "individualism_collectivism",
-            "individualism_index", "ind_col", "collectivism_individualism", "idv_score"),
-    "MAS": ("masculinity", "masculinity_vs_femininity", "masculinity_femininity", "masculinity_index",
-            "motivation_towards_achievement_and_success", "mas_fem", "mas_score"),
-    "UAI": ("uncertainty_avoidance", "uncertainty_avoidance_index", "ua", "uncertainty", "uai_score"),
-    "LTO": ("ltowvs", "long_term_orientation", "long_term_orientation_vs_short_term_normative_orientation",
-            "long_term_vs_short_term_orientation", "lto_wvs", "longterm_orientation", "lto_score",
-            "pragmatism", "longtermorientation"),
-    "IVR": ("indulgence", "indulgence_vs_restraint", "indulgence_restraint", "ind", "ivr_score",
-            "indulgence_versus_restraint", "indulgence_index"),
+            "individualism_versus_collectivism", "individualism_index", "ind_col",
+            "collectivism_individualism", "individualismus", "individualisme", "individualismo",
+            "indcol", "idvcoll"),
+    "MAS": ("masculinity", "masculinity_vs_femininity", "masculinity_versus_femininity",
+            "masculinity_femininity", "masculinity_index", "motivation_towards_achievement_and_success",
+            "mas_fem", "masfem", "maskulinitat", "masculinite", "masculinidad", "mascolinita",
+            "masculinidade", "masculiniteit"),
+    "UAI": ("uncertainty_avoidance", "uncertainty_avoidance_index", "ua", "uncertainty", "uncavoid",
+            "uncertaintyavoidance", "unsicherheitsvermeidung", "uvi", "controle_de_l_incertitude",
+            "evitement_de_l_incertitude", "evitacion_de_la_incertidumbre", "control_de_la_incertidumbre",
+            "aversion_a_la_incertidumbre", "avversione_all_incertezza", "aversao_a_incerteza",
+            "onzekerheidsvermijding"),
+    "LTO": ("ltowvs", "long_term_orientation",
+            "long_term_orientation_vs_short_term_normative_orientation",
+            "long_term_orientation_vs_short_term_orientation", "long_term_orientation_vs_short_term",
+            "long_term_vs_short_term_orientation", "lto_wvs", "longterm_orientation", "pragmatism",
+            "long_term_orientation_index", "longtermorientation", "long_term", "langzeitorientierung",
+            "lzo", "langfristorientierung", "langfristige_ausrichtung", "orientation_a_long_terme",
+            "orientation_long_terme", "orientacion_a_largo_plazo", "orientamento_a_lungo_termine",
+            "orientacao_a_longo_prazo", "orientacao_de_longo_prazo", "langetermijngerichtheid"),
+    "IVR": ("indulgence", "indulgence_vs_restraint", "indulgence_restraint", "ind",
+            "indulgence_versus_restraint", "indulgence_index", "indulrestr", "ivr_index", "genuss",
+            "nachgiebigkeit", "indulgenz", "indulgencia", "indulgenza", "hedonismus"),
 }  # fmt: skip
+# What stands around the name of an index and changes nothing about it.
+_AROUND = re.compile(
+    r"^(hofstede(_s)?|hof|hofs|dim|dimension|h6d|gh|index|indice)_|_(score|scores|index|points|value|hofstede|"
+    r"dimension|2010|2015|raw|0_100|estimate)$"
+)
 HOFSTEDE = tuple(_INDICES)
 _INDEX_OF = {spelling: name for name, spellings in _INDICES.items() for spelling in spellings}
+# Columns that say when somebody was asked.
+TIMES = frozenset(
+    {
+        "year", "wave", "survey", "round", "edition", "period", "a_wave", "a_year", "s002", "s002vs",
+        "s002evs", "s020", "essround", "survey_year", "fieldwork_year", "time", "date", "jahr", "ano",
+        "annee", "study", "numinves",
+    }
+)  # fmt: skip
 # Columns of numbers, and of words, that are plainly no index.
 _OTHER = frozenset(
     {
         "ctr", "year", "wave", "n", "n_obs", "nobs", "obs", "sample", "sample_size", "survey_n",
-        "respondents", "n_respondents", "count", "population", "pop", "weight", "weights", "rank",
-        "id", "idx", "index", "row", "unnamed_0", "number", "no", "nr", "lat", "lon", "latitude",
-        "longitude", "gdp", "gdp_per_capita", "m49", "iso_numeric", "numeric_code",
-        "country_number", "region", "continent", "subregion", "sub_region", "cluster",
-        "country_cluster", "income_group", "source", "note", "notes", "comment", "comments",
-        "country_short", "language", "slug", "checked", "date", "interview_year", "fieldwork",
-        "edition", "kind", "type", "alpha2", "adjective",
+        "respondents", "n_respondents", "count", "population", "pop", "weight", "weights", "rank", "id",
+        "idx", "index", "row", "unnamed_0", "number", "no", "nr", "lat", "lon", "latitude", "longitude",
+        "gdp", "gdp_per_capita", "m49", "iso_numeric", "numeric_code", "country_number", "region",
+        "continent", "subregion", "sub_region", "cluster", "country_cluster", "income_group", "source",
+        "note", "notes", "comment", "comments", "country_short", "language", "slug", "checked", "date",
+        "interview_year", "fieldwork", "abk", "abbr", "total", "abbreviation", "code_2", "jahr", "ano",
+        "annee", "quelle", "fuente", "references", "ref", "number_of_people", "edition", "kind", "type",
+        "alpha2", "adjective",
     }
 )  # fmt: skip
 
 
 def plain(cell: str) -> str:
-    """A column's name without case and marks: ``Power.Distance`` and ``power distance`` are one."""
+    """A column's name without case, accents and marks: ``Power.Distance`` and ``power distance`` are one."""
     bare = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", cell.strip())
+    bare = "".join(c for c in unicodedata.normalize("NFKD", bare) if not unicodedata.combining(c))
     return re.sub(r"[^\w]+|_+", "_", bare.casefold()).strip("_")
 
 
 def index_name(cell: str) -> str | None:
-    """PDI, IDV, ... for a column that holds one of Hofstede's indices, whatever it is called."""
+    """PDI, IDV, ... for a column that holds one of Hofstede's indices, whatever it is called.
+
+    A name and its abbreviation may stand together, either in brackets; both have to mean the same index.
+    """
+    inside = re.findall(r"[(\[]([^()\[\]]*)[)\]]", cell)
+    outside = re.sub(r"[(\[][^()\[\]]*[)\]]", " ", cell)
+    named = {name for name in map(_index, (outside, *inside)) if name}
+    return named.pop() if len(named) == 1 else _index(cell)
+
+
+def _index(cell: str) -> str | None:
     bare = plain(cell)
-    if bare.upper() in HOFSTEDE:
-        return bare.upper()
-    return _INDEX_OF.get(bare) or _INDEX_OF.get(bare.removeprefix("hofstede_"))
+    while True:
+        if bare.upper() in HOFSTEDE:
+            return bare.upper()
+        if bare in _INDEX_OF:
+            return _INDEX_OF[bare]
+        shorter = _AROUND.sub("", bare)
+        if shorter == bare:
+            return None
+        bare = shorter
 
 
 def is_other(cell: str) -> bool:
-    """Whether a column is plainly none of figures: a year, a number of people, a region, a note."""
-    return not cell.strip() or plain(cell) in _OTHER
+    """Whether a column is plainly none of figures: a year, a number of people, a rank, a region, a note."""
+    bare = plain(cell)
+    return (
+        not bare
+        or bare in _OTHER
+        or bare.startswith("rank_")
+        or bare.endswith(("_rank", "_ranking", "_n"))
+    )
 
 
 def country_columns(cells: list[str]) -> list[int]:

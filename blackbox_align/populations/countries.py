@@ -4,6 +4,9 @@ Kosovo has the user-assigned code XKX. Regions and parts of countries have no IS
 with ``X-``, because some codes in the source of the 2015 matrix (BEN, CAF) are other countries'
 ISO codes. What a source adds to a name without changing the country ("Arab Rep.", "The") may be
 there or not; a name that several countries could be meant by is asked about.
+
+Names in seventeen other languages are those of the Unicode Common Locale Data Repository
+(``country_names.csv``), without the ones that two countries share.
 """
 
 from __future__ import annotations
@@ -20,10 +23,15 @@ from ..files.data import data_folder
 
 @dataclass(frozen=True)
 class Country:
-    """A country or a region: ``code`` is ISO 3166-1 alpha-3, or ``X-...`` for a region."""
+    """A country or a region: ``code`` is ISO 3166-1 alpha-3, or ``X-...`` for a region.
+
+    ``numeric`` is the number of ISO 3166-1 in three digits, which survey programmes use as a code;
+    regions and Kosovo have none.
+    """
 
     code: str
     alpha2: str
+    numeric: str
     name: str
     kind: str
     continent: str
@@ -39,8 +47,8 @@ _TRAPS = {
     "korea": ("South Korea", "North Korea"),
     "congo": ("Republic of the Congo", "Democratic Republic of the Congo"),
     "eu": (), "european union": (), "europe": (), "world": (), "northern ireland": (), "scotland": (),
-    "wales": (), "east germany": ("Germany (East)",), "west germany": (), "gdr": (),
-    "ddr": (),    "germany west": (), "yugoslavia": (), "ussr": (),
+    "wales": (), "east germany": ("Germany (East)",), "west germany": ("Germany",), "gdr": (),
+    "ddr": (),    "germany west": ("Germany",), "yugoslavia": (), "ussr": (),
     "soviet union": (), "czechoslovakia": (), "serbia and montenegro": (), "virgin islands": (),
     "netherlands antilles": (), "kurdistan": (), "tibet": (), "somaliland": (), "crimea": (),
     "northern cyprus": (), "turkish republic of northern cyprus": (), "channel islands": (),
@@ -74,6 +82,7 @@ def countries() -> dict[str, Country]:
         row["code"]: Country(
             row["code"],
             row["alpha2"],
+            row["numeric"],
             row["name"],
             row["kind"],
             row["continent"],
@@ -92,11 +101,18 @@ def find_country(name: str) -> Country:
     asked = fold(name)
     found = _by_spelling().get(asked)
     if found is None and asked not in _TRAPS:
-        found = _by_words().get(_without_form(asked))
+        found = _by_words().get(_without_form(asked)) or _in_other_languages().get(asked)
     if found is None:
         hint = "`bbalign countries` lists them all."
         raise UnknownNameError("country", name, suggestions(name), hint)
     return found
+
+
+@lru_cache
+def country_of_number(code: str) -> Country | None:
+    """The country of a number of ISO 3166-1, with or without leading noughts."""
+    numbers = {c.numeric: c for c in countries().values() if c.numeric}
+    return numbers.get(code.zfill(3)) if code.isdecimal() and code.isascii() else None
 
 
 def suggestions(name: str) -> list[str]:
@@ -137,6 +153,13 @@ def _by_words() -> dict[frozenset[str], Country]:
         if words and len(spelling) > 3 and not country.is_region:
             found[words] = country if found.get(words, country) is country else None
     return {words: country for words, country in found.items() if country is not None}
+
+
+@lru_cache
+def _in_other_languages() -> dict[str, Country]:
+    with (data_folder() / "country_names.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {fold(name): countries()[r["code"]] for r in rows for name in r["names"].split("; ")}
 
 
 def _without_form(folded: str) -> frozenset[str]:

@@ -43,6 +43,7 @@ def check_figures(
     values = {
         name: [_figure(path, name, cell) for cell in cells] for name, cells in columns.items()
     }
+    _ask_about_zeros(path, columns, values)
     told = _codes(columns, values)
     _refuse_units(path, columns, values)
     for name, cells in columns.items():
@@ -66,6 +67,27 @@ def _figure(path: Path, index: str, cell: Cell) -> float:
             "empty if it is missing, or remove the column if it is no index.",
         )
     return value
+
+
+def _ask_about_zeros(
+    path: Path, columns: Mapping[str, Sequence[Cell]], values: Mapping[str, Sequence[float]]
+) -> None:
+    """Refuse a 0 in Hofstede's indices, which copies print for a missing figure; Pakistan's IVR is one."""
+    zeros = [
+        (cell, name)
+        for name, cells in columns.items()
+        for cell, value in zip(cells, values[name], strict=True)
+        if name in HOFSTEDE and value == 0 and not cell.checked
+        if (name, cell.country.code) != ("IVR", "PAK")
+    ]
+    if zeros:
+        listed = ", ".join(f"{name} of {cell.country.name}" for cell, name in zeros[:6])
+        raise DataFileError(
+            path,
+            zeros[0][0].line,
+            f"{len(zeros)} figures are 0, which some copies print for a missing one ({listed}). Leave the "
+            "cell empty if it is missing; if it is meant, write yes in this row under a column 'checked'.",
+        )
 
 
 def _codes(columns: Mapping[str, Sequence[Cell]], values: dict[str, list[float]]) -> list[str]:

@@ -2,17 +2,20 @@
 
 One label alone can be right in several schemes: ``AR`` is Argentina, and Arabic in a column of
 languages; ``NA`` is Namibia among codes of two letters, and a missing value among names; ``CHI`` is
-China in Hofstede's matrix. So a label is read only where the whole column is of one scheme.
+China in Hofstede's matrix; ``SD`` is Sudan, and a standard deviation below a mean. So a label is read
+only where the whole column is of one scheme. What survey programmes put around a name (``36.
+AU-Australia``, ``Chile[2]``) is no part of it.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ..errors import UnknownNameError
 from ..files.missing import is_mark
-from .countries import Country, find_country, suggestions
+from .countries import Country, countries, country_of_number, find_country, fold, suggestions
 
 # Languages of ISO 639-1 whose code is another country's of ISO 3166, with the language's name.
 _LANGUAGES = {
@@ -33,53 +36,77 @@ _LANGUAGES = {
 # Those where language and country mean the same people.
 _SAME = frozenset(
     {
-        "az", "it", "fr", "de", "es", "pt", "nl", "pl", "ru", "ro", "tr", "th", "hu", "hr", "bg",
-        "fi", "no", "lt", "lv", "mk", "mt", "sk", "is", "id", "so", "mn", "to", "ht",
+        "az", "it", "fr", "de", "es", "pt", "nl", "pl", "ru", "ro", "tr", "th", "hu", "hr", "bg", "fi",
+        "no", "lt", "lv", "mk", "mt", "sk", "is", "id", "so", "mn", "to", "ht",
     }
 )  # fmt: skip
 # Languages whose code is no country's: they give a column of languages away.
 _ONLY_LANGUAGES = frozenset(
     {
-        "en", "zh", "ja", "ko", "hi", "cs", "da", "el", "fa", "he", "ur", "te", "vi", "sw", "kk",
-        "uz", "hy", "ha", "yo", "zu", "ig", "xh", "or", "ti", "jv", "su", "yi",
+        "en", "zh", "ja", "ko", "hi", "cs", "da", "el", "fa", "he", "ur", "te", "vi", "sw", "kk", "uz",
+        "hy", "ha", "yo", "zu", "ig", "xh", "or", "ti", "jv", "su", "yi",
     }
 )  # fmt: skip
 # Codes of other schemes (Hofstede's matrix, the Olympic committee, Correlates of War) that are none
 # of ISO's: they give a column away in which other codes would be taken for the wrong countries.
 _FOREIGN = frozenset(
     {
-        "ger", "net", "ned", "spa", "sui", "swi", "nig", "zim", "aul", "chi", "den", "gre", "por",
-        "cro", "slo", "bul", "lat", "rsa", "phi", "ina", "vie", "ngr", "uru", "par", "chl",
-        "mal", "ice", "sin", "sri", "gmy", "ukg", "frn", "spn", "ite", "roc", "drv",
+        "ger", "net", "ned", "spa", "sui", "swi", "nig", "zim", "aul", "chi", "den", "gre", "por", "cro",
+        "slo", "bul", "lat", "rsa", "phi", "ina", "vie", "ngr", "uru", "par", "chl", "mal", "ice", "sin",
+        "sri", "gmy", "ukg", "frn", "spn", "ite", "roc", "drv",
     }
 )  # fmt: skip
+
+# Rows below or beside countries that sum them up; the second only where one of the first is there.
+_SUMS = frozenset(
+    {
+        "total", "totals", "grand total", "sum", "all", "all countries", "overall", "world", "global",
+        "average", "averages", "mean", "means", "median", "world average", "global average",
+        "average of countries", "weighted average", "unweighted average", "international average",
+        "overall mean", "grand mean", "oecd average", "oecd", "oecd total", "eu average", "eu27", "eu28",
+        "eu15", "eu25", "eu 27", "eu 28", "eu 15", "eu 25", "ue27", "ue28", "ue 27", "ue 28", "std",
+        "std dev", "st dev", "stdev", "stddev", "standard deviation", "minimum", "maximum", "gesamt",
+        "insgesamt", "mittelwert", "promedio", "moyenne", "media", "n", "base", "count", "valid n",
+        "number of countries",
+    }
+)  # fmt: skip
+_SUMS_BESIDE = frozenset({"sd", "se", "min", "max", "var", "range"})
+# Parts of a country that the programmes' codes name, and what they stand for here.
+_PARTS = {"GB-GBN": "GBR", "DE-E": "X-GEE"}
+_NUMBERED = re.compile(r"\(?\d{1,4}\s*[.):]?\s+(?=[^\W\d])|\d{1,4}[.):](?=[^\W\d])")
+_MARKED = re.compile(r"(\s*\[[^\[\]]{1,12}\]|\s*[*†‡§#]|[¹²³⁰⁴-⁹ᵃ-ᵉ])+$")
 
 
 @dataclass(frozen=True)
 class Labels:
     """What a column's labels mean: ``found`` by label, and why the others are no country.
 
-    ``doubt`` is a question to be answered before any of them is read, or nothing.
+    ``sums`` are the labels of rows that sum up other rows (a total, a mean). ``doubt`` is a question to
+    be answered before any of them is read, or nothing.
     """
 
     found: Mapping[str, Country]
     unknown: Mapping[str, str]
     doubt: str = ""
     notes: tuple[str, ...] = ()
+    sums: tuple[str, ...] = ()
 
 
 def read_labels(labels: Iterable[str]) -> Labels:
     """The countries of a column's labels (see :class:`Labels`)."""
     distinct = list(dict.fromkeys(label.strip() for label in labels))
+    sums = _sums(distinct)
+    distinct = [label for label in distinct if label not in sums]
     found: dict[str, Country] = {}
     unknown: dict[str, str] = {}
     notes: list[str] = []
+    numbers = _numbers(distinct, notes)
     for label in distinct:
-        try:
-            found[label] = find_country(label)
-        except UnknownNameError as error:
-            near = error.nearest or suggestions(label)
-            unknown[label] = " or ".join(near)
+        country = numbers.get(label) or _country(label)
+        if country is not None:
+            found[label] = country
+        else:
+            unknown[label] = " or ".join(_near(label))
     doubt = _languages(distinct) or _foreign_codes(distinct, found)
     _missing_or_namibia(distinct, found, unknown, notes)
     for label, country in found.items():
@@ -87,7 +114,63 @@ def read_labels(labels: Iterable[str]) -> Labels:
         if others and label < min(others):
             same = ", ".join(repr(other) for other in (label, *others))
             notes.append(f"{same} are all read as {country.name}.")
-    return Labels(found, unknown, doubt, tuple(notes))
+    return Labels(found, unknown, doubt, tuple(notes), tuple(sums))
+
+
+def _sums(labels: list[str]) -> list[str]:
+    folded = {label: fold(label).strip("() :") for label in labels}
+    plain = [label for label in labels if folded[label] in _SUMS]
+    return plain + [label for label in labels if plain and folded[label] in _SUMS_BESIDE]
+
+
+def _numbers(labels: list[str], notes: list[str]) -> Mapping[str, Country]:
+    """The countries of a column that holds numbers of ISO 3166 and nothing else."""
+    told = [label for label in labels if not is_mark(label)]
+    found = {label: country_of_number(label) for label in told}
+    read = {label: country for label, country in found.items() if country is not None}
+    if len(read) < len(told) or not any(len(label.lstrip("0")) == 3 for label in told):
+        return {}
+    listed = ", ".join(f"{label} is {country.name}" for label, country in list(read.items())[:3])
+    notes.append(f"Read as numbers of ISO 3166: {listed}{', ...' if len(read) > 3 else ''}.")
+    return read
+
+
+def _country(label: str) -> Country | None:
+    """The country of one label, without what programmes write around a name; None where there is none."""
+    bare = _MARKED.sub("", _NUMBERED.sub("", label, count=1))
+    code, dash, rest = bare.partition("-")
+    try:
+        return find_country(label)
+    except UnknownNameError:
+        if bare in _PARTS:
+            return countries()[_PARTS[bare]]
+        if len(code) == 2 and code.isupper() and dash and rest:
+            return _coded(code, rest)
+    try:
+        return find_country(bare) if bare != label else None
+    except UnknownNameError:
+        return None
+
+
+def _coded(code: str, rest: str) -> Country | None:
+    """The country of ``AU-Australia``; none for a part of one (``DE-W``), or where both contradict."""
+    found = []
+    for name in (code, rest):
+        try:
+            found.append(find_country(name))
+        except UnknownNameError:
+            continue
+    part = rest.isupper() and len(rest) <= 3
+    return found[0] if not part and len({c.code for c in found}) == 1 else None
+
+
+def _near(label: str) -> list[str]:
+    """What may be meant by a label that is no country."""
+    code, _, rest = label.partition("-")
+    country = _country(code) if len(code) == 2 and code.isupper() and rest else None
+    if country:
+        return [f"a part of {country.name}"] if rest.isupper() else [country.name, rest]
+    return suggestions(_MARKED.sub("", label))
 
 
 def _languages(labels: list[str]) -> str:

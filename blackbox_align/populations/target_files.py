@@ -10,16 +10,17 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..errors import DataFileError, UnknownNameError
+from ..files.frame import Frame, Row
 from ..files.missing import is_mark
-from ..files.strict_json import parse_json
-from ..files.tables import Row, is_binary_table, read_bytes, read_rows, read_text
-from .columns import CODES, HOFSTEDE, country_columns, index_name, is_other, plain
+from ..files.numbers import bare_number, is_number
+from ..files.tables import is_binary_table, read_bytes, read_frame, read_text
+from .columns import CODES, TIMES, country_columns, index_name, is_other, plain
 from .countries import Country, find_country
 from .figures import Cell, check_figures
 from .labels import read_labels, unknown_sentence
+from .target_json import json_rows
 
 # Columns of a table with a row per country and index: what is measured, and the figure.
 _LONG = frozenset({"dimension", "index", "indicator", "measure", "variable", "scale"})
@@ -40,20 +41,33 @@ class TargetTable:
 
 def read_target_table(path: Path) -> TargetTable:
     """The figures of a file; :class:`DataFileError` with the line and the mend for a mistake."""
-    rows = _rows(path)
-    _whole_rows(path, *rows)
-    (top, header), *body = _one_row_per_country(path, rows)
+    framed = _rows(path)
+    _whole_rows(path, *framed.rows)
+    (top, header), *body = _one_row_per_country(path, _turned(framed.rows))
     named = _country_column(path, top, header)
+    notes = framed.notes()
+    body = _without_sums(body, named, notes)
     indices, others = _index_columns(path, top, header, body)
-    countries, notes = _countries(path, header, body, named)
+    countries, told = _countries(path, header, body, named)
+    notes += told
     if not body:
         raise DataFileError(path, None, "there is no row of figures in it.")
     checked = _flagged(header, body, "checked")
-    columns = {
-        name: [Cell(line, country, row[n], line in checked)
-               for (line, row), country in zip(body, countries, strict=True)]
-        for name, n in indices.items()
-    }  # fmt: skip
+    columns: dict[str, list[Cell]] = {}
+    for name, n in indices.items():
+        texts = _bare_figures([row[n] for _, row in body])
+        columns[name] = [
+            Cell(line, country, text, line in checked)
+            for (line, _), country, text in zip(body, countries, texts, strict=True)
+        ]
+        marked = [
+            row[n].strip()
+            for (_, row), text in zip(body, texts, strict=True)
+            if text != row[n].strip()
+        ]
+        if marked:
+            listed = ", ".join(marked[:4]) + (", ..." if len(marked) > 4 else "")
+            notes.append(f"Read without what stands around the number: {name} ({listed}).")
     values, more = check_figures(path, columns)
     if others:
         notes.append(f"Not read, because they are no indices: the columns {', '.join(others)}.")
@@ -74,36 +88,106 @@ def read_target_table(path: Path) -> TargetTable:
     )
 
 
+def _bare_figures(cells: Sequence[str]) -> list[str]:
+    """The figures of a column without marks of footnotes, and without percent signs where all have one."""
+    told = [cell.strip() for cell in cells if not is_mark(cell)]
+    percents = all(cell.endswith("%") for cell in told)
+    return [cell.strip() if "%" in cell and not percents else bare_number(cell) for cell in cells]
+
+
 def looks_like_targets(path: Path) -> bool:
     """Whether the columns are those of figures per country, and no country stands there often."""
-    (_, header), *body = _rows(path)
+    (_, header), *body = _turned(_rows(path).rows)
     columns = country_columns(list(header))
     names = {plain(cell) for cell in header}
+    if columns and _is_long(header):
+        return any(
+            index_name(row[n]) for _, row in body for n in _places(header, _LONG) if n < len(row)
+        )
+    above = read_labels(header[1:])
+    if len(above.found) > 1 and 2 * len(above.found) >= len(header) - 1 - len(above.sums):
+        return False  # a column per country
     if not columns or names & {"question", "option", "selections", "prompt_question", "share"}:
         return False
     labels = [row[columns[0]] for _, row in body if len(row) == len(header)]
     others = [n for n in range(len(header)) if n not in columns and not is_other(header[n])]
     numbers = [
-        n for n in others if any(_is_number(row[n]) for _, row in body if len(row) == len(header))
+        n for n in others if any(is_number(row[n]) for _, row in body if len(row) == len(header))
     ]
     known = [n for n in others if index_name(header[n])]
-    return bool(known or numbers) and 2 * len(set(labels)) > len(labels)
+    if not known and numbers and shares_of_rows(header, body):
+        return False
+    repeated = 2 * len(set(labels)) <= len(labels)
+    dated = bool(names & TIMES)
+    return bool(known or numbers) and (not repeated or len(known) > 1 or bool(known and dated))
 
 
-def _rows(path: Path) -> list[Row]:
+def shares_of_rows(header: Sequence[str], body: Sequence[Row]) -> bool:
+    """Whether the rows of a table sum to 1 or to 100, as the shares of the answers of one country do."""
+    left = [
+        n
+        for n in range(len(header))
+        if (not is_other(header[n]) or plain(header[n]) == "no")
+        and plain(header[n]) not in TIMES
+        and n not in country_columns(list(header))
+    ]
+    sums = []
+    for _, row in body:
+        cells = [bare_number(row[n]) for n in left if n < len(row)]
+        figures = [float(cell) for cell in cells if is_number(cell) and "," not in cell]
+        if len(figures) > 1:
+            sums.append(math.fsum(figures))
+    whole = [total for total in sums if abs(total - 1) < 0.02 or abs(total - 100) < 2.5]
+    return len(whole) > 1 and len(whole) >= 0.8 * len(sums)
+
+
+def _rows(path: Path) -> Frame:
     if is_binary_table(read_bytes(path)) or read_text(path).lstrip()[:1] not in ("{", "["):
-        return read_rows(path, _TABLE)
-    return _json_rows(path)
+        return read_frame(path, _TABLE)
+    return Frame(json_rows(path))
+
+
+def _turned(rows: list[Row]) -> list[Row]:
+    """A table with a row per index and a column per country, turned; another one as it is."""
+    (top, header), *body = rows
+    firsts = [row[0] for _, row in body if row]
+    known = [index_name(cell) for cell in firsts]
+    if (
+        len(header) < 3
+        or len(known) < 2
+        or not all(known)
+        or any(len(r) != len(header) for _, r in body)
+    ):
+        return rows
+    columns = zip(*(row for _, row in body), strict=True)
+    names, *figures = columns
+    turned = [(top, [place, *cells]) for place, cells in zip(header[1:], figures, strict=True)]
+    return [(top, ["country", *names]), *turned]
+
+
+def _without_sums(body: list[Row], named: int, notes: list[str]) -> list[Row]:
+    """The rows without those that sum up the others, which are named."""
+    sums = read_labels(row[named] for _, row in body).sums
+    if sums:
+        notes.append(f"Not read, because they sum up other rows: {', '.join(sums)}.")
+    return [(line, row) for line, row in body if row[named].strip() not in sums]
+
+
+def _places(header: Sequence[str], names: frozenset[str]) -> list[int]:
+    return [n for n, cell in enumerate(header) if plain(cell) in names]
+
+
+def _is_long(header: Sequence[str]) -> bool:
+    """Whether a table has a row per country and index."""
+    return len(_places(header, _LONG)) == len(_places(header, _VALUES)) == 1
 
 
 def _one_row_per_country(path: Path, rows: list[Row]) -> list[Row]:
     """A table with a row per country and index, turned into one with a column per index."""
     (top, header), *body = rows
-    names = [plain(cell) for cell in header]
-    kinds = [n for n, name in enumerate(names) if name in _LONG]
-    values = [n for n, name in enumerate(names) if name in _VALUES]
+    kinds, values = _places(header, _LONG), _places(header, _VALUES)
     countries = country_columns(list(header))
-    if not (countries and len(kinds) == len(values) == 1):
+    if not (countries and _is_long(header)):
         return rows
     indices = list(dict.fromkeys(row[kinds[0]].strip() for _, row in body))
     found: dict[str, tuple[int, dict[str, str]]] = {}
@@ -170,6 +254,14 @@ def _index_columns(
                 )
             continue
         indices[name] = n
+    years = [name for name in indices if re.fullmatch(r"(19|20)\d\d(\s*\[.*\])?", name)]
+    if len(years) > 1 and len(years) == len(indices):
+        raise DataFileError(
+            path,
+            line,
+            f"its columns are years ({', '.join(years[:3])}); keep one of them and call it what it "
+            f"measures.",
+        )
     if not indices:
         raise DataFileError(path, line, "there is no index column; add PDI, IDV or your own.")
     return indices, others
@@ -180,21 +272,14 @@ def _has_figures(column: int, body: Sequence[Row]) -> bool:
     cells = [row[column].strip() for _, row in body]
     told = [cell for cell in cells if not is_mark(cell)]
     # 1,200 and 45 % mean to be numbers: as figures they get a sentence of their own.
-    return not told or any(_is_number(c) or re.fullmatch(r"[-+]?\d[\d.,' ]*%?", c) for c in told)
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        return math.isfinite(float(cell))
-    except ValueError:
-        return False
+    return not told or any(is_number(c) or re.fullmatch(r"[-+]?\d[\d.,' ]*%?", c) for c in told)
 
 
 def _countries(
     path: Path, header: Sequence[str], body: Sequence[Row], named: int
 ) -> tuple[list[Country], list[str]]:
     """The country of every row, and notes; all labels that are unknown in one error."""
-    spelled = [row[named].strip().rstrip("* ") for _, row in body]
+    spelled = [row[named].strip() for _, row in body]
     labels = read_labels(spelled)
     if labels.doubt:
         raise DataFileError(path, body[0][0], labels.doubt)
@@ -208,13 +293,25 @@ def _countries(
     seen: set[str] = set()
     for (line, _), country in zip(body, countries, strict=True):
         if country.code in seen:
-            raise DataFileError(path, line, f"{country.name} stands here twice; remove one row.")
+            raise DataFileError(path, line, _twice(country, header, body))
         seen.add(country.code)
     notes = [note for note in labels.notes if "all read as" not in note]
     beside = [n for n in country_columns(list(header)) if n != named and plain(header[n]) in CODES]
     for n in beside:
         notes += _agree(path, header[n].strip(), n, body, countries)
     return countries, notes
+
+
+def _twice(country: Country, header: Sequence[str], body: Sequence[Row]) -> str:
+    """What to do about a country in two rows: often these are of two years."""
+    for n, cell in enumerate(header):
+        values = list(dict.fromkeys(row[n].strip() for _, row in body))
+        if plain(cell) in TIMES and len(values) > 1:
+            return (
+                f"{country.name} stands here twice: the column {cell.strip()!r} has several values "
+                f"({', '.join(values[:4])}); keep the rows of one of them."
+            )
+    return f"{country.name} stands here twice; remove one row."
 
 
 def _agree(
@@ -258,53 +355,3 @@ def _flagged(header: Sequence[str], body: Sequence[Row], name: str) -> set[int]:
         for line, row in body
         if any(row[n].strip().casefold() in ("yes", "1", "true") for n in columns)
     }
-
-
-# -- JSON ---------------------------------------------------------------------------------------------------
-
-
-def _json_rows(path: Path) -> list[Row]:
-    """A list of objects, or an object of them by country, as rows.
-
-    The comparison tool's edition of 2022 prints 0 for a missing figure. Later ones print -1 or
-    nothing, and there a 0 is a figure (Pakistan's IVR).
-    """
-    text = read_text(path)
-    content = parse_json(path, text)
-    entries = _entries(content)
-    first = entries[0] if entries and isinstance(entries[0], dict) else {}
-    indices = list(dict.fromkeys(key for key in first if index_name(key) or _own(key, first[key])))
-    named = [list(first)[n] for n in country_columns(list(first))][:1]
-    tool = not indices or not named
-    if tool:
-        named, indices = ["title"], ["pdi", "idv", "mas", "uai", "lto", "ind"]
-    rows: list[Row] = [(1, ["country", *indices])]
-    place = 0
-    for number, entry in enumerate(entries, start=1):
-        needed = {*named, *indices}
-        if not isinstance(entry, dict) or not needed <= entry.keys():
-            keys = ", ".join(sorted(needed))
-            raise DataFileError(path, None, f"entry {number} needs the keys {keys}.")
-        label = str(entry[named[0]])
-        place = max(place, text.find(label, place))
-        line = text.count("\n", 0, place) + 1
-        cells = ["" if entry[key] is None else str(entry[key]) for key in indices]
-        rows.append((line, [label, *cells]))
-    if {index_name(key) for key in indices} >= set(HOFSTEDE) and named == ["title"]:
-        later = any(cell in ("-1", "") for _, cells in rows[1:] for cell in cells[1:])
-        if not later:
-            rows = [rows[0]] + [(n, ["" if c == "0" else c for c in row]) for n, row in rows[1:]]
-    return rows
-
-
-def _own(key: str, value: Any) -> bool:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return number and not is_other(key) and not country_columns([key])
-
-
-def _entries(content: Any) -> list[Any]:
-    if isinstance(content, list):
-        return content
-    if isinstance(content, dict) and content and all(isinstance(v, dict) for v in content.values()):
-        return [{"country": key, **value} for key, value in content.items()]
-    return [content]

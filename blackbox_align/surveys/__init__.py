@@ -2,7 +2,7 @@
 
 from .loading import survey_names
 from .reading import load_survey
-from .readouts import READOUTS, item_means
+from .readouts import READOUTS, check_sample, item_means
 from .survey import Index, Item, Scale, Survey
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Item",
     "Scale",
     "Survey",
+    "check_sample",
     "item_means",
     "load_survey",
     "survey_names",

@@ -144,6 +144,9 @@ def assemble(rows: Iterable[RawAnswers | Unreadable], source: Source) -> Opinion
         question = _question(row, questions, source, tally)
         if question is None:
             continue
+        if _bare(row.label)[0] in labels.sums and row.label not in source.groups:
+            tally.drop("it sums up several countries", row.place)
+            continue
         distribution = _distribution(row, question, _sample(row.label, labels, source), tally)
         if distribution is None:
             continue

@@ -132,7 +132,19 @@ def _opinions(opinions: OpinionSurvey) -> Check:
         report.dropped,
         report.options or {},
         report.look_alikes or {},
-        report.notes,
+        (*report.notes, *_without_question(opinions)),
+    )
+
+
+def _without_question(opinions: OpinionSurvey) -> tuple[str, ...]:
+    """A sentence on the items whose question is only their name."""
+    named = [item.id for item in opinions.survey.items if item.text.strip() == item.id.strip()]
+    named = [name for name in named if len(name.split()) == 1]
+    if not named:
+        return ()
+    return (
+        f"The question of {', '.join(named[:12])} is but its name, and a model is asked just that: write "
+        f"it out.",
     )
 
 

@@ -168,11 +168,20 @@ def _entry(entry: dict[str, Any]) -> _Entry:
             question, options_of(list(listed.values())), tuple(c for c in codes if c is not None)
         )
     options = options_of(listed)
-    numbered = [_NUMBERED.fullmatch(option.strip()) for option in options]
-    if options and all(numbered):
-        pairs = [(int(found[1]), found[2]) for found in numbered if found]
-        if len({code for code, _ in pairs}) == len(pairs):
-            return _Entry(
-                question, tuple(text for _, text in pairs), tuple(code for code, _ in pairs)
-            )
+    coded = _by_code(options)
+    if coded:
+        return _Entry(question, tuple(coded.values()), tuple(coded))
     return _Entry(question, options, ())
+
+
+def _by_code(options: tuple[str, ...]) -> dict[int, str]:
+    """Options that all begin with a code of their own (``1. Yes``), by it; else nothing."""
+    numbered = [_NUMBERED.fullmatch(option.strip()) for option in options]
+    pairs = {int(found[1]): found[2] for found in numbered if found}
+    return pairs if options and len(pairs) == len(options) else {}
+
+
+def numbered_options(options: tuple[str, ...]) -> dict[str, str]:
+    """Options by the codes that they begin with, or by their places from 1 on."""
+    coded = _by_code(options) or dict(enumerate(options, start=1))
+    return {str(code): option for code, option in coded.items()}

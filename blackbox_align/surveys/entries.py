@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tokenize
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -71,15 +73,37 @@ def shares_of(value: Any) -> tuple[float, ...]:
         raise MalformedError("a share is negative or no number") from None
 
 
+def _with_commas(text: str) -> str:
+    """The text with a comma between two texts or numbers that only a blank parts: ``['a' 'b']``, ``[0.1
+    0.9]``.
+
+    In Python two such texts would be one.
+    """
+    pieces: list[str] = []
+    before = None
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type in (tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT):
+                continue
+            value = token.type in (tokenize.STRING, tokenize.NUMBER)
+            pieces += [","] if value and before else []
+            pieces.append(token.string)
+            before = value
+    except (tokenize.TokenError, IndentationError, SyntaxError):
+        return text
+    return " ".join(pieces)
+
+
 def literal(text: str, what: str) -> Any:
     """A Python literal; never run, and refused where a key of a dict stands twice.
 
-    ``defaultdict(<class 'list'>, {...})`` and numpy's ``array([...])`` are read as what is in them.
+    ``defaultdict(<class 'list'>, {...})`` and numpy's ``array([...])`` are read as what is in them, and
+    so are numpy's lists without commas.
     """
     text = text.strip()
     if text.startswith("defaultdict(") and "{" in text and "}" in text:
         text = text[text.index("{") : text.rindex("}") + 1]
-    text = _WRAPPED.sub(r"\1", text)
+    text = _with_commas(_WRAPPED.sub(r"\1", text))
     try:
         tree = ast.parse(text.strip(), mode="eval")
         value = ast.literal_eval(tree)

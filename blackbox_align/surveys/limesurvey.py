@@ -8,7 +8,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from ..errors import DataFileError
-from ..files.tables import Row
+from ..files.frame import Row
 from ..files.xml import parse_xml
 from .forms import OPEN, SEVERAL, Form, FormItem, joined, plain_text
 

@@ -24,6 +24,13 @@ _SURVEY_KEYS = {
 }  # fmt: skip
 
 
+_FORM = (
+    "this is no questionnaire in our form, which has on lines of their own: name: mine / instruction: "
+    'Answer with one letter. / scales: {yn: {A: "Yes", B: "No"}} / items: [{id: q1, scale: yn, '
+    'text: "Do you ...?"}] (docs/data.md).'
+)
+
+
 def load_survey(name_or_file: str | Path) -> Survey:
     """:func:`.reading.load_survey`, where scripts for earlier versions import it from."""
     from .reading import load_survey as load
@@ -53,6 +60,8 @@ def packaged_survey(name: str) -> Survey:
 
 def _parse(document: YamlDocument) -> Survey:
     top = document.value
+    if not isinstance(top, dict) or not {"name", "scales", "items", "instruction"} & top.keys():
+        document.fail((), _FORM)
     name = document.require(top, (), "name", str, "a short name without blanks")
     document.only(top, (), _SURVEY_KEYS)
     table = document.require(top, (), "scales", dict, "name: {label: option}")

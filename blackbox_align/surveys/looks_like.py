@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from ..files.missing import is_mark
+from ..files.numbers import is_number
 from ..files.tables import CsvTable
 from ..populations.columns import country_columns, index_name
+from ..populations.labels import read_labels
+from .exports import is_named_about, is_weight, weights_among
 from .qstn import is_qstn
 
 _WAY = (
@@ -19,8 +27,9 @@ _QUESTIONS = (
 )
 _TABULATE = (
     "these look like the rows of respondents, one per person; `bbalign surveys tabulate {file} --country "
-    "{column} --weight COLUMN` makes the shares per country."
+    "{column}{weight}` makes the shares per country."
 )
+_WHERE = re.compile(r"countr|nation\b|pa[ií]s\b|pays\b|\bland\b|live in", re.IGNORECASE)
 
 
 def columns_look_like(table: CsvTable) -> str:
@@ -41,14 +50,57 @@ def columns_look_like(table: CsvTable) -> str:
         )
     if {"response", "model_answer", "llm_answer", "generated_text"} & set(columns):
         return "these look like the answers of a model, not of people; give the file of people's shares."
-    if countries:
-        column = countries[0]
-        labels = Counter(row[column].strip() for _, row in table.records())
-        if len(table.rows) > len(labels) and len(columns) > 2:
-            return _TABULATE.format(file=table.path.name, column=column)
+    respondents = _respondents(table, [table.heads[n] for n in country_columns(columns)])
+    if respondents:
+        return respondents
+    if read_labels(table.heads).found and all(
+        is_number(cell) or is_mark(cell) for cell in table.heads[1:]
+    ):
+        return "its first line names no columns; write them above it, such as "
+        "country,PDI,IDV,MAS,UAI,LTO,IVR."
+    if {"qkey", "d_h"} <= set(columns) or {"qkey", "d_m"} <= set(columns):
+        return (
+            "these are distributions of OpinionQA without the texts of the options; write each question "
+            "with its "
+            "options and shares as a table with the columns item, question, option, group and share."
+        )
     if "question" in columns and not countries:
         return _QUESTIONS
     return f"no opinion survey has the columns {', '.join(columns[:8])}; {_WAY}"
+
+
+def _respondents(table: CsvTable, countries: list[str]) -> str:
+    """The sentence for rows of people, with the columns that say where they are and what they weigh."""
+    cells = {name: [row[n] for _, row in table.rows] for n, name in enumerate(table.heads)}
+    about = [name for name, column in cells.items() if is_named_about(name, column)]
+    weights = [name for name, column in cells.items() if is_weight(name, column)]
+    labels = Counter(cells[countries[0]]) if countries else {}
+    repeated = bool(labels) and len(table.rows) > len(labels) and len(cells) > 2
+    texts = [*table.heads, *(table.rows[0][1] if table.rows else ())]
+    asked = [
+        table.heads[n % len(table.heads)] for n, text in enumerate(texts) if _WHERE.search(text)
+    ]
+    if not repeated and not weights and len(about) < (1 if asked else 2):
+        return ""
+    named = [name for name in countries if read_labels(cells[name]).found]
+    return _tabulate(table.path, [*named, *asked, *countries], weights)
+
+
+def _tabulate(path: Path, columns: list[str], weights: list[str]) -> str:
+    column = shlex.quote(columns[0]) if columns else "COLUMN"
+    weight = f" --weight {shlex.quote(weights[0])}" if len(weights) == 1 else ""
+    if len(weights) > 1:
+        weight = " --weight COLUMN"
+    several = f" (The weight is one of {', '.join(weights[:8])}.)" if len(weights) > 1 else ""
+    return _TABULATE.format(file=shlex.quote(path.name), column=column, weight=weight) + several
+
+
+def statistics_look_like(path: Path, questions: Mapping[str, str]) -> str:
+    """The sentence for a file of a statistical package, from its columns and what they are labelled."""
+    names = list(questions)
+    countries = [names[n] for n in country_columns(names)]
+    asked = [name for name, text in questions.items() if _WHERE.search(f"{name} {text}")]
+    return _tabulate(path, [*countries, *asked], weights_among(names))
 
 
 def content_looks_like(content: Any) -> str:

@@ -6,6 +6,7 @@ is ever run.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ from typing import Any
 from ..errors import DataFileError, UnknownNameError
 from ..files.data import data_folder
 from ..files.strict_json import parse_json
-from ..files.tables import CsvTable, as_table, is_binary_table, read_bytes, read_rows, read_text
+from ..files.tables import CsvTable, as_table, is_binary_table, read_bytes, read_frame, read_text
 from ..files.yaml import is_yaml, read_yaml
 from .assembly import Source, assemble
+from .cross_tables import is_cross_table, read_cross_table
+from .group_forms import is_of_groups, read_groups_of
 from .opinion_forms import find_form, unwrapped
 from .opinion_tables import COLUMNS, is_own_form, read_own_form
 from .opinion_yaml import is_opinion_yaml, read_answers, read_groups, read_head, read_sources
@@ -60,8 +63,18 @@ def load_opinions(
     if isinstance(content, CsvTable) and is_own_form(content):
         answers = read_own_form(content)
         source = Source(path, path.name, path.name.partition(".")[0], missing, labels)
-        source = replace(source, groups=answers.groups, notes=answers.notes)
+        notes = (*content.notes, *answers.notes)
+        source = replace(source, groups=answers.groups, notes=notes)
         return assemble(answers.rows, source)
+    if isinstance(content, CsvTable) and is_cross_table(content):
+        name = path.name.partition(".")[0]
+        source = Source(path, path.name, name, missing, labels, notes=content.notes)
+        return assemble(read_cross_table(content), source)
+    entries = _entries(content)
+    if entries and is_of_groups(list(entries[0][1])):
+        rows, groups = read_groups_of(entries)
+        name = path.name.partition(".")[0]
+        return assemble(rows, Source(path, path.name, name, missing, labels, groups=groups))
     form = find_form(path, content)
     source = Source(path, form.title, form.name, missing, labels, form.whole, split=True)
     return assemble(form.rows(path, unwrapped(content)), source)
@@ -79,6 +92,16 @@ def _from_yaml(path: Path, missing: str, labels: str) -> OpinionSurvey:
     return replace(opinions, survey=survey, sources=read_sources(document))
 
 
+def _entries(content: Any) -> list[tuple[str, Mapping[str, Any]]]:
+    """The rows of a table or the objects of a list, each with its place."""
+    if isinstance(content, CsvTable):
+        return [(f"line {line}", row) for line, row in content.records()]
+    listed = unwrapped(content)
+    if not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
+        return []
+    return [(f"entry {n}", entry) for n, entry in enumerate(listed, start=1)]
+
+
 def read_content(path: Path) -> Any:
     """A :class:`CsvTable`, or the value of a JSON file; JSON lines are a list of values.
 
@@ -89,12 +112,14 @@ def read_content(path: Path) -> Any:
         "[",
     ):
         expected = f"a CSV table with the columns {', '.join(COLUMNS)}, or JSON"
-        return as_table(path, read_rows(path, expected))
+        return as_table(path, read_frame(path, expected))
     first, *rest = text.strip().split("\n", 1)
     lines = [line for line in rest[0].split("\n") if line.strip()] if rest else []
     if first.lstrip().startswith("{") and first.rstrip().endswith("}") and lines:
         numbered = enumerate(text.split("\n"), start=1)
         return [parse_json(path, line, number) for number, line in numbered if line.strip()]
     value = parse_json(path, text, 1)
-    lone = isinstance(value, dict) and ("selections" in value or "input_text" in value)
+    lone = isinstance(value, dict) and (
+        isinstance(value.get("question"), str) or "input_text" in value
+    )
     return [value] if lone else value  # JSON lines of which there is one

@@ -28,6 +28,7 @@ from typing import Any, NoReturn
 
 from ..errors import DataFileError
 from ..files.tables import CsvTable
+from ..populations.labels import read_labels
 from .assembly import RawAnswers, Unreadable
 from .code_books import coded_answers
 from .entries import (
@@ -41,6 +42,17 @@ from .entries import (
     text_of,
 )
 from .looks_like import columns_look_like, content_looks_like
+
+# What the shares of an entry are called, as a list in the order of the options or by option.
+_SHARES = (
+    "distribution",
+    "shares",
+    "probabilities",
+    "probs",
+    "proportions",
+    "percentages",
+    "answers",
+)
 
 
 @dataclass(frozen=True)
@@ -70,7 +82,7 @@ def find_form(path: Path, content: Any) -> Form:
             return Form(goqa, "goqa", _selections_json)
         if {"question", "options", "attribute", "gold_distribution"} <= keys:
             return Form(goqa, "goqa", _gold_distributions)
-        if {"country", "question", "options", "distribution"} <= keys:
+        if {"country", "question"} <= keys and {*_SHARES} & keys:
             return Form(goqa, "goqa", _plain)
         if {"input_text", "label", "country"} <= keys:
             return Form(goqa, "goqa", _prompts)
@@ -87,17 +99,25 @@ def find_form(path: Path, content: Any) -> Form:
             innermost = next(iter(inner.values()), None)
             if isinstance(innermost, list):
                 return Form(goqa, "goqa", _similar_questions)
+            if isinstance(innermost, (int, float)) and not all(map(_is_code, inner)):
+                return Form(goqa, "goqa", _nested)
             if isinstance(innermost, (int, float)) or not inner:
                 return Form("World Values Survey", "wvs", coded_answers, whole=False)
     _refuse(path, content_looks_like(content))
 
 
 def unwrapped(content: Any) -> Any:
-    """The entries of a page of the Hugging Face viewer (``rows``, each with a ``row``), or a split."""
+    """The entries of a page of the Hugging Face viewer (``rows``, each with a ``row``), a split, or
+    columns.
+    """
     if isinstance(content, dict) and isinstance(content.get("rows"), list):
         rows = content["rows"]
         if rows and all(isinstance(r, dict) and isinstance(r.get("row"), dict) for r in rows):
             return [row["row"] for row in rows]
+    if isinstance(content, dict) and {"question", "options", "selections"} <= content.keys():
+        columns = [list(c.values()) if isinstance(c, dict) else c for c in content.values()]
+        if all(isinstance(column, list) for column in columns) and len({*map(len, columns)}) == 1:
+            return [dict(zip(content, row, strict=True)) for row in zip(*columns, strict=True)]
     if isinstance(content, dict) and len(content) < 4:
         for key in ("data", "train", "test"):
             if isinstance(content.get(key), list):
@@ -146,6 +166,8 @@ def _selected(place: str, question: str, options: Any, selections: Any) -> Rows:
         raise MalformedError("the selections are empty")
     texts = options_of(options)
     for label, shares in selections.items():
+        if shares is None:  # a table of all countries has a place for those who were not asked
+            continue
         where = f"{place}: {str(label)[:60]}"
         try:
             label = text_of(label, "a label")
@@ -172,10 +194,12 @@ def _plain(path: Path, entries: list[Any]) -> Rows:
     def parse(place: str, entry: Any) -> Rows:
         question = text_of(field_of(entry, "question"), "the question")
         label = text_of(field_of(entry, "country"), "the label")
-        options = options_of(field_of(entry, "options"))
-        yield RawAnswers(
-            place, question, options, label, shares_of(field_of(entry, "distribution"))
+        key = next((key for key in _SHARES if key in entry), "distribution")
+        shares = field_of(entry, key)
+        options = options_of(
+            entry.get("options", list(shares) if isinstance(shares, dict) else None)
         )
+        yield RawAnswers(place, question, options, label, shares_of(_by_label(shares, options)))
 
     yield from each(entries, parse)
 
@@ -227,6 +251,29 @@ def _by_label(shares: Any, options: tuple[str, ...]) -> Any:
     if not isinstance(shares, dict) or not set(shares) <= set(options):
         return shares
     return [shares.get(option, 0.0) for option in options]
+
+
+def _is_code(key: str) -> bool:
+    return re.fullmatch(r"[-+]?\d{1,6}(\.0)?", key.strip()) is not None
+
+
+def _nested(path: Path, content: dict[str, Any]) -> Rows:
+    """``{question: {country: {option: share}}}``, or the countries first."""
+    first = read_labels(content)
+    for outer, table in content.items():
+        for inner, shares in table.items() if isinstance(table, dict) else ():
+            label, question = (
+                (outer, inner) if len(first.found) > len(first.unknown) else (inner, outer)
+            )
+            where = f"{outer[:60]}: {inner[:60]}"
+            try:
+                if not isinstance(shares, dict):
+                    raise MalformedError("the answers are no table of options")
+                yield RawAnswers(
+                    where, question, tuple(shares), label, shares_of(list(shares.values()))
+                )
+            except MalformedError as error:
+                yield Unreadable(where, str(error))
 
 
 def _similar_questions(path: Path, content: dict[str, Any]) -> Rows:

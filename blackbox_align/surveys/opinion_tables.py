@@ -14,38 +14,59 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..errors import DataFileError, UnknownNameError, nearest_names
+from ..files.missing import is_mark
+from ..files.numbers import bare_number
 from ..files.tables import CsvTable
 from ..populations.columns import country_columns, is_other, plain
 from ..populations.countries import find_country
 from ..populations.population import GROUP_WORDING, Population
-from .assembly import RawAnswers
+from .assembly import RawAnswers, Unreadable
+from .cross_tables import is_sum
 
 COLUMNS = ("item", "question", "option", "country", "share")
 _SPELLINGS = {
-    "item": ("item", "id", "qid", "question_id", "item_id", "variable"),
-    "question": ("question", "question_text", "text", "wording_of_question"),
-    "option": ("option", "answer", "response", "answer_option", "category", "choice"),
-    "share": ("share", "percent", "percentage", "proportion", "pct", "prop"),
-    "count": ("count", "counts", "freq", "frequency"),
-    "n": ("n", "people", "respondents", "sample_size"),
+    "item": (
+        "item", "id", "qid", "question_id", "item_id", "variable", "question_code", "qkey", "var",
+        "item_code",
+    ),
+    "question": (
+        "question", "question_text", "text", "wording_of_question", "question_wording", "item_text",
+        "variable_label", "pregunta", "pergunta", "frage", "domanda",
+    ),
+    "option": (
+        "option", "answer", "response", "answer_option", "category", "choice", "option_text", "answer_text",
+        "response_option", "response_category", "value_label", "answer_label", "response_label",
+        "category_label", "respuesta", "resposta", "reponse", "antwort", "risposta", "opcion", "value",
+        "code", "value_code",
+    ),
+    "share": (
+        "share", "percent", "percentage", "proportion", "pct", "prop", "probability", "prob",
+        "weighted_share", "weighted_percent", "weighted_pct", "weighted_percentage", "percent_of_people",
+        "share_of_people", "porcentaje", "porcentagem", "pourcentage", "prozent", "anteil", "percentuale",
+    ),
+    "count": ("count", "counts", "freq", "frequency", "weighted_count", "n_weighted"),
+    "n": ("n", "people", "respondents", "sample_size", "base", "n_obs", "unweighted_n", "n_unweighted"),
     "ordered": ("ordered",),
     "missing": ("missing", "non_response"),
     "group": ("group", "population"),
     "name": ("name", "group_name"),
     "wording": ("wording",),
-}
-_OF_PEOPLE = ("n", "ordered", "missing", "name", "wording")
+}  # fmt: skip
+# Options that may sum up the others: asked about where their count does.
+_DOUBLED = frozenset(
+    {"all", "sum", "everybody", "any", "all answers", "people", "respondents", "sample", "cases"}
+)
 
 
 @dataclass(frozen=True)
 class Answers:
     """The distributions of a table, the groups that it declares, and what was made of its columns."""
 
-    rows: tuple[RawAnswers, ...]
+    rows: tuple[RawAnswers | Unreadable, ...]
     groups: Mapping[str, Population]
     notes: tuple[str, ...]
 
@@ -69,66 +90,113 @@ class _Asked:
     missing: dict[str, bool] = field(default_factory=dict)
 
 
+@dataclass
+class _Told:
+    """What a table tells, as it is read row by row: items, samples and groups, and what is no answer."""
+
+    asked: dict[str, _Asked] = field(default_factory=dict)
+    pairs: dict[tuple[str, str], _Pair] = field(default_factory=dict)
+    groups: dict[str, Population] = field(default_factory=dict)
+    sums: dict[str, int] = field(default_factory=dict)
+    silent: dict[tuple[str, str], int] = field(default_factory=dict)
+    marked: dict[str, None] = field(default_factory=dict)
+
+    def unanswered(self) -> list[Unreadable]:
+        """The samples in which an item has no figure at all."""
+        return [
+            Unreadable(f"line {line}", "there is no figure")
+            for pair, line in self.silent.items()
+            if pair not in self.pairs
+        ]
+
+    def notes(self) -> list[str]:
+        notes = []
+        if self.marked:
+            listed = ", ".join(list(self.marked)[:4])
+            notes.append(
+                f"Read without what stands around a number, or between its thousands: {listed}."
+            )
+        if self.sums:
+            listed = ", ".join(self.sums)
+            notes.append(f"Not read, because they are no answers but sum them up: {listed}.")
+        return notes
+
+
 def is_own_form(table: CsvTable) -> bool:
     """Whether a table means to be in our own form, perhaps with a slip in it."""
     columns = _columns(table)
-    if {"prompt_question", "selections"} & set(table.columns):
+    if {"prompt_question", "selections", "llm_answer", "model_answer"} & set(table.columns):
         return False
+    figures = bool({"share", "count"} & columns.keys())
+    by_code = plain(columns.get("option", "")) in ("value", "code", "value_code")
     return "option" in columns and (
-        "share" in table.columns or bool({"item", "question"} & set(columns))
+        "share" in table.columns
+        or bool({"item", "question"} & columns.keys() and (figures or not by_code))
     )
 
 
 def read_own_form(table: CsvTable) -> Answers:
     """The distributions of a table in our own form; a mistake in it is an error, not a dropped row.
 
-    Only a country that is not known is left to the report.
+    Only a country that is not known, or has no figure, is left to the report.
     """
     columns = _columns(table)
     whom, notes = _whom(table, columns)
-    wide = whom == ""
     value = "count" if "count" in columns and "share" not in columns else "share"
-    needed = ["item", "question", "option", *([] if wide else [value])]
-    for name in needed:
+    for name in ["question", "option", *([value] if whom else [])]:
         if name not in columns:
             near = nearest_names(name, table.columns, 1)
             hint = f" Is it {near[0]!r}?" if near else ""
+            hint = hint or (" Write there what people were asked." if name == "question" else "")
             raise DataFileError(table.path, 1, f"the column {name!r} is missing.{hint}")
-    asked: dict[str, _Asked] = {}
-    pairs: dict[tuple[str, str], _Pair] = {}
-    groups: dict[str, Population] = {}
-    places = _places(table, columns) if wide else []
+    told = _Told()
+    places = _places(table, columns) if not whom else []
     for line, row in table.records():
         cells = {name: row[column].strip() for name, column in columns.items()}
+        if is_sum(cells["option"]):
+            told.sums.setdefault(cells["option"], line)
+            continue
+        cells.setdefault("item", cells["question"])
         _check_filled(table.path, line, cells, ("item", "question", "option"))
-        item = _asked(table.path, line, cells, asked)
-        for label, cell in (
-            [(place, row[place]) for place in places]
-            if wide
-            else [(row[whom].strip(), cells[value])]
-        ):
+        item = _asked(table.path, line, cells, told.asked)
+        pairs = [(row[whom].strip(), cells[value])] if whom else [(p, row[p]) for p in places]
+        for label, cell in pairs:
             if not label:
                 raise DataFileError(table.path, line, f"the cell {whom!r} is empty.")
-            if wide and not cell.strip():
+            if is_mark(cell) and (cell.strip() or not whom):
+                told.silent.setdefault((cells["item"], label), line)
                 continue
-            pair = pairs.setdefault((cells["item"], label), _Pair(line))
+            pair = told.pairs.setdefault((cells["item"], label), _Pair(line))
             if cells["option"] in pair.shares:
-                extra = f" {notes[-1]}" if notes and "Not read" in notes[-1] else ""
+                what = f"{cells['option']!r} for {cells['item']!r} in {label}"
                 raise DataFileError(
                     table.path,
                     line,
-                    f"the share of {cells['option']!r} for {cells['item']!r} in {label} stands here "
-                    f"twice. Remove one of them.{extra}",
+                    f"the share of {what} stands here twice{_several(table, columns, whom)}.",
                 )
             item.options[cells["option"]] = None
-            pair.shares[cells["option"]] = _value(table.path, line, cell, value)
+            pair.shares[cells["option"]] = _value(table.path, line, cell, value, told)
             pair.people = _people(cells.get("n", "")) or pair.people
             if whom and not country_columns([whom]):
-                _declare(table.path, line, whom, label, cells, groups)
-    if not pairs:
+                _declare(table.path, line, whom, label, cells, told.groups)
+    if not told.pairs:
         raise DataFileError(table.path, None, "there is no row of shares in it.")
-    rows = tuple(_distributions(table.path, asked, pairs, value == "count"))
-    return Answers(rows, groups, tuple(notes))
+    rows = _distributions(table.path, told.asked, told.pairs, value == "count")
+    named = rows if "item" in columns else (replace(row, item="") for row in rows)
+    return Answers((*named, *told.unanswered()), told.groups, (*notes, *told.notes()))
+
+
+def _several(table: CsvTable, columns: Mapping[str, str], whom: str) -> str:
+    """What to do about a share that stands there twice: often the rows are of two years or two groups."""
+    used = {*columns.values(), whom}
+    for name in table.columns:
+        values = list(dict.fromkeys(row[name].strip() for _, row in table.records()))
+        if name not in used and 1 < len(values) < 0.5 * len(table.rows) + 1:
+            return (
+                f": the column {name!r} has several values ({', '.join(values[:4])}); keep the rows of one "
+                "of them, or write whom they are of in one column 'group'"
+            )
+    return ". Remove one of them"
 
 
 def _columns(table: CsvTable) -> dict[str, str]:
@@ -241,6 +309,14 @@ def _distributions(
     for (name, label), pair in pairs.items():
         item = asked[name]
         total = math.fsum(pair.shares.values())
+        doubled = [o for o, v in pair.shares.items() if o.casefold() in _DOUBLED and 2 * v == total]
+        if counts and doubled:
+            raise DataFileError(
+                path,
+                pair.line,
+                f"the count of {doubled[0]!r} for {name!r} in {label} is that of all other answers "
+                "together; remove these rows, if it sums them up.",
+            )
         if not counts and abs(total - whole) > 0.02 * whole:
             raise DataFileError(
                 path,
@@ -266,8 +342,10 @@ def _distributions(
         )
 
 
-def _value(path: Path, line: int, cell: str, kind: str) -> float:
-    bare = cell.strip().removesuffix("%").strip()
+def _value(path: Path, line: int, cell: str, kind: str, told: _Told) -> float:
+    bare = bare_number(cell, commas=kind == "count")
+    if bare != cell.strip().removesuffix("%").strip():
+        told.marked[cell.strip()] = None
     try:
         value = float(bare) if "_" not in bare else math.nan
     except ValueError:

@@ -9,22 +9,25 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import DataFileError, UnknownNameError
-from ..files.formats import is_spreadsheet, workbook
+from ..files.formats import is_spreadsheet, reader_of_statistics, workbook
 from ..files.hub import SCHEME, fetch_data_file
 from ..files.strict_json import parse_json
 from ..files.tables import is_binary_table, read_bytes, read_rows, read_text
 from ..files.yaml import is_yaml, read_yaml
 from ..populations import TargetSet, load_targets, target_sets
 from ..populations.targets import is_target_file, read_targets
+from .dictionaries import is_ddi, is_question_list, read_ddi, read_dictionary, read_question_list
 from .forms import Form
 from .knowledge import KnowledgeTest, is_knowledge_test, load_knowledge
 from .limesurvey import is_limesurvey_table, is_lss, read_limesurvey_table, read_lss
 from .loading import packaged_survey, read_survey, survey_names
+from .looks_like import statistics_look_like
 from .opinion_files import load_opinions, opinion_names
 from .opinion_yaml import is_opinion_yaml
 from .opinions import OpinionSurvey
 from .qstn import is_questionnaire, read_qstn
 from .qualtrics import is_qsf, read_qsf
+from .respondents import questions_of
 from .survey import Survey
 from .xlsform import is_xlsform, read_xlsform
 
@@ -63,6 +66,8 @@ def read(name_or_file: str | Path, *, missing: str = "drop") -> Questionnaire | 
     if is_yaml(path):
         opinions = is_opinion_yaml(read_yaml(path))
         return load_opinions(path, missing=missing) if opinions else read_survey(path)
+    if reader_of_statistics(read_bytes(path)):
+        raise DataFileError(path, None, statistics_look_like(path, questions_of(path)))
     form = read_form(path)
     if form is not None:
         return form.survey()
@@ -115,10 +120,16 @@ def _shipped(name: str, missing: str) -> Questionnaire | TargetSet:
 
 
 def read_form(path: Path) -> Form | None:
-    """The form of a survey tool (Qualtrics, LimeSurvey, XLSForm) in a file, or None where it is none."""
+    """The form of a survey tool (Qualtrics, LimeSurvey, XLSForm, REDCap), a code book or a list of
+    questions.
+
+    None where a file is none of them.
+    """
     content = read_bytes(path)
     if is_lss(content):
         return read_lss(path, content)
+    if is_ddi(content):
+        return read_ddi(path, content)
     if is_spreadsheet(content):
         sheets = workbook(path, content)
         return read_xlsform(path, sheets) if is_xlsform(sheets) else None
@@ -128,8 +139,11 @@ def read_form(path: Path) -> Form | None:
     if text.startswith("{"):
         value = parse_json(path, text) if '"SurveyElements"' in text else None
         return read_qsf(path, value) if is_qsf(value) else None
+    if text.startswith("["):
+        value = parse_json(path, text)
+        return read_question_list(path, value) if is_question_list(value) else None
     first = text.partition("\n")[0].casefold()
     if "\t" in first and "type/scale" in first:
         rows = read_rows(path, "a table of LimeSurvey")
         return read_limesurvey_table(path, rows) if is_limesurvey_table(rows) else None
-    return None
+    return read_dictionary(path, text)

@@ -65,14 +65,19 @@ def raw_indices(survey: Survey, means: np.ndarray) -> np.ndarray:
     return np.stack(forms, axis=1)
 
 
-def _sampled_means(
-    p: np.ndarray, codes: np.ndarray, respondents: int, temperature: float, rng: np.random.Generator
-) -> np.ndarray:
+def check_sample(respondents: int, temperature: float) -> None:
+    """Raise :class:`SpecificationError` for what nothing can be drawn with."""
     if respondents < 1 or not 0 < temperature < np.inf:
         raise SpecificationError(
             f"A sample needs at least 1 respondent and a temperature above 0; "
             f"not {respondents} and {temperature:g}."
         )
+
+
+def _sampled_means(
+    p: np.ndarray, codes: np.ndarray, respondents: int, temperature: float, rng: np.random.Generator
+) -> np.ndarray:
+    check_sample(respondents, temperature)
     means = np.full(p.shape[:2], np.nan)
     answered = np.isfinite(p).all(axis=(1, 2))  # a failed candidate stays NaN, and draws nothing
     # Relative to the likeliest option, so that a low temperature does not make all of them 0.

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ..errors import DataFileError
-from ..files.tables import Row
+from ..files.frame import Row
 from .forms import OPEN, SEVERAL, Form, FormItem, plain_text
 
 _ASIDE = (

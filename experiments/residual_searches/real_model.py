@@ -2,11 +2,12 @@
 
     python experiments/residual_searches/real_model.py      # SmolLM2: what is missing, then the tables
     python experiments/residual_searches/real_model.py --rows default adam --seeds 0 1
+    python experiments/residual_searches/real_model.py --model experiments/text_models/models/text-llama
 
 Scales are asked in both directions. A search ends at an error of 3 index points or at its limit of
-evaluations, and is one line of the log (`real_model.jsonl`); a second call runs only what is missing. What
-the model answered is kept beside the runs, by prompt, so that a search that was killed goes on where it was
-and searches that ask the same prompt ask it once: answers do not depend on the target.
+evaluations, and is one line of the model's log (`real_model.jsonl` for SmolLM2); a second call runs only
+what is missing. What the model answered is kept beside the runs, by prompt, so that a search that was killed
+goes on where it was and searches that ask the same prompt ask it once: answers do not depend on the target.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from copy import copy
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,7 @@ from blackbox_align.fitting.asking import Asked, search_space, unit_of
 from blackbox_align.fitting.data import OPTIMIZER, PROMPT, generator, load_data
 from blackbox_align.fitting.gradients import by_answers
 from blackbox_align.fitting.problem import pose
+from blackbox_align.fitting.searcher import OFFERED, offer_starts
 from blackbox_align.optimizers import Candidate, Evaluation, Optimizer, create
 
 HERE = Path(__file__).parent
@@ -156,6 +159,8 @@ def search(
     optimizer = create(
         name, space.dimension, generator(settings, OPTIMIZER), budget=limit, **options
     )
+    words = replace(settings, **{**model.settings, "seed": seed})
+    offer_starts(optimizer, words, model.engine, space, OFFERED)
     best, improvements, prompt = np.inf, [], np.zeros(space.dimension)
     asking, rounds, started, answering = 0.0, 0, time.process_time(), 0.0
     while optimizer.told < limit and best > ENOUGH:
@@ -211,6 +216,13 @@ def missing(
                     yield row, country, seed, limits.get(row, 0)
 
 
+def log_of(model: str, placement: str, tokens: int) -> Path:
+    """Where the searches of a model are written down."""
+    name = Path(model).name
+    where = "" if (placement, tokens) == ("last", 1) else f"-{placement}-{tokens}"
+    return HERE / f"{'real_model' if name == SMOLLM2.name else name}{where}.jsonl"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -223,7 +235,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--limit", type=int, default=1500, help="evaluations of a search at most")
     parser.add_argument("--steps", type=int, default=60, help="steps of a search by gradients")
-    parser.add_argument("--log", type=Path, default=HERE / "real_model.jsonl")
+    parser.add_argument("--log", type=Path, help="by default one a model, placement and length")
     parser.add_argument(
         "--kept", type=Path, default=HERE / "runs", help="folder of what was answered"
     )
@@ -232,12 +244,13 @@ def main() -> None:
 
     torch.set_num_threads(1)
     limits = {row: asked.steps if ROWS[row][0] == "adam" else asked.limit for row in asked.rows}
-    wanted = list(missing(asked.log, asked.rows, asked.countries, asked.seeds, limits))
+    log = asked.log or log_of(asked.model, asked.placement, asked.tokens)
+    wanted = list(missing(log, asked.rows, asked.countries, asked.seeds, limits))
     if wanted:
         model = Model(asked.model, asked.placement, asked.tokens, asked.kept)
         for row, country, seed, limit in wanted:
             found, _ = search(model, row, country, seed, limit)
-            with asked.log.open("a") as file:
+            with log.open("a") as file:
                 file.write(json.dumps(found) + "\n")
             error = found["improvements"][-1][1]
             print(
@@ -245,7 +258,7 @@ def main() -> None:
                 f"evaluations, {found['seconds']:.0f} s, {found['norm']:.1f} words",
                 flush=True,
             )
-    write_report(asked.log)
+    write_report(log)
 
 
 if __name__ == "__main__":

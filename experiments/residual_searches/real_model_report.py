@@ -111,7 +111,7 @@ def write_report(log: Path) -> None:
         f"{first['placement']}, {first['tokens']} virtual token{'s' * (first['tokens'] > 1)}; seeds "
         f"{', '.join(map(str, sorted({one['seed'] for one in searches})))}."
     )
-    text = "\n".join(["# Searches on a real model", "", head, "", *tables(searches), ""])
+    text = "\n".join([f"# Searches on {first['model']}", "", head, "", *tables(searches), ""])
     log.with_suffix(".md").write_text(text)
     print(text)
     with log.with_suffix(".csv").open("w", newline="") as file:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import sys
 
 import pytest
 
 from blackbox_align.cli.main import main
+from tests.seeds import SHIFT
 
 FIT = ("fit", "--country", "SAU", "--optimizer", "random", "--budget", "2")
 SCORE = ("score", "world-opinions", "--country", "IND", "--baselines", "--resamples", "10")
@@ -118,3 +120,41 @@ def test_a_wrong_argument_is_a_sentence_and_exit_code_2(arguments, monkeypatch, 
     assert "\x1b" not in errors and "Traceback" not in errors
     assert "not foreseen" not in errors, errors
     assert not list(tmp_path.glob("runs/*/journal.jsonl")), "nothing was evaluated"
+
+
+DRAWN = 240
+CHARACTERS = (
+    "0123456789.,:;+-*/=_[]{}()<>|&%$#@!?~^'\"\\ \t\neEnNaAxX\x00\x1b\u202e\u00e9\u4e2d\U0001f600"
+)
+
+
+def drawn(number: int) -> tuple[str, ...]:
+    """A command and an option with what was meant for another, spoilt: mostly wrong, now and then not."""
+    rng = random.Random(SHIFT + number)
+    command = rng.choice(
+        sorted(set(WRONG) - {("serve",)})
+    )  # which, given what is right, does not end
+    value = rng.choice(CASES)[-1]
+    for _ in range(rng.randrange(4)):
+        place = rng.randrange(len(value) + 1)
+        value = value[:place] + rng.choice(CHARACTERS) + value[place + rng.randrange(2) :]
+    if command and command[-1] in ("--budget", "--resamples", "--jobs", "--workers", "--seeds"):
+        value = value[:1]  # what is large may be right there, and long
+    return (*command, value)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(DRAWN))
+def test_a_random_argument_never_ends_in_a_traceback(number, monkeypatch, capsys, tmp_path):
+    """It is refused in a sentence, or it was right by chance."""
+    monkeypatch.setattr(sys, "argv", ["bbalign", *drawn(number)])
+    monkeypatch.chdir(tmp_path)
+    status = 0
+    try:
+        main()
+    except SystemExit as ended:
+        status = ended.code
+    _, errors = capsys.readouterr()
+    assert status in (0, None, 2), (drawn(number), status, errors)
+    assert "Traceback" not in errors and "not foreseen" not in errors, (drawn(number), errors)
+    assert "\x1b" not in errors and "\x00" not in errors

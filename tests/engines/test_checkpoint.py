@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -32,6 +27,9 @@ from blackbox_align.models import packaged_models
 from blackbox_align.surveys import load_survey
 from blackbox_align.surveys.sheet import sheet
 from tests.small_models import save_small_model
+from tests.stand_in_hub import stand_in_hub
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 @pytest.fixture(scope="module")
@@ -243,70 +241,18 @@ def test_a_hub_name_without_a_network_gets_a_sentence():
         assert "neither a folder here nor downloaded before" in line and "the network" in line
 
 
-class StandInHub(BaseHTTPRequestHandler):
-    """Answers as the hub does, by the name that is asked for; serves one model from a folder."""
-
-    folder: Path
-    answers: ClassVar = {
-        "private": (401, "RepoNotFound"), "gated": (403, "GatedRepo"), "none": (404, "RepoNotFound"),
-        "busy": (429, ""), "broken": (503, ""),
-    }  # fmt: skip
-
-    def do_GET(self):
-        for name, (code, kind) in self.answers.items():
-            if f"/{name}" in self.path:
-                self.send_response(code)
-                self.send_header("X-Error-Code", kind)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-                return
-        if "/cut" in self.path:
-            self.connection.close()
-            return
-        names = sorted(path.name for path in self.folder.iterdir())
-        body, commit = b"", "0123456789abcdef0123456789abcdef01234567"
-        if "/tree/" in self.path:
-            entries = [
-                {"type": "file", "path": n, "size": (self.folder / n).stat().st_size, "oid": "0"}
-                for n in names
-            ]
-            body = json.dumps(entries).encode()
-        elif "/api/models/" in self.path:
-            files = [{"rfilename": name} for name in names]
-            whole = {"id": "owner/good", "sha": commit, "siblings": files, "private": False}
-            body = json.dumps(whole | {"tags": [], "downloads": 0, "likes": 0}).encode()
-        else:
-            body = (self.folder / self.path.split("/")[-1]).read_bytes()
-        self.send_response(200)
-        self.send_header("X-Repo-Commit", commit)
-        self.send_header("ETag", hashlib.sha256(body).hexdigest())
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    do_HEAD = do_GET
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
 def hub(folder, tmp_path):
     """The environment of a process that knows no other hub."""
-    handler = type("Hub", (StandInHub,), {"folder": folder})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}"
-    yield {"HF_ENDPOINT": address, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_DISABLE_XET": "1"}
-    server.shutdown()
+    with stand_in_hub({COMMIT: folder}) as served:
+        yield served.environment(tmp_path)
 
 
 def test_what_the_hub_has_against_a_name_is_said_as_it_is(hub):
     """Private, gated, none, too many requests, in trouble, cut off: six sentences, each its mend."""
     names = [f"owner/{name}" for name in ("private", "gated", "none", "busy", "broken", "cut")]
     private, gated, none, busy, broken, cut = find_in_process(*names, **hub)
-    assert "private: check the name, or `hf auth login`" in private
+    assert "the hub asks who you are" in private and "`hf auth login`, or check the name" in private
     assert "its owners ask for consent: give it on its page" in gated
     assert "there is no model 'owner/none'" in none
     assert "too many requests: wait" in busy
@@ -317,10 +263,7 @@ def test_what_the_hub_has_against_a_name_is_said_as_it_is(hub):
 def test_a_model_of_the_hub_is_the_same_as_a_folder_of_its_files(hub, folder):
     """Equal identity, with the commit beside it; and again when the hub is gone."""
     (found,) = find_in_process("owner/good", **hub)
-    assert (
-        found
-        == f"{folder_digest(folder)} {'0123456789abcdef' * 2}01234567 {'0123456789abcdef' * 2}01234567"
-    )
+    assert found == f"{folder_digest(folder)} {COMMIT} {COMMIT}"
     (offline,) = find_in_process("owner/good", **{**hub, "HF_ENDPOINT": "http://127.0.0.1:9"})
     assert offline == found
 

@@ -286,6 +286,10 @@ def test_a_search_starts_from_the_evaluations_of_an_earlier_one(tmp_path):
         "GBR", runs=tmp_path, name="again", target_loss=1.0, warm_start=str(earlier.path)
     )
     assert (again.path / "journal.jsonl").read_bytes() == (warm.path / "journal.jsonl").read_bytes()
+    smaller = bba.fit(
+        "USA", runs=tmp_path, name="alpha", alpha=0.5, budget=1, warm_start=str(earlier.path)
+    )
+    assert smaller.loss == pytest.approx(earlier.loss, abs=1e-3), "the same prompt by other steps"
     with pytest.raises(SpecificationError, match=r"searched other prompts \(other --tokens\)"):
         bba.fit("GBR", runs=tmp_path, name="x", tokens=3, warm_start=str(earlier.path))
     with pytest.raises(OptimizerError, match="cma cannot start from earlier evaluations"):

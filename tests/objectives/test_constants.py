@@ -72,6 +72,19 @@ def test_two_countries_are_an_anchor_of_their_own(tmp_path):
     assert found.array().tolist() == [20, 30, 40, 50, 60, 70]
 
 
+def test_one_country_is_no_anchor_of_its_own(tmp_path):
+    """The packaged set is, where it has the indices; otherwise a sentence names those that it has not."""
+    file, survey = tmp_path / "one.csv", load_survey("vsm2013")
+    file.write_text("country,PDI,IDV,MAS,UAI,LTO,IVR\nSAU,10,20,30,40,50,60\n")
+    found = settle_constants("anchor", survey, load_targets(file), all_threes)
+    packaged = load_targets().mean([index.name for index in survey.indices])
+    np.testing.assert_array_equal(found.array(), packaged)
+    file.write_text("country,PDI,JOY\nSAU,10,20\n")
+    joy = replace(survey, indices=(survey.indices[0], replace(survey.indices[1], name="JOY")))
+    with pytest.raises(SpecificationError, match="packaged sets have no JOY: add the figures"):
+        settle_constants("anchor", joy, load_targets(file), all_threes)
+
+
 def test_the_reference_sample_is_asked_as_the_policy_says():
     """`anchor` asks un-prompted, `anchor:USA` with that country named, `zero` nobody."""
     asked = []

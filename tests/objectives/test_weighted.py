@@ -15,6 +15,7 @@ from blackbox_align.objectives import (
     WeightedSum,
     parse_objective,
 )
+from blackbox_align.objectives.weighted import describe_objective
 from blackbox_align.surveys import load_survey
 
 SURVEY = load_survey("vsm2013")
@@ -65,6 +66,23 @@ def test_what_is_no_objective_is_refused(text):
     """Unknown or repeated names and weights that weigh nothing are one sentence."""
     with pytest.raises(SpecificationError, match="The objective must be 'indices', 'opinions'"):
         parse_objective(text)
+
+
+@pytest.mark.parametrize("text", ["indices", "indices+opinions", "indices+0.5*opinions"])
+def test_an_objective_is_described_as_it_is_read(text):
+    """A weight of 1 is not written."""
+    assert describe_objective(parse_objective(text)) == text
+
+
+def test_the_slope_of_a_sum_is_the_sum_of_slopes(parts):
+    """Each part's in its own columns, times what the part weighs."""
+    both, given = WeightedSum(parts, {"indices": 1.0, "opinions": 0.5}), answers(2)
+    index, opinion = (part.cotangent(given, 0) for part in parts.values())
+    slopes = both.cotangent(np.concatenate([given, given], axis=1), 0)
+    np.testing.assert_allclose(slopes, np.concatenate([index, 50 * opinion], axis=1))
+    one = parts | {"opinions": replace(parts["opinions"], survey=SURVEY)}
+    shared = WeightedSum(one, {"indices": 1.0, "opinions": 0.5}).cotangent(given, 0)
+    np.testing.assert_allclose(shared, index + 50 * opinion)
 
 
 def test_one_part_alone_keeps_its_bits(parts):

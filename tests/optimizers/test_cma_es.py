@@ -120,9 +120,10 @@ def test_the_smallest_population_searches(name: str, dimension: int) -> None:
 
 def test_bipop_spends_about_as_much_on_small_runs_as_on_large_ones() -> None:
     """The first restart is large, with twice the population; while small runs have spent less, the
-    next is small, with a population from the default one up to half of the large one."""
+    next is small, with a population from the default one up to half of the large one, and a first step
+    of a hundredth of the first one or more."""
     optimizer = create("cma-bipop", 4, np.random.default_rng(0), sigma=2.0)
-    regimes, sizes = ["first"], [optimizer.generation_size]
+    regimes, sizes, steps = ["first"], [optimizer.generation_size], [optimizer.es.sigma]
     while optimizer.told < 12_000:
         candidates = optimizer.ask()
         spent, es = dict(optimizer.spent), optimizer.es
@@ -133,11 +134,14 @@ def test_bipop_spends_about_as_much_on_small_runs_as_on_large_ones() -> None:
             assert optimizer.regime == due
             regimes.append(optimizer.regime)
             sizes.append(optimizer.generation_size)
+            steps.append(optimizer.es.sigma)
     assert regimes[:3] == ["first", "large", "small"] and regimes.count("large") >= 2
     large = [size for size, regime in zip(sizes, regimes, strict=True) if regime == "large"]
     small = [size for size, regime in zip(sizes, regimes, strict=True) if regime == "small"]
     assert large == [8 * 2 ** (n + 1) for n in range(len(large))]
     assert min(small) >= 8 and max(small) <= large[-1] // 2
+    for step, regime in zip(steps, regimes, strict=True):
+        assert 0.02 <= step < 2.0 if regime == "small" else step == 2.0
 
 
 def test_failed_candidates_are_resampled() -> None:

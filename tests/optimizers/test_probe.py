@@ -50,7 +50,7 @@ def test_noise_is_measured_and_makes_steps_longer():
 def test_a_search_probes_first_and_goes_by_what_it_found(function, asked):
     """Five evaluations, four more where noise and bend cannot be told apart; when they fail, usual steps."""
     optimizer = create("gauss-newton", 100, np.random.default_rng(0))
-    while optimizer._probing:
+    while optimizer.opening.pending:
         candidates = optimizer.ask()
         told = [function(candidate.vector) for candidate in candidates]
         optimizer.tell(

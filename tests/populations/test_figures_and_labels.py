@@ -194,7 +194,7 @@ def test_the_anchor_is_never_the_one_country_that_is_fitted(load):
 
 
 def test_an_excel_sheet_is_read_like_a_table(tmp_path):
-    """The same figures as from the CSV file; several filled sheets are asked about."""
+    """The same figures as from the CSV file; a sheet of remarks is named, several tables are asked about."""
     openpyxl = pytest.importorskip("openpyxl")
     book = openpyxl.Workbook()
     for row in [HEAD.strip().split(","), ["Chile", 63.5, 23, None, 86, 31, 68]]:
@@ -203,7 +203,12 @@ def test_an_excel_sheet_is_read_like_a_table(tmp_path):
     book.save(path)
     targets = load_targets(path)
     assert targets.figures["CHL"][:2] == (63.5, 23) and math.isnan(targets.figures["CHL"][2])
-    book.create_sheet("more").append(["x"])
+    more = book.create_sheet("more")
+    more.append(["x"])
+    book.save(path)
+    assert load_targets(path).notes == ("Not read: the sheets more.",)
+    for row in [["country", "PDI"], ["Japan", 54], ["Peru", 64]]:
+        more.append(row)
     book.save(path)
     with pytest.raises(DataFileError, match="several sheets"):
         load_targets(path)
@@ -213,7 +218,7 @@ def test_an_excel_sheet_is_read_like_a_table(tmp_path):
     ("content", "sentence"),
     [
         (b"PAR1....", "parquet"),
-        (b"\xd0\xcf\x11\xe0....", r"old Excel file \(.xls\)"),
+        (b"\xd0\xcf\x11\xe0....", r"old Office program \(\.doc, \.ppt\)"),
         (b"$FL2@(#)", "SPSS file.*surveys tabulate"),
         (b"%PDF-1.7", "PDF"),
         (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
@@ -232,11 +237,12 @@ def test_a_file_of_another_format_is_told_what_it_is(content, sentence, tmp_path
 
 
 def test_a_row_per_country_and_index_is_turned(load):
-    """The long form gives the same set; a figure twice, and a table on its side, are told."""
+    """The long form gives the same set, and so does a table on its side; a figure twice is told."""
     wide = load("country,PDI,IDV\nChile,63,23\nJapan,54,46\n")
     long = "country,dimension,value\nChile,pdi,63\nJapan,PDI,54\nChile,IDV,23\nJapan,IDV,46\n"
     assert load(long.replace("pdi", "PDI")).sha256 == wide.sha256
     with pytest.raises(DataFileError, match="line 6: PDI of Japan stands here twice"):
         load(long.replace("pdi", "PDI") + "Japan,PDI,9\n")
+    assert load("dimension,Chile,Japan\nPDI,63,54\nIDV,23,46\n").sha256 == wide.sha256
     with pytest.raises(DataFileError, match="its columns are countries; turn the table"):
         load("dimension,Chile,Japan\nPDI,63,54\n")

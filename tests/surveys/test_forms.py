@@ -12,7 +12,8 @@ from blackbox_align.surveys.checking import check
 from blackbox_align.surveys.instruments import instrument_of, load_instrument
 from blackbox_align.surveys.opinion_files import load_opinions
 from blackbox_align.surveys.reading import read_form
-from blackbox_align.surveys.respondents import read_respondents, tabulate, with_form
+from blackbox_align.surveys.respondents import read_respondents, with_form
+from blackbox_align.surveys.tabulate import tabulate
 
 
 def choice(*labels):

@@ -112,7 +112,7 @@ def test_an_unknown_country_is_counted_and_not_fatal(write):
         ("share", "share,weight", 2, "5 cells where the first line has 6"),
         ("Kenya,0.5\n", "Kenya,half\n", 2, "the share is 'half'; write a number from 0 to 1"),
         ("Kenya,0.5\n", "Kenya,-0.5\n", 2, "the share is '-0.5'"),
-        ("Kenya,0.5\n", "Kenya,nan\n", 2, "the share is 'nan'"),
+        ("Kenya,0.5\n", "Kenya,nan\n", 3, "sum to 0.5, not to 1; an option without"),
         ("Kenya,0.3\n", "Kenya,0.7\n", 2, "sum to 1.4, not to 1"),
         (
             "sometimes,Kenya",

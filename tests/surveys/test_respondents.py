@@ -7,7 +7,8 @@ import pytest
 from blackbox_align.errors import DataFileError, SpecificationError
 from blackbox_align.populations import load_targets
 from blackbox_align.surveys.instruments import load_instrument
-from blackbox_align.surveys.respondents import read_respondents, tabulate
+from blackbox_align.surveys.respondents import only_where, read_respondents
+from blackbox_align.surveys.tabulate import tabulate
 
 ROWS = """cntry,wt,q1,q2,id
 KE,1.0,1,yes,1
@@ -43,7 +44,8 @@ def test_weights_and_numbers_of_people_by_hand(people):
     marked = {(row[0], row[2]) for row in table.rows if row[7] == "yes"}
     assert marked == {("q1", "9"), ("q2", "don't know")}
     assert {row[0]: row[6] for row in table.rows} == {"q1": "yes", "q2": ""}
-    assert table.notes == ("Left out: 1 people without a cntry.",)
+    assert table.notes[0] == "Left out: 1 people without a cntry."
+    assert len(table.notes) == 2 and "what the codes mean is known of q1:" in table.notes[1]
 
 
 def test_without_weights_all_count_the_same(people):
@@ -133,3 +135,108 @@ def test_parquet_is_read_as_the_same_rows_in_csv(people, tmp_path):
     parquet.write_bytes(parquet.read_bytes()[:100])
     with pytest.raises(DataFileError, match="parquet file is damaged"):
         read_respondents(parquet)
+
+
+QUALTRICS = (
+    "StartDate,Status,ResponseId,QCountry,Q1,Q2\n"
+    "Start Date,Response Type,Response ID,Where do you live?,Rain?,Snow?\n"
+    '"{""ImportId"":""startDate""}","{""ImportId"":""status""}","{""ImportId"":""_recordId""}",'
+    '"{""ImportId"":""QID1""}","{""ImportId"":""QID2""}","{""ImportId"":""QID3""}"\n'
+    "2021-01-01 10:00,IP Address,R_1,Peru,Yes,1\n2021-01-01 11:00,IP Address,R_2,Peru,No,2\n"
+    "2021-01-01 12:00,IP Address,R_3,Chile,Yes,3\n2021-01-01 12:30,Survey Preview,R_4,Chile,No,1\n"
+)
+LIMESURVEY = (
+    '"id. Response ID","submitdate. Date","G1[SQ1]. Rain? [Mild]","G2. Which country?"\n'
+    '"1","2021-01-01","Yes","Peru"\n"2","2021-01-02","No","Peru"\n'
+)
+SURVEYMONKEY = (
+    "Respondent ID,Which country?,How do you like each of them?,\n,Response,Rain,Snow\n"
+    "11,Peru,Much,Little\n12,Peru,Little,Little\n13,Chile,Much,Much\n"
+)
+
+
+def table_of(tmp_path, text, country, *args, where=()):
+    path = tmp_path / "export.csv"
+    path.write_text(text, encoding="utf-8")
+    people = read_respondents(path)
+    for condition in where:
+        people = only_where(people, condition)
+    return tabulate(people, country, *args)
+
+
+def test_the_rows_of_heads_of_qualtrics_are_nobody(tmp_path):
+    """Three people of four rows are counted: neither the questions nor the ids nor a preview is one."""
+    table = table_of(tmp_path, QUALTRICS, "QCountry")
+    assert {row[0]: row[1] for row in table.rows} == {"Q1": "Rain?", "Q2": "Snow?"}
+    half = (0.5, "2")
+    assert shares(table, "Q1") == {
+        ("Peru", "Yes"): half, ("Peru", "No"): half, ("Chile", "Yes"): (1, "1"), ("Chile", "No"): (0, "1"),
+    }  # fmt: skip
+    assert table.header[3] == "country"
+    assert any("Left out: 1 previews" in note for note in table.notes)
+
+
+@pytest.mark.parametrize(
+    ("text", "country", "item", "question"),
+    [
+        (LIMESURVEY, "G2. Which country?", "G1[SQ1]", "Rain? [Mild]"),
+        (SURVEYMONKEY, "Which country?", *["How do you like each of them? Rain"] * 2),
+    ],
+)
+def test_other_tools_bring_their_questions(tmp_path, text, country, item, question):
+    """Questions come from the heads, and ids and dates are no items."""
+    table = table_of(tmp_path, text, country)
+    assert {row[:2] for row in table.rows if row[0] == item} == {(item, question)}
+    assert not {row[0] for row in table.rows} & {"id", "submitdate", "Respondent ID"}
+
+
+def test_countries_are_countries_whatever_their_column_is_called(tmp_path):
+    """Numbers of ISO 3166 become names, and groups stay groups."""
+    rows = "S003,S002VS,S017,A1\n152,5,1.5,1\n152,6,0.5,2\n604,6,1,1\n604,6,1,2\n"
+    table = table_of(tmp_path, rows, "s003", "S017")
+    assert table.header[3] == "country"
+    assert shares(table, "A1")["Chile", "1"] == (0.75, "2")
+    assert any("152 is Chile" in note for note in table.notes)
+    rows = rows.replace("S003", "party").replace("152", "Greens").replace("604", "Blues")
+    assert table_of(tmp_path, rows, "party").header[3] == "party"
+
+
+def test_what_may_be_wrong_with_shares_is_told(tmp_path):
+    """Weights that were not used, waves that were taken together, and how to take one."""
+    rows = "cntry,wave,weight,A1\nCL,5,1.5,1\nCL,6,0.5,2\nCL,6,0.5,1\nPE,6,1,1\n"
+    notes = " ".join(table_of(tmp_path, rows, "cntry").notes)
+    assert "weight look like weights: give one by --weight" in notes
+    assert "(wave: 5, 6); take one of them by --where wave=6" in notes
+    one = table_of(tmp_path, rows, "cntry", "weight", where=["wave=6"])
+    assert shares(one, "A1")["CL", "1"] == (0.5, "2")
+    assert "--where" not in " ".join(one.notes)
+    with pytest.raises(SpecificationError, match="Nobody has '7' in the column 'wave'"):
+        table_of(tmp_path, rows, "cntry", where=["wave=7"])
+
+
+def test_labels_of_survey_programmes(tmp_path):
+    """Codes in front of names, codes of two letters with a name, and parts of countries in a Stata file."""
+    pyreadstat = pytest.importorskip("pyreadstat")
+    import pandas
+
+    path = tmp_path / "issp.sav"
+    frame = pandas.DataFrame({"land": [36.0, 36.0, 826.0, 276.0], "v1": [1.0, 2.0, 1.0, 9.0]})
+    names = {36: "36. AU-Australia", 826: "826. GB-Great Britain and/or others", 276: "DE-W"}
+    answers = {1: "1. Agree", 2: "2. Disagree", 9: "9. No answer"}
+    pyreadstat.write_sav(frame, str(path), variable_value_labels={"land": names, "v1": answers})
+    table = tabulate(read_respondents(path), "land")
+    shared = tmp_path / "shares.csv"
+    shared.write_text("\n".join(",".join(row) for row in [table.header, *table.rows]))
+    opinions = load_instrument(shared)
+    assert dict(opinions.countries) == {"AUS": 1, "GBR": 1}
+    assert any("'DE-W': perhaps a part of Germany" in note for note in opinions.report.notes)
+    path = tmp_path / "gss.dta"
+    frame = pandas.DataFrame(
+        {"land": ["Peru"] * 4, "v1": pandas.Series([1, 2, "d", 1], dtype=object)}
+    )
+    labels = {"v1": {1: "Yes", 2: "No"}}
+    pyreadstat.write_dta(
+        frame, str(path), missing_user_values={"v1": ["d"]}, variable_value_labels=labels
+    )
+    table = tabulate(read_respondents(path), "land")
+    assert {(row[2], row[7]) for row in table.rows} == {("Yes", "no"), ("No", "no"), ("d", "yes")}

@@ -85,6 +85,11 @@ class Reading:
         )
         return cls(asked, plain)
 
+    @property
+    def tokens(self) -> int:
+        """Those that are read; what several texts share is counted with each."""
+        return sum(len(text.read) for text in self.asked)
+
     def anew(self) -> Reading:
         """The same for a gradient, of which nothing can be a part that was computed in passing."""
         return Reading(self.asked, self.plain, self.usual)

@@ -73,6 +73,8 @@ def connected(workers: Workers) -> Iterator[Any]:
     if workers.address is None:
         # Ray reports its use to its makers by default; a survey is nobody else's business.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        # Its workers give way to everybody by default: on a busy machine a fit would not get its turn.
+        os.environ.setdefault("RAY_worker_niceness", "0")
         cpus = max(workers.count or 1, usable_cpus())
         quiet |= {"address": "local", "num_cpus": cpus, "include_dashboard": False}
         if short := _short_folder():

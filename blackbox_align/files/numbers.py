@@ -1,0 +1,42 @@
+"""Numbers as people write them: with thousands apart, a percent sign, or the mark of a footnote behind
+them.
+"""
+
+from __future__ import annotations
+
+import re
+
+_THOUSANDS = re.compile(r"([-+]?\d{1,3})((?:[ \u00a0\u202f\u2009'’]\d{3})+)(\.\d+)?")
+_COMMAS = re.compile(r"([-+]?\d{1,3})((?:,\d{3})+)(\.\d+)?")
+_MARKS = re.compile(
+    r"\s*(\[[^\[\]]{1,12}\]|[*†‡§#]+|[¹²³⁰⁴-⁹ᵃ-ᶻ]+|\((est\.?|estimated?|e|a|b|c|\d|[*†‡])\))$",
+    re.IGNORECASE,
+)
+_ABOUT = re.compile(r"^(~|≈|ca\.|c\.|about)\s*", re.IGNORECASE)
+
+
+def bare_number(cell: str, *, commas: bool = False) -> str:
+    """A cell as ``float`` reads it, without thousands apart, percent sign and marks; as it is, where it is
+    no number.
+
+    ``commas`` takes ``1,200`` for 1200, which somewhere else is one and a fifth.
+    """
+    text = cell.strip().replace("−", "-")
+    bare = _ABOUT.sub("", text)
+    while (shorter := _MARKS.sub("", bare)) != bare:
+        bare = shorter
+    bare = bare.removesuffix("%").rstrip()
+    found = _THOUSANDS.fullmatch(bare)
+    if not found and (commas or bare.count(",") > 1):
+        found = _COMMAS.fullmatch(bare)
+    if found:
+        bare = found[1] + re.sub(r"\D", "", found[2]) + (found[3] or "")
+    return (
+        bare if re.fullmatch(r"[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?", bare, re.I | re.A) else text
+    )
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell is a number, however it is written."""
+    bare = bare_number(cell, commas=True).replace(",", ".", 1)
+    return re.fullmatch(r"[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?", bare, re.I | re.A) is not None

@@ -1,0 +1,258 @@
+"""Cross tables of one question: countries against answers, as tools for online analysis and toplines print
+them.
+
+Either way round: a column per country and a row per answer, or a row per country and a column per
+answer. The question stands in a column of its own, or in a line above the table; totals and numbers of
+people are known by name.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..errors import DataFileError
+from ..files.missing import is_mark
+from ..files.numbers import bare_number
+from ..files.tables import CsvTable
+from ..populations.columns import TIMES, country_columns, index_name, is_other, plain
+from ..populations.countries import fold
+from ..populations.labels import read_labels
+from .assembly import RawAnswers
+from .entries import Rows
+
+# Names of rows and columns that are no answers: numbers of people, and what sums up or averages the
+# answers. Words that may be an answer ("all", "average") are not among them.
+_PEOPLE = frozenset(
+    {
+        "n", "base", "unweighted n", "weighted n", "valid n", "unweighted base", "weighted base",
+        "number of cases", "sample size", "total n", "n total", "n unweighted", "n weighted",
+        "number of respondents", "effective n", "n=", "total (n)", "unweighted count", "weighted count",
+        "unweighted", "number of interviews",
+    }
+)  # fmt: skip
+_SUMS = frozenset(
+    {
+        "total", "totals", "grand total", "gesamt", "insgesamt", "mean", "median", "standard deviation",
+        "std dev", "std deviation", "base mean", "base for mean", "mean score", "total valid",
+        "sum total", "row total", "column total",
+    }
+)  # fmt: skip
+_QUESTION = ("question", "question_text", "item", "text", "variable")
+
+
+@dataclass(frozen=True)
+class CrossTable:
+    """One question: ``figures`` has a row per option and a cell per label; ``people`` and ``lines`` are by
+    label.
+    """
+
+    question: str
+    labels: tuple[str, ...]
+    options: tuple[str, ...]
+    figures: tuple[tuple[str, ...], ...]
+    people: tuple[str, ...]
+    lines: tuple[int, ...]
+
+
+def is_sum(label: str) -> bool:
+    """Whether an answer's label is that of a total, a mean or a number of people, and of no answer."""
+    bare = fold(label).strip("() :=%")
+    return bare in _PEOPLE or bare in _SUMS
+
+
+def is_cross_table(table: CsvTable) -> bool:
+    """Whether a table has countries on one side and shares of answers, or numbers of people, in its
+    cells.
+    """
+    return bool(table.rows) and (_countries_above(table) or _countries_left(table) is not None)
+
+
+def read_cross_table(table: CsvTable) -> Rows:
+    """The distributions of a cross table; :class:`DataFileError` where the question is missing."""
+    parts = _by_column(table) if _countries_above(table) else _by_row(table)
+    for part in parts:
+        for n, label in enumerate(part.labels):
+            cells = [row[n] for row in part.figures]
+            if all(is_mark(cell) for cell in cells):
+                continue
+            shares = [
+                _figure(table, part.lines[n], part.options[k], c) for k, c in enumerate(cells)
+            ]
+            total = math.fsum(shares)
+            if abs(total - 100) <= 2.5:
+                shares = [share / total for share in shares]
+            people = _first_number(part.people[n]) if part.people else None
+            place = f"line {part.lines[n]}: {label}"
+            yield RawAnswers(
+                place, part.question, part.options, label, tuple(shares), people=people
+            )
+
+
+def _countries_above(table: CsvTable) -> bool:
+    labels = read_labels(table.heads[1:])
+    left = read_labels(row[0] for _, row in table.rows)
+    if index_name(table.rows[0][1][0]) or len(left.found) > len(left.unknown):
+        return False
+    if 2 * len(labels.found) <= len(table.heads) - 1 - len(labels.sums):
+        return False
+    figures = [cell for _, row in table.rows for cell in row[1:] if not is_mark(cell)]
+    return len(table.rows) > 1 and sum(_first_number(c) is not None for c in figures) > 0.9 * len(
+        figures
+    )
+
+
+def _countries_left(table: CsvTable) -> tuple[int, list[int]] | None:
+    """The column of countries and those of the answers, where the rows are shares or numbers of people."""
+    named = country_columns(table.heads)
+    place = named[0] if named else 0
+    labels = read_labels(row[place] for _, row in table.rows)
+    if len(labels.found) < max(1, len(labels.unknown)):
+        return None
+    answers = [n for n in range(len(table.heads)) if n not in (place, *named)
+               and (not is_other(table.heads[n]) or plain(table.heads[n]) == "no")
+               and plain(table.heads[n]) not in {*_QUESTION, *TIMES} and not index_name(table.heads[n])
+               and not is_sum(table.heads[n])]  # fmt: skip
+    figures = [[_first_number(row[n]) for n in answers] for _, row in table.rows]
+    answers = [n for k, n in enumerate(answers) if any(row[k] is not None for row in figures)]
+    if len(answers) < 2:
+        return None
+    sums = [
+        math.fsum(f for f in row if f is not None)
+        for row in figures
+        if any(f is not None for f in row)
+    ]
+    totals = [
+        n
+        for n, head in enumerate(table.heads)
+        if fold(head) in _SUMS or fold(head).strip("()") in _PEOPLE
+    ]
+    told = [_first_number(row[n]) for _, row in table.rows for n in totals[:1]]
+    whole = sum(abs(s - 1) < 0.02 or abs(s - 100) < 2.5 for s in sums) >= 0.8 * len(sums)
+    counted = bool(told) and all(
+        t is not None and abs(t - s) <= 1.5 for t, s in zip(told, sums, strict=False)
+    )
+    cells = [row[n] for _, row in table.rows for n in answers]
+    paired = all(_PAIR.fullmatch(cell.strip()) for cell in cells)  # 129 (12.9%)
+    return (place, answers) if (whole and len(sums) > 1) or counted or paired else None
+
+
+def _by_column(table: CsvTable) -> list[CrossTable]:
+    labels = tuple(head.strip() for head in table.heads[1:])
+    sums = read_labels(labels).sums
+    kept = [n for n, label in enumerate(labels) if label not in sums]
+    rows = [(line, row) for line, row in table.rows if row[0].strip()]
+    answers = [(line, row) for line, row in rows if not is_sum(row[0])]
+    people = [row for _, row in rows if fold(row[0]).strip("() :") in _PEOPLE]
+    people += [
+        row for _, row in rows if fold(row[0]) in _SUMS and not people and _are_people(row[1:])
+    ]
+    return [
+        CrossTable(
+            _title(table),
+            tuple(labels[n] for n in kept),
+            tuple(row[0].strip() for _, row in answers),
+            tuple(tuple(row[n + 1] for n in kept) for _, row in answers),
+            tuple(people[0][n + 1] for n in kept) if people else (),
+            tuple(answers[0][0] for _ in kept) if answers else (),
+        )
+    ]  # fmt: skip
+
+
+def _are_people(cells: Sequence[str]) -> bool:
+    figures = [_first_number(cell) or 0.0 for cell in cells]
+    return all(figure > 101 for figure in figures)
+
+
+def _by_row(table: CsvTable) -> list[CrossTable]:
+    found = _countries_left(table)
+    assert found is not None
+    place, answers = found
+    sums = read_labels(row[place] for _, row in table.rows).sums
+    asked = [n for n, head in enumerate(table.heads) if plain(head) in _QUESTION and n != place]
+    people = [n for n, head in enumerate(table.heads) if fold(head).strip("()") in _PEOPLE]
+    parts: dict[str, list[tuple[int, list[str]]]] = {}
+    for line, row in table.rows:
+        if row[place].strip() not in sums:
+            question = row[asked[0]].strip() if asked else ""
+            parts.setdefault(question or _title(table), []).append((line, row))
+    options = tuple(table.heads[n].strip() for n in answers)
+    for rows in parts.values():
+        _refuse_twice(table, place, rows)
+    return [
+        CrossTable(
+            question,
+            tuple(row[place].strip() for _, row in rows),
+            options,
+            tuple(tuple(row[n] for _, row in rows) for n in answers),
+            tuple(row[people[0]] for _, row in rows) if people else (),
+            tuple(line for line, _ in rows),
+        )
+        for question, rows in parts.items()
+    ]
+
+
+def _refuse_twice(table: CsvTable, place: int, rows: Sequence[tuple[int, list[str]]]) -> None:
+    seen: set[str] = set()
+    for line, row in rows:
+        label = row[place].strip()
+        if label in seen:
+            raise DataFileError(
+                table.path, line, f"{label} stands here twice{several(table, rows)}."
+            )
+        seen.add(label)
+
+
+def several(table: CsvTable, rows: Sequence[tuple[int, list[str]]]) -> str:
+    """What to do about a country in two rows: often these are of two surveys or of two groups."""
+    for n, head in enumerate(table.heads):
+        values = list(dict.fromkeys(row[n].strip() for _, row in rows))
+        if plain(head) in TIMES and len(values) > 1:
+            return (
+                f": the column {head.strip()!r} has several values ({', '.join(values[:4])}); keep the rows "
+                "of one of them"
+            )
+    return "; remove one of the rows"
+
+
+def _title(table: CsvTable) -> str:
+    """The question in the lines above a table: the one with a question mark, else the longest."""
+    lines = [line.strip() for line in (*table.above, table.heads[0]) if len(line.split()) > 1]
+    asked = [line for line in lines if "?" in line]
+    if lines:
+        return max(asked or lines, key=len)
+    raise DataFileError(
+        table.path,
+        1,
+        "this is a table of the answers to one question by country, and the question is missing; "
+        "write it in a line above it (or give a table with item, question, option, country and share).",
+    )
+
+
+_PAIR = re.compile(r"\d[\d.,]*\s*%?\s*\(\s*\d[\d.,]*\s*%?\s*\)")
+_NUMBER = re.compile(r"\(?\s*([-+]?\d[\d.,' \u00a0\u202f\u2009’]*)\s*%?\s*(\(.*\)|\))?\s*[*†‡]*")
+
+
+def _first_number(cell: str) -> float | None:
+    """The number that a cell begins with: 19.7, 19.7 % and 3,600 (100 %)."""
+    found = _NUMBER.fullmatch(cell.strip())
+    bare = bare_number(found[1] if found else cell, commas=True)
+    try:
+        return float(bare)
+    except ValueError:
+        return None
+
+
+def _figure(table: CsvTable, line: int, option: str, cell: str) -> float:
+    if is_mark(cell):
+        return 0.0
+    value = _first_number(cell)
+    if value is None or not 0 <= value < math.inf:
+        raise DataFileError(
+            table.path,
+            line,
+            f"the figure of {option!r} is {cell.strip()!r}; write a share or a number of people.",
+        )
+    return value

@@ -1,0 +1,308 @@
+"""Code books and lists of questions: what the codes of a variable mean, or what may be answered to a
+question.
+
+==============================================  =====================================================
+Variable / Field Name, Choices, ... (REDCap)    a data dictionary; choices are ``1, Yes | 2, No``
+<codeBook> (DDI 2)                              variables with their categories
+variable, code (or value), label                a row per code
+key, question, option_mapping (OpinionQA)       a row per question, the options as a Python table
+question, option_a, option_b, ...               a row per question
+[{question, choices}], [{..., option_lst}]      the same in JSON
+==============================================  =====================================================
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element
+
+from ..errors import DataFileError
+from ..files.tables import CsvTable, as_table, read_frame, separator_of
+from ..files.xml import parse_xml
+from ..populations.columns import country_columns, plain
+from .code_books import numbered_options
+from .entries import MalformedError, literal, options_of
+from .forms import FILLED_IN, OPEN, SEVERAL, Form, FormItem, joined, plain_text
+
+_REDCAP = {"variable / field name": "field_name", "field type": "field_type", "field label": "field_label",
+           "choices, calculations, or slider labels": "select_choices_or_calculations"}  # fmt: skip
+_VARIABLE = (
+    "variable",
+    "variable_name",
+    "var",
+    "item",
+    "question_id",
+    "qid",
+    "q_id",
+    "name",
+    "field",
+    "key",
+    "id",
+)
+_CODE = ("code", "value", "values", "value_code", "codes", "option_code")
+_LABEL = ("category", "value_label", "code_label", "category_label", "option", "answer", "response",
+          "labels", "label", "meaning")  # fmt: skip
+_TEXT = (
+    "question",
+    "question_text",
+    "question_wording",
+    "text",
+    "variable_label",
+    "description",
+    "label",
+    "title",
+)
+_OPTION = re.compile(r"(option|answer|choice|response|opt|antwort|opcion)(_[a-z]|_?\d{1,2})")
+_RIGHT = {
+    "answer",
+    "correct",
+    "correct_answer",
+    "right",
+    "gold",
+    "prompt_question",
+    "country",
+    "share",
+    "count",
+}
+_ANSWERED = frozenset(
+    {
+        "selections", "distribution", "gold_distribution", "options_dist", "label", "country", "attribute",
+        "answer", "answer_idx", "correct", "gold", "human_answer", "group", "annotations", "responses",
+    }
+)  # fmt: skip
+_LISTS = ("option_lst", "choices", "options", "answers", "answer_options")
+
+
+def is_ddi(content: bytes) -> bool:
+    """Whether the bytes are a code book of DDI 2."""
+    head = content[:4096].lower()
+    return (
+        head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<")
+        and re.search(rb"<(\w+:)?codebook\b", head) is not None
+    )
+
+
+def read_ddi(path: Path, content: bytes) -> Form:
+    """The variables of a DDI code book that have categories; ``missing="Y"`` and ``invalrng`` are no
+    answers.
+    """
+    root = parse_xml(path, content)
+    title = next((one.text for one in root.iter() if _tag(one) == "titl" and one.text), None)
+    form = Form(path, plain_text(title) or path.name)
+    for variable in (one for one in root.iter() if _tag(one) == "var"):
+        name = variable.get("name") or variable.get("ID") or ""
+        label = _text(variable, "labl")
+        asked = [joined(_text(q, "preQTxt"), _text(q, "qstnLit") or plain_text(q.text))
+                 for q in variable if _tag(q) == "qstn"]  # fmt: skip
+        options: dict[str, str] = {}
+        none = {item.get("VALUE", "") for item in variable.iter() if _tag(item) == "item"}
+        for category in (one for one in variable if _tag(one) == "catgry"):
+            code = _text(category, "catValu")
+            options[code] = _text(category, "labl") or code
+            none |= {code} if category.get("missing") == "Y" else set()
+        if len(options) < 2:
+            form.leave_out(OPEN, name)
+        else:
+            form.add(
+                FormItem(
+                    name, joined(*asked[:1]) or label, options, frozenset(none & options.keys())
+                )
+            )
+    return form
+
+
+def _tag(element: Element) -> str:
+    return element.tag.rpartition(":")[2]
+
+
+def _text(element: Element, tag: str) -> str:
+    return next((plain_text("".join(one.itertext())) for one in element if _tag(one) == tag), "")
+
+
+def read_dictionary(path: Path, text: str) -> Form | None:
+    """The form in a table, or None where its heads are those of no code book and no list of questions."""
+    lines = [line for line in text.splitlines()[:40] if line.strip()]
+    heads = next(csv.reader(lines, delimiter=separator_of(text)), []) if lines else []
+    kind = _kind([cell.strip() for cell in heads])
+    if kind is None:
+        return None
+    table = as_table(path, read_frame(path, "a table of questions"))
+    return kind(table, Form(path, path.name))
+
+
+def _kind(heads: Sequence[str]) -> Any:
+    names = {_REDCAP.get(head.casefold(), plain(head)) for head in heads}
+    if {"field_name", "field_type", "select_choices_or_calculations"} <= names:
+        return _redcap
+    if {"question", "option_mapping"} <= names or {
+        "question",
+        "references",
+        "option_ordinal",
+    } <= names:
+        return _opinion_qa
+    if names & _RIGHT or country_columns(
+        [head for head in heads if plain(head) in ("country", "cntry", "iso3")]
+    ):
+        return None
+    if {"question", "text", "question_text"} & names and sum(
+        _OPTION.fullmatch(n) is not None for n in names
+    ) > 1:
+        return _options_in_columns
+    shares = {
+        "share",
+        "percent",
+        "count",
+        "n",
+        "freq",
+        "frequency",
+        "proportion",
+        "percentage",
+        "pct",
+    }
+    if names & {*_VARIABLE} and names & {*_CODE} and names & {*_LABEL} and not names & shares:
+        return _codes
+    return None
+
+
+def _redcap(table: CsvTable, form: Form) -> Form:
+    columns = {_REDCAP.get(name, plain(name)): name for name in table.columns}
+    for line, row in table.records():
+        name, kind = (
+            row[columns["field_name"]].strip(),
+            row[columns["field_type"]].strip().casefold(),
+        )
+        label = plain_text(row.get(columns.get("field_label", ""), ""))
+        listed = row[columns["select_choices_or_calculations"]]
+        fixed = {"yesno": {"1": "Yes", "0": "No"}, "truefalse": {"1": "True", "0": "False"}}
+        if kind in ("radio", "dropdown", *fixed):
+            options = fixed.get(kind) or _choices(table.path, line, listed)
+            if re.search(r"\[[a-z]\w*\]", label):
+                form.leave_out(FILLED_IN, name)
+            else:
+                form.add(FormItem(name, label, options))
+        elif kind == "checkbox":
+            form.leave_out(SEVERAL, name)
+        elif kind != "descriptive":
+            form.leave_out(OPEN, name)
+    return form
+
+
+def _choices(path: Path, line: int, listed: str) -> dict[str, str]:
+    """The choices of REDCap: ``1, Yes | 2, No``."""
+    options: dict[str, str] = {}
+    for choice in filter(str.strip, listed.split("|")):
+        code, comma, label = (part.strip() for part in choice.partition(","))
+        if not comma or code in options:
+            raise DataFileError(
+                path,
+                line,
+                f"the choice {choice.strip()!r} is not of the form 'code, label', or twice.",
+            )
+        options[code] = plain_text(label)
+    return options
+
+
+def _codes(table: CsvTable, form: Form) -> Form:
+    by_name = {plain(name): name for name in table.columns}
+    variable = next(by_name[name] for name in _VARIABLE if name in by_name)
+    code = next(by_name[name] for name in _CODE if name in by_name)
+    label = next(by_name[name] for name in _LABEL if name in by_name)
+    text = next(
+        (by_name[name] for name in _TEXT if name in by_name and by_name[name] != label), variable
+    )
+    found: dict[str, tuple[str, dict[str, str]]] = {}
+    last = ""
+    for line, row in table.records():
+        last = row[variable].strip() or last  # a merged cell is filled in its first row only
+        question, options = found.setdefault(last, (row[text].strip() or last, {}))
+        if row[code].strip() in options:
+            raise DataFileError(
+                table.path, line, f"the code {row[code].strip()!r} of {last!r} stands here twice."
+            )
+        if row[code].strip():
+            options[row[code].strip()] = plain_text(row[label])
+    for name, (question, options) in found.items():
+        if len(options) < 2:
+            form.leave_out(OPEN, name)
+        else:
+            form.add(FormItem(name, plain_text(question), options))
+    return form
+
+
+def _opinion_qa(table: CsvTable, form: Form) -> Form:
+    named = next((name for name in ("key", "qkey", "id") if name in table.columns), "question")
+    for line, row in table.records():
+        try:
+            mapping = row.get("option_mapping", "").strip()
+            value: Any = literal(mapping or row["references"], "options")
+            pairs = value.items() if isinstance(value, dict) else enumerate(value, start=1)
+            options = {_whole(code): options_of([label])[0] for code, label in pairs}
+        except (MalformedError, TypeError) as error:
+            raise DataFileError(table.path, line, f"the options cannot be read: {error}.") from None
+        form.add(FormItem(row[named].strip(), plain_text(row["question"]), options))
+    return form
+
+
+def _whole(code: Any) -> str:
+    return str(int(code)) if isinstance(code, float) and code.is_integer() else str(code)
+
+
+def _options_in_columns(table: CsvTable, form: Form) -> Form:
+    by_name = {plain(name): name for name in table.columns}
+    text = next(by_name[name] for name in ("question", "text", "question_text") if name in by_name)
+    named = next((by_name[name] for name in _VARIABLE if name in by_name), "")
+    places = [name for name in table.columns if _OPTION.fullmatch(plain(name))]
+    for number, (_, row) in enumerate(table.records(), start=1):
+        listed = [plain_text(row[place]) for place in places if row[place].strip()]
+        form.add(
+            FormItem(
+                row[named].strip() if named else f"q{number}",
+                plain_text(row[text]),
+                _numbered(listed),
+            )
+        )
+    return form
+
+
+def _numbered(options: Sequence[str]) -> dict[str, str]:
+    return {str(n): option for n, option in enumerate(options, start=1)}
+
+
+def is_question_list(value: Any) -> bool:
+    """Whether a JSON value is a list of questions with their options, and nothing that anybody answered."""
+    if (
+        not isinstance(value, list)
+        or not value
+        or not all(isinstance(one, Mapping) for one in value)
+    ):
+        return False
+    keys = value[0].keys()
+    return "question" in keys and bool({*_LISTS} & keys) and not _ANSWERED & keys
+
+
+def read_question_list(path: Path, value: Sequence[Mapping[str, Any]]) -> Form:
+    """The questions of a JSON list; options are texts, texts with their codes, or ``{code: text}``."""
+    form = Form(path, path.name)
+    for number, entry in enumerate(value, start=1):
+        name = next(
+            (str(entry[key]) for key in ("Q_id", "id", "qid", "key", "name") if key in entry),
+            f"q{number}",
+        )
+        listed = next((entry[key] for key in _LISTS if key in entry), None)
+        try:
+            options = (
+                {str(code): options_of([label])[0] for code, label in listed.items()}
+                if isinstance(listed, Mapping)
+                else numbered_options(options_of(listed))
+            )
+        except MalformedError as error:
+            raise DataFileError(path, None, f"entry {number} ({name}): {error}.") from None
+        if len(options) < 2:
+            form.leave_out(OPEN, name)
+        else:
+            form.add(FormItem(name, plain_text(entry.get("question")), options))
+    return form

@@ -1,0 +1,106 @@
+"""How the default search opens: it starts where steps move most, if all places but one are nearly still."""
+
+import numpy as np
+import pytest
+
+from blackbox_align.errors import OptimizerError
+from blackbox_align.optimizers import Evaluation, create
+
+D = 60
+J = np.random.default_rng(1).standard_normal((4, D)) / np.sqrt(D)
+PLACES = 4.0 * np.random.default_rng(2).standard_normal((5, D))
+
+
+def outputs_at(vector, lively):
+    """Four outputs that hardly move, but for around one of the places."""
+    nearest = np.linalg.norm(PLACES - vector, axis=1).argmin()
+    share = 3.0 if nearest == lively and np.linalg.norm(vector) > 8 else 0.01
+    return 20.0 + share * J @ (vector - PLACES[nearest])
+
+
+def searched(lively, told, places=PLACES, failing=()):
+    optimizer = create("gauss-newton", D, np.random.default_rng(0))
+    if places is not None:
+        optimizer.offer(places)
+    while optimizer.told < told:
+        candidates = optimizer.ask(min(optimizer.batch, told - optimizer.told))
+        given = []
+        for candidate in candidates:
+            residuals = outputs_at(candidate.vector, lively)
+            ok = candidate.id not in failing
+            given.append(
+                Evaluation(abs(residuals).mean(), residuals) if ok else Evaluation.failed("no")
+            )
+        optimizer.tell(candidates, given)
+    return optimizer
+
+
+def test_it_starts_at_the_place_where_a_step_moves_most():
+    """Five evaluations at the first, two at each of five others, three more where it starts."""
+    optimizer = searched(3, 18)
+    assert np.array_equal(optimizer.origin, PLACES[3]) and optimizer.opening.begun == 18
+    assert len(optimizer.archive) == 5 and optimizer.probe.leverage > 1
+    after = searched(3, 60)
+    centre = after.archive.Z[after.centre]
+    assert np.linalg.norm(centre - PLACES[3]) < np.linalg.norm(PLACES[3])
+    assert after.recommend().vector is not None and after._best[1] < 15
+
+
+def test_without_a_place_on_offer_and_where_the_way_is_short_nothing_more_is_asked():
+    """The probe of five evaluations alone opens the search."""
+    assert searched(3, 5, places=None).opening.begun == 5
+    optimizer = create("gauss-newton", D, np.random.default_rng(0))
+    optimizer.offer(PLACES)
+    candidates = optimizer.ask()
+    near = [J @ candidate.vector + 0.5 for candidate in candidates]
+    optimizer.tell(candidates, [Evaluation(abs(r).mean(), r) for r in near])
+    assert optimizer.opening.begun == 5 and not optimizer.origin.any()
+
+
+def test_a_place_that_cannot_be_evaluated_is_not_taken():
+    """Of the others the best is; where none is better, it starts where it began."""
+    assert np.array_equal(searched(3, 18, failing=(12,)).origin, np.zeros(D)) or not np.array_equal(
+        searched(3, 18, failing=(12,)).origin, PLACES[3]
+    )
+
+
+def test_a_fresh_start_goes_to_the_next_best_place():
+    """Each place once; when all are used up, somewhere at random."""
+    opening = searched(3, 18).opening
+    taken = [opening.another() for _ in range(7)]
+    found = [
+        n
+        for place in taken
+        if place is not None
+        for n in np.flatnonzero((place == PLACES).all(axis=1))
+    ]
+    assert 3 not in found and len(set(found)) == len(found) and taken[-1] is None
+
+
+def test_places_are_offered_before_the_first_ask():
+    """And are vectors of the search's dimension; who has no use for them takes them and starts at 0."""
+    optimizer = create("random", D, np.random.default_rng(0))
+    optimizer.offer(PLACES)
+    with pytest.raises(OptimizerError, match=r"\(n, 60\)"):
+        optimizer.offer(PLACES[:, :3])
+    optimizer.ask(1)
+    with pytest.raises(OptimizerError, match="before the first ask"):
+        optimizer.offer(PLACES)
+
+
+def test_a_search_that_opened_elsewhere_is_replayed_to_the_same_bits():
+    """The opening is a function of the generator and of what was told."""
+    one = searched(3, 30)
+    other = create("gauss-newton", D, np.random.default_rng(0))
+    other.offer(PLACES)
+    past, again = [], create("gauss-newton", D, np.random.default_rng(0))
+    again.offer(PLACES)
+    while again.told < 30:
+        candidates = again.ask(min(again.batch, 30 - again.told))
+        given = [outputs_at(candidate.vector, 3) for candidate in candidates]
+        evaluations = [Evaluation(abs(r).mean(), r) for r in given]
+        again.tell(candidates, evaluations)
+        past.append((np.stack([candidate.vector for candidate in candidates]), evaluations))
+    other.replay(past)
+    expected = [candidate.vector for candidate in one.ask()]
+    assert np.array_equal([candidate.vector for candidate in other.ask()], expected)

@@ -1,0 +1,387 @@
+"""Figures and shares in the tables, exports and code books that people have, worked out by hand.
+
+Each file is small and our own; its form is that of the kind. It is read rightly, or refused in a sentence
+that says what it is and what to do.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from blackbox_align.errors import BlackboxAlignError
+from blackbox_align.populations.targets import TargetSet
+from blackbox_align.surveys.checking import check
+from blackbox_align.surveys.reading import read
+
+SIX = "63,23,28,86,31,68"
+CHILE = (63, 23, 28, 86, 31, 68)
+PERU = "Peru,64,16,42,87,25,46\n"
+
+
+def header(*names, sep=","):
+    return sep.join(names) + "\n"
+
+
+TARGETS = {
+    "the public matrix with its gaps and regions": (
+        "ctr;country;pdi;idv;mas;uai;ltowvs;ivr\r\nCHL;Chile;63;23;28;86;31;68\r\n"
+        "ARA;Arab countries;80;38;53;68;23;34\r\nXXX;Albania;#NULL!;#NULL!;#NULL!;#NULL!;61;15\r\n",
+        {"CHL": CHILE, "X-ARA": (80, 38, 53, 68, 23, 34), "ALB": (None, None, None, None, 61, 15)},
+    ),
+    "names with abbreviations in brackets": (
+        header(
+            "Country",
+            "Power Distance Index (PDI)",
+            "Individualism vs. Collectivism (IDV)",
+            "MAS [masculinity]",
+            "Uncertainty Avoidance (UAI)",
+            "Long Term Orientation vs. Short Term Normative Orientation (LTO)",
+            "Indulgence vs. Restraint (IVR)",
+        )
+        + f"Chile,{SIX}\n{PERU}",
+        {"CHL": CHILE, "PER": (64, 16, 42, 87, 25, 46)},
+    ),
+    "marks of footnotes behind names and figures": (
+        header("Country", "Power distance", "Individualism") + "Chile[2],63*,23\nPeru *,64[a],—\n",
+        {"CHL": (63, 23), "PER": (64, None)},
+    ),
+    "titles above and a source below": (
+        "Dimensions of culture,,\nRetrieved in May,,\nCountry,PDI,IDV\nChile,63,23\nPeru,64,16\n,,\n"
+        "Source: own,,\n",
+        {"CHL": (63, 23), "PER": (64, 16)},
+    ),
+    "a row per country and dimension": (
+        header("code", "country", "dimension", "score", "rank") + "CHL,Chile,Power Distance,63,2\n"
+        "CHL,Chile,Individualism,23,1\nPER,Peru,Power Distance,64,1\nPER,Peru,Individualism,16,2\n",
+        {"CHL": (63, 23), "PER": (64, 16)},
+    ),
+    "a column per country": (
+        header("Dimension", "Chile", "Peru") + "PDI,63,64\nIDV,23,16\n",
+        {"CHL": (63, 23), "PER": (64, 16)},
+    ),
+    "means and deviations below": (
+        header("Country", "PDI") + "Chile,63\nPeru,64\nMean,63.5\nSD,0.7\nN,2\n",
+        {"CHL": (63,), "PER": (64,)},
+    ),
+    "ranks beside scores": (
+        header("Country", "PDI rank", "PDI score", "Rank IDV", "IDV")
+        + "Chile,24,63,38,23\nPeru,21,64,45,16\n",
+        {"CHL": (63, 23), "PER": (64, 16)},
+    ),
+    "heads in two rows": (
+        "Country,Values,,\n,PDI,IDV,MAS\nChile,63,23,28\nPeru,64,16,42\n",
+        {"CHL": (63, 23, 28), "PER": (64, 16, 42)},
+    ),
+    "prefixes and suffixes of the names": (
+        header("iso3c", "hof_pdi", "hofstede_idv_score") + "CHL,63,23\nPER,64,16\n",
+        {"CHL": (63, 23), "PER": (64, 16)},
+    ),
+    "numbers of countries": (
+        header("iso_n", "PDI") + "152,63\n604,64\n",
+        {"CHL": (63,), "PER": (64,)},
+    ),
+    "lines of JSON": (
+        '{"country": "Chile", "PDI": 63}\n{"country": "Peru", "PDI": 64}\n',
+        {"CHL": (63,), "PER": (64,)},
+    ),
+    "another language": (
+        header("Pays", "Distance hiérarchique", "Masculinité") + "Chili,63,28\nÉtats-Unis,40,62\n",
+        {"CHL": (63, 28), "USA": (40, 62)},
+    ),
+    "decimal commas behind semicolons": (
+        "sep=;\nLand;PDI;UVI\nÖsterreich;11,5;70,0\nPeru;64,25;87,0\n",
+        {"AUT": (11.5, 70), "PER": (64.25, 87)},
+    ),
+    "percent signs in all cells": (
+        header("Country", "PDI", "IDV") + "Chile,63%,23%\nPeru,64%,16%\n",
+        {"CHL": (63, 23), "PER": (64, 16)},
+    ),
+    "names of rows in front": (
+        '"","country","pdi"\n"1","Chile",63\n"2","Peru",64\n',
+        {"CHL": (63,), "PER": (64,)},
+    ),
+    "one figure per country and year, of one year": (
+        header("Entity", "Code", "Year", "Trust")
+        + "Chile,CHL,2018,12.9\nPeru,PER,2018,4.2\nWorld,,2018,25\n",
+        {"CHL": (12.9,), "PER": (4.2,)},
+    ),
+}
+ONLINE = (
+    '"Is rain good for you?",,,\n"Wave 7",,,\n,TOTAL,Chile,Peru\n"Very good",30,10.5,49.5\n'
+    '"Not so good",64,84.5,43.5\n'
+    '"Don\'t know",6,5,7\n"(N)","(2,400)","(1,000)","(1,400)"\n"Selected samples: Chile, Peru",,,\n'
+)
+VERY = {
+    ("CHL", "Very good"): 10.5 / 95,
+    ("PER", "Very good"): 49.5 / 93,
+    ("PER", "Not so good"): 43.5 / 93,
+}
+YES = {("CHL", "Yes"): 0.6, ("CHL", "No"): 0.4, ("PER", "Yes"): 0.25, ("PER", "No"): 0.75}
+GOQA = {
+    "question": "Rain?",
+    "selections": {"Peru": [0.25, 0.75], "Chile": [0.6, 0.4]},
+    "options": ["Yes", "No"],
+}
+OWN = header("item", "question", "option", "country", "share")
+ROWS = "r,Rain?,Yes,Chile,{}\nr,Rain?,No,Chile,{}\nr,Rain?,Yes,Peru,{}\nr,Rain?,No,Peru,{}\n"
+SHARES = {
+    "a cross table of a programme's online analysis": (ONLINE, VERY),
+    "a table of percents with a sign, and a number of people": (
+        'Rain\n"Country","Total","Chile","Peru"\n"Yes","40%","60.0%","25.0%"\n"No","60%","40.0%","75.0%"\n'
+        '"(N)","2,200 (100%)","1,000 (100%)","1,200 (100%)"\n'.replace(
+            "Rain\n", '"Do you like the rain?"\n'
+        ),
+        YES,
+    ),
+    "numbers of people by country": (
+        '"Rain or not?",,\n,Chile,Peru\nYes,600,300\nNo,400,900\n(N),1000,1200\n',
+        YES,
+    ),
+    "a volume with the number of people as the first row": (
+        "QA1 Is rain good?;;;\n;EU27;CL;PE\nTOTAL;26500;1000;1200\nYes;34%;60%;25%\nNo;66%;40%;75%\n",
+        YES,
+    ),
+    "a topline with a row per country": (
+        "Q5. Do you like the rain,,,,\nCountry,Yes,No,DK/Refused (VOL),Total\nChile,54,36,10,100\n"
+        "Peru,20,60,20,100\n",
+        YES,
+    ),
+    "a column of questions and one per answer": (
+        header("country", "question", "Yes", "No") + "Chile,Rain?,60,40\nPeru,Rain?,25,75\n",
+        YES,
+    ),
+    "totals among the options and the countries": (
+        OWN
+        + ROWS.format(60, 40, 25, 75)
+        + "r,Rain?,Total,Chile,100\nr,Rain?,Yes,Total,50\nr,Rain?,No,Total,50\n",
+        YES,
+    ),
+    "marks, and n/a for who was not asked": (
+        OWN
+        + ROWS.format("60*", "40", "25", "75 %")
+        + "r,Rain?,Yes,Japan,n/a\nr,Rain?,No,Japan,n/a\n",
+        YES,
+    ),
+    "thousands apart": (
+        header("item", "question", "option", "country", "count")
+        + ROWS.format('"1,200"', "800", "1 000", '"3,000"'),
+        YES,
+    ),
+    "no column of items, and another name for shares": (
+        header("question", "country", "option", "probability")
+        + "Rain?,Chile,Yes,0.6\nRain?,Chile,No,0.4\n"
+        "Rain?,Peru,Yes,0.25\nRain?,Peru,No,0.75\n",
+        YES,
+    ),
+    "a table of all countries with nulls": (
+        json.dumps({**GOQA, "selections": {**GOQA["selections"], "Japan": None}}) + "\n",
+        YES,
+    ),
+    "what numpy prints": (
+        "question,selections,options,source\nRain?,\"{'Peru': array([0.25, 0.75]), 'Chile': [0.6 0.4]}\","
+        "\"['Yes' 'No']\",X\n",
+        YES,
+    ),
+    "columns in JSON": (json.dumps({key: [value] for key, value in GOQA.items()}), YES),
+    "rows of a viewer": (
+        json.dumps(
+            {"rows": [{"row_idx": 0, "row": {**GOQA, "selections": str(GOQA["selections"])}}]}
+        ),
+        YES,
+    ),
+    "options by name, by question and country": (
+        json.dumps({"Rain?": {"Chile": {"Yes": 60, "No": 40}, "Peru": {"Yes": 25, "No": 75}}}),
+        YES,
+    ),
+    "entries of shares by option": (
+        json.dumps(
+            [
+                {"question": "Rain?", "country": "Chile", "answers": {"Yes": 0.6, "No": 0.4}},
+                {"question": "Rain?", "country": "Peru", "answers": {"Yes": 0.25, "No": 0.75}},
+            ]
+        ),
+        YES,
+    ),
+    "heads in Spanish": (
+        "país;pregunta;respuesta;porcentaje\nChile;Rain?;Yes;60\nChile;Rain?;No;40\nPerú;Rain?;Yes;25\n"
+        "Perú;Rain?;No;75\n",
+        YES,
+    ),
+    "counts with percents behind": (
+        "Is there rain today?,,\nCountry,Yes,No\nChile,600 (60%),400 (40%)\nPeru,300 (25%),900 (75%)\n",
+        YES,
+    ),
+    "UTF-16": ((OWN + ROWS.format(60, 40, 25, 75)).encode("utf-16"), YES),
+}
+QUESTIONS = {
+    "a data dictionary of REDCap": (
+        '"Variable / Field Name","Field Type","Field Label","Choices, Calculations, OR Slider Labels"\n'
+        'r,radio,"Do you like rain?","1, Yes, much | 2, No | 99, Refused"\n',
+        {"r": ("Do you like rain?", ("Yes, much", "No"), (1, 2))},
+    ),
+    "a code book of DDI": (
+        '<?xml version="1.0"?><codeBook xmlns="ddi:codebook:2_5"><dataDscr><var name="r"><labl>Rain</labl>'
+        "<labl>Rain</labl><qstn><qstnLit>Do you like rain?</qstnLit></qstn><catgry><catValu>0</catValu>"
+        "<labl>No</labl></catgry>"
+        '<catgry><catValu>1</catValu><labl>Yes</labl></catgry><catgry missing="Y"><catValu>9</catValu>'
+        "<labl>Gone</labl></catgry></var></dataDscr></codeBook>",
+        {"r": ("Do you like rain?", ("No", "Yes"), (0, 1))},
+    ),
+    "a row per code": (
+        header("Variable", "Label", "Code", "Category")
+        + "r,Rain?,2,No\nr,Rain?,1,Yes\nr,Rain?,-1,No answer\n",
+        {"r": ("Rain?", ("No", "Yes"), (2, 1))},
+    ),
+    "a table with the options as a Python table": (
+        ",key,question,references,option_mapping\n"
+        "0,r,Rain?,\"['A']\",\"{1.0: 'Yes', 2.0: 'No', 99.0: 'Refused'}\"\n",
+        {"r": ("Rain?", ("Yes", "No"), (1, 2))},
+    ),
+    "options in columns": (
+        header("id", "question", "option_a", "option_b", "option_c") + "r,Rain?,Yes,No,\n",
+        {"r": ("Rain?", ("Yes", "No"), (1, 2))},
+    ),
+    "questions with choices in JSON": (
+        json.dumps([{"id": "r", "question": "Rain?", "choices": ["1. Yes", "3. No"]}]),
+        {"r": ("Rain?", ("Yes", "No"), (1, 3))},
+    ),
+}
+RESPONDENTS = "these look like the rows of respondents"
+NAMED = {
+    "an own line of names is missing": (
+        "Chile,63,23\nPeru,64,16\n",
+        "its first line names no columns",
+    ),
+    "several years": (
+        header("country", "year", "PDI") + "Chile,1990,63\nChile,2000,60\n",
+        "the column 'year' has several values (1990, 2000); keep the rows of one",
+    ),
+    "years as columns": (
+        header("Country Name", "2019", "2020") + "Chile,1,2\nPeru,2,3\n",
+        "its columns are years",
+    ),
+    "noughts for what is missing": (
+        header("country", "PDI", "IVR") + "Chile,63,68\nKenya,70,0\n",
+        "1 figures are 0, which some copies print for a missing one (IVR of Kenya)",
+    ),
+    "a percent sign in one cell": (
+        header("country", "PDI") + "Chile,63%\nPeru,64\n",
+        "PDI is '63%', not a number",
+    ),
+    "a state that is no more": (
+        header("country", "PDI") + "Yugoslavia,76\nPeru,64\n",
+        "Unknown country 'Yugoslavia'",
+    ),
+    "a cross table without its question": (
+        header("Country", "Yes", "No") + "Chile,60,40\nPeru,25,75\n",
+        "the question is missing; write it in a line above",
+    ),
+    "several waves of a topline": (
+        "How is the weather now?,,,\nCountry,Survey,Good,Bad\nPeru,2019,60,40\nPeru,2017,5,95\n",
+        "'Survey' has several values (2019, 2017)",
+    ),
+    "people of Western Europe's Windows": (
+        "Land;PDI\nÖsterreich;11\n".encode("cp1252"),
+        "iconv -f WINDOWS-1252",
+    ),
+    "a text laid out by blanks": (
+        "country PDI\nChile 63\n",
+        "laid out by blanks has to be saved as CSV",
+    ),
+    "questions as plain text": (
+        "Do you like rain?\nHow often do you walk?\n",
+        "questions are written down in YAML",
+    ),
+    "questions in YAML of another form": ("- Do you like rain?\n", "scales: {yn:"),
+    "a file of R": (b"X\n\0\0\0\x03....", "write.csv"),
+    "a PDF": (b"%PDF-1.7", "PDF"),
+    "shares without the questions": (
+        header("country", "variable", "value", "percent") + "Peru,r,1,60\nPeru,r,2,40\n",
+        "the column 'question' is missing",
+    ),
+    "several answers of one person": (OWN + ROWS.format(60, 70, 25, 75), "sum to 130, not to 100"),
+    "a count that sums up the others": (
+        header("item", "question", "option", "country", "count")
+        + ROWS.format(60, 40, 25, 75)
+        + "r,Rain?,All,Peru,100\n",
+        "that of all other answers together",
+    ),
+    "rows of people under ISO's numbers": (
+        header("A_WAVE", "B_COUNTRY", "W_WEIGHT", "Q1") + "7,152,1.1,1\n" + 3 * "7,604,0.9,2\n",
+        f"{RESPONDENTS}, one per person; `bbalign surveys tabulate it.csv --country B_COUNTRY "
+        "--weight W_WEIGHT`",
+    ),
+    "rows of people of a form": (
+        header("Timestamp", "Which country do you live in?", "Rain?")
+        + "2021/01/01 10:00,Peru,Yes\n",
+        "--country 'Which country do you live in?'",
+    ),
+    "DDI's other form": (
+        '<?xml version="1.0"?><ddi:DDIInstance xmlns:ddi="ddi:instance:3_2"/>',
+        "DDI Lifecycle",
+    ),
+}
+
+
+def held(content, folder, name="it.csv"):
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return read(path)
+
+
+def shares_of(opinions):
+    return {
+        (d.sample.country, option): share
+        for d in opinions.distributions
+        for option, share in zip(opinions.items[d.item].scale.options, d.shares, strict=True)
+    }
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+def test_figures_of_each_kind(kind, tmp_path):
+    """Each country has its own figures, in every cell that the file has, and no other row is read."""
+    content, figures = TARGETS[kind]
+    targets = held(content, tmp_path)
+    assert isinstance(targets, TargetSet)
+    assert targets.figures.keys() == figures.keys()
+    for code, row in figures.items():
+        assert targets.figures[code] == pytest.approx(
+            [math.nan if v is None else v for v in row], nan_ok=True
+        )
+    assert check(targets).tables["figures"][1]
+
+
+@pytest.mark.parametrize("kind", SHARES)
+def test_shares_of_each_kind(kind, tmp_path):
+    """Each share is its option's in its country, without those who gave no answer; no total is a country."""
+    content, expected = SHARES[kind]
+    opinions = held(content, tmp_path)
+    found = shares_of(opinions)
+    assert {code for code, _ in found} == {"CHL", "PER"} and opinions.countries.keys() == {
+        "CHL",
+        "PER",
+    }
+    assert {key: found[key] for key in expected} == pytest.approx(expected)
+    (item,) = opinions.survey.items
+    assert len(item.scale) == 2 and "ain" in item.text
+
+
+@pytest.mark.parametrize("kind", QUESTIONS)
+def test_questions_of_each_kind(kind, tmp_path):
+    """Questions, answers in their order and codes are the file's; what is declared as no answer is none."""
+    content, expected = QUESTIONS[kind]
+    survey = held(content, tmp_path)
+    found = {item.id: (item.text, item.scale.options, item.scale.codes) for item in survey.items}
+    assert found == expected
+
+
+@pytest.mark.parametrize("kind", NAMED)
+def test_what_is_named_of_each_kind(kind, tmp_path):
+    """A file that cannot be read as it is says what it is, and what to do."""
+    content, sentence = NAMED[kind]
+    with pytest.raises(BlackboxAlignError) as raised:
+        held(content, tmp_path, "it.yaml" if "YAML" in kind else "it.csv")
+    assert sentence in str(raised.value)
