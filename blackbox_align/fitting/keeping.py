@@ -14,6 +14,7 @@ from ..results import Result
 from ..results.names import FITTED
 from .record import Record
 from .run import Run
+from .settled import as_recorded
 
 COLUMNS = ("run", "country", "model", "optimizer", "seed", "status", "evaluations", "loss")
 
@@ -48,7 +49,9 @@ def matching(runs: list[Run], where: Mapping[str, str]) -> list[dict[str, Any]]:
     found, known = [], set(COLUMNS)
     for run in runs:
         row = row_of(run)
-        settings = {} if run.trouble else run.specification.to_dict()
+        settings = (
+            {} if run.trouble else as_recorded(run.specification, run.record["facts"]).to_dict()
+        )
         known |= set(settings)
         values = {**settings, **row}
         if all(_is(values.get(name), wanted) for name, wanted in where.items()):
@@ -114,7 +117,8 @@ def difference(a: Run, b: Run) -> Difference:
 def _facts(run: Run) -> dict[str, Any]:
     """What settings stood for; what was measured on the way is no reason for figures to differ."""
     facts = _flat(run.record["facts"])
-    return {name: value for name, value in facts.items() if not name.startswith("noise")}
+    measured = ("noise", "price")  # of the machine at that hour
+    return {name: value for name, value in facts.items() if not name.startswith(measured)}
 
 
 def _conditions(run: Run) -> dict[str, Any]:

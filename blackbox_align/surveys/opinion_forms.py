@@ -99,7 +99,7 @@ def find_form(path: Path, content: Any) -> Form:
             innermost = next(iter(inner.values()), None)
             if isinstance(innermost, list):
                 return Form(goqa, "goqa", _similar_questions)
-            if isinstance(innermost, (int, float)) and not all(map(_is_code, inner)):
+            if isinstance(innermost, (int, float)) and not any(map(_is_code, inner)):
                 return Form(goqa, "goqa", _nested)
             if isinstance(innermost, (int, float)) or not inner:
                 return Form("World Values Survey", "wvs", coded_answers, whole=False)

@@ -39,7 +39,8 @@ def item_means(
     """
     p = np.asarray(probabilities, dtype=np.float64)
     if readout == "expected":
-        return np.einsum("cio,io->ci", p, survey.codes)
+        # One memory layout: the same probabilities give the same bits in any company.
+        return np.einsum("cio,io->ci", np.ascontiguousarray(p), survey.codes)
     if readout == "greedy":
         likeliest = p.argmax(-1)[..., None]
         codes = np.take_along_axis(survey.codes[None], likeliest, axis=-1)[..., 0]
