@@ -142,7 +142,7 @@ Orders = Annotated[
     str,
     typer.Option(
         help="Orders of the options that are asked and averaged over: 1, reversed (both ways), "
-        "cyclic or all. auto is reversed, or what the model's card says.",
+        "cyclic (rotations) or all. auto is reversed, for opinions cyclic, or what the model's card says.",
         rich_help_panel=_SURVEY,
     ),
 ]

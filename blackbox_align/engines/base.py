@@ -229,6 +229,13 @@ class EngineInfo:
     noise: float | None = None
     can: frozenset[str] = frozenset({"answer"})
 
+    @property
+    def rotations(self) -> str:
+        """The orders for distributions: between an option's place and its reverse pure position still gives
+        every distribution that is symmetric, which rotations undo. Means of scales do not move by it.
+        """
+        return self.orders if self.orders == "1" else "cyclic"
+
 
 class Engine(Protocol):
     """A model in process, Ray workers, a function, or one of these with its answers kept.

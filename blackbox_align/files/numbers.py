@@ -12,6 +12,7 @@ _MARKS = re.compile(
     r"\s*(\[[^\[\]]{1,12}\]|[*†‡§#]+|[¹²³⁰⁴-⁹ᵃ-ᶻ]+|\((est\.?|estimated?|e|a|b|c|\d|[*†‡])\))$",
     re.IGNORECASE,
 )
+_FLOAT = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?", re.IGNORECASE | re.ASCII)
 _ABOUT = re.compile(r"^(~|≈|ca\.|c\.|about)\s*", re.IGNORECASE)
 
 
@@ -31,12 +32,10 @@ def bare_number(cell: str, *, commas: bool = False) -> str:
         found = _COMMAS.fullmatch(bare)
     if found:
         bare = found[1] + re.sub(r"\D", "", found[2]) + (found[3] or "")
-    return (
-        bare if re.fullmatch(r"[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?", bare, re.I | re.A) else text
-    )
+    return bare if _FLOAT.fullmatch(bare) else text
 
 
 def is_number(cell: str) -> bool:
     """Whether a cell is a number, however it is written."""
     bare = bare_number(cell, commas=True).replace(",", ".", 1)
-    return re.fullmatch(r"[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?", bare, re.I | re.A) is not None
+    return _FLOAT.fullmatch(bare) is not None

@@ -109,7 +109,7 @@ def fit(
     language : the weight of what the prompt does to the model's language; see
         :mod:`..objectives.language`. 0 leaves it out, None is 1 for models that write
     orders : in which options are asked, and answers averaged over them: ``1``, ``reversed``, ``cyclic``,
-        ``all``; ``auto`` is ``reversed``, or what the model's card says
+        ``all``; ``auto`` is ``reversed``, ``cyclic`` for opinions, or ``1`` where the model's card says so
     subspace, alpha, init : see :class:`.specification.Specification`
     seed : the same seed gives the same search
     hold_out : indices that no search sees, by name: the result tells their error apart

@@ -58,7 +58,8 @@ def settle(
     """
     orders, placement, weight = settings.orders, settings.placement, settings.language
     if orders == "auto":
-        orders = str(recorded.get("orders") or info.orders)
+        usual = info.rotations if settings.fits_opinions else info.orders
+        orders = str(recorded.get("orders") or usual)
     if placement == "auto":
         usual = info.placement if uses_gradient else info.searched
         placement = str(recorded.get("placement") or usual)

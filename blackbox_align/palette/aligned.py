@@ -181,7 +181,7 @@ def _write(
         engine,
         [people],
         [Condition.plain(), Condition.country_in_text(), Condition(FITTED, lambda _: adapter)],
-        Asking(engine.info.orders, "own"),
+        Asking(engine.info.rotations, "own"),
         fitted_items=fitted,
     )
     proof = prove(engine, adapter, sheet(target.survey, "1"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 # Who a row is about, the likeliest first: a name is preferred to a code beside it.
 COUNTRY = (
@@ -125,3 +126,15 @@ def country_columns(cells: list[str]) -> list[int]:
     """The positions of the columns that name countries, the likeliest first."""
     found = [(COUNTRY.index(plain(c)), n) for n, c in enumerate(cells) if plain(c) in COUNTRY]
     return [n for _, n in sorted(found)]
+
+
+def twice(heads: Sequence[str], rows: Sequence[tuple[int, list[str]]]) -> str:
+    """What to do about a country in two rows: often these are of two years or two surveys."""
+    for n, head in enumerate(heads):
+        values = list(dict.fromkeys(row[n].strip() for _, row in rows))
+        if plain(head) in TIMES and len(values) > 1:
+            return (
+                f": the column {head.strip()!r} has several values ({', '.join(values[:4])}); keep the rows "
+                "of one of them"
+            )
+    return "; remove one of the rows"

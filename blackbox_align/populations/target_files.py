@@ -16,7 +16,7 @@ from ..files.frame import Frame, Row
 from ..files.missing import is_mark
 from ..files.numbers import bare_number, is_number
 from ..files.tables import is_binary_table, read_bytes, read_frame, read_text
-from .columns import CODES, TIMES, country_columns, index_name, is_other, plain
+from .columns import CODES, TIMES, country_columns, index_name, is_other, plain, twice
 from .countries import Country, find_country
 from .figures import Cell, check_figures
 from .labels import read_labels, unknown_sentence
@@ -293,25 +293,15 @@ def _countries(
     seen: set[str] = set()
     for (line, _), country in zip(body, countries, strict=True):
         if country.code in seen:
-            raise DataFileError(path, line, _twice(country, header, body))
+            raise DataFileError(
+                path, line, f"{country.name} stands here twice{twice(header, body)}."
+            )
         seen.add(country.code)
     notes = [note for note in labels.notes if "all read as" not in note]
     beside = [n for n in country_columns(list(header)) if n != named and plain(header[n]) in CODES]
     for n in beside:
         notes += _agree(path, header[n].strip(), n, body, countries)
     return countries, notes
-
-
-def _twice(country: Country, header: Sequence[str], body: Sequence[Row]) -> str:
-    """What to do about a country in two rows: often these are of two years."""
-    for n, cell in enumerate(header):
-        values = list(dict.fromkeys(row[n].strip() for _, row in body))
-        if plain(cell) in TIMES and len(values) > 1:
-            return (
-                f"{country.name} stands here twice: the column {cell.strip()!r} has several values "
-                f"({', '.join(values[:4])}); keep the rows of one of them."
-            )
-    return f"{country.name} stands here twice; remove one row."
 
 
 def _agree(

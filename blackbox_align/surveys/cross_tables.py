@@ -17,7 +17,7 @@ from ..errors import DataFileError
 from ..files.missing import is_mark
 from ..files.numbers import bare_number
 from ..files.tables import CsvTable
-from ..populations.columns import TIMES, country_columns, index_name, is_other, plain
+from ..populations.columns import TIMES, country_columns, index_name, is_other, plain, twice
 from ..populations.countries import fold
 from ..populations.labels import read_labels
 from .assembly import RawAnswers
@@ -200,21 +200,9 @@ def _refuse_twice(table: CsvTable, place: int, rows: Sequence[tuple[int, list[st
         label = row[place].strip()
         if label in seen:
             raise DataFileError(
-                table.path, line, f"{label} stands here twice{several(table, rows)}."
+                table.path, line, f"{label} stands here twice{twice(table.heads, rows)}."
             )
         seen.add(label)
-
-
-def several(table: CsvTable, rows: Sequence[tuple[int, list[str]]]) -> str:
-    """What to do about a country in two rows: often these are of two surveys or of two groups."""
-    for n, head in enumerate(table.heads):
-        values = list(dict.fromkeys(row[n].strip() for _, row in rows))
-        if plain(head) in TIMES and len(values) > 1:
-            return (
-                f": the column {head.strip()!r} has several values ({', '.join(values[:4])}); keep the rows "
-                "of one of them"
-            )
-    return "; remove one of the rows"
 
 
 def _title(table: CsvTable) -> str:

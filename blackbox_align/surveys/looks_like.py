@@ -56,8 +56,10 @@ def columns_look_like(table: CsvTable) -> str:
     if read_labels(table.heads).found and all(
         is_number(cell) or is_mark(cell) for cell in table.heads[1:]
     ):
-        return "its first line names no columns; write them above it, such as "
-        "country,PDI,IDV,MAS,UAI,LTO,IVR."
+        return (
+            "its first line names no columns; write them above it, such as "
+            "country,PDI,IDV,MAS,UAI,LTO,IVR."
+        )
     if {"qkey", "d_h"} <= set(columns) or {"qkey", "d_m"} <= set(columns):
         return (
             "these are distributions of OpinionQA without the texts of the options; write each question "

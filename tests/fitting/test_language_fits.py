@@ -42,6 +42,10 @@ def test_what_is_left_to_the_model_follows_from_what_it_is():
     assert settle(replace(asked, placement="message"), info, {}).tokens == 5
     assert settle(asked, info, {"placement": "last", "length": 3}).tokens == 3
     assert chat.orders == "reversed"
+    opinions = replace(asked, objective="opinions")
+    assert settle(opinions, info, {}).orders == "cyclic", "two directions do not cancel a place"
+    assert settle(opinions, replace(info, orders="1"), {}).orders == "1"
+    assert settle(opinions, info, {"orders": "reversed"}).orders == "reversed"
     assert settle(asked, replace(READS, writes=False), {}).language == 0.0
     assert settle(asked, READS, {}).placement == "first"
     assert settle(replace(asked, placement="last"), READS, {}).language == 0.0

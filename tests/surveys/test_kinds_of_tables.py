@@ -253,7 +253,7 @@ RESPONDENTS = "these look like the rows of respondents"
 NAMED = {
     "an own line of names is missing": (
         "Chile,63,23\nPeru,64,16\n",
-        "its first line names no columns",
+        "its first line names no columns; write them above it, such as country,PDI",
     ),
     "several years": (
         header("country", "year", "PDI") + "Chile,1990,63\nChile,2000,60\n",
