@@ -16,8 +16,6 @@ True
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 
 from .base import Array, Candidate, Capabilities, Evaluation, Optimizer
@@ -38,7 +36,7 @@ class Adam(Optimizer):
     """
 
     name = "adam"
-    capabilities: ClassVar[Capabilities] = Capabilities(
+    capabilities: Capabilities = Capabilities(
         any_number=False,
         partial_tell=False,
         out_of_order_tell=False,

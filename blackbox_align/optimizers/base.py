@@ -14,7 +14,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -122,7 +121,7 @@ class Optimizer(ABC):
 
     name: str
     """The registered name; the registry sets it on what it creates."""
-    capabilities: ClassVar[Capabilities] = Capabilities()
+    capabilities: Capabilities = Capabilities()
 
     def __init__(
         self, dimension: int, rng: np.random.Generator, *, budget: int | None = None

@@ -17,6 +17,8 @@ Reduction". Equation numbers are those of the latter.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from blackbox_align.errors import OptimizerError
@@ -67,6 +69,7 @@ class SHADE(Optimizer):
             raise OptimizerError(
                 "L-SHADE shrinks its population over the budget: give a budget, or take 'shade'."
             )
+        self.capabilities = replace(self.capabilities, uses_budget=self.reduction)
         self.X = step("sigma", sigma) * rng.standard_normal((self.N_init, self.dimension))
         self.f = np.full(self.N_init, np.inf)
         self.A = np.empty((0, self.dimension))

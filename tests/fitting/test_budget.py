@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 import blackbox_align as bba
@@ -15,7 +16,7 @@ from blackbox_align.fitting.budget import (
     Price,
     spoken_seconds,
 )
-from blackbox_align.optimizers import Capabilities
+from blackbox_align.optimizers import Capabilities, create
 
 PRICE = Price(tokens=48, seconds=0.14)
 
@@ -123,3 +124,11 @@ def test_no_clock_chooses_the_budget_of_a_search_that_is_shaped_by_it(tmp_path):
     """Nevergrad's algorithms size themselves by the budget, so that another one gives other vectors."""
     with pytest.raises(SpecificationError, match="no clock may choose"):
         bba.fit("SAU", optimizer="ng:OnePlusOne", budget="60s", runs=tmp_path)
+
+
+@pytest.mark.parametrize("optimizer", ["lshade", "ng:DE"])
+def test_no_clock_gives_a_budget_that_shapes_the_search(optimizer, tmp_path):
+    """The same seed would search otherwise on a busier machine; what does not shape itself may be timed."""
+    with pytest.raises(SpecificationError, match="which no clock may choose"):
+        bba.fit("SAU", runs=tmp_path, optimizer=optimizer, budget="90s")
+    assert not create("shade", 4, np.random.default_rng(0)).capabilities.uses_budget
