@@ -73,7 +73,7 @@ from .several import PAIRS, print_held_out, print_spread, variations
 
 if TYPE_CHECKING:
     from ..engines import Workers
-    from ..fitting import Progress, Run
+    from ..fitting import Outlay, Progress, Run
     from ..results import Result
 
 log = logging.getLogger("blackbox_align")
@@ -213,7 +213,7 @@ class _Watched:
 
     def fit(self, settings: dict[str, Any], varied: Sequence[dict[str, Any]]) -> list[Run]:
         """The fits in their variations, one after another."""
-        from ..fitting import fit
+        from ..fitting import Progress, fit
 
         with ExitStack() as live:
             draw = live.enter_context(fit_progress([*settings["country"], *settings["group"]]))
@@ -231,10 +231,14 @@ class _Watched:
                 draw(progress)
                 log.debug("%s", progress)
 
+            def on_outlay(outlay: Outlay) -> None:
+                print_remark(outlay.describe())
+                draw(Progress(outlay.made, outlay.evaluations, None, outlay.made, 0.0))
+
             told: dict[str, Any] = {
                 "on_progress": on_progress,
                 "on_trouble": print_note,
-                "on_outlay": lambda outlay: print_remark(outlay.describe()),
+                "on_outlay": on_outlay,
             }
             if len(varied) == 1:  # of several the last table is the one to look at
                 told["on_result"] = on_result
