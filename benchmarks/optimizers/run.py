@@ -52,7 +52,7 @@ def problem_of(model: str, tokens: int, country: str) -> tuple[Callable[..., np.
 
     settings = Specification(country, model=model, tokens=tokens)
     engine = load(model)
-    problem = pose(load_data(settings), Asked(engine))
+    problem = pose(load_data(settings), Asked(engine, orders=engine.info.orders))
     space = search_space(settings, engine, generator(settings, PROMPT), unit_of(engine, {}))
     asked, target = problem.sheet, problem.objective.targets[0]
 
