@@ -120,6 +120,11 @@ def score_command(
     as_json: AsJson = False,
 ) -> None:
     """Score a model on a survey, beside the baselines that need no model."""
+    settings = locals().copy()  # the options are the settings of `score`, but for these
+    for other in ("condition", "baselines", "no_cache", "metric", "as_json"):
+        del settings[other]
+    settings["conditions"] = () if baselines else tuple(condition or ("none",))
+    settings["cache"] = not no_cache
     from ..assessment import score
 
     check_most(1_000_000, resamples=resamples, batch=batch)
@@ -127,33 +132,7 @@ def score_command(
     for one in condition or ():
         _check_expert(one)
     with score_progress() as on_batch:
-        table = score(
-            instrument,
-            country=country,
-            conditions=() if baselines else tuple(condition or ("none",)),
-            questions=questions,
-            known=known,
-            readouts=readouts,
-            wordings=wordings,
-            model=model,
-            revision=revision,
-            device=device,
-            dtype=dtype,
-            trust_remote_code=trust_remote_code,
-            chat_template=chat_template,
-            system=system,
-            samples=samples,
-            missing=missing,
-            labels=labels,
-            orders=orders,
-            targets=targets,
-            constants=constants,
-            batch=batch,
-            cache=not no_cache,
-            resamples=resamples,
-            seed=seed,
-            on_batch=on_batch,
-        )
+        table = score(**settings, on_batch=on_batch)
     metrics = [table.metric(name).name for name in metric or table.headline]
     if as_json:
         print_json(table.to_dict())
