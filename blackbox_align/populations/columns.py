@@ -61,7 +61,7 @@ TIMES = frozenset(
     {
         "year", "wave", "survey", "round", "edition", "period", "a_wave", "a_year", "s002", "s002vs",
         "s002evs", "s020", "essround", "survey_year", "fieldwork_year", "time", "date", "jahr", "ano",
-        "annee", "study", "numinves",
+        "annee", "study", "numinves", "time_period", "refperiod", "ref_date", "fieldwork_date",
     }
 )  # fmt: skip
 # Columns of numbers, and of words, that are plainly no index.
@@ -75,7 +75,10 @@ _OTHER = frozenset(
         "note", "notes", "comment", "comments", "country_short", "language", "slug", "checked", "date",
         "interview_year", "fieldwork", "abk", "abbr", "total", "abbreviation", "code_2", "jahr", "ano",
         "annee", "quelle", "fuente", "references", "ref", "number_of_people", "edition", "kind", "type",
-        "alpha2", "adjective",
+        "alpha2", "adjective", "time", "time_period", "period", "round", "study", "average", "mean",
+        "avg", "sum", "median", "sd", "std", "std_dev", "standard_deviation", "se", "std_error",
+        "standard_error", "min", "max", "minimum", "maximum", "flag", "obs_flag", "flag_codes", "flags",
+        "lower", "upper", "ci_low", "ci_high", "lower_ci", "upper_ci", "cum", "cumulative", "freq",
     }
 )  # fmt: skip
 
@@ -120,6 +123,19 @@ def is_other(cell: str) -> bool:
         or bare.startswith("rank_")
         or bare.endswith(("_rank", "_ranking", "_n"))
     )
+
+
+# What an answer is called that sums up others: "Total 'Good'", "Net: agree", "Top 2 Box", "Agree (net)".
+_NET = re.compile(
+    r"(sub)?total\b[\s:\-–'\"“‘«(]+\w.*|net\b[\s:\-–'\"“‘«(]+\w.*|.*[\s(](net|nett)\)?|"
+    r"(top|bottom|mid|middle)[\s-]*([123]|one|two|three)?[\s-]*box(es)?\b.*|[tb][123]b",
+    re.IGNORECASE,
+)
+
+
+def is_net(cell: str) -> bool:
+    """Whether an answer is called what sums of several answers are called; figures have to bear it out."""
+    return _NET.fullmatch(cell.strip()) is not None
 
 
 def country_columns(cells: list[str]) -> list[int]:

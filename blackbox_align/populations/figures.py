@@ -125,7 +125,7 @@ def _refuse_units(
         )
     for name in columns:
         own = [v for v in values[name] if not math.isnan(v)]
-        if name not in HOFSTEDE and _are_fractions(own):
+        if _are_fractions(own):
             raise DataFileError(
                 path,
                 None,

@@ -105,7 +105,10 @@ def looks_like_targets(path: Path) -> bool:
             index_name(row[n]) for _, row in body for n in _places(header, _LONG) if n < len(row)
         )
     above = read_labels(header[1:])
-    if len(above.found) > 1 and 2 * len(above.found) >= len(header) - 1 - len(above.sums):
+    told = sum(index_name(cell) is not None for cell in header[1:])  # UA and IND are countries too
+    if len(above.found) > max(1, told) and 2 * len(above.found) >= len(header) - 1 - len(
+        above.sums
+    ):
         return False  # a column per country
     if not columns or names & {"question", "option", "selections", "prompt_question", "share"}:
         return False

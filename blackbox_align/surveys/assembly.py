@@ -23,7 +23,7 @@ from ..populations.labels import Labels, read_labels
 from ..populations.population import Population
 from .non_response import look_alikes, non_responses
 from .opinions import MISSING, Distribution, OpinionSurvey, Sample
-from .scales import arranged, contradicts, is_ladder
+from .scales import arranged, contradicts, dates_among, is_ladder
 from .signs import INSTRUCTIONS, LABELS, LETTERS, with_labels
 from .survey import Item, Scale, Survey
 
@@ -281,6 +281,7 @@ def _question(
         if any(item_id == other.item.id for other in _same_item(row.item, questions)):
             tally.drop("the item has another question or other options before", row.place)
             return None
+        _refuse_dates(source.path, item_id, kept)
         kept = arranged(kept)
         ordered = bool(row.ordered or (row.ordered is None and is_ladder(kept)))
         item = Item(item_id, row.question.strip(), _scale(kept))
@@ -298,6 +299,18 @@ def _question(
             )
         tally.reordered.append(row.place)
     return question
+
+
+def _refuse_dates(path: Path, item: str, options: Sequence[str]) -> None:
+    dates = dates_among(options)
+    if dates:
+        raise DataFileError(
+            path,
+            None,
+            f"{', '.join(dates[:4])} among the options of {item!r} are dates, which Excel makes of ranges "
+            "(3-4 becomes 3-Apr); write the ranges again (3 to 4), or a date that is meant in words "
+            "(April the 3rd).",
+        )
 
 
 def _same_item(
@@ -346,7 +359,11 @@ def _fault(row: RawAnswers, whole: bool) -> str:
     counts = total >= _FEWEST_PEOPLE and all(share.is_integer() for share in row.shares)
     if percents or counts:
         return ""
-    if total > 1 + _SUM_TOLERANCE or (whole and total < 1 - _SUM_TOLERANCE):
+    if total > 1 + _SUM_TOLERANCE:
+        return (
+            "the shares sum to more than 1: several answers were allowed, or options sum up others"
+        )
+    if whole and total < 1 - _SUM_TOLERANCE:
         return "the shares do not sum to 1"
     return ""
 

@@ -13,12 +13,14 @@ from pathlib import Path
 
 from ..errors import DataFileError
 from .non_response import non_responses
+from .scales import dates_among
 from .signs import INSTRUCTIONS, LETTERS
 from .survey import Item, Scale, Survey
 
 SEVERAL = "they take several answers, or an order of them"
 OPEN = "they have no list of answers to choose from"
 FILLED_IN = "their text is filled in from other answers while people are asked"
+DATES = "dates are among their answers, which Excel makes of ranges (3-4 becomes 3-Apr)"
 _PIPED = re.compile(r"\$?\{[^{}\s][^{}]*\}")
 
 
@@ -61,6 +63,8 @@ class Form:
             self.leave_out(FILLED_IN, item.id)
         elif not item.id or not all(texts):
             self.leave_out("a text of theirs is blank", item.id or "a question without a name")
+        elif dates_among(list(item.options.values())):
+            self.leave_out(DATES, item.id)
         elif len(set(item.options.values())) < len(item.options):
             self.leave_out("two of their answers have the same label", item.id)
         elif not 2 <= answers <= len(LETTERS):

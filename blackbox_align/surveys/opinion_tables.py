@@ -19,7 +19,7 @@ from pathlib import Path
 
 from ..errors import DataFileError, UnknownNameError, nearest_names
 from ..files.missing import is_mark
-from ..files.numbers import bare_number
+from ..files.numbers import bare_number, points_part_thousands
 from ..files.tables import CsvTable
 from ..populations.columns import TIMES, country_columns, is_other, plain
 from ..populations.countries import find_country
@@ -151,6 +151,8 @@ def read_own_form(table: CsvTable) -> Answers:
             raise DataFileError(table.path, 1, f"the column {name!r} is missing.{hint}")
     told = _Told()
     places = _places(table, columns) if not whom else []
+    counts = [row[columns["count"]] for _, row in table.records()] if value == "count" else []
+    pointed = points_part_thousands(counts)
     for line, row in table.records():
         cells = {name: row[column].strip() for name, column in columns.items()}
         if is_sum(cells["option"]):
@@ -159,6 +161,9 @@ def read_own_form(table: CsvTable) -> Answers:
         cells.setdefault("item", cells["question"])
         _check_filled(table.path, line, cells, ("item", "question", "option"))
         item = _asked(table.path, line, cells, told.asked)
+        if pointed and "." in cells["count"]:
+            told.marked[cells["count"]] = None
+            cells["count"] = cells["count"].replace(".", "")
         pairs = [(row[whom].strip(), cells[value])] if whom else [(p, row[p]) for p in places]
         for label, cell in pairs:
             if not label:

@@ -8,9 +8,27 @@ from itertools import pairwise
 
 
 def _number(option: str) -> float | None:
-    """The number that an option is, or begins with: ``7``, ``-2``, ``1.5``, ``10 - completely``."""
-    found = re.fullmatch(r"([-+]?\d{1,4}(?:\.\d+)?)(?:\s*[-–:=.)(]\s*\D.*)?", option.strip())
+    """The number that an option is, or begins with: ``7``, ``-2``, ``1.5``, ``10 - completely``, ``0 never``."""
+    found = re.fullmatch(
+        r"([-+]?\d{1,4}(?:\.\d+)?)(?:\s*[-–:=.)(]\s*\D.*|\s+[^\W\d].*)?", option.strip()
+    )
     return float(found[1]) if found else None
+
+
+_MONTH = (
+    r"(jan|feb|mar|mrz|mär|apr|avr|abr|may|mai|mag|jun|giu|jul|lug|aug|ago|août|sep|set|oct|okt|ott|out|"
+    r"nov|dec|dez|dic|déc|ene|fév|févr|juin|juil)"
+)
+_DATE = re.compile(
+    rf"\d{{1,2}}[-. ]+{_MONTH}\.?|{_MONTH}[-. ]+\d{{1,2}}|\d{{4}}-\d\d-\d\d([T ]00:00:00)?|"
+    r"\d{1,2}/\d{1,2}/\d{4}",
+    re.IGNORECASE,
+)
+
+
+def dates_among(options: Sequence[str]) -> list[str]:
+    """The options that are dates as a spreadsheet writes them, which it also makes of ranges: ``3-Apr`` of 3-4."""
+    return [option for option in options if _DATE.fullmatch(option.strip())]
 
 
 def arranged(options: Sequence[str]) -> tuple[str, ...]:
@@ -19,6 +37,11 @@ def arranged(options: Sequence[str]) -> tuple[str, ...]:
     A scale that falls steadily keeps its order; so do words, of which nothing is known.
     """
     numbers = [_number(option) for option in options]
+    worded = [
+        option for option in options if re.match(r"[-+]?\d+(\.\d+)?\s+[^\W\d]", option.strip())
+    ]
+    if len(worded) > 2:  # "30 minutes", "1 hour": the numbers count different things
+        return tuple(options)
     known = [number for number in numbers if number is not None]
     if len(known) < len(numbers) or len(set(known)) < len(known):
         return tuple(options)
