@@ -15,7 +15,7 @@ COUNTRY = (
     "iso3_code", "alpha_3", "alpha3", "alpha_3_code", "country_code", "countrycode", "code", "cow",
     "b_country_alpha", "c_cow_alpha", "isocntry", "iso2", "iso_2", "iso2c", "iso_alpha_2", "alpha_2",
     "alpha2", "iso", "country_iso", "iso_code", "c_alphan", "cntry_an", "iso_n", "isonum", "iso_numeric",
-    "numeric_code", "m49", "un_code", "b_country", "s003", "idenpa", "cntry_n",
+    "c_abrv", "numeric_code", "m49", "un_code", "b_country", "s003", "idenpa", "cntry_n",
 )  # fmt: skip
 CODES = frozenset(COUNTRY[COUNTRY.index("cntry") :])
 # The six indices of Hofstede and how they are called where they are not called PDI, IDV, ...
@@ -149,6 +149,15 @@ def twice(heads: Sequence[str], rows: Sequence[tuple[int, list[str]]]) -> str:
     for n, head in enumerate(heads):
         values = list(dict.fromkeys(row[n].strip() for _, row in rows))
         if plain(head) in TIMES and len(values) > 1:
+            return (
+                f": the column {head.strip()!r} has several values ({', '.join(values[:4])}); keep the rows "
+                "of one of them"
+            )
+    countries = country_columns(list(heads))
+    for n, head in enumerate(heads):
+        values = list(dict.fromkeys(row[n].strip() for _, row in rows))
+        words = all(re.search(r"[^\W\d]", value) for value in values)
+        if n not in countries and words and 1 < len(values) <= 0.5 * len(rows):
             return (
                 f": the column {head.strip()!r} has several values ({', '.join(values[:4])}); keep the rows "
                 "of one of them"

@@ -361,7 +361,7 @@ def _fault(row: RawAnswers, whole: bool) -> str:
         return ""
     if total > 1 + _SUM_TOLERANCE:
         return (
-            "the shares sum to more than 1: several answers were allowed, or options sum up others"
+            "the shares do not sum to 1 but to more: were several answers allowed, or sums listed?"
         )
     if whole and total < 1 - _SUM_TOLERANCE:
         return "the shares do not sum to 1"

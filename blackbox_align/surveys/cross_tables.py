@@ -21,6 +21,7 @@ from ..files.tables import CsvTable
 from ..populations.columns import TIMES, country_columns, index_name, is_net, is_other, plain, twice
 from ..populations.countries import fold
 from ..populations.labels import read_labels
+from ..populations.target_files import blocks_of_shares, common_opening
 from .assembly import RawAnswers
 from .non_response import is_missing
 
@@ -68,7 +69,9 @@ def is_cross_table(table: CsvTable) -> bool:
     """Whether a table has countries on one side and shares of answers, or numbers of people, in its
     cells.
     """
-    return bool(table.rows) and (_countries_above(table) or _countries_left(table) is not None)
+    return bool(table.rows) and (
+        _countries_above(table) or _countries_left(table) is not None or bool(_sides(table))
+    )
 
 
 def read_cross_table(table: CsvTable) -> tuple[list[RawAnswers], list[str]]:
@@ -76,16 +79,18 @@ def read_cross_table(table: CsvTable) -> tuple[list[RawAnswers], list[str]]:
 
     :class:`DataFileError` where the question is missing.
     """
-    parts = _by_column(table) if _countries_above(table) else _by_row(table)
+    sides = [] if _countries_above(table) or _countries_left(table) else _sides(table)
+    parts = _by_column(table) if _countries_above(table) else []
+    parts = parts or [part for side in sides or [table] for part in _by_row(side)]
     rows: list[RawAnswers] = []
     told: dict[str, dict[str, None]] = {"nets": {}, "few": {}}
     for part in parts:
         figures = _figures(table, part)
         people = [_people(cell) for cell in part.people] or [None] * len(part.labels)
-        if points_part_thousands([cell for row in part.figures for cell in row]):
-            if not any(_are_whole(figures, [None] * len(part.labels))):
-                plainly = tuple(tuple(c.replace(".", "") for c in row) for row in part.figures)
-                figures = _figures(table, replace(part, figures=plainly))
+        pointed = points_part_thousands([cell for row in part.figures for cell in row])
+        if pointed and not any(_are_whole(figures, [None] * len(part.labels))):
+            plainly = tuple(tuple(c.replace(".", "") for c in row) for row in part.figures)
+            figures = _figures(table, replace(part, figures=plainly))
         kept = _without_nets(part.options, figures, people)
         told["nets"] |= {o: None for n, o in enumerate(part.options) if n not in kept}
         told["few"] |= {c.strip(): None for row in part.figures for c in row if _FEW.fullmatch(c)}
@@ -195,6 +200,22 @@ def _countries_left(table: CsvTable) -> tuple[int, list[int]] | None:
     return (place, answers) if (whole and len(sums) > 1) or counted or paired else None
 
 
+def _sides(table: CsvTable) -> list[CsvTable]:
+    """A table of each of several questions that stand side by side; their heads begin with its name."""
+    named = country_columns(table.heads)
+    blocks = blocks_of_shares(table.heads, table.rows) if named else []
+    sides = []
+    for block in blocks if len(blocks) > 1 else []:
+        opening = common_opening([table.heads[n] for n in block])
+        heads = ["country", "question", *(table.heads[n].strip()[len(opening) :] for n in block)]
+        question = opening.strip(" _:-–.|")
+        rows = [
+            (line, [row[named[0]], question, *(row[n] for n in block)]) for line, row in table.rows
+        ]
+        sides.append(replace(table, columns=[h.casefold() for h in heads], heads=heads, rows=rows))
+    return sides
+
+
 def _by_column(table: CsvTable) -> list[CrossTable]:
     labels = tuple(head.strip() for head in table.heads[1:])
     sums = read_labels(labels).sums
@@ -220,11 +241,10 @@ def _blocks(table: CsvTable) -> list[tuple[str, list[Row], list[str]]]:
     blocks: list[tuple[str, list[Row]]] = [("", [])]
     for n, (line, row) in enumerate(table.rows):
         below = next((r for _, r in table.rows[n + 1 :]), [])
-        if row[0].strip() and not any(map(str.strip, row[1:])) and any(below[1:]):
-            if not is_sum(row[0]) and not is_missing(row[0]):
-                blocks.append((row[0].strip(), []))
-                continue
-        if row[0].strip() and row[1:] != table.heads[1:]:
+        bare = row[0].strip() and not any(map(str.strip, row[1:]))
+        if bare and any(below[1:]) and not is_sum(row[0]) and not is_missing(row[0]):
+            blocks.append((row[0].strip(), []))
+        elif row[0].strip() and row[1:] != table.heads[1:]:
             blocks[-1][1].append((line, row))
     found = []
     for question, rows in blocks:

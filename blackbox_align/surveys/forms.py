@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import DataFileError
+from ..files.missing import is_missing_code
 from .non_response import non_responses
 from .scales import dates_among
 from .signs import INSTRUCTIONS, LETTERS
@@ -28,7 +29,8 @@ _PIPED = re.compile(r"\$?\{[^{}\s][^{}]*\}")
 class FormItem:
     """One question: its name in the responses, and its answers in order, as ``{code: label}``.
 
-    ``missing`` are the codes that the file itself declares as no answer.
+    ``missing`` are the codes that the file itself declares as no answer. Negative codes are none either, but
+    for those of a scale such as -2 to 2.
     """
 
     id: str
@@ -39,7 +41,13 @@ class FormItem:
     def no_answers(self) -> frozenset[str]:
         """The codes that are declared as no answer, or whose labels say so."""
         none = non_responses(tuple(self.options.values()))
-        return self.missing | {code for code, label in self.options.items() if label in none}
+        below = {code for code in self.options if re.fullmatch(r"-\d{1,5}", code, re.ASCII)}
+        mirrored = all(code[1:] in self.options for code in below)  # a scale from -2 to 2
+        if mirrored or not all(is_missing_code(int(code)) for code in below):
+            below = set()
+        return (
+            self.missing | below | {code for code, label in self.options.items() if label in none}
+        )
 
 
 @dataclass

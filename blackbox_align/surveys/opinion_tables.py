@@ -56,6 +56,7 @@ _SPELLINGS = {
     "name": ("name", "group_name"),
     "wording": ("wording",),
 }  # fmt: skip
+_MERGED = "where cells were merged, write what stands in the first of them in every row."
 # Options that may sum up the others: asked about where their count does.
 _DOUBLED = frozenset(
     {"all", "sum", "everybody", "any", "all answers", "people", "respondents", "sample", "cases"}
@@ -167,7 +168,7 @@ def read_own_form(table: CsvTable) -> Answers:
         pairs = [(row[whom].strip(), cells[value])] if whom else [(p, row[p]) for p in places]
         for label, cell in pairs:
             if not label:
-                raise DataFileError(table.path, line, f"the cell {whom!r} is empty.")
+                raise DataFileError(table.path, line, f"the cell {whom!r} is empty; {_MERGED}")
             if is_mark(cell) and (cell.strip() or not whom):
                 told.silent.setdefault((cells["item"], label), line)
                 continue
@@ -263,7 +264,7 @@ def _places(table: CsvTable, columns: Mapping[str, str]) -> list[str]:
 def _check_filled(path: Path, line: int, cells: Mapping[str, str], names: tuple[str, ...]) -> None:
     for name in names:
         if not cells[name]:
-            raise DataFileError(path, line, f"the cell {name!r} is empty.")
+            raise DataFileError(path, line, f"the cell {name!r} is empty; {_MERGED}")
 
 
 def _asked(path: Path, line: int, cells: Mapping[str, str], asked: dict[str, _Asked]) -> _Asked:

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 
 def _number(option: str) -> float | None:
-    """The number that an option is, or begins with: ``7``, ``-2``, ``1.5``, ``10 - completely``, ``0 never``."""
+    """The number that an option is, or begins with: ``7``, ``-2``, ``1.5``, ``10 - always``, ``0 never``."""
     found = re.fullmatch(
         r"([-+]?\d{1,4}(?:\.\d+)?)(?:\s*[-–:=.)(]\s*\D.*|\s+[^\W\d].*)?", option.strip()
     )
@@ -27,7 +27,7 @@ _DATE = re.compile(
 
 
 def dates_among(options: Sequence[str]) -> list[str]:
-    """The options that are dates as a spreadsheet writes them, which it also makes of ranges: ``3-Apr`` of 3-4."""
+    """The options that are dates as a spreadsheet writes them; it makes ``3-Apr`` of the range 3-4 too."""
     return [option for option in options if _DATE.fullmatch(option.strip())]
 
 

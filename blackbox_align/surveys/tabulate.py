@@ -68,7 +68,10 @@ def tabulate(
         for name, cells in people.columns.items()
         if name not in (country, weight, *items) and is_about_the_interview(name, cells)
     ]
-    asked = items or [c for c in people.columns if c not in (country, weight, *about)]
+    several = [
+        c for c in people.columns if any(d.startswith((f"{c}/", f"{c}__")) for d in people.columns)
+    ]
+    asked = items or [c for c in people.columns if c not in (country, weight, *about, *several)]
     rows: list[tuple[str, ...]] = []
     passed: list[str] = []
     for item in asked:
@@ -80,6 +83,10 @@ def tabulate(
         raise DataFileError(people.path, None, "there is no column of answers in it to tabulate.")
     taken = [item for item in asked if item not in passed]
     notes += _remarks(people, taken, passed, [] if items else about)
+    if several and not items:
+        notes.append(
+            f"Not tabulated, because people may give several answers: {', '.join(several[:12])}."
+        )
     return Tabulated(header, tuple(rows), tuple(notes))
 
 
@@ -89,6 +96,7 @@ def _remarks(
     """Sentences on the columns that were not tabulated, and on those of which too little is known."""
     words = [item for item in taken if _in_words(people, item)]
     bare = [item for item in taken if _is_bare(people, item)]
+    gaps = [item for item in taken if _has_gaps(people, item)]
     told = (
         (passed, "Not tabulated, because they have fewer than 2 or more than 26 answers: {}."),
         (about, "Not tabulated, because they say who was asked, when and how: {}."),
@@ -96,6 +104,11 @@ def _remarks(
             words,
             "Answers in words stand in the order of the alphabet, because the rows tell no other: {}. A "
             "questionnaire given by --survey tells their order; else sort the rows of the shares.",
+        ),
+        (
+            gaps,
+            "Codes between others that nobody gave are no options in the shares, where the code book is not "
+            "known: {}.",
         ),
         (
             bare,
@@ -147,6 +160,15 @@ def _is_bare(people: Respondents, item: str) -> bool:
     """Whether the name and the codes of an item are all that is known of it."""
     known = item in people.questions or item in people.labels or len(item.split()) > 1
     return not known and all(_is_number(option) for option in _answers(people, item))
+
+
+def _has_gaps(people: Respondents, item: str) -> bool:
+    """Whether the answers of an item are whole numbers without labels, and some between were not given."""
+    answers = _answers(people, item)
+    if item in people.labels or not all(answer.lstrip("-").isdecimal() for answer in answers):
+        return False
+    numbers = sorted(map(int, answers))
+    return len(numbers) > 1 and numbers[-1] - numbers[0] >= len(numbers)
 
 
 def _is_number(option: str) -> bool:
