@@ -62,8 +62,13 @@ def frame(rows: Sequence[Row]) -> Frame:
     least = max(2.0, 0.6 * median(count for count in filled if count > 1))
     top = next((n for n, count in enumerate(filled) if count >= least), 0)
     end = _end(rows, filled, top)
-    if top and filled[top - 1] > 1 and len(_one_head(rows[top - 1 : end])) < end - top + 1:
-        top -= 1
+    if top and filled[top - 1] > 1:
+        first, above = rows[top][1], rows[top - 1][1]
+        bare = any(map(is_number, first)) and not any(map(is_number, above))  # heads with gaps
+        if (bare and len(above) == len(first)) or len(
+            _one_head(rows[top - 1 : end])
+        ) < end - top + 1:
+            top -= 1
     table = _without_empty_columns(rows[top:end])
     return Frame(_one_head(table), _texts(rows[:top]), _texts(rows[end:]))
 

@@ -13,7 +13,9 @@ def records(content: Any) -> Any:
     """
     if not isinstance(content, dict) or not content:
         return content
-    rows, data, heads = content.get("rows"), content.get("data"), content.get("columns")
+    rows: Any = content.get("rows")
+    data: Any = content.get("data")
+    heads: Any = content.get("columns")
     if _all_are(rows, dict) and all(isinstance(one.get("row"), dict) for one in rows):
         return [one["row"] for one in rows]
     if _all_are(heads, str) and _all_are(data, list):

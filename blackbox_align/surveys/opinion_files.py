@@ -69,9 +69,9 @@ def load_opinions(
         return assemble(answers.rows, source)
     if isinstance(content, CsvTable) and is_cross_table(content):
         name = path.name.partition(".")[0]
-        rows, notes = read_cross_table(content)
-        notes = (*content.notes, *notes)
-        return assemble(rows, Source(path, path.name, name, missing, labels, notes=notes))
+        crossed, told = read_cross_table(content)
+        source = Source(path, path.name, name, missing, labels, notes=(*content.notes, *told))
+        return assemble(crossed, source)
     entries = _entries(content)
     if entries and is_of_groups(list(entries[0][1])):
         rows, groups = read_groups_of(entries)
