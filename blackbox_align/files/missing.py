@@ -43,8 +43,6 @@ def missing_codes(codes: Sequence[int]) -> set[int]:
     where it does not begin at 0 or 1.
     """
     distinct = sorted(set(codes))
-    if distinct == [-code for code in reversed(distinct)]:
-        return set()
     kept = [code for code in distinct if code >= 0]
     for n in range(1, len(kept)):
         run = kept[n - 1] - kept[0] == n - 1
@@ -55,6 +53,9 @@ def missing_codes(codes: Sequence[int]) -> set[int]:
         if late and kept[n] - kept[n - 1] > 1 and (run or kept[n] > 9):
             kept = kept[:n]
             break
+    below = [code for code in distinct if code < 0]
+    if below and {-code for code in below} == {code for code in kept if code}:
+        return set(distinct) - {*below, *kept}
     plain = len(kept) >= 2 and kept[-1] <= 11
-    negative = all(code in NEGATIVE for code in distinct if code < 0)
+    negative = all(code in NEGATIVE for code in below)
     return set(distinct) - set(kept) if plain and negative else set()

@@ -67,7 +67,7 @@ _FORM = frozenset(
 _FORM_BESIDE = frozenset(
     {
         "democratic", "dem", "people's", "peoples", "islamic", "arab", "federal", "federated",
-        "fed", "plurinational", "bolivarian", "socialist", "united", "special", "administrative",
+        "fed", "prc", "plurinational", "bolivarian", "socialist", "united", "special", "administrative",
         "cooperative",
     }
 )  # fmt: skip

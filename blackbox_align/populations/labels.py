@@ -44,7 +44,7 @@ _SAME = frozenset(
 _ONLY_LANGUAGES = frozenset(
     {
         "en", "zh", "ja", "ko", "hi", "cs", "da", "el", "fa", "he", "ur", "te", "vi", "sw", "kk", "uz",
-        "hy", "ha", "yo", "zu", "ig", "xh", "or", "ti", "jv", "su", "yi",
+        "eu", "hy", "ha", "yo", "zu", "ig", "xh", "or", "ti", "jv", "su", "yi",
     }
 )  # fmt: skip
 # Codes of other schemes (Hofstede's matrix, the Olympic committee, Correlates of War) that are none

@@ -138,7 +138,7 @@ def _opinions(opinions: OpinionSurvey) -> Check:
 
 def _without_question(opinions: OpinionSurvey) -> tuple[str, ...]:
     """A sentence on the items whose question is only their name."""
-    texts = [item.text.strip() for item in opinions.survey.items]
+    texts = [item.text.strip(" \"'“”„«»") for item in opinions.survey.items]
     named = [
         text for text in texts if len(text.split()) == 1 and not text.endswith(("?", "？", "؟"))
     ]

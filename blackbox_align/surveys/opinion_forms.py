@@ -53,6 +53,8 @@ _SHARES = (
     "proportions",
     "percentages",
     "answers",
+    "counts",
+    "frequencies",
 )
 
 

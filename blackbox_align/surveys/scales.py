@@ -6,9 +6,22 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
+# Ranges: "18-29", "18 to 29", "65+", "65 or more", "under 18", "over 64".
+_BOUNDED = re.compile(
+    r"(?P<range>\d{1,3}(?:,?\d{3})*)\s*"
+    r"(?:(?:[-–—]|to|bis|a|à)\s*\d[\d,]*|\+|(?:and|or) (?:more|over|older|above))|"
+    r"(?:under|below|less than|fewer than|up to|<|≤)\s*(?P<below>\d[\d,]*)|"
+    r"(?:over|above|more than|>|≥)\s*(?P<above>\d[\d,]*)",
+    re.IGNORECASE,
+)
+
 
 def _number(option: str) -> float | None:
-    """The number that an option is, or begins with: ``7``, ``-2``, ``1.5``, ``10 - always``, ``0 never``."""
+    """The number that an option is, or begins with: ``7``, ``-2``, ``10 - always``, ``18-29``."""
+    bounded = _BOUNDED.fullmatch(option.strip())
+    if bounded:
+        aside = {"below": -0.5, "above": 0.5}.get(bounded.lastgroup or "", 0.0)
+        return float(bounded[bounded.lastgroup or 0].replace(",", "")) + aside
     found = re.fullmatch(
         r"([-+]?\d{1,4}(?:\.\d+)?)(?:\s*[-–:=.)(]\s*\D.*|\s+[^\W\d].*)?", option.strip()
     )
@@ -37,9 +50,8 @@ def arranged(options: Sequence[str]) -> tuple[str, ...]:
     A scale that falls steadily keeps its order; so do words, of which nothing is known.
     """
     numbers = [_number(option) for option in options]
-    worded = [
-        option for option in options if re.match(r"[-+]?\d+(\.\d+)?\s+[^\W\d]", option.strip())
-    ]
+    worded = [o for o in options if not _BOUNDED.fullmatch(o.strip())]
+    worded = [o for o in worded if re.match(r"[-+]?\d+(\.\d+)?\s+[^\W\d]", o.strip())]
     if len(worded) > 2:  # "30 minutes", "1 hour": the numbers count different things
         return tuple(options)
     known = [number for number in numbers if number is not None]
