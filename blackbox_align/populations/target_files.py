@@ -117,8 +117,8 @@ def looks_like_targets(path: Path) -> bool:
         n for n in others if any(is_number(row[n]) for _, row in body if len(row) == len(header))
     ]
     known = [n for n in others if index_name(header[n])]
-    nets = sum(is_net(header[n]) for n in others) > 1
-    if not known and numbers and (nets or blocks_of_shares(header, body)):
+    answers = sum(is_net(header[n]) for n in others) > 1 or any("?" in cell for cell in header)
+    if not known and numbers and (answers or blocks_of_shares(header, body)):
         return False
     repeated = 2 * len(set(labels)) <= len(labels)
     dated = bool(names & TIMES)

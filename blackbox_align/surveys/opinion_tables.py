@@ -112,6 +112,15 @@ class _Told:
 
     def notes(self) -> list[str]:
         notes = []
+        absent = [
+            f"{option} of {name} in {label}"
+            for (name, label), pair in self.pairs.items()
+            for option in self.asked[name].options
+            if option not in pair.shares
+        ]
+        if absent:
+            listed = ", ".join(absent[:4]) + (", ..." if len(absent) > 4 else "")
+            notes.append(f"Options that have no row count as 0: {listed}.")
         if self.marked:
             listed = ", ".join(list(self.marked)[:4])
             notes.append(

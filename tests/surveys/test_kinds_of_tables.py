@@ -414,6 +414,11 @@ NAMED = {
         header("country", "PDI", "IDV") + "Chile,0.63,23\nPeru,0.64,16\n",
         "all figures of PDI lie between 0 and 1",
     ),
+    "means of another scale under the same names": (
+        header("country", "Power Distance", "Uncertainty Avoidance")
+        + "Chile,5.2,4.0\nPeru,4.6,4.3\nJapan,5.1,4.1\n",
+        "all figures lie between 0 and 10 (4 to 5.2)",
+    ),
     "one year as a column": (
         header("Country Name", "Series Name", "2020 [YR2020]") + "Chile,Trust,12\nPeru,Trust,13\n",
         "its columns are years",

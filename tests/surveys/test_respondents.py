@@ -240,3 +240,29 @@ def test_labels_of_survey_programmes(tmp_path):
     )
     table = tabulate(read_respondents(path), "land")
     assert {(row[2], row[7]) for row in table.rows} == {("Yes", "no"), ("No", "no"), ("d", "yes")}
+
+
+def test_columns_of_several_answers_and_codes_that_nobody_gave(tmp_path):
+    """KoboToolbox's column of all answers is none; 77 is no answer of a scale that few used."""
+    rows = "country,likes,likes/sun,trust,_id\n" + "".join(
+        f"{country},{likes},{int('sun' in likes)},{trust},{n}\n"
+        for n, (country, likes, trust) in enumerate(
+            [
+                ("Peru", "sun", 3),
+                ("Peru", "sun rain", 7),
+                ("Chile", "rain", 10),
+                ("Chile", "sun", 77),
+            ]
+        )
+    )
+    path = tmp_path / "kobo.csv"
+    path.write_text(rows)
+    table = tabulate(read_respondents(path), "country")
+    assert {row[0] for row in table.rows} == {"likes/sun", "trust"}
+    trust = {(row[2], row[3]): (row[4], row[-1]) for row in table.rows if row[0] == "trust"}
+    assert trust["10", "Chile"] == ("0.500000", "no") and trust["77", "Chile"] == (
+        "0.500000",
+        "yes",
+    )
+    told = " ".join(table.notes)
+    assert "several answers: likes." in told and "nobody gave are no options" in told
