@@ -58,7 +58,7 @@ def frame(rows: Sequence[Row]) -> Frame:
     width = max(
         Counter(len(cells) for _, cells in rows if len(cells) > 1).items(), key=itemgetter(1, 0)
     )[0]
-    rows = [(line, _widened(cells, width)) for line, cells in rows]
+    rows = _without_empty_columns([(line, _widened(cells, width)) for line, cells in rows])
     least = max(2.0, 0.6 * median(count for count in filled if count > 1))
     top = next((n for n, count in enumerate(filled) if count >= least), 0)
     end = _end(rows, filled, top)

@@ -79,6 +79,8 @@ _OTHER = frozenset(
         "avg", "sum", "median", "sd", "std", "std_dev", "standard_deviation", "se", "std_error",
         "standard_error", "min", "max", "minimum", "maximum", "flag", "obs_flag", "flag_codes", "flags",
         "lower", "upper", "ci_low", "ci_high", "lower_ci", "upper_ci", "cum", "cumulative", "freq",
+        "limite_inferior", "limite_superior", "lower_bound", "upper_bound", "lower_limit", "upper_limit",
+        "ci", "95_ci", "margin_of_error", "moe",
     }
 )  # fmt: skip
 

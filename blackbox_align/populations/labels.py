@@ -95,7 +95,8 @@ _AGGREGATES = frozenset(
     }
 )  # fmt: skip
 # Parts of a country that the programmes' codes name, and what they stand for here.
-_PARTS = {"GB-GBN": "GBR", "DE-E": "X-GEE", "Arab World": "X-ARA"}
+_PARTS = {"GB-GBN": "GBR", "DE-E": "X-GEE", "D-E": "X-GEE", "Arab World": "X-ARA"}
+_UNION = re.compile(r"(eu|ue|ec|ce) ?\d\d( (eu|ue) ?\d\d)?( 2020)?")  # Eurobarometer's "UE27 EU27"
 _PART_NOTE = re.compile(
     r" (excluding high income|ida and ibrd countries|wb|un|fao|oecd|27|28|\d+ countries)$"
 )
@@ -145,7 +146,7 @@ def read_labels(labels: Iterable[str]) -> Labels:
 
 def _sums(labels: list[str]) -> list[str]:
     folded = {label: fold(label).strip("() :") for label in labels}
-    plain = [label for label in labels if folded[label] in _SUMS]
+    plain = [n for n in labels if folded[n] in _SUMS or _UNION.fullmatch(folded[n])]
     parts = [label for label in labels if _PART_NOTE.sub("", folded[label]) in _AGGREGATES]
     if any(label not in parts and _country(label) for label in labels if parts):
         plain += parts

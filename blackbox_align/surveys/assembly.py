@@ -23,7 +23,7 @@ from ..populations.labels import Labels, read_labels
 from ..populations.population import Population
 from .non_response import look_alikes, non_responses
 from .opinions import MISSING, Distribution, OpinionSurvey, Sample
-from .scales import arranged, contradicts, dates_among, is_ladder
+from .scales import arranged, contradicts, is_ladder, refuse_dates
 from .signs import INSTRUCTIONS, LABELS, LETTERS, with_labels
 from .survey import Item, Scale, Survey
 
@@ -199,9 +199,8 @@ def _survey(
     ordered = frozenset(question.item.id for question in asked if question.ordered)
     declared = {d.sample.country for d in distributions if d.sample.kind == "group"}
     groups = tuple(g for g in dict.fromkeys(source.groups.values()) if g.code in declared)
-    return OpinionSurvey(
-        with_labels(survey, source.labels), distributions, report, ordered, groups=groups
-    )
+    survey = with_labels(survey, source.labels)
+    return OpinionSurvey(survey, distributions, report, ordered, groups=groups)
 
 
 def _told(tally: _Tally) -> list[str]:
@@ -281,7 +280,7 @@ def _question(
         if any(item_id == other.item.id for other in _same_item(row.item, questions)):
             tally.drop("the item has another question or other options before", row.place)
             return None
-        _refuse_dates(source.path, item_id, kept)
+        refuse_dates(source.path, item_id, kept)
         kept = arranged(kept)
         ordered = bool(row.ordered or (row.ordered is None and is_ladder(kept)))
         item = Item(item_id, row.question.strip(), _scale(kept))
@@ -299,18 +298,6 @@ def _question(
             )
         tally.reordered.append(row.place)
     return question
-
-
-def _refuse_dates(path: Path, item: str, options: Sequence[str]) -> None:
-    dates = dates_among(options)
-    if dates:
-        raise DataFileError(
-            path,
-            None,
-            f"{', '.join(dates[:4])} among the options of {item!r} are dates, which Excel makes of ranges "
-            "(3-4 becomes 3-Apr); write the ranges again (3 to 4), or a date that is meant in words "
-            "(April the 3rd).",
-        )
 
 
 def _same_item(
@@ -403,9 +390,8 @@ def _is_torn(options: Sequence[str]) -> bool:
 
 
 def _scale(options: tuple[str, ...]) -> Scale:
-    codes = tuple(float(n + 1) for n in range(len(options)))
-    signs = tuple(LETTERS[: len(options)])
-    return Scale("", signs, tuple(option.strip() for option in options), codes)
+    codes, signs = tuple(float(n + 1) for n in range(len(options))), LETTERS[: len(options)]
+    return Scale("", tuple(signs), tuple(option.strip() for option in options), codes)
 
 
 def _content_id(name: str, question: str, options: tuple[str, ...]) -> str:

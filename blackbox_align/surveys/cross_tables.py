@@ -69,6 +69,7 @@ def is_cross_table(table: CsvTable) -> bool:
     """Whether a table has countries on one side and shares of answers, or numbers of people, in its
     cells.
     """
+    table = _percents_alone(table)
     return bool(table.rows) and (
         _countries_above(table) or _countries_left(table) is not None or bool(_sides(table))
     )
@@ -79,6 +80,7 @@ def read_cross_table(table: CsvTable) -> tuple[list[RawAnswers], list[str]]:
 
     :class:`DataFileError` where the question is missing.
     """
+    table = _percents_alone(table)
     sides = [] if _countries_above(table) or _countries_left(table) else _sides(table)
     parts = _by_column(table) if _countries_above(table) else []
     parts = parts or [part for side in sides or [table] for part in _by_row(side)]
@@ -200,6 +202,20 @@ def _countries_left(table: CsvTable) -> tuple[int, list[int]] | None:
     return (place, answers) if (whole and len(sums) > 1) or counted or paired else None
 
 
+def _percents_alone(table: CsvTable) -> CsvTable:
+    """The table without the numbers of people (``Chile N``) beside percents (``Chile %``)."""
+    named = {head.strip().casefold() for head in table.heads}
+    both = [_HALF.fullmatch(head.strip()) for head in table.heads]
+    counts = {n for n, half in enumerate(both)
+              if half and half["sign"] != "%" and f"{half['label']} %".casefold() in named}  # fmt: skip
+    if not counts:
+        return table
+    kept = [n for n in range(len(both)) if n not in counts]
+    heads = [half["label"] if (half := both[n]) else table.heads[n] for n in kept]
+    rows = [(line, [row[n] for n in kept]) for line, row in table.rows]
+    return replace(table, columns=[head.casefold() for head in heads], heads=heads, rows=rows)
+
+
 def _sides(table: CsvTable) -> list[CsvTable]:
     """A table of each of several questions that stand side by side; their heads begin with its name."""
     named = country_columns(table.heads)
@@ -314,6 +330,7 @@ def _title(table: CsvTable) -> str:
     )
 
 
+_HALF = re.compile(r"(?P<label>.*\S) \(?(?P<sign>%|n|count|freq\.?)\)?", re.IGNORECASE)
 _PERCENT = re.compile(r"^%\s+|\s*(\(%\)|\(in %\)|,? %)$")
 _FEW = re.compile(
     r"\s*(<\s*(\d|0?[.,]\d+)\s*%?|\*{1,2})\s*"

@@ -14,6 +14,7 @@ from ..files.numbers import is_number
 from ..files.tables import CsvTable
 from ..populations.columns import TIMES, country_columns, index_name, is_net, plain
 from ..populations.labels import read_labels
+from ..populations.target_files import blocks_of_shares
 from .exports import is_named_about, is_weight, weights_among
 from .qstn import is_qstn
 
@@ -30,7 +31,7 @@ _TABULATE = (
     "{column}{weight}` makes the shares per country."
 )
 _WHERE = re.compile(
-    r"countr|nation\b|nationality|pa[ií]s\b|pays\b|\bland\b|live in|(are|come) you from|"
+    r"countr|nation\b|nationality|pa[ií]s\b|pays\b|\bland\b|live in|where .* live\b|(are|come) you from|"
     r"do you come from|where .* from\b|reside|wohnen|viv[ei]s?\b|habite",
     re.IGNORECASE,
 )
@@ -78,6 +79,11 @@ def columns_look_like(table: CsvTable) -> str:
         )
     if "question" in columns and not countries:
         return _QUESTIONS
+    if not countries and blocks_of_shares(table.heads, table.rows):
+        return (
+            "these look like shares of groups of people, and not of countries; write a row for each with "
+            "the columns item, question, option, group and share."
+        )
     return f"no opinion survey has the columns {', '.join(columns[:8])}; {_WAY}"
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
+
+from ..errors import DataFileError
 
 # Ranges: "18-29", "18 to 29", "65+", "65 or more", "under 18", "over 64".
 _BOUNDED = re.compile(
@@ -42,6 +45,19 @@ _DATE = re.compile(
 def dates_among(options: Sequence[str]) -> list[str]:
     """The options that are dates as a spreadsheet writes them; it makes ``3-Apr`` of the range 3-4 too."""
     return [option for option in options if _DATE.fullmatch(option.strip())]
+
+
+def refuse_dates(path: Path, item: str, options: Sequence[str]) -> None:
+    """Raise :class:`DataFileError` where dates are among the options of an item."""
+    dates = dates_among(options)
+    if dates:
+        raise DataFileError(
+            path,
+            None,
+            f"{', '.join(dates[:4])} among the options of {item!r} are dates, which Excel makes of ranges "
+            "(3-4 becomes 3-Apr); write the ranges again (3 to 4), or a date that is meant in words "
+            "(April the 3rd).",
+        )
 
 
 def arranged(options: Sequence[str]) -> tuple[str, ...]:

@@ -256,11 +256,23 @@ def _plain(people: Respondents, item: str) -> bool:
 def _options(people: Respondents, item: str) -> list[str]:
     """The answers to an item: those of the code book by code, and any others that occur."""
     occurring = dict.fromkeys(c for c in people.columns[item] if not is_mark(c))
-    codes = {**dict.fromkeys(people.labels.get(item, {})), **occurring}
+    codes = dict.fromkeys([*people.labels.get(item, {}), *_between(people, item), *occurring])
     try:
         return sorted(codes, key=float)
     except ValueError:
         return sorted(codes)
+
+
+def _between(people: Respondents, item: str) -> list[str]:
+    """The points of a scale that has words at its two ends only, whether somebody chose them or not."""
+    labels = people.labels.get(item, {})
+    named = {code: label for code, label in labels.items() if code.isdecimal()}
+    named = {code: label for code, label in named.items() if not non_responses((label,))}
+    ends = sorted(int(code) for code in named if code not in people.missing.get(item, ()))
+    if len(ends) != 2 or not 2 < ends[1] - ends[0] <= 10:
+        return []
+    points = [str(point) for point in range(ends[0] + 1, ends[1])]
+    return points if set(points) & set(people.columns[item]) else []
 
 
 def _missing(people: Respondents, item: str, options: Sequence[str]) -> set[str]:

@@ -6,6 +6,8 @@ that says what it is and what to do.
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 
@@ -288,6 +290,10 @@ SHARES = {
         "Do you like rain?,,\nCountry,% Yes,% No\nChile,60,40\nPeru,25,75\n",
         YES,
     ),
+    "numbers of people beside percents": (
+        "Is there rain today?,,,,\n,Chile,,Peru,\n,N,%,N,%\nYes,600,60,300,25\nNo,400,40,900,75\n",
+        YES,
+    ),
     "pandas' index": (json.dumps({"0": {**GOQA, "source": "own"}}), YES),
     "UTF-16": ((OWN + ROWS.format(60, 40, 25, 75)).encode("utf-16"), YES),
 }
@@ -419,6 +425,10 @@ NAMED = {
         + "Chile,5.2,4.0\nPeru,4.6,4.3\nJapan,5.1,4.1\n",
         "all figures lie between 0 and 10 (4 to 5.2)",
     ),
+    "shares of groups of people in a cross table": (
+        "Is rain good?,,\nGroup,Yes,No\nYoung,60,40\nOld,25,75\n",
+        "shares of groups of people, and not of countries",
+    ),
     "one year as a column": (
         header("Country Name", "Series Name", "2020 [YR2020]") + "Chile,Trust,12\nPeru,Trust,13\n",
         "its columns are years",
@@ -548,3 +558,34 @@ def test_percents_that_sum_to_more_are_not_scaled(tmp_path):
     assert opinions.countries.keys() == {"CHL", "PER"}
     (reason,) = opinions.report.dropped
     assert "do not sum to 1 but to more" in reason
+
+
+DRESSES = {
+    "of Windows": lambda text: _written(text, ",", "\r\n", ["", ""]).encode("utf-8-sig"),
+    "of another program": lambda text: _written(text, "|", "\n", []).encode("utf-16"),
+}
+
+
+def _written(text, separator, ending, behind):
+    rows = [[*row, *behind] for row in csv.reader(io.StringIO(text, newline=""))]
+    out = io.StringIO()
+    csv.writer(out, delimiter=separator, lineterminator=ending).writerows(rows)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("dress", DRESSES)
+def test_a_table_is_the_same_in_every_dress(dress, tmp_path):
+    """Separator, encoding, ends of lines and empty columns change no figure of any kind with commas."""
+    kinds = {**TARGETS, **SHARES, **QUESTIONS}
+    texts = [kind[0] for kind in kinds.values() if isinstance(kind[0], str)]
+    texts = [
+        t
+        for t in texts
+        if not ({";", "|"} & set(t)) and t[0] not in "{[<" and not t.startswith('"c')
+    ]
+    assert len(texts) > 30
+    for text in texts[int(dress == "of Windows") :: 2]:
+        plain, other = held(text, tmp_path), held(DRESSES[dress](text), tmp_path)
+        assert check(plain).tables == check(other).tables
+        if hasattr(plain, "distributions"):
+            assert shares_of(plain) == shares_of(other)

@@ -266,3 +266,16 @@ def test_columns_of_several_answers_and_codes_that_nobody_gave(tmp_path):
     )
     told = " ".join(table.notes)
     assert "several answers: likes." in told and "nobody gave are no options" in told
+
+
+def test_a_scale_with_words_at_its_ends_has_all_points_between(tmp_path):
+    """0 and 10 are labelled and nobody gave 4: the options are still eleven, in order."""
+    pyreadstat, pandas = pytest.importorskip("pyreadstat"), pytest.importorskip("pandas")
+    frame = pandas.DataFrame(
+        {"country": ["Peru", "Peru", "Chile", "Chile"], "trust": [0.0, 3, 10, 77]}
+    )
+    labels = {"trust": {0: "None", 10: "Full", 77: "Refusal"}}
+    pyreadstat.write_sav(frame, str(tmp_path / "it.sav"), variable_value_labels=labels)
+    table = tabulate(read_respondents(tmp_path / "it.sav"), "country")
+    options = [row[2] for row in table.rows if row[3] == "Peru" and row[-1] == "no"]
+    assert options == ["None", *map(str, range(1, 10)), "Full"]
