@@ -7,9 +7,8 @@ out, with the reason behind it.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,18 +16,18 @@ from typing import Any
 from sybil import Example, Sybil
 from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
+from tests.command import run_here
+
 HERE = Path(__file__).parent
 
 
 def run_console(example: Example) -> None:
     """Every command as it stands; one that fails is shown with what it said."""
-    beside = Path(sys.executable).parent
-    environment = {**os.environ, "PATH": f"{beside}{os.pathsep}{os.environ['PATH']}"}
     lines = str(example.parsed).splitlines()
     for command in (line[2:] for line in lines if line.startswith("$ ")):
-        done = subprocess.run(
-            ["bash", "-c", command], env=environment, capture_output=True, text=True, timeout=300
-        )
+        program, *arguments = shlex.split(command, comments=True)
+        assert program == "bbalign", f"{command}: only commands of ours are run"
+        done = run_here(*arguments)
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import os
 import re
 import shutil
@@ -63,14 +64,22 @@ def cache_home(tmp_path_factory, monkeypatch):
 
 @pytest.fixture
 def bbalign(tmp_path):
-    """Run the command line as a user does, in a process and a folder of its own."""
+    """Run the command line in a folder of the test's own: what it prints, and what it ends with."""
+    from tests.command import run_here
 
-    def run(*arguments: object, **more) -> subprocess.CompletedProcess:
+    return functools.partial(run_here, cwd=tmp_path)
+
+
+@pytest.fixture
+def bbalign_process(tmp_path):
+    """The same in a process of its own: for what only that shows, and what outlives no process."""
+
+    def run(*arguments: object, cwd: Path = tmp_path, **more) -> subprocess.CompletedProcess:
         return subprocess.run(
             [sys.executable, "-m", "blackbox_align", *map(str, arguments)],
             capture_output=True,
             text=True,
-            cwd=more.pop("cwd", tmp_path),
+            cwd=cwd,
             timeout=600,  # of a machine that is busy with other things
             **more,
         )

@@ -29,6 +29,7 @@ class Terminal:
         settings.update(environment or {})
         self.raw = b""
         self.screens: list[str] = []  # every state that was seen
+        self._text: str | None = ""
         self._screen = pyte.Screen(columns, ROWS)
         self._stream = pyte.ByteStream(self._screen)
         self._process = pexpect.spawn(
@@ -47,7 +48,9 @@ class Terminal:
     @property
     def text(self) -> str:
         """What is on the screen, without the empty lines at its end."""
-        return "\n".join(self.lines).rstrip()
+        if self._text is None:  # to read the whole screen is what a terminal costs most
+            self._text = "\n".join(self.lines).rstrip()
+        return self._text
 
     @property
     def unfolded(self) -> str:
@@ -97,6 +100,7 @@ class Terminal:
             return False
         self.raw += piece
         self._stream.feed(piece)
+        self._text = None
         if not self.screens or self.screens[-1] != self.text:
             self.screens.append(self.text)
         return True

@@ -13,7 +13,7 @@ from ..errors import SpecificationError
 from .answers import print_answered
 from .elsewhere import Address, ask_elsewhere
 from .experts import form_as_fitted, model_of
-from .options import AsJson, Device, check_finite, check_most
+from .options import AsJson, Device, check_finite, check_most, panel
 from .screen import print_note
 
 if TYPE_CHECKING:
@@ -24,90 +24,63 @@ if TYPE_CHECKING:
     from ..engines.base import Sampling
     from ..experts import Expert
 
-_WHO, _HOW = "Who answers", "How it is answered"
+_who, _how = panel("Who answers"), panel("How it is answered")
 Population = Annotated[
-    str | None,
-    typer.Option(
-        help="Weights as stated: SAU=0.3,EGY=0.7, or a CSV file of sample counts.",
-        rich_help_panel=_WHO,
-    ),
+    str | None, _who(help="Weights as stated: SAU=0.3,EGY=0.7, or a CSV file of sample counts.")
 ]
 Like = Annotated[
     str | None,
-    typer.Option(
-        help="Weights by known answers: a CSV file with the columns item, answer, count.",
-        rich_help_panel=_WHO,
-    ),
+    _who(help="Weights by known answers: a CSV file with the columns item, answer, count."),
 ]
 Profile = Annotated[
     list[str] | None,
-    typer.Option(
+    _who(
         help="Weights by what is known of somebody: NAME=VALUE, such as country=SAU or age=30; repeat for "
-        "more.",
-        show_default=False,
-        rich_help_panel=_WHO,
+        "more."
     ),
 ]
 ByText = Annotated[
     bool,
-    typer.Option(
+    _who(
         "--by-text",
         help="Weights by the countries that the question names; this is done where nothing is said.",
-        rich_help_panel=_WHO,
     ),
 ]
 Embedder = Annotated[
     str | None,
-    typer.Option(
-        help="A sentence model, for questions that name no country; composed rates by it, too.",
-        rich_help_panel=_WHO,
-    ),
+    _who(help="A sentence model, for questions that name no country; composed rates by it, too."),
 ]
 Form = Annotated[
     str,
-    typer.Option(
+    _how(
         "--as",
         help="parts: every expert's own answer; pooled: one answer of their mixture; sample: several, "
         "each by one expert drawn by weight; composed: experts answer and a composer makes one answer of "
         "theirs (MoCulE).",
-        rich_help_panel=_HOW,
     ),
 ]
 Options = Annotated[
     str | None,
-    typer.Option(
-        help='The options of a closed question: "yes,no".  Without, texts are written.',
-        rich_help_panel=_HOW,
-        show_default=False,
-    ),
+    _how(help='The options of a closed question: "yes,no".  Without, texts are written.'),
 ]
 Combine = Annotated[
     str | None,
-    typer.Option(
+    _how(
         help="With --options: a CSV file of real answers, a person a line, with the columns answer and what "
-        "is known of the person. They and the simulated answers are joined.",
-        show_default=False,
-        rich_help_panel=_HOW,
+        "is known of the person. They and the simulated answers are joined."
     ),
 ]
 Chat = Annotated[
     str | None,
-    typer.Option(
+    _how(
         help="composed: the address of a chat model, http://HOST:PORT/v1#MODEL, or here, the experts' own "
-        "model.  Default: words and tallies, without one.",
-        show_default=False,
-        rich_help_panel=_HOW,
+        "model.  Default: words and tallies, without one."
     ),
 ]
-Samples = Annotated[int, typer.Option(help="Answers in a sample.", rich_help_panel=_HOW, min=1)]
-MaxTokens = Annotated[int, typer.Option(help="Length of a text.", rich_help_panel=_HOW, min=1)]
+Samples = Annotated[int, _how(help="Answers in a sample.", min=1)]
+MaxTokens = Annotated[int, _how(help="Length of a text.", min=1)]
 Temperature = Annotated[
-    float | None,
-    typer.Option(
-        help="0 takes the likeliest token.  Default: 1 for a sample, else 0.",
-        show_default=False,
-        rich_help_panel=_HOW,
-    ),
+    float | None, _how(help="0 takes the likeliest token.  Default: 1 for a sample, else 0.")
 ]
 
 

@@ -11,13 +11,13 @@ import typer
 
 from ..errors import SpecificationError
 from .comparison import json_of, print_comparison, print_multiverse
-from .options import AsJson, check_most
+from .options import AsJson, check_most, panel
 from .screen import command, print_hint, print_json, print_note, stderr
 
 if TYPE_CHECKING:
     from ..fitting.plan import Done, Plan
 
-_WHAT, _WHERE, _LEFT = "What is varied", "How it runs", "What it leaves"
+_what, _where, _left = map(panel, ("What is varied", "How it runs", "What it leaves"))
 
 
 def compare_command(
@@ -27,49 +27,29 @@ def compare_command(
     ] = None,
     country: Annotated[
         list[str] | None,
-        typer.Option(
-            help="Fitted on its own in every cell; several, repeated or as SAU,USA.",
-            rich_help_panel=_WHAT,
-        ),
+        _what(help="Fitted on its own in every cell; several, repeated or as SAU,USA."),
     ] = None,
     optimizer: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Several, repeated or with commas; see `bbalign optimizers`.",
-            rich_help_panel=_WHAT,
-        ),
+        list[str] | None, _what(help="Several, repeated or with commas; see `bbalign optimizers`.")
     ] = None,
-    model: Annotated[
-        list[str] | None, typer.Option(help="One, or several to compare.", rich_help_panel=_WHAT)
-    ] = None,
-    placement: Annotated[
-        list[str] | None, typer.Option(help="first, message, last.", rich_help_panel=_WHAT)
-    ] = None,
-    tokens: Annotated[
-        list[str] | None, typer.Option(help="Lengths of the soft prompt.", rich_help_panel=_WHAT)
-    ] = None,
+    model: Annotated[list[str] | None, _what(help="One, or several to compare.")] = None,
+    placement: Annotated[list[str] | None, _what(help="first, message, last.")] = None,
+    tokens: Annotated[list[str] | None, _what(help="Lengths of the soft prompt.")] = None,
     seeds: Annotated[
-        str | None,
-        typer.Option(
-            help="A seed, several as 0,3,5, or a range such as 0..9. Default: 0..2.",
-            show_default=False,
-            rich_help_panel=_WHAT,
-        ),
+        str | None, _what(help="A seed, several as 0,3,5, or a range such as 0..9. Default: 0..2.")
     ] = None,
     vary: Annotated[
         list[str] | None,
-        typer.Option(
-            help="NAME=VALUE,VALUE: any other setting of a fit; one value is shared by all cells.",
-            rich_help_panel=_WHAT,
+        _what(
+            help="NAME=VALUE,VALUE: any other setting of a fit; one value is shared by all cells."
         ),
     ] = None,
     multiverse: Annotated[
         bool,
-        typer.Option(
+        _what(
             "--multiverse",
             help="Vary how it is asked (readout, orders, seed; wordings by --vary survey=A,B) and say "
             "in which share of configurations the gain holds.",
-            rich_help_panel=_WHAT,
         ),
     ] = False,
     budget: Annotated[int, typer.Option(help="Evaluations of one search at most.")] = 1000,
@@ -77,51 +57,22 @@ def compare_command(
         float | None,
         typer.Option(
             help="A search ends here; the running times are those to it. Default: 3 index points; where "
-            "opinions are fitted, or with --multiverse, where a fit ends.",
-            show_default=False,
+            "opinions are fitted, or with --multiverse, where a fit ends."
         ),
     ] = None,
     name: Annotated[
-        str,
-        typer.Option(help="Folder of the comparison in the runs folder.", rich_help_panel=_WHERE),
+        str, _where(help="Folder of the comparison in the runs folder.")
     ] = "comparison",
     add: Annotated[
-        bool,
-        typer.Option(
-            "--add", help="Add the values given to those that --name has.", rich_help_panel=_WHERE
-        ),
+        bool, _where("--add", help="Add the values given to those that --name has.")
     ] = False,
-    runs: Annotated[Path, typer.Option(help="Folder of the runs.", rich_help_panel=_WHERE)] = Path(
-        "runs"
-    ),
-    jobs: Annotated[
-        int, typer.Option(help="Searches at a time, one thread each.", rich_help_panel=_WHERE)
-    ] = 1,
-    dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="Show the plan and end.", rich_help_panel=_WHERE),
-    ] = False,
-    csv: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write a row per search here.", show_default=False, rich_help_panel=_LEFT
-        ),
-    ] = None,
-    latex: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write the table as LaTeX (booktabs) here.",
-            show_default=False,
-            rich_help_panel=_LEFT,
-        ),
-    ] = None,
+    runs: Annotated[Path, _where(help="Folder of the runs.")] = Path("runs"),
+    jobs: Annotated[int, _where(help="Searches at a time, one thread each.")] = 1,
+    dry_run: Annotated[bool, _where("--dry-run", help="Show the plan and end.")] = False,
+    csv: Annotated[Path | None, _left(help="Write a row per search here.")] = None,
+    latex: Annotated[Path | None, _left(help="Write the table as LaTeX (booktabs) here.")] = None,
     inspector: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write every improvement here as a CSV that IOHinspector reads.",
-            show_default=False,
-            rich_help_panel=_LEFT,
-        ),
+        Path | None, _left(help="Write every improvement here as a CSV that IOHinspector reads.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -33,10 +33,7 @@ def doctor_command(
     ] = "vsm2013",
     expert: Annotated[
         Path | None,
-        typer.Option(
-            help="Of an expert, in its folder: what it leaves of the model's language.",
-            show_default=False,
-        ),
+        typer.Option(help="Of an expert, in its folder: what it leaves of the model's language."),
     ] = None,
     recite: Annotated[
         bool,

@@ -6,18 +6,15 @@ import os
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-import typer
-
 from ..errors import SpecificationError
+from .options import panel
 
 Address = Annotated[
     str | None,
-    typer.Option(
+    panel("How it is answered")(
         "--engine",
         help="Ask the models served at an address, http://localhost:8000/v1, instead of a library; the key "
         "is taken from BBALIGN_API_KEY.",
-        show_default=False,
-        rich_help_panel="How it is answered",
     ),
 ]
 

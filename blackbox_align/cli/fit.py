@@ -130,43 +130,12 @@ def fit_command(
 
     The same command again continues an interrupted run, or shows a finished one.
     """
-    settings: dict[str, Any] = dict(
-        country=country or "",
-        group=group or "",
-        model=model,
-        revision=revision,
-        device=device,
-        dtype=dtype,
-        trust_remote_code=trust_remote_code,
-        chat_template=chat_template,
-        system=system,
-        objective=objective,
-        opinions=opinions,
-        held_out=held_out,
-        validation=validation,
-        survey=survey,
-        targets=targets,
-        constants=constants,
-        readout=readout,
-        respondents=respondents,
-        temperature=temperature,
-        optimizer=optimizer,
-        tokens=tokens,
-        placement=placement,
-        language=language,
-        subspace=subspace,
-        alpha=alpha,
-        init=init,
-        orders=orders,
-        budget=budget,
-        target_loss=target_loss,
-        patience=patience,
-        seconds=seconds,
-        runs=runs,
-        name=name,
-        compile=compile,
-        recite=recite,
-    )
+    settings = (
+        locals().copy()
+    )  # the options are the settings of `fit`, but for those of the command alone
+    for other in _OF_THE_COMMAND:
+        del settings[other]
+    settings |= {"country": country or "", "group": group or ""}
     _check({**settings, "seed": seed, "gpus_per_worker": gpus_per_worker})
     settings["options"] = optimizer_options(optimizer, option or [])
     settings["warm_start"] = None if warm_start is None else str(find_run(warm_start, runs))
@@ -186,6 +155,9 @@ def fit_command(
         watched.report(done[0], pareto)
 
 
+_OF_THE_COMMAND = (
+    "option", "seed", "seeds", "hold_out", "workers", "ray_address", "gpus_per_worker", "pareto", "as_json",
+)  # fmt: skip
 _FINITE = (
     "held_out", "validation", "temperature", "alpha", "language", "target_loss", "seconds",
     "gpus_per_worker",

@@ -139,8 +139,7 @@ def _options(
         ),
     ] = False,
     debug: Annotated[
-        bool,
-        typer.Option("--debug", help="Say what is done, and show where an error comes from."),
+        bool, typer.Option("--debug", help="Say what is done, and show where an error comes from.")
     ] = False,
 ) -> None:
     """What stands before a command."""

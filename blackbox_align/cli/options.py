@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,45 +13,30 @@ import typer
 
 from ..errors import SpecificationError, UnknownNameError
 
-MODEL_PANEL = "What is asked"
+
+def panel(title: str) -> Callable[..., Any]:
+    """What declares an option under a title of its own in the help."""
+    return functools.partial(typer.Option, rich_help_panel=title)
+
+
+model_option = panel("What is asked")
 
 ModelName = Annotated[
-    str,
-    typer.Option(
-        help="A model's name on the Hugging Face hub, or a folder.", rich_help_panel=MODEL_PANEL
-    ),
+    str, model_option(help="A model's name on the Hugging Face hub, or a folder.")
 ]
-Revision = Annotated[
-    str | None, typer.Option(help="Commit or branch of a hub model.", rich_help_panel=MODEL_PANEL)
-]
-Device = Annotated[
-    str,
-    typer.Option(help="auto, cpu, cuda, cuda:N, or spread over all.", rich_help_panel=MODEL_PANEL),
-]
-Dtype = Annotated[
-    str, typer.Option(help="auto, float32, bfloat16 or float16.", rich_help_panel=MODEL_PANEL)
-]
+Revision = Annotated[str | None, model_option(help="Commit or branch of a hub model.")]
+Device = Annotated[str, model_option(help="auto, cpu, cuda, cuda:N, or spread over all.")]
+Dtype = Annotated[str, model_option(help="auto, float32, bfloat16 or float16.")]
 TrustRemoteCode = Annotated[
-    bool,
-    typer.Option(
-        "--trust-remote-code",
-        help="Run Python code that the model brings.",
-        rich_help_panel=MODEL_PANEL,
-    ),
+    bool, model_option("--trust-remote-code", help="Run Python code that the model brings.")
 ]
 ChatTemplate = Annotated[
-    str,
-    typer.Option(
-        help="auto (the model's own, where it has one), none, or a file in Jinja.",
-        rich_help_panel=MODEL_PANEL,
-    ),
+    str, model_option(help="auto (the model's own, where it has one), none, or a file in Jinja.")
 ]
 System = Annotated[
     str,
-    typer.Option(
-        help="A text in front of every question: the system message, where there is a template.",
-        show_default=False,
-        rich_help_panel=MODEL_PANEL,
+    model_option(
+        help="A text in front of every question: the system message, where there is a template."
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .fit_options import Evaluations, HeldOut, Opinions, Orders, Seconds, Seed, Tokens
-from .options import AsJson, Device, Dtype, ModelName, Revision, TrustRemoteCode, check_most
+from .options import (
+    AsJson,
+    Device,
+    Dtype,
+    ModelName,
+    Revision,
+    TrustRemoteCode,
+    check_most,
+    model_option,
+    panel,
+)
 from .palette_output import print_answer, print_gate, print_map, print_scores, show_palette
 from .progress import fit_progress
 from .screen import command, print_hint, print_json, say
@@ -17,30 +27,14 @@ from .screen import command, print_hint, print_json, say
 if TYPE_CHECKING:
     from ..palette.gate import GateSettings
 
-_GATE, _ASKED = "The gate", "What is asked"
+_gate = panel("The gate")
 Folder = Annotated[Path, typer.Argument(help="The palette's folder.", show_default=False)]
 MapName = Annotated[str, typer.Option("--map", help="A map's name, or a YAML file.")]
-Source = Annotated[
-    str | None,
-    typer.Option(help="feed-forward, or layer-input as published.", rich_help_panel=_GATE),
-]
-Centred = Annotated[
-    bool | None,
-    typer.Option("--centred/--not-centred", help="Rows around their mean.", rich_help_panel=_GATE),
-]
-Scope = Annotated[
-    str | None,
-    typer.Option(help="A gate for a whole prompt, or for every token.", rich_help_panel=_GATE),
-]
-GateTemperature = Annotated[
-    float | None, typer.Option(help="Of the gate's softmax.", rich_help_panel=_GATE)
-]
-Published = Annotated[
-    bool,
-    typer.Option(
-        "--published", help="The gate as the paper's merge has it.", rich_help_panel=_GATE
-    ),
-]
+Source = Annotated[str | None, _gate(help="feed-forward, or layer-input as published.")]
+Centred = Annotated[bool | None, _gate("--centred/--not-centred", help="Rows around their mean.")]
+Scope = Annotated[str | None, _gate(help="A gate for a whole prompt, or for every token.")]
+GateTemperature = Annotated[float | None, _gate(help="Of the gate's softmax.")]
+Published = Annotated[bool, _gate("--published", help="The gate as the paper's merge has it.")]
 ModelHere = Annotated[
     str | None, typer.Option(help="Where the model lies now. Default: as the palette names it.")
 ]
@@ -145,15 +139,10 @@ def show_command(folder: Folder, as_json: AsJson = False) -> None:
 def ask_command(
     folder: Folder,
     question: Annotated[str, typer.Argument(help="The question.", show_default=False)],
-    options: Annotated[
-        str, typer.Option(help='Its options: "yes,no".', rich_help_panel=_ASKED)
-    ] = "",
+    options: Annotated[str, model_option(help='Its options: "yes,no".')] = "",
     about: Annotated[
         str,
-        typer.Option(
-            help="A country, whose name the gate reads. Default: the question itself.",
-            rich_help_panel=_ASKED,
-        ),
+        model_option(help="A country, whose name the gate reads. Default: the question itself."),
     ] = "",
     max_tokens: Annotated[int, typer.Option(help="Length of a text.", min=1)] = 128,
     source: Source = None,

@@ -10,7 +10,7 @@ import typer
 
 from ..errors import ExpertError, SpecificationError
 from .fit_options import HeldOut, Opinions, Seed
-from .options import AsJson, Device, Dtype, ModelName, check_most
+from .options import AsJson, Device, Dtype, ModelName, check_most, panel
 from .palette import (
     Centred,
     Folder,
@@ -26,7 +26,7 @@ from .palette import (
 from .palette_output import show_palette
 from .screen import print_hint, print_json, stderr
 
-_TRAINING, _PEFT = "The training", "adapter_config.json"
+_training, _PEFT = panel("The training"), "adapter_config.json"
 
 
 @palette_app.command("align")
@@ -42,24 +42,15 @@ def align_command(
     model: ModelName = "respondent-tiny",
     device: Device = "auto",
     dtype: Dtype = "auto",
-    strength: Annotated[
-        float, typer.Option(help="Lambda; 0 is fine-tuning alone.", rich_help_panel=_TRAINING)
-    ] = 0.1,
-    contrast: Annotated[
-        str, typer.Option(help="odds, or ratio.", rich_help_panel=_TRAINING)
-    ] = "odds",
-    normalise: Annotated[
-        str, typer.Option(help="mean a token, or sum.", rich_help_panel=_TRAINING)
-    ] = "mean",
+    strength: Annotated[float, _training(help="Lambda; 0 is fine-tuning alone.")] = 0.1,
+    contrast: Annotated[str, _training(help="odds, or ratio.")] = "odds",
+    normalise: Annotated[str, _training(help="mean a token, or sum.")] = "mean",
     learning_rate: Annotated[
-        float | None,
-        typer.Option(help="Default: 5e-5; for a model that ships 2e-3.", rich_help_panel=_TRAINING),
+        float | None, _training(help="Default: 5e-5; for a model that ships 2e-3.")
     ] = None,
-    epochs: Annotated[int, typer.Option(rich_help_panel=_TRAINING, min=1)] = 2,
-    batch: Annotated[
-        int, typer.Option(help="Questions of a step.", rich_help_panel=_TRAINING, min=1)
-    ] = 8,
-    rank: Annotated[int, typer.Option(help="Of the LoRA.", rich_help_panel=_TRAINING, min=1)] = 8,
+    epochs: Annotated[int, _training(min=1)] = 2,
+    batch: Annotated[int, _training(help="Questions of a step.", min=1)] = 8,
+    rank: Annotated[int, _training(help="Of the LoRA.", min=1)] = 8,
     seed: Seed = 0,
     published: Published = False,
     as_json: AsJson = False,

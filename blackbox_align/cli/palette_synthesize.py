@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import SpecificationError
-from .options import AsJson, Device, check_finite, check_most
+from .options import AsJson, Device, check_finite, check_most, panel
 from .palette import MapName, palette_app
 from .screen import command, print_hint, print_json, print_note, print_table, say, stderr
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..palette.synthesis import Synthesis
 
 _KEYS = ("BBALIGN_API_KEY", "OPENAI_API_KEY")
-_CAPS, _CALLS, _KEPT = "What it may cost", "How calls are made", "What is kept"
+_caps, _calls, _left = map(panel, ("What it may cost", "How calls are made", "What is kept"))
 
 
 @palette_app.command("synthesize")
@@ -33,8 +33,7 @@ def synthesize_command(
         str,
         typer.Option(
             help="An OpenAI-compatible address, http://localhost:8000/v1; the key comes from "
-            "BBALIGN_API_KEY, else OPENAI_API_KEY. Default: a model in this process.",
-            show_default=False,
+            "BBALIGN_API_KEY, else OPENAI_API_KEY. Default: a model in this process."
         ),
     ] = "",
     model: Annotated[
@@ -48,53 +47,33 @@ def synthesize_command(
     words: Annotated[int, typer.Option(help="Of an answer, at most.", min=1)] = 150,
     dry_run: Annotated[
         bool,
-        typer.Option(
+        _caps(
             "--dry-run",
             help="Say what all will cost, from --probe questions, whose calls are kept.",
-            rich_help_panel=_CAPS,
         ),
     ] = False,
-    probe: Annotated[
-        int,
-        typer.Option(help="Questions that a dry run asks to their end.", rich_help_panel=_CAPS),
-    ] = 6,
-    most_requests: Annotated[
-        int | None, typer.Option(help="Of the folder, vain ones too.", rich_help_panel=_CAPS)
-    ] = None,
-    most_tokens: Annotated[
-        int | None, typer.Option(help="Read and written.", rich_help_panel=_CAPS)
-    ] = None,
-    most_cost: Annotated[
-        float | None, typer.Option(help="In the currency of the prices.", rich_help_panel=_CAPS)
-    ] = None,
-    price_read: Annotated[
-        float | None, typer.Option(help="Of a million tokens read.", rich_help_panel=_CAPS)
-    ] = None,
-    price_written: Annotated[
-        float | None, typer.Option(help="Of a million tokens written.", rich_help_panel=_CAPS)
-    ] = None,
-    together: Annotated[int, typer.Option(help="Calls at once.", rich_help_panel=_CALLS)] = 4,
-    tries: Annotated[int, typer.Option(help="For a call.", rich_help_panel=_CALLS)] = 6,
-    seconds: Annotated[float, typer.Option(help="For an answer.", rich_help_panel=_CALLS)] = 120.0,
+    probe: Annotated[int, _caps(help="Questions that a dry run asks to their end.")] = 6,
+    most_requests: Annotated[int | None, _caps(help="Of the folder, vain ones too.")] = None,
+    most_tokens: Annotated[int | None, _caps(help="Read and written.")] = None,
+    most_cost: Annotated[float | None, _caps(help="In the currency of the prices.")] = None,
+    price_read: Annotated[float | None, _caps(help="Of a million tokens read.")] = None,
+    price_written: Annotated[float | None, _caps(help="Of a million tokens written.")] = None,
+    together: Annotated[int, _calls(help="Calls at once.")] = 4,
+    tries: Annotated[int, _calls(help="For a call.")] = 6,
+    seconds: Annotated[float, _calls(help="For an answer.")] = 120.0,
     parameter: Annotated[
         list[str] | None,
-        typer.Option(
+        _calls(
             "--set",
             help="NAME=VALUE of a request's body, VALUE in JSON: temperature=0.7, max_tokens=null.",
-            rich_help_panel=_CALLS,
         ),
     ] = None,
     device: Device = "auto",
     leave_out: Annotated[
         list[str] | None,
-        typer.Option(
-            help="A finding whose answers are in no preference; repeat for more.",
-            rich_help_panel=_KEPT,
-        ),
+        _left(help="A finding whose answers are in no preference; repeat for more."),
     ] = None,
-    verdicts: Annotated[
-        Path | None, typer.Option(help="What a reader's page has saved.", rich_help_panel=_KEPT)
-    ] = None,
+    verdicts: Annotated[Path | None, _left(help="What a reader's page has saved.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make preferences with a chat model: answers of every colour, remarks of the others, revisions.

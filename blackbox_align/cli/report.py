@@ -26,18 +26,13 @@ def report_command(
         ),
     ],
     out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of the page. Default: that of the run or runs.", show_default=False
-        ),
+        Path | None, typer.Option(help="Folder of the page. Default: that of the run or runs.")
     ] = None,
     country: Annotated[
-        str | None,
-        typer.Option(help="One country of a run of several, in full.", show_default=False),
+        str | None, typer.Option(help="One country of a run of several, in full.")
     ] = None,
     figures: Annotated[
-        str,
-        typer.Option(help="Also write every figure for a paper: svg, pdf, or both as svg,pdf."),
+        str, typer.Option(help="Also write every figure for a paper: svg, pdf, or both as svg,pdf.")
     ] = "",
 ) -> None:
     """Write what was found as one HTML page, with a CSV beside every figure.

@@ -44,10 +44,7 @@ def list_command(
         typer.Option(help="NAME=VALUE: a column or a setting, such as country=SAU; all must hold."),
     ] = None,
     sort: Annotated[
-        str | None,
-        typer.Option(
-            help="A column, such as loss; -loss for the largest first.", show_default=False
-        ),
+        str | None, typer.Option(help="A column, such as loss; -loss for the largest first.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -151,12 +148,10 @@ def show_command(
         str, typer.Argument(help="A run's name in runs/, or its folder.", show_default=False)
     ],
     country: Annotated[
-        str | None,
-        typer.Option(help="One country of a run of several, index by index.", show_default=False),
+        str | None, typer.Option(help="One country of a run of several, index by index.")
     ] = None,
     plot: Annotated[
-        bool,
-        typer.Option("--plot", help="Also draw it; `bbalign report` draws it better."),
+        bool, typer.Option("--plot", help="Also draw it; `bbalign report` draws it better.")
     ] = False,
     answers: Annotated[
         Path | None,
@@ -164,7 +159,6 @@ def show_command(
             "--csv",
             help="Write the answers here, a row per condition, item and option: a .csv, or a .sav with "
             "labels for SPSS.",
-            show_default=False,
         ),
     ] = None,
     as_json: AsJson = False,

@@ -9,7 +9,6 @@ import typer
 
 from ..errors import SpecificationError
 from .options import (
-    MODEL_PANEL,
     AsJson,
     ChatTemplate,
     Device,
@@ -19,6 +18,8 @@ from .options import (
     System,
     TrustRemoteCode,
     check_most,
+    model_option,
+    panel,
 )
 from .progress import score_progress
 from .screen import print_json, print_table, say
@@ -26,7 +27,7 @@ from .screen import print_json, print_table, say
 if TYPE_CHECKING:
     from ..results import Figure, Result
 
-_DATA, _TABLE = "What is compared", "How it is reported"
+_data, _table = panel("What is compared"), panel("How it is reported")
 
 
 def score_command(
@@ -42,16 +43,14 @@ def score_command(
         list[str] | None,
         typer.Option(
             help="Code, name or alias; several repeated, or SAU,USA. Also a group: all, a "
-            "continent, or cultural-palette. Default: all that there are data for.",
-            show_default=False,
+            "continent, or cultural-palette. Default: all that there are data for."
         ),
     ] = None,
     condition: Annotated[
         list[str] | None,
         typer.Option(
             help="none, naive, icl, prompting, answers, text:TEXT WITH {country}, or expert:FOLDER; "
-            "repeat for more. Default: none.",
-            show_default=False,
+            "repeat for more. Default: none."
         ),
     ] = None,
     baselines: Annotated[
@@ -66,100 +65,66 @@ def score_command(
     system: System = "",
     orders: Annotated[
         str | None,
-        typer.Option(
+        model_option(
             help="Orders of the options to average over: 1, reversed, cyclic or all.  "
-            "Default: cyclic; for indices as in a fit.",
-            show_default=False,
-            rich_help_panel=MODEL_PANEL,
+            "Default: cyclic; for indices as in a fit."
         ),
     ] = None,
     labels: Annotated[
-        str,
-        typer.Option(
-            help="Options are called by letters, digits, or both, averaged.",
-            rich_help_panel=MODEL_PANEL,
-        ),
+        str, model_option(help="Options are called by letters, digits, or both, averaged.")
     ] = "letters",
-    batch: Annotated[
-        int, typer.Option(help="Questions that are asked together.", rich_help_panel=MODEL_PANEL)
-    ] = 64,
+    batch: Annotated[int, model_option(help="Questions that are asked together.")] = 64,
     no_cache: Annotated[
-        bool,
-        typer.Option(
-            "--no-cache",
-            help="Ask everything anew; see `bbalign cache`.",
-            rich_help_panel=MODEL_PANEL,
-        ),
+        bool, model_option("--no-cache", help="Ask everything anew; see `bbalign cache`.")
     ] = False,
     questions: Annotated[
         str | None,
-        typer.Option(
+        _data(
             help="Where an expert was fitted to some of the questions: held-out, fit or all.  "
-            "Default: held-out.",
-            show_default=False,
-            rich_help_panel=_DATA,
+            "Default: held-out."
         ),
     ] = None,
     known: Annotated[
         int,
-        typer.Option(
+        _data(
             help="So many questions count as known, drawn from the seed: mixtures and corrections are "
-            "fitted to people's answers to them, and the others are scored.",
-            rich_help_panel=_DATA,
+            "fitted to people's answers to them, and the others are scored."
         ),
     ] = 0,
     readouts: Annotated[
         bool,
-        typer.Option(
+        model_option(
             "--readouts",
             help="Read opinions in three ways: the first token, a written answer, shares said in words.",
-            rich_help_panel=MODEL_PANEL,
         ),
     ] = False,
     wordings: Annotated[
-        int,
-        typer.Option(
-            help="2 asks again behind a second instruction, in a column of its own.",
-            rich_help_panel=MODEL_PANEL,
-        ),
+        int, model_option(help="2 asks again behind a second instruction, in a column of its own.")
     ] = 1,
-    samples: Annotated[
-        str, typer.Option(help="national, non-national or all.", rich_help_panel=_DATA)
-    ] = "national",
+    samples: Annotated[str, _data(help="national, non-national or all.")] = "national",
     missing: Annotated[
-        str,
-        typer.Option(
-            help='drop or keep options such as "don\'t know" and refused.', rich_help_panel=_DATA
-        ),
+        str, _data(help='drop or keep options such as "don\'t know" and refused.')
     ] = "drop",
     targets: Annotated[
         str | None,
-        typer.Option(
-            help="For indices: a target set's name, or a CSV file. Default: tool-2023-05.",
-            rich_help_panel=_DATA,
-        ),
+        _data(help="For indices: a target set's name, or a CSV file. Default: tool-2023-05."),
     ] = None,
     constants: Annotated[
-        str,
-        typer.Option(
-            help="For indices: anchor, anchor:COUNTRY, zero or given:FILE.", rich_help_panel=_DATA
-        ),
+        str, _data(help="For indices: anchor, anchor:COUNTRY, zero or given:FILE.")
     ] = "anchor",
     metric: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Metric to print, by its name in --json; repeat for more.", rich_help_panel=_TABLE
-        ),
+        list[str] | None, _table(help="Metric to print, by its name in --json; repeat for more.")
     ] = None,
-    resamples: Annotated[
-        int, typer.Option(help="Draws of the bootstrap.", rich_help_panel=_TABLE)
-    ] = 1000,
-    seed: Annotated[
-        int, typer.Option(help="Same seed, same intervals.", rich_help_panel=_TABLE)
-    ] = 0,
+    resamples: Annotated[int, _table(help="Draws of the bootstrap.")] = 1000,
+    seed: Annotated[int, _table(help="Same seed, same intervals.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Score a model on a survey, beside the baselines that need no model."""
+    settings = locals().copy()  # the options are the settings of `score`, but for these
+    for other in ("condition", "baselines", "no_cache", "metric", "as_json"):
+        del settings[other]
+    settings["conditions"] = () if baselines else tuple(condition or ("none",))
+    settings["cache"] = not no_cache
     from ..assessment import score
 
     check_most(1_000_000, resamples=resamples, batch=batch)
@@ -167,33 +132,7 @@ def score_command(
     for one in condition or ():
         _check_expert(one)
     with score_progress() as on_batch:
-        table = score(
-            instrument,
-            country=country,
-            conditions=() if baselines else tuple(condition or ("none",)),
-            questions=questions,
-            known=known,
-            readouts=readouts,
-            wordings=wordings,
-            model=model,
-            revision=revision,
-            device=device,
-            dtype=dtype,
-            trust_remote_code=trust_remote_code,
-            chat_template=chat_template,
-            system=system,
-            samples=samples,
-            missing=missing,
-            labels=labels,
-            orders=orders,
-            targets=targets,
-            constants=constants,
-            batch=batch,
-            cache=not no_cache,
-            resamples=resamples,
-            seed=seed,
-            on_batch=on_batch,
-        )
+        table = score(**settings, on_batch=on_batch)
     metrics = [table.metric(name).name for name in metric or table.headline]
     if as_json:
         print_json(table.to_dict())

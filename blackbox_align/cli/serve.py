@@ -10,7 +10,7 @@ import typer
 
 from ..errors import MissingDependencyError, SpecificationError
 from .experts import form_as_fitted, model_of
-from .options import Device, Dtype, check_finite
+from .options import Device, Dtype, check_finite, panel
 from .screen import print_hint, print_note
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..experts import Expert
     from ..serving.desk import Desk
 
-_LIMITS = "What it takes on"
+_limits = panel("What it takes on")
 _HERE = Path("experts")
 
 
@@ -44,18 +44,11 @@ def serve_command(
         typer.Option(
             envvar="BBALIGN_API_KEY",
             help="What requests have to bring; in the variable other users of this machine do not see it.",
-            show_default=False,
         ),
     ] = "",
-    rows: Annotated[
-        int, typer.Option(help="Texts written at once.", min=1, rich_help_panel=_LIMITS)
-    ] = 256,
-    size: Annotated[
-        int, typer.Option(help="Bytes of a request.", min=1, rich_help_panel=_LIMITS)
-    ] = 1 << 20,
-    seconds: Annotated[
-        float, typer.Option(help="For one request.", rich_help_panel=_LIMITS)
-    ] = 300.0,
+    rows: Annotated[int, _limits(help="Texts written at once.", min=1)] = 256,
+    size: Annotated[int, _limits(help="Bytes of a request.", min=1)] = 1 << 20,
+    seconds: Annotated[float, _limits(help="For one request.")] = 300.0,
 ) -> None:
     """Serve a model and its experts: OpenAI's API, and a page where a person asks.
 

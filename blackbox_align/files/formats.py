@@ -110,11 +110,12 @@ def refuse_foreign(path: Path, content: bytes) -> None:
             path, None, f"this is a zip archive; unpack it and name a file of it ({names})."
         )
     head = content[:4096].lstrip(b"\xef\xbb\xbf \r\n\t").lower()
-    if head.startswith((b"<!doctype html", b"<html")):
+    if head.startswith((b"<!doctype html", b"<html", b"<table", b"<head", b"<div")):
         raise DataFileError(
             path,
             None,
-            "this is a web page and not the file; download the file itself (its raw form).",
+            "this is a web page and not the file; download the file itself (its raw form). Where Excel "
+            "opens it as a table, save that as .xlsx.",
         )
     if b"limesurvey" in head and head.startswith(b"<"):
         raise DataFileError(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from statistics import median
 
 from .numbers import is_number
@@ -53,13 +55,27 @@ def frame(rows: Sequence[Row]) -> Frame:
     filled = [sum(bool(cell.strip()) for cell in cells) for _, cells in rows]
     if len(rows) < 2 or median(filled) < 2:
         return Frame(rows)
-    least = max(2.0, 0.6 * median(filled))
+    width = max(
+        Counter(len(cells) for _, cells in rows if len(cells) > 1).items(), key=itemgetter(1, 0)
+    )[0]
+    rows = _without_empty_columns([(line, _widened(cells, width)) for line, cells in rows])
+    least = max(2.0, 0.6 * median(count for count in filled if count > 1))
     top = next((n for n, count in enumerate(filled) if count >= least), 0)
     end = _end(rows, filled, top)
-    if top and filled[top - 1] > 1 and len(_one_head(rows[top - 1 : end])) < end - top + 1:
-        top -= 1
+    if top and filled[top - 1] > 1:
+        first, above = rows[top][1], rows[top - 1][1]
+        bare = any(map(is_number, first)) and not any(map(is_number, above))  # heads with gaps
+        if (bare and len(above) == len(first)) or len(
+            _one_head(rows[top - 1 : end])
+        ) < end - top + 1:
+            top -= 1
     table = _without_empty_columns(rows[top:end])
     return Frame(_one_head(table), _texts(rows[:top]), _texts(rows[end:]))
+
+
+def _widened(cells: list[str], width: int) -> list[str]:
+    """A lone text among rows of several cells, such as the question of those below, as a row of theirs."""
+    return cells + [""] * (width - 1) if len(cells) == 1 and len(cells[0].split()) > 2 else cells
 
 
 def _texts(rows: Sequence[Row]) -> tuple[str, ...]:

@@ -39,21 +39,23 @@ def missing_codes(codes: Sequence[int]) -> set[int]:
 
     Negative codes belong to a scale that is symmetric (-2 to 2); else they are missing. So are
     conventional codes behind a gap: 88 behind 1 2 3, but 8 behind a run without a gap only. Where
-    what remains does not begin at 0 or 1, or goes on beyond 11, nothing can be told, and no code is
-    taken for missing.
+    what remains goes on beyond 11, nothing can be told, and no code is taken for missing; nor is 7, 8 or 9
+    where it does not begin at 0 or 1.
     """
     distinct = sorted(set(codes))
-    if distinct == [-code for code in reversed(distinct)]:
-        return set()
     kept = [code for code in distinct if code >= 0]
     for n in range(1, len(kept)):
         run = kept[n - 1] - kept[0] == n - 1
         late = all(
-            code in REPEATED or code in LATE or (run and 7 <= code <= 9) for code in kept[n:]
+            code in REPEATED or code in LATE or (run and kept[0] < 2 and 7 <= code <= 9)
+            for code in kept[n:]
         )
         if late and kept[n] - kept[n - 1] > 1 and (run or kept[n] > 9):
             kept = kept[:n]
             break
-    plain = len(kept) >= 2 and kept[0] < 2 and kept[-1] <= 11
-    negative = all(code in NEGATIVE for code in distinct if code < 0)
+    below = [code for code in distinct if code < 0]
+    if below and {-code for code in below} == {code for code in kept if code}:
+        return set(distinct) - {*below, *kept}
+    plain = len(kept) >= 2 and kept[-1] <= 11
+    negative = all(code in NEGATIVE for code in below)
     return set(distinct) - set(kept) if plain and negative else set()

@@ -5,9 +5,11 @@ them.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 _THOUSANDS = re.compile(r"([-+]?\d{1,3})((?:[ \u00a0\u202f\u2009'’]\d{3})+)(\.\d+)?")
 _COMMAS = re.compile(r"([-+]?\d{1,3})((?:,\d{3})+)(\.\d+)?")
+_POINTS = re.compile(r"[1-9]\d{0,2}(\.\d{3})+")
 _MARKS = re.compile(
     r"\s*(\[[^\[\]]{1,12}\]|[*†‡§#]+|[¹²³⁰⁴-⁹ᵃ-ᶻ]+|\((est\.?|estimated?|e|a|b|c|\d|[*†‡])\))$",
     re.IGNORECASE,
@@ -33,6 +35,19 @@ def bare_number(cell: str, *, commas: bool = False) -> str:
     if found:
         bare = found[1] + re.sub(r"\D", "", found[2]) + (found[3] or "")
     return bare if _FLOAT.fullmatch(bare) else text
+
+
+def points_part_thousands(cells: Sequence[str]) -> bool:
+    """Whether the points in numbers of people part thousands: 1.200 stands beside 800, or no number is whole
+    otherwise.
+    """
+    told = [cell.strip() for cell in cells if is_number(cell)]
+    pointed = [cell for cell in told if "." in cell]
+    if not pointed or not all(_POINTS.fullmatch(cell) for cell in pointed):
+        return False
+    return len(pointed) < len(told) or all(
+        float(cell) < 30 for cell in pointed if cell.count(".") == 1
+    )
 
 
 def is_number(cell: str) -> bool:

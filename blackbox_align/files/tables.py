@@ -18,7 +18,7 @@ from .frame import Frame, Row, frame
 
 _LARGEST = 1 << 30  # bytes: a file that grows beyond this when it is unpacked is no survey
 _LONGEST_CELL = 1 << 24
-_SEPARATORS = (",", ";", "\t")
+_SEPARATORS = (",", ";", "\t", "|")
 
 
 def read_bytes(path: Path) -> bytes:
@@ -51,6 +51,8 @@ def read_text(path: Path) -> str:
     """
     content = read_bytes(path)
     refuse_foreign(path, content)
+    if content[1:8:2] == b"\0\0\0\0":  # Windows writes UTF-16 that does not say so, too
+        content = b"\xff\xfe" + content
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         # Lines end in a line feed from here on, whatever system the file is from.
@@ -113,13 +115,16 @@ def split_table(path: Path, text: str, expected: str) -> list[Row]:
     limit = csv.field_size_limit(_LONGEST_CELL)
     try:
         for row in reader:
-            if any(cell.strip() for cell in row):
+            rule = separator == "|" and all(re.fullmatch(r":?-*:?", cell.strip()) for cell in row)
+            if any(cell.strip() for cell in row) and not rule:
                 rows.append((line, row))
             line = reader.line_num + 1
     except csv.Error as error:
         raise DataFileError(path, line, _csv_fault(text, line, separator, error)) from None
     finally:
         csv.field_size_limit(limit)
+    if rows and all(len(row) == 1 and separator in row[0] for _, row in rows):  # quoted as a whole
+        rows = [(line, next(csv.reader(row, delimiter=separator))) for line, row in rows]
     return rows if separator == "," else points_for_commas(rows)
 
 
@@ -129,7 +134,7 @@ def separator_of(text: str) -> str:
 
 
 def _separated(text: str) -> tuple[str, bool]:
-    """Comma, semicolon or tab, by which most lines get one width, and whether that makes a table of them.
+    """Comma, semicolon, tab or bar, by which most lines get one width, and whether that makes a table.
 
     Where two of them do, it is the one that is commonest in the first line.
     """
@@ -197,6 +202,11 @@ def as_table(path: Path, rows: list[Row] | Frame) -> CsvTable:
     (top, header), *body = framed.rows
     columns = [cell.strip().casefold() for cell in header]
     for column in columns:
+        if columns.count(column) > 1 and not column:
+            places = ", ".join(str(n) for n, cell in enumerate(columns, start=1) if not cell)
+            raise DataFileError(
+                path, top, f"the columns {places} have no names here; write one above each."
+            )
         if columns.count(column) > 1:
             raise DataFileError(path, top, f"the column {column!r} stands here twice; remove one.")
     for number, row in body:

@@ -15,7 +15,7 @@ COUNTRY = (
     "iso3_code", "alpha_3", "alpha3", "alpha_3_code", "country_code", "countrycode", "code", "cow",
     "b_country_alpha", "c_cow_alpha", "isocntry", "iso2", "iso_2", "iso2c", "iso_alpha_2", "alpha_2",
     "alpha2", "iso", "country_iso", "iso_code", "c_alphan", "cntry_an", "iso_n", "isonum", "iso_numeric",
-    "numeric_code", "m49", "un_code", "b_country", "s003", "idenpa", "cntry_n",
+    "c_abrv", "numeric_code", "m49", "un_code", "b_country", "s003", "idenpa", "cntry_n",
 )  # fmt: skip
 CODES = frozenset(COUNTRY[COUNTRY.index("cntry") :])
 # The six indices of Hofstede and how they are called where they are not called PDI, IDV, ...
@@ -61,7 +61,7 @@ TIMES = frozenset(
     {
         "year", "wave", "survey", "round", "edition", "period", "a_wave", "a_year", "s002", "s002vs",
         "s002evs", "s020", "essround", "survey_year", "fieldwork_year", "time", "date", "jahr", "ano",
-        "annee", "study", "numinves",
+        "annee", "study", "numinves", "time_period", "refperiod", "ref_date", "fieldwork_date",
     }
 )  # fmt: skip
 # Columns of numbers, and of words, that are plainly no index.
@@ -75,7 +75,12 @@ _OTHER = frozenset(
         "note", "notes", "comment", "comments", "country_short", "language", "slug", "checked", "date",
         "interview_year", "fieldwork", "abk", "abbr", "total", "abbreviation", "code_2", "jahr", "ano",
         "annee", "quelle", "fuente", "references", "ref", "number_of_people", "edition", "kind", "type",
-        "alpha2", "adjective",
+        "alpha2", "adjective", "time", "time_period", "period", "round", "study", "average", "mean",
+        "avg", "sum", "median", "sd", "std", "std_dev", "standard_deviation", "se", "std_error",
+        "standard_error", "min", "max", "minimum", "maximum", "flag", "obs_flag", "flag_codes", "flags",
+        "lower", "upper", "ci_low", "ci_high", "lower_ci", "upper_ci", "cum", "cumulative", "freq",
+        "limite_inferior", "limite_superior", "lower_bound", "upper_bound", "lower_limit", "upper_limit",
+        "ci", "95_ci", "margin_of_error", "moe",
     }
 )  # fmt: skip
 
@@ -122,6 +127,19 @@ def is_other(cell: str) -> bool:
     )
 
 
+# What an answer is called that sums up others: "Total 'Good'", "Net: agree", "Top 2 Box", "Agree (net)".
+_NET = re.compile(
+    r"(sub)?total\b[\s:\-–'\"“‘«(]+\w.*|net\b[\s:\-–'\"“‘«(]+\w.*|.*[\s(](net|nett)\)?|"
+    r"(top|bottom|mid|middle)[\s-]*([123]|one|two|three)?[\s-]*box(es)?\b.*|[tb][123]b",
+    re.IGNORECASE,
+)
+
+
+def is_net(cell: str) -> bool:
+    """Whether an answer is called what sums of several answers are called; figures have to bear it out."""
+    return _NET.fullmatch(cell.strip()) is not None
+
+
 def country_columns(cells: list[str]) -> list[int]:
     """The positions of the columns that name countries, the likeliest first."""
     found = [(COUNTRY.index(plain(c)), n) for n, c in enumerate(cells) if plain(c) in COUNTRY]
@@ -133,6 +151,15 @@ def twice(heads: Sequence[str], rows: Sequence[tuple[int, list[str]]]) -> str:
     for n, head in enumerate(heads):
         values = list(dict.fromkeys(row[n].strip() for _, row in rows))
         if plain(head) in TIMES and len(values) > 1:
+            return (
+                f": the column {head.strip()!r} has several values ({', '.join(values[:4])}); keep the rows "
+                "of one of them"
+            )
+    countries = country_columns(list(heads))
+    for n, head in enumerate(heads):
+        values = list(dict.fromkeys(row[n].strip() for _, row in rows))
+        words = all(re.search(r"[^\W\d]", value) for value in values)
+        if n not in countries and words and 1 < len(values) <= 0.5 * len(rows):
             return (
                 f": the column {head.strip()!r} has several values ({', '.join(values[:4])}); keep the rows "
                 "of one of them"

@@ -5,7 +5,7 @@ with ``X-``, because some codes in the source of the 2015 matrix (BEN, CAF) are 
 ISO codes. What a source adds to a name without changing the country ("Arab Rep.", "The") may be
 there or not; a name that several countries could be meant by is asked about.
 
-Names in seventeen other languages are those of the Unicode Common Locale Data Repository
+Names in 43 other languages are those of the Unicode Common Locale Data Repository
 (``country_names.csv``), without the ones that two countries share.
 """
 
@@ -67,7 +67,7 @@ _FORM = frozenset(
 _FORM_BESIDE = frozenset(
     {
         "democratic", "dem", "people's", "peoples", "islamic", "arab", "federal", "federated",
-        "fed", "plurinational", "bolivarian", "socialist", "united", "special", "administrative",
+        "fed", "prc", "plurinational", "bolivarian", "socialist", "united", "special", "administrative",
         "cooperative",
     }
 )  # fmt: skip

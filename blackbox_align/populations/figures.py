@@ -123,9 +123,18 @@ def _refuse_units(
             f"all figures lie between 0 and 1 ({min(known):g} to {max(known):g}), but index points go "
             "from 0 to about 100; multiply them by 100.",
         )
+    tenths = len(known) > 3 and min(known) >= 0 and max(known) <= 10
+    if tenths and any(not value.is_integer() for value in known):
+        raise DataFileError(
+            path,
+            None,
+            f"all figures lie between 0 and 10 ({min(known):g} to {max(known):g}), but index points go "
+            "from 0 to about 100. Multiply them by 10 if they are points of 10; means of another scale "
+            "(GLOBE, which has indices of the same names, go from 1 to 7) are other figures.",
+        )
     for name in columns:
         own = [v for v in values[name] if not math.isnan(v)]
-        if name not in HOFSTEDE and _are_fractions(own):
+        if _are_fractions(own):
             raise DataFileError(
                 path,
                 None,

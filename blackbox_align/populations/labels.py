@@ -44,7 +44,7 @@ _SAME = frozenset(
 _ONLY_LANGUAGES = frozenset(
     {
         "en", "zh", "ja", "ko", "hi", "cs", "da", "el", "fa", "he", "ur", "te", "vi", "sw", "kk", "uz",
-        "hy", "ha", "yo", "zu", "ig", "xh", "or", "ti", "jv", "su", "yi",
+        "eu", "hy", "ha", "yo", "zu", "ig", "xh", "or", "ti", "jv", "su", "yi",
     }
 )  # fmt: skip
 # Codes of other schemes (Hofstede's matrix, the Olympic committee, Correlates of War) that are none
@@ -71,8 +71,35 @@ _SUMS = frozenset(
     }
 )  # fmt: skip
 _SUMS_BESIDE = frozenset({"sd", "se", "min", "max", "var", "range"})
+# Parts of the world as the World Bank, Our World in Data, the UN and Eurostat sum countries up: left out
+# where countries stand beside them.
+_AGGREGATES = frozenset(
+    {
+        "africa", "asia", "europe", "north america", "oceania", "latin america",
+        "caribbean small states", "central europe and the baltics", "early demographic dividend",
+        "late demographic dividend", "pre demographic dividend", "post demographic dividend",
+        "east asia and pacific", "euro area", "european union", "europe and central asia",
+        "fragile and conflict affected situations", "heavily indebted poor countries hipc",
+        "high income", "low income", "middle income", "lower middle income", "upper middle income",
+        "low and middle income", "high income countries", "low income countries",
+        "middle income countries", "lower middle income countries", "upper middle income countries",
+        "ibrd only", "ida only", "ida total", "ida blend", "ida and ibrd total",
+        "latin america and caribbean", "latin america and the caribbean",
+        "least developed countries un classification", "least developed countries",
+        "middle east and north africa", "oecd members", "oecd countries", "other small states",
+        "pacific island small states", "small states", "south asia", "sub saharan africa",
+        "northern africa", "western europe", "eastern europe", "southern europe", "northern europe",
+        "central asia", "eastern asia", "southern asia", "south eastern asia", "western asia",
+        "africa eastern and southern", "africa western and central", "not classified",
+        "high income oecd", "g7", "g20", "eu27 2020", "ea19", "ea20", "eu candidate countries",
+    }
+)  # fmt: skip
 # Parts of a country that the programmes' codes name, and what they stand for here.
-_PARTS = {"GB-GBN": "GBR", "DE-E": "X-GEE"}
+_PARTS = {"GB-GBN": "GBR", "DE-E": "X-GEE", "D-E": "X-GEE", "Arab World": "X-ARA"}
+_UNION = re.compile(r"(eu|ue|ec|ce) ?\d\d( (eu|ue) ?\d\d)?( 2020)?")  # Eurobarometer's "UE27 EU27"
+_PART_NOTE = re.compile(
+    r" (excluding high income|ida and ibrd countries|wb|un|fao|oecd|27|28|\d+ countries)$"
+)
 _NUMBERED = re.compile(r"\(?\d{1,4}\s*[.):]?\s+(?=[^\W\d])|\d{1,4}[.):](?=[^\W\d])")
 _MARKED = re.compile(r"(\s*\[[^\[\]]{1,12}\]|\s*[*†‡§#]|[¹²³⁰⁴-⁹ᵃ-ᵉ])+$")
 
@@ -119,7 +146,10 @@ def read_labels(labels: Iterable[str]) -> Labels:
 
 def _sums(labels: list[str]) -> list[str]:
     folded = {label: fold(label).strip("() :") for label in labels}
-    plain = [label for label in labels if folded[label] in _SUMS]
+    plain = [n for n in labels if folded[n] in _SUMS or _UNION.fullmatch(folded[n])]
+    parts = [label for label in labels if _PART_NOTE.sub("", folded[label]) in _AGGREGATES]
+    if any(label not in parts and _country(label) for label in labels if parts):
+        plain += parts
     return plain + [label for label in labels if plain and folded[label] in _SUMS_BESIDE]
 
 

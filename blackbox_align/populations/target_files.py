@@ -16,15 +16,15 @@ from ..files.frame import Frame, Row
 from ..files.missing import is_mark
 from ..files.numbers import bare_number, is_number
 from ..files.tables import is_binary_table, read_bytes, read_frame, read_text
-from .columns import CODES, TIMES, country_columns, index_name, is_other, plain, twice
+from .columns import CODES, TIMES, country_columns, index_name, is_net, is_other, plain, twice
 from .countries import Country, find_country
 from .figures import Cell, check_figures
 from .labels import read_labels, unknown_sentence
 from .target_json import json_rows
 
 # Columns of a table with a row per country and index: what is measured, and the figure.
-_LONG = frozenset({"dimension", "index", "indicator", "measure", "variable", "scale"})
-_VALUES = frozenset({"value", "score", "figure", "points"})
+_LONG = ("dimension", "index", "indicator", "series_name", "variable", "measure", "scale")
+_VALUES = ("value", "score", "figure", "points", "obs_value")
 _TABLE = "a header such as 'country,PDI,IDV,MAS,UAI,LTO,IVR'"
 
 
@@ -100,12 +100,14 @@ def looks_like_targets(path: Path) -> bool:
     (_, header), *body = _turned(_rows(path).rows)
     columns = country_columns(list(header))
     names = {plain(cell) for cell in header}
-    if columns and _is_long(header):
-        return any(
-            index_name(row[n]) for _, row in body for n in _places(header, _LONG) if n < len(row)
-        )
+    measured = _measured(header, body)
+    if columns and measured and any(index_name(row[measured[0]]) for _, row in body):
+        return True
     above = read_labels(header[1:])
-    if len(above.found) > 1 and 2 * len(above.found) >= len(header) - 1 - len(above.sums):
+    told = sum(index_name(cell) is not None for cell in header[1:])  # UA and IND are countries too
+    if len(above.found) > max(1, told) and 2 * len(above.found) >= len(header) - 1 - len(
+        above.sums
+    ):
         return False  # a column per country
     if not columns or names & {"question", "option", "selections", "prompt_question", "share"}:
         return False
@@ -115,30 +117,53 @@ def looks_like_targets(path: Path) -> bool:
         n for n in others if any(is_number(row[n]) for _, row in body if len(row) == len(header))
     ]
     known = [n for n in others if index_name(header[n])]
-    if not known and numbers and shares_of_rows(header, body):
+    answers = sum(is_net(header[n]) for n in others) > 1 or any("?" in cell for cell in header)
+    if not known and numbers and (answers or blocks_of_shares(header, body)):
         return False
     repeated = 2 * len(set(labels)) <= len(labels)
     dated = bool(names & TIMES)
     return bool(known or numbers) and (not repeated or len(known) > 1 or bool(known and dated))
 
 
-def shares_of_rows(header: Sequence[str], body: Sequence[Row]) -> bool:
-    """Whether the rows of a table sum to 1 or to 100, as the shares of the answers of one country do."""
+def blocks_of_shares(header: Sequence[str], body: Sequence[Row]) -> list[list[int]]:
+    """The columns of the answers to one question, or to each of several that stand side by side.
+
+    In nearly every row they sum to 1 or to 100, as the shares of one country do. Heads of several questions
+    begin with each one's name. No blocks where nothing of that kind is there.
+    """
+    passed = {*country_columns(list(header))}
     left = [
         n
-        for n in range(len(header))
-        if (not is_other(header[n]) or plain(header[n]) == "no")
-        and plain(header[n]) not in TIMES
-        and n not in country_columns(list(header))
+        for n, cell in enumerate(header)
+        if n not in passed and plain(cell) not in TIMES and not is_net(cell)
+        if not is_other(cell) or plain(cell) == "no"
     ]
-    sums = []
-    for _, row in body:
-        cells = [bare_number(row[n]) for n in left if n < len(row)]
-        figures = [float(cell) for cell in cells if is_number(cell) and "," not in cell]
-        if len(figures) > 1:
-            sums.append(math.fsum(figures))
-    whole = [total for total in sums if abs(total - 1) < 0.02 or abs(total - 100) < 2.5]
-    return len(whole) > 1 and len(whole) >= 0.8 * len(sums)
+    texts = [{n: bare_number(row[n]) for n in left if n < len(row)} for _, row in body]
+    rows = [{n: float(t) for n, t in row.items() if is_number(t) and "," not in t} for row in texts]
+    rows = [row for row in rows if len(row) > 1]
+
+    def are_whole(block: Sequence[int]) -> bool:
+        sums = [math.fsum(row.get(n, 0.0) for n in block) for row in rows]
+        whole = [total for total in sums if abs(total - 1) < 0.02 or abs(total - 100) < 2.5]
+        return len(whole) > 1 and len(whole) >= 0.8 * len(sums)
+
+    if are_whole(left):
+        return [left]
+    blocks: list[list[int]] = [[]]
+    for n in left:
+        blocks[-1].append(n)
+        if are_whole(blocks[-1]) and common_opening([header[m] for m in blocks[-1]]):
+            blocks.append([])
+    return [] if blocks[-1] else blocks[:-1]
+
+
+def common_opening(heads: Sequence[str]) -> str:
+    """What several heads all begin with, up to a mark or a blank; nothing for a head alone."""
+    first, *others = (head.strip() for head in heads)
+    length = len(first) if others else 0
+    while not all(other.startswith(first[:length]) for other in others):
+        length -= 1
+    return re.sub(r"[^\W_]*$", "", first[:length])
 
 
 def _rows(path: Path) -> Frame:
@@ -173,30 +198,34 @@ def _without_sums(body: list[Row], named: int, notes: list[str]) -> list[Row]:
     return [(line, row) for line, row in body if row[named].strip() not in sums]
 
 
-def _places(header: Sequence[str], names: frozenset[str]) -> list[int]:
-    return [n for n, cell in enumerate(header) if plain(cell) in names]
-
-
-def _is_long(header: Sequence[str]) -> bool:
-    """Whether a table has a row per country and index."""
-    return len(_places(header, _LONG)) == len(_places(header, _VALUES)) == 1
+def _measured(header: Sequence[str], body: Sequence[Row]) -> tuple[int, int] | None:
+    """The columns of what is measured and of the figure, in a table with a row per country and index."""
+    spelled = [plain(cell) for cell in header]
+    values = [n for n, cell in enumerate(spelled) if cell in _VALUES]
+    kinds = [spelled.index(name) for name in _LONG if name in spelled]
+    whole = [row for _, row in body if len(row) == len(header)]
+    varying = [n for n in kinds if len({row[n].strip() for row in whole}) > 1]
+    if len(values) != 1 or len(varying) > 1 or not kinds or len(whole) < len(body):
+        return None
+    return (varying or kinds)[0], values[0]
 
 
 def _one_row_per_country(path: Path, rows: list[Row]) -> list[Row]:
     """A table with a row per country and index, turned into one with a column per index."""
     (top, header), *body = rows
-    kinds, values = _places(header, _LONG), _places(header, _VALUES)
+    measured = _measured(header, body)
     countries = country_columns(list(header))
-    if not (countries and _is_long(header)):
+    if not (countries and measured):
         return rows
-    indices = list(dict.fromkeys(row[kinds[0]].strip() for _, row in body))
+    kind, value = measured
+    indices = list(dict.fromkeys(row[kind].strip() for _, row in body))
     found: dict[str, tuple[int, dict[str, str]]] = {}
     for line, row in body:
         _, figures = found.setdefault(row[countries[0]].strip(), (line, {}))
-        if row[kinds[0]].strip() in figures:
-            name = f"{row[kinds[0]].strip()} of {row[countries[0]].strip()}"
-            raise DataFileError(path, line, f"{name} stands here twice; keep one row of them.")
-        figures[row[kinds[0]].strip()] = row[values[0]]
+        if row[kind].strip() in figures:
+            name = f"{row[kind].strip()} of {row[countries[0]].strip()}"
+            raise DataFileError(path, line, f"{name} stands here twice{twice(header, body)}.")
+        figures[row[kind].strip()] = row[value]
     turned = [
         (line, [name, *(figures.get(index, "") for index in indices)])
         for name, (line, figures) in found.items()
@@ -255,7 +284,7 @@ def _index_columns(
             continue
         indices[name] = n
     years = [name for name in indices if re.fullmatch(r"(19|20)\d\d(\s*\[.*\])?", name)]
-    if len(years) > 1 and len(years) == len(indices):
+    if years and len(years) == len(indices):
         raise DataFileError(
             path,
             line,

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import DataFileError
 from ..files.frame import Row
+from ..files.records import records
 from ..files.strict_json import parse_json
 from ..files.tables import read_text
 from .columns import HOFSTEDE, country_columns, index_name, is_other
@@ -26,7 +27,7 @@ def json_rows(path: Path) -> list[Row]:
         content: Any = [parse_json(path, line) for line in lines]
     else:
         content = parse_json(path, text)
-    entries = _entries(content)
+    entries = _entries(records(content))
     first = entries[0] if entries and isinstance(entries[0], dict) else {}
     indices = list(dict.fromkeys(key for key in first if index_name(key) or _own(key, first[key])))
     named = [list(first)[n] for n in country_columns(list(first))][:1]

@@ -210,8 +210,11 @@ class Result:
             "population": population, "condition": condition, "metric": metric, "split": split,
             "minus": minus, "instrument": instrument,
         }  # fmt: skip
-        keys = [(key, value) for key, value in wanted.items() if value is not None]
-        return [f for f in self.figures if all(getattr(f, key) == value for key, value in keys)]
+        found = list(self.figures)  # thousands, of a fit of opinions
+        for key, value in wanted.items():
+            if value is not None:
+                found = [figure for figure in found if getattr(figure, key) == value]
+        return found
 
     @property
     def scores(self) -> list[Figure]:

@@ -89,7 +89,8 @@ def _johnson(rows: Array) -> Array:
     """(columns,) Johnson's modified t of the mean of (rows, columns) being 0."""
     count, mean = len(rows), rows.mean(0)
     apart = rows - mean
-    square, cube = (apart**2).sum(0) / (count - 1), (apart**3).mean(0)
+    squares = apart * apart
+    square, cube = squares.sum(0) / (count - 1), (squares * apart).mean(0)
     square = np.maximum(square, 1e-100)  # rows that are all alike
     shifted = mean + cube / (6 * square * count) + cube * mean**2 / (3 * square**2)
     return np.asarray(shifted / np.sqrt(square / count))

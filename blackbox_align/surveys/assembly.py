@@ -23,7 +23,7 @@ from ..populations.labels import Labels, read_labels
 from ..populations.population import Population
 from .non_response import look_alikes, non_responses
 from .opinions import MISSING, Distribution, OpinionSurvey, Sample
-from .scales import arranged, contradicts, is_ladder
+from .scales import arranged, contradicts, is_ladder, refuse_dates
 from .signs import INSTRUCTIONS, LABELS, LETTERS, with_labels
 from .survey import Item, Scale, Survey
 
@@ -199,9 +199,8 @@ def _survey(
     ordered = frozenset(question.item.id for question in asked if question.ordered)
     declared = {d.sample.country for d in distributions if d.sample.kind == "group"}
     groups = tuple(g for g in dict.fromkeys(source.groups.values()) if g.code in declared)
-    return OpinionSurvey(
-        with_labels(survey, source.labels), distributions, report, ordered, groups=groups
-    )
+    survey = with_labels(survey, source.labels)
+    return OpinionSurvey(survey, distributions, report, ordered, groups=groups)
 
 
 def _told(tally: _Tally) -> list[str]:
@@ -281,6 +280,7 @@ def _question(
         if any(item_id == other.item.id for other in _same_item(row.item, questions)):
             tally.drop("the item has another question or other options before", row.place)
             return None
+        refuse_dates(source.path, item_id, kept)
         kept = arranged(kept)
         ordered = bool(row.ordered or (row.ordered is None and is_ladder(kept)))
         item = Item(item_id, row.question.strip(), _scale(kept))
@@ -346,7 +346,11 @@ def _fault(row: RawAnswers, whole: bool) -> str:
     counts = total >= _FEWEST_PEOPLE and all(share.is_integer() for share in row.shares)
     if percents or counts:
         return ""
-    if total > 1 + _SUM_TOLERANCE or (whole and total < 1 - _SUM_TOLERANCE):
+    if total > 1 + _SUM_TOLERANCE:
+        return (
+            "the shares do not sum to 1 but to more: were several answers allowed, or sums listed?"
+        )
+    if whole and total < 1 - _SUM_TOLERANCE:
         return "the shares do not sum to 1"
     return ""
 
@@ -386,9 +390,8 @@ def _is_torn(options: Sequence[str]) -> bool:
 
 
 def _scale(options: tuple[str, ...]) -> Scale:
-    codes = tuple(float(n + 1) for n in range(len(options)))
-    signs = tuple(LETTERS[: len(options)])
-    return Scale("", signs, tuple(option.strip() for option in options), codes)
+    codes, signs = tuple(float(n + 1) for n in range(len(options))), LETTERS[: len(options)]
+    return Scale("", tuple(signs), tuple(option.strip() for option in options), codes)
 
 
 def _content_id(name: str, question: str, options: tuple[str, ...]) -> str:

@@ -138,8 +138,10 @@ def _opinions(opinions: OpinionSurvey) -> Check:
 
 def _without_question(opinions: OpinionSurvey) -> tuple[str, ...]:
     """A sentence on the items whose question is only their name."""
-    named = [item.id for item in opinions.survey.items if item.text.strip() == item.id.strip()]
-    named = [name for name in named if len(name.split()) == 1]
+    texts = [item.text.strip(" \"'“”„«»") for item in opinions.survey.items]
+    named = [
+        text for text in texts if len(text.split()) == 1 and not text.endswith(("?", "？", "؟"))
+    ]
     if not named:
         return ()
     return (

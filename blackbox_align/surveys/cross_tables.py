@@ -11,17 +11,19 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import DataFileError
+from ..files.frame import Row
 from ..files.missing import is_mark
-from ..files.numbers import bare_number
+from ..files.numbers import bare_number, points_part_thousands
 from ..files.tables import CsvTable
-from ..populations.columns import TIMES, country_columns, index_name, is_other, plain, twice
+from ..populations.columns import TIMES, country_columns, index_name, is_net, is_other, plain, twice
 from ..populations.countries import fold
 from ..populations.labels import read_labels
+from ..populations.target_files import blocks_of_shares, common_opening
 from .assembly import RawAnswers
-from .entries import Rows
+from .non_response import is_missing
 
 # Names of rows and columns that are no answers: numbers of people, and what sums up or averages the
 # answers. Words that may be an answer ("all", "average") are not among them.
@@ -67,28 +69,86 @@ def is_cross_table(table: CsvTable) -> bool:
     """Whether a table has countries on one side and shares of answers, or numbers of people, in its
     cells.
     """
-    return bool(table.rows) and (_countries_above(table) or _countries_left(table) is not None)
+    table = _percents_alone(table)
+    return bool(table.rows) and (
+        _countries_above(table) or _countries_left(table) is not None or bool(_sides(table))
+    )
 
 
-def read_cross_table(table: CsvTable) -> Rows:
-    """The distributions of a cross table; :class:`DataFileError` where the question is missing."""
-    parts = _by_column(table) if _countries_above(table) else _by_row(table)
+def read_cross_table(table: CsvTable) -> tuple[list[RawAnswers], list[str]]:
+    """The distributions of a cross table, and sentences on what was read in one of several ways.
+
+    :class:`DataFileError` where the question is missing.
+    """
+    table = _percents_alone(table)
+    sides = [] if _countries_above(table) or _countries_left(table) else _sides(table)
+    parts = _by_column(table) if _countries_above(table) else []
+    parts = parts or [part for side in sides or [table] for part in _by_row(side)]
+    rows: list[RawAnswers] = []
+    told: dict[str, dict[str, None]] = {"nets": {}, "few": {}}
     for part in parts:
+        figures = _figures(table, part)
+        people = [_people(cell) for cell in part.people] or [None] * len(part.labels)
+        pointed = points_part_thousands([cell for row in part.figures for cell in row])
+        if pointed and not any(_are_whole(figures, [None] * len(part.labels))):
+            plainly = tuple(tuple(c.replace(".", "") for c in row) for row in part.figures)
+            figures = _figures(table, replace(part, figures=plainly))
+        kept = _without_nets(part.options, figures, people)
+        told["nets"] |= {o: None for n, o in enumerate(part.options) if n not in kept}
+        told["few"] |= {c.strip(): None for row in part.figures for c in row if _FEW.fullmatch(c)}
+        counts = _are_counts([figures[k] for k in kept], people)
         for n, label in enumerate(part.labels):
-            cells = [row[n] for row in part.figures]
-            if all(is_mark(cell) for cell in cells):
+            if all(is_mark(part.figures[k][n]) for k in kept):
                 continue
-            shares = [
-                _figure(table, part.lines[n], part.options[k], c) for k, c in enumerate(cells)
-            ]
+            shares = [figures[k][n] for k in kept]
             total = math.fsum(shares)
             if abs(total - 100) <= 2.5:
                 shares = [share / total for share in shares]
-            people = _first_number(part.people[n]) if part.people else None
+            elif not counts and total > 2:
+                shares = [share / 100 for share in shares]
+            options = tuple(part.options[k] for k in kept)
             place = f"line {part.lines[n]}: {label}"
-            yield RawAnswers(
-                place, part.question, part.options, label, tuple(shares), people=people
+            rows.append(
+                RawAnswers(place, part.question, options, label, tuple(shares), people=people[n])
             )
+    notes = {
+        "nets": "Not read, because they are no answers but sum them up: {}.",
+        "few": "Read as 0, because they are less than the least figure that is printed: {}.",
+    }
+    return rows, [notes[what].format(", ".join(seen)) for what, seen in told.items() if seen]
+
+
+def _without_nets(
+    options: Sequence[str], figures: Sequence[Sequence[float]], people: Sequence[float | None]
+) -> list[int]:
+    """The places of the options but for those that are called nets, where the others make a whole alone."""
+    every = list(range(len(options)))
+    rest = [n for n in every if not is_net(options[n])]
+    whole = _are_whole([figures[n] for n in rest], people) if len(rest) > 1 else []
+    return rest if 2 * sum(whole) > len(people) else every
+
+
+def _figures(table: CsvTable, part: CrossTable) -> list[list[float]]:
+    return [
+        [_figure(table, part.lines[n], option, cell) for n, cell in enumerate(cells)]
+        for option, cells in zip(part.options, part.figures, strict=True)
+    ]
+
+
+def _are_whole(figures: Sequence[Sequence[float]], people: Sequence[float | None]) -> list[bool]:
+    """Whether the figures of each label sum to 1, to 100, or to the number of people."""
+    sums = [math.fsum(column) for column in zip(*figures, strict=True)]
+    return [
+        any(abs(total - goal) <= 0.025 * goal for goal in (1.0, 100.0, told or 1.0))
+        for total, told in zip(sums, people, strict=True)
+    ]
+
+
+def _are_counts(figures: Sequence[Sequence[float]], people: Sequence[float | None]) -> bool:
+    """Whether the figures are numbers of people: some are beyond 100, or they sum to the numbers told."""
+    sums = [math.fsum(column) for column in zip(*figures, strict=True)]
+    told = [abs(n - total) <= 1.5 for n, total in zip(people, sums, strict=True) if n is not None]
+    return any(f > 100 for row in figures for f in row) or (len(told) > 0 and all(told))
 
 
 def _countries_above(table: CsvTable) -> bool:
@@ -98,7 +158,8 @@ def _countries_above(table: CsvTable) -> bool:
         return False
     if 2 * len(labels.found) <= len(table.heads) - 1 - len(labels.sums):
         return False
-    figures = [cell for _, row in table.rows for cell in row[1:] if not is_mark(cell)]
+    rows = [row[1:] for _, row in table.rows if row[1:] != table.heads[1:]]
+    figures = [cell for row in rows for cell in row if not is_mark(cell)]
     return len(table.rows) > 1 and sum(_first_number(c) is not None for c in figures) > 0.9 * len(
         figures
     )
@@ -117,8 +178,10 @@ def _countries_left(table: CsvTable) -> tuple[int, list[int]] | None:
                and not is_sum(table.heads[n])]  # fmt: skip
     figures = [[_first_number(row[n]) for n in answers] for _, row in table.rows]
     answers = [n for k, n in enumerate(answers) if any(row[k] is not None for row in figures)]
+    plainly = [n for n in answers if not is_net(table.heads[n])]
     if len(answers) < 2:
         return None
+    figures = [[_first_number(row[n]) for n in plainly] for _, row in table.rows]
     sums = [
         math.fsum(f for f in row if f is not None)
         for row in figures
@@ -139,31 +202,79 @@ def _countries_left(table: CsvTable) -> tuple[int, list[int]] | None:
     return (place, answers) if (whole and len(sums) > 1) or counted or paired else None
 
 
+def _percents_alone(table: CsvTable) -> CsvTable:
+    """The table without the numbers of people (``Chile N``) beside percents (``Chile %``)."""
+    named = {head.strip().casefold() for head in table.heads}
+    both = [_HALF.fullmatch(head.strip()) for head in table.heads]
+    counts = {n for n, half in enumerate(both)
+              if half and half["sign"] != "%" and f"{half['label']} %".casefold() in named}  # fmt: skip
+    if not counts:
+        return table
+    kept = [n for n in range(len(both)) if n not in counts]
+    heads = [half["label"] if (half := both[n]) else table.heads[n] for n in kept]
+    rows = [(line, [row[n] for n in kept]) for line, row in table.rows]
+    return replace(table, columns=[head.casefold() for head in heads], heads=heads, rows=rows)
+
+
+def _sides(table: CsvTable) -> list[CsvTable]:
+    """A table of each of several questions that stand side by side; their heads begin with its name."""
+    named = country_columns(table.heads)
+    blocks = blocks_of_shares(table.heads, table.rows) if named else []
+    sides = []
+    for block in blocks if len(blocks) > 1 else []:
+        opening = common_opening([table.heads[n] for n in block])
+        heads = ["country", "question", *(table.heads[n].strip()[len(opening) :] for n in block)]
+        question = opening.strip(" _:-–.|")
+        rows = [
+            (line, [row[named[0]], question, *(row[n] for n in block)]) for line, row in table.rows
+        ]
+        sides.append(replace(table, columns=[h.casefold() for h in heads], heads=heads, rows=rows))
+    return sides
+
+
 def _by_column(table: CsvTable) -> list[CrossTable]:
     labels = tuple(head.strip() for head in table.heads[1:])
     sums = read_labels(labels).sums
     kept = [n for n, label in enumerate(labels) if label not in sums]
-    rows = [(line, row) for line, row in table.rows if row[0].strip()]
-    answers = [(line, row) for line, row in rows if not is_sum(row[0])]
-    people = [row for _, row in rows if fold(row[0]).strip("() :") in _PEOPLE]
-    people += [
-        row for _, row in rows if fold(row[0]) in _SUMS and not people and _are_people(row[1:])
-    ]
     return [
         CrossTable(
-            _title(table),
+            question,
             tuple(labels[n] for n in kept),
             tuple(row[0].strip() for _, row in answers),
             tuple(tuple(row[n + 1] for n in kept) for _, row in answers),
-            tuple(people[0][n + 1] for n in kept) if people else (),
-            tuple(answers[0][0] for _ in kept) if answers else (),
+            tuple(people[n + 1] for n in kept) if people else (),
+            tuple(answers[0][0] for _ in kept),
         )
-    ]  # fmt: skip
+        for question, answers, people in _blocks(table)
+    ]
+
+
+def _blocks(table: CsvTable) -> list[tuple[str, list[Row], list[str]]]:
+    """The question, the rows of answers and the row of numbers of people of each block of a table.
+
+    A row without any figure is the question of the rows below it, and the heads may stand there again.
+    """
+    blocks: list[tuple[str, list[Row]]] = [("", [])]
+    for n, (line, row) in enumerate(table.rows):
+        below = next((r for _, r in table.rows[n + 1 :]), [])
+        bare = row[0].strip() and not any(map(str.strip, row[1:]))
+        if bare and any(below[1:]) and not is_sum(row[0]) and not is_missing(row[0]):
+            blocks.append((row[0].strip(), []))
+        elif row[0].strip() and row[1:] != table.heads[1:]:
+            blocks[-1][1].append((line, row))
+    found = []
+    for question, rows in blocks:
+        answers = [(line, row) for line, row in rows if not is_sum(row[0])]
+        people = [row for _, row in rows if fold(row[0]).strip("() :") in _PEOPLE]
+        sums = [row for _, row in rows if fold(row[0]) in _SUMS and _are_people(row[1:])]
+        if answers:
+            title = question or _title(table)
+            found.append((title, answers, next(iter(people or sums), [])))
+    return found
 
 
 def _are_people(cells: Sequence[str]) -> bool:
-    figures = [_first_number(cell) or 0.0 for cell in cells]
-    return all(figure > 101 for figure in figures)
+    return all((_people(cell) or 0.0) > 101 for cell in cells)
 
 
 def _by_row(table: CsvTable) -> list[CrossTable]:
@@ -178,7 +289,7 @@ def _by_row(table: CsvTable) -> list[CrossTable]:
         if row[place].strip() not in sums:
             question = row[asked[0]].strip() if asked else ""
             parts.setdefault(question or _title(table), []).append((line, row))
-    options = tuple(table.heads[n].strip() for n in answers)
+    options = tuple(_PERCENT.sub("", table.heads[n].strip()) for n in answers)
     for rows in parts.values():
         _refuse_twice(table, place, rows)
     return [
@@ -219,12 +330,25 @@ def _title(table: CsvTable) -> str:
     )
 
 
+_HALF = re.compile(r"(?P<label>.*\S) \(?(?P<sign>%|n|count|freq\.?)\)?", re.IGNORECASE)
+_PERCENT = re.compile(r"^%\s+|\s*(\(%\)|\(in %\)|,? %)$")
+_FEW = re.compile(
+    r"\s*(<\s*(\d|0?[.,]\d+)\s*%?|\*{1,2})\s*"
+)  # "<1", and Pew's "*" for less than 0.5
 _PAIR = re.compile(r"\d[\d.,]*\s*%?\s*\(\s*\d[\d.,]*\s*%?\s*\)")
 _NUMBER = re.compile(r"\(?\s*([-+]?\d[\d.,' \u00a0\u202f\u2009’]*)\s*%?\s*(\(.*\)|\))?\s*[*†‡]*")
 
 
+def _people(cell: str) -> float | None:
+    """A number of people, of which 1.200 are as many as 1,200: there is no fifth of one."""
+    found = re.fullmatch(r"\(?\s*(\d{1,3}(?:\.\d{3})+)\s*\)?", cell.strip())
+    return float(found[1].replace(".", "")) if found else _first_number(cell)
+
+
 def _first_number(cell: str) -> float | None:
-    """The number that a cell begins with: 19.7, 19.7 % and 3,600 (100 %)."""
+    """The number that a cell begins with: 19.7, 19.7 % and 3,600 (100 %); 0 for "<1"."""
+    if _FEW.fullmatch(cell):
+        return 0.0
     found = _NUMBER.fullmatch(cell.strip())
     bare = bare_number(found[1] if found else cell, commas=True)
     try:

@@ -5,6 +5,7 @@ question.
 Variable / Field Name, Choices, ... (REDCap)    a data dictionary; choices are ``1, Yes | 2, No``
 <codeBook> (DDI 2)                              variables with their categories
 variable, code (or value), label                a row per code
+variable, values (or codes, choices, ...)       a row per question: ``1 = Yes; 2 = No`` in one cell
 key, question, option_mapping (OpinionQA)       a row per question, the options as a Python table
 question, option_a, option_b, ...               a row per question
 [{question, choices}], [{..., option_lst}]      the same in JSON
@@ -56,6 +57,14 @@ _TEXT = (
     "label",
     "title",
 )
+# What a column is called whose cells list all answers to a question.
+_CELL = ("values", "value_labels", "codes", "coding", "categories", "labels", "choices", "options", "scale",
+         "response_options", "responses", "answer_options", "response_categories", "valid_values", "value",
+         "code_list", "answers", "answer_categories", "code", "levels", "valores", "werte")  # fmt: skip
+_BY_CODE = re.compile(
+    r"[\"']?(?P<code>-?\d{1,5})[\"']?\s*(?:[=:.)]|[-–]\s)\s*(?P<label>\S.*)", re.DOTALL
+)
+_BY_LABEL = re.compile(r"(?P<label>.*\S)\s*[=:]\s*(?P<code>-?\d{1,5})")
 _OPTION = re.compile(r"(option|answer|choice|response|opt|antwort|opcion)(_[a-z]|_?\d{1,2})")
 _RIGHT = {
     "answer",
@@ -128,6 +137,9 @@ def read_dictionary(path: Path, text: str) -> Form | None:
     lines = [line for line in text.splitlines()[:40] if line.strip()]
     heads = next(csv.reader(lines, delimiter=separator_of(text)), []) if lines else []
     kind = _kind([cell.strip() for cell in heads])
+    if kind in (None, _codes) and {plain(cell) for cell in heads} & {*_CELL}:
+        table = as_table(path, read_frame(path, "a table of questions"))
+        kind = _in_cells if _listing(table) else kind
     if kind is None:
         return None
     table = as_table(path, read_frame(path, "a table of questions"))
@@ -233,6 +245,48 @@ def _codes(table: CsvTable, form: Form) -> Form:
     return form
 
 
+def _listing(table: CsvTable) -> str:
+    """The column in which most filled cells list the answers to a question; nothing where none does."""
+    if {plain(name) for name in table.columns} & _RIGHT or country_columns(table.heads)[1:]:
+        return ""
+    for name in table.columns:
+        cells = [row[name] for _, row in table.records() if row[name].strip()]
+        if plain(name) in _CELL and 2 * sum(len(_listed(cell)) > 1 for cell in cells) > len(cells):
+            return name
+    return ""
+
+
+def _in_cells(table: CsvTable, form: Form) -> Form:
+    by_name = {plain(name): name for name in table.columns}
+    column = _listing(table)
+    text = next(
+        (by_name[name] for name in _TEXT if name in by_name and by_name[name] != column), ""
+    )
+    variable = next((by_name[name] for name in _VARIABLE if by_name.get(name, text) != text), "")
+    for number, (_, row) in enumerate(table.records(), start=1):
+        name = row[variable].strip() if variable else f"q{number}"
+        options = _listed(row[column])
+        if len(options) < 2:
+            form.leave_out(OPEN, name)
+        else:
+            question = plain_text(row[text]) if text else name
+            form.add(FormItem(name, question or name, options))
+    return form
+
+
+def _listed(cell: str) -> dict[str, str]:
+    """Answers by their codes: ``1 = Yes; 2 = No``, a line each, or ``Yes=1, No=2``; else nothing."""
+    pieces = [piece.strip() for piece in re.split(r"[\n;|]", cell) if piece.strip()]
+    if len(pieces) == 1:
+        pieces = re.split(r"\s*,\s*(?=[\"']?-?\d{1,5}\s*[=:])|(?<=[=:]\d)\s*,\s*", cell.strip())
+    for pattern in (_BY_CODE, _BY_LABEL):
+        found = [pattern.fullmatch(piece) for piece in pieces]
+        pairs = [(one["code"], plain_text(one["label"].strip(" \"'"))) for one in found if one]
+        if len(pairs) == len(pieces) == len(dict(pairs)):
+            return dict(pairs)
+    return {}
+
+
 def _opinion_qa(table: CsvTable, form: Form) -> Form:
     named = next((name for name in ("key", "qkey", "id") if name in table.columns), "question")
     for line, row in table.records():
@@ -281,6 +335,8 @@ def is_question_list(value: Any) -> bool:
     ):
         return False
     keys = value[0].keys()
+    if any(isinstance(one, Mapping) and key not in _LISTS for key, one in value[0].items()):
+        return False  # somebody's answers, by group
     return "question" in keys and bool({*_LISTS} & keys) and not _ANSWERED & keys
 
 

@@ -33,7 +33,9 @@ _ABOUT = frozenset(
         "caseid", "case_id", "serial", "uniqid", "unique_id", "unique_case_id", "d_interview", "s001",
         "s006", "s007", "qkey", "psu", "stratum", "strata", "ppsu", "intnum", "interviewer", "lnge",
         "language", "edition", "proddate", "c_cow_num", "c_cow_alpha", "essround", "n_region_iso",
-        "unnamed_0", "index",
+        "unnamed_0", "index", "id_cocas", "caseno", "case_no", "case", "network_id", "d_intervew",
+        "respondent", "respondentid", "participant_id", "participant", "subject_id", "pid", "key",
+        "submission_date", "submissiondate", "uuid_1", "simid", "instance_name", "c_abrv1",
     }
 )  # fmt: skip
 _WEIGHT = re.compile(

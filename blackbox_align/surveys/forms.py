@@ -12,13 +12,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import DataFileError
+from ..files.missing import is_missing_code
 from .non_response import non_responses
+from .scales import dates_among
 from .signs import INSTRUCTIONS, LETTERS
 from .survey import Item, Scale, Survey
 
 SEVERAL = "they take several answers, or an order of them"
 OPEN = "they have no list of answers to choose from"
 FILLED_IN = "their text is filled in from other answers while people are asked"
+DATES = "dates are among their answers, which Excel makes of ranges (3-4 becomes 3-Apr)"
 _PIPED = re.compile(r"\$?\{[^{}\s][^{}]*\}")
 
 
@@ -26,7 +29,8 @@ _PIPED = re.compile(r"\$?\{[^{}\s][^{}]*\}")
 class FormItem:
     """One question: its name in the responses, and its answers in order, as ``{code: label}``.
 
-    ``missing`` are the codes that the file itself declares as no answer.
+    ``missing`` are the codes that the file itself declares as no answer. Negative codes are none either, but
+    for those of a scale such as -2 to 2.
     """
 
     id: str
@@ -37,7 +41,13 @@ class FormItem:
     def no_answers(self) -> frozenset[str]:
         """The codes that are declared as no answer, or whose labels say so."""
         none = non_responses(tuple(self.options.values()))
-        return self.missing | {code for code, label in self.options.items() if label in none}
+        below = {code for code in self.options if re.fullmatch(r"-\d{1,5}", code, re.ASCII)}
+        mirrored = all(code[1:] in self.options for code in below)  # a scale from -2 to 2
+        if mirrored or not all(is_missing_code(int(code)) for code in below):
+            below = set()
+        return (
+            self.missing | below | {code for code, label in self.options.items() if label in none}
+        )
 
 
 @dataclass
@@ -61,6 +71,8 @@ class Form:
             self.leave_out(FILLED_IN, item.id)
         elif not item.id or not all(texts):
             self.leave_out("a text of theirs is blank", item.id or "a question without a name")
+        elif dates_among(list(item.options.values())):
+            self.leave_out(DATES, item.id)
         elif len(set(item.options.values())) < len(item.options):
             self.leave_out("two of their answers have the same label", item.id)
         elif not 2 <= answers <= len(LETTERS):

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from ..errors import UnknownNameError
 from ..files.data import data_folder
+from ..files.missing import missing_codes
 from ..files.yaml import Key, YamlDocument, read_yaml
 from .non_response import non_responses
 from .signs import with_single_signs
@@ -129,6 +130,8 @@ def _without_non_response(
     for name, scale in scales.items():
         none = non_responses(scale.options) if missing == "drop" else set(map(str, missing))
         places = [n for n, option in enumerate(scale.options) if option not in none]
+        if missing == "drop":
+            _ask_about_codes(document, scale, places)
         if len(places) < 2 or len(places) == len(scale):
             kept[name] = scale
             continue
@@ -143,6 +146,20 @@ def _without_non_response(
             f"Left out of the scale {name}, because they are no answers: {', '.join(out)}."
         )
     return kept, tuple(notes)
+
+
+def _ask_about_codes(document: YamlDocument, scale: Scale, places: Sequence[int]) -> None:
+    """Refuse an answer whose code, such as 98 behind 1 to 4, would enter an item's mean."""
+    codes = missing_codes([int(scale.codes[n]) for n in places])
+    strange = [n for n in places if scale.codes[n] in codes]
+    if strange:
+        listed = ", ".join(f"{scale.labels[n]} = {scale.options[n]}" for n in strange)
+        document.fail(
+            ("scales", scale.name),
+            f"in the scale {scale.name!r} {listed} stands where codes for no answer do, and would enter "
+            "means by its code. List it at the top under 'missing' (with any others that are no answers) "
+            "if it is none; write 'missing: keep' if all options are answers.",
+        )
 
 
 def _items(

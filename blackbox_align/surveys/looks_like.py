@@ -12,8 +12,9 @@ from typing import Any
 from ..files.missing import is_mark
 from ..files.numbers import is_number
 from ..files.tables import CsvTable
-from ..populations.columns import country_columns, index_name
+from ..populations.columns import TIMES, country_columns, index_name, is_net, plain
 from ..populations.labels import read_labels
+from ..populations.target_files import blocks_of_shares
 from .exports import is_named_about, is_weight, weights_among
 from .qstn import is_qstn
 
@@ -29,7 +30,11 @@ _TABULATE = (
     "these look like the rows of respondents, one per person; `bbalign surveys tabulate {file} --country "
     "{column}{weight}` makes the shares per country."
 )
-_WHERE = re.compile(r"countr|nation\b|pa[ií]s\b|pays\b|\bland\b|live in", re.IGNORECASE)
+_WHERE = re.compile(
+    r"countr|nation\b|nationality|pa[ií]s\b|pays\b|\bland\b|live in|where .* live\b|(are|come) you from|"
+    r"do you come from|where .* from\b|reside|wohnen|viv[ei]s?\b|habite",
+    re.IGNORECASE,
+)
 
 
 def columns_look_like(table: CsvTable) -> str:
@@ -60,6 +65,12 @@ def columns_look_like(table: CsvTable) -> str:
             "its first line names no columns; write them above it, such as "
             "country,PDI,IDV,MAS,UAI,LTO,IVR."
         )
+    nets = [head for head in table.heads if is_net(head)]
+    if countries and len(nets) > 1:
+        return f"{', '.join(nets)} sum up answers; give the share of every answer in a column of its own."
+    strange = _no_figures(table)
+    if strange:
+        return strange
     if {"qkey", "d_h"} <= set(columns) or {"qkey", "d_m"} <= set(columns):
         return (
             "these are distributions of OpinionQA without the texts of the options; write each question "
@@ -68,7 +79,42 @@ def columns_look_like(table: CsvTable) -> str:
         )
     if "question" in columns and not countries:
         return _QUESTIONS
+    if not countries and blocks_of_shares(table.heads, table.rows):
+        return (
+            "these look like shares of groups of people, and not of countries; write a row for each with "
+            "the columns item, question, option, group and share."
+        )
     return f"no opinion survey has the columns {', '.join(columns[:8])}; {_WAY}"
+
+
+def _no_figures(table: CsvTable) -> str:
+    """The sentence for countries with cells of which only some are numbers."""
+    above = len(read_labels(table.heads[1:]).found)
+    left = len(read_labels(row[0] for _, row in table.rows).found)
+    if max(above, left) < 2:
+        return ""
+    cells = [cell.strip() for _, row in table.rows for cell in row[1:] if not is_mark(cell)]
+    strange = [cell for cell in cells if not is_number(cell)]
+    if not strange or len(strange) > 0.7 * len(cells):
+        return ""
+    return (
+        "this looks like a table of figures by country, in which some cells are none "
+        f"({', '.join(dict.fromkeys(strange[:6]))}); leave in them the figures alone, without letters of "
+        "tests of significance."
+    )
+
+
+def are_respondents(table: CsvTable) -> bool:
+    """Whether a table in which countries repeat has columns about interviews, and none of indices."""
+    named = country_columns(table.heads)
+    if not named or any(index_name(head) for head in table.heads):
+        return False
+    places = [row[named[0]].strip() for _, row in table.rows]
+    cells = {name: [row[n] for _, row in table.rows] for n, name in enumerate(table.heads)}
+    return len(set(places)) < len(places) and any(
+        is_weight(name, column) or (is_named_about(name, column) and plain(name) not in TIMES)
+        for name, column in cells.items()
+    )
 
 
 def _respondents(table: CsvTable, countries: list[str]) -> str:
@@ -134,4 +180,9 @@ def content_looks_like(content: Any) -> str:
             if sum(index_name(str(key)) is not None for key in first) > 1:
                 return "these are figures of indices per country; give the file by --targets."
             return "it holds one number per pair of countries, not answers to questions."
+    if isinstance(content, list) and content and isinstance(content[0], list):
+        return (
+            "its rows do not name what stands in them; write objects (in pandas, "
+            "to_json(orient='records'))."
+        )
     return f"this is no form of an opinion survey that is known; {_WAY}"

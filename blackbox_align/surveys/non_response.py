@@ -233,6 +233,10 @@ def _is_code(option: str) -> bool:
     return re.fullmatch(r"[-+−]?\d{1,5}", option.strip()) is not None and option.strip().isascii()
 
 
+def _may_be_missing(code: int, last: int) -> bool:
+    return is_missing_code(code) or 7 <= code <= last <= 9
+
+
 def look_alikes(options: Sequence[str]) -> set[str]:
     """Options that are taken for answers though they resemble what is none; for people to judge."""
     left_out = non_responses(options)
@@ -244,6 +248,6 @@ def look_alikes(options: Sequence[str]) -> set[str]:
         if option not in left_out
         and (
             _RESEMBLES.search(_bare(option))
-            or (_is_code(option) and not steps and is_missing_code(int(option)))
+            or (_is_code(option) and not steps and _may_be_missing(int(option), max(codes)))
         )
     }

@@ -13,13 +13,14 @@ from typing import Any
 
 from ..errors import DataFileError, UnknownNameError
 from ..files.data import data_folder
+from ..files.records import records
 from ..files.strict_json import parse_json
 from ..files.tables import CsvTable, as_table, is_binary_table, read_bytes, read_frame, read_text
 from ..files.yaml import is_yaml, read_yaml
 from .assembly import Source, assemble
 from .cross_tables import is_cross_table, read_cross_table
 from .group_forms import is_of_groups, read_groups_of
-from .opinion_forms import find_form, unwrapped
+from .opinion_forms import find_form
 from .opinion_tables import COLUMNS, is_own_form, read_own_form
 from .opinion_yaml import is_opinion_yaml, read_answers, read_groups, read_head, read_sources
 from .opinions import OpinionSurvey
@@ -68,8 +69,9 @@ def load_opinions(
         return assemble(answers.rows, source)
     if isinstance(content, CsvTable) and is_cross_table(content):
         name = path.name.partition(".")[0]
-        source = Source(path, path.name, name, missing, labels, notes=content.notes)
-        return assemble(read_cross_table(content), source)
+        crossed, told = read_cross_table(content)
+        source = Source(path, path.name, name, missing, labels, notes=(*content.notes, *told))
+        return assemble(crossed, source)
     entries = _entries(content)
     if entries and is_of_groups(list(entries[0][1])):
         rows, groups = read_groups_of(entries)
@@ -77,7 +79,7 @@ def load_opinions(
         return assemble(rows, Source(path, path.name, name, missing, labels, groups=groups))
     form = find_form(path, content)
     source = Source(path, form.title, form.name, missing, labels, form.whole, split=True)
-    return assemble(form.rows(path, unwrapped(content)), source)
+    return assemble(form.rows(path, records(content)), source)
 
 
 def _from_yaml(path: Path, missing: str, labels: str) -> OpinionSurvey:
@@ -96,7 +98,7 @@ def _entries(content: Any) -> list[tuple[str, Mapping[str, Any]]]:
     """The rows of a table or the objects of a list, each with its place."""
     if isinstance(content, CsvTable):
         return [(f"line {line}", row) for line, row in content.records()]
-    listed = unwrapped(content)
+    listed = records(content)
     if not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
         return []
     return [(f"entry {n}", entry) for n, entry in enumerate(listed, start=1)]

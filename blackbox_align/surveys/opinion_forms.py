@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ..errors import DataFileError
+from ..files.records import records
 from ..files.tables import CsvTable
 from ..populations.labels import read_labels
 from .assembly import RawAnswers, Unreadable
@@ -52,6 +53,8 @@ _SHARES = (
     "proportions",
     "percentages",
     "answers",
+    "counts",
+    "frequencies",
 )
 
 
@@ -75,7 +78,7 @@ def find_form(path: Path, content: Any) -> Form:
         if {"question", "selections", "options"} <= set(content.columns):
             return Form(goqa, "goqa", _selections_csv)
         _refuse(path, columns_look_like(content))
-    content = unwrapped(content)
+    content = records(content)
     if isinstance(content, list) and content and isinstance(content[0], dict):
         keys = content[0].keys()
         if {"question", "options", "selections"} <= keys:
@@ -104,25 +107,6 @@ def find_form(path: Path, content: Any) -> Form:
             if isinstance(innermost, (int, float)) or not inner:
                 return Form("World Values Survey", "wvs", coded_answers, whole=False)
     _refuse(path, content_looks_like(content))
-
-
-def unwrapped(content: Any) -> Any:
-    """The entries of a page of the Hugging Face viewer (``rows``, each with a ``row``), a split, or
-    columns.
-    """
-    if isinstance(content, dict) and isinstance(content.get("rows"), list):
-        rows = content["rows"]
-        if rows and all(isinstance(r, dict) and isinstance(r.get("row"), dict) for r in rows):
-            return [row["row"] for row in rows]
-    if isinstance(content, dict) and {"question", "options", "selections"} <= content.keys():
-        columns = [list(c.values()) if isinstance(c, dict) else c for c in content.values()]
-        if all(isinstance(column, list) for column in columns) and len({*map(len, columns)}) == 1:
-            return [dict(zip(content, row, strict=True)) for row in zip(*columns, strict=True)]
-    if isinstance(content, dict) and len(content) < 4:
-        for key in ("data", "train", "test"):
-            if isinstance(content.get(key), list):
-                return content[key]
-    return content
 
 
 def _refuse(path: Path, message: str) -> NoReturn:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from ..errors import DataFileError, UnknownNameError, nearest_names
 from ..files.missing import is_mark
-from ..files.numbers import bare_number
+from ..files.numbers import bare_number, points_part_thousands
 from ..files.tables import CsvTable
 from ..populations.columns import TIMES, country_columns, is_other, plain
 from ..populations.countries import find_country
@@ -56,6 +56,7 @@ _SPELLINGS = {
     "name": ("name", "group_name"),
     "wording": ("wording",),
 }  # fmt: skip
+_MERGED = "where cells were merged, write what stands in the first of them in every row."
 # Options that may sum up the others: asked about where their count does.
 _DOUBLED = frozenset(
     {"all", "sum", "everybody", "any", "all answers", "people", "respondents", "sample", "cases"}
@@ -111,6 +112,15 @@ class _Told:
 
     def notes(self) -> list[str]:
         notes = []
+        absent = [
+            f"{option} of {name} in {label}"
+            for (name, label), pair in self.pairs.items()
+            for option in self.asked[name].options
+            if option not in pair.shares
+        ]
+        if absent:
+            listed = ", ".join(absent[:4]) + (", ..." if len(absent) > 4 else "")
+            notes.append(f"Options that have no row count as 0: {listed}.")
         if self.marked:
             listed = ", ".join(list(self.marked)[:4])
             notes.append(
@@ -151,6 +161,8 @@ def read_own_form(table: CsvTable) -> Answers:
             raise DataFileError(table.path, 1, f"the column {name!r} is missing.{hint}")
     told = _Told()
     places = _places(table, columns) if not whom else []
+    counts = [row[columns["count"]] for _, row in table.records()] if value == "count" else []
+    pointed = points_part_thousands(counts)
     for line, row in table.records():
         cells = {name: row[column].strip() for name, column in columns.items()}
         if is_sum(cells["option"]):
@@ -159,10 +171,13 @@ def read_own_form(table: CsvTable) -> Answers:
         cells.setdefault("item", cells["question"])
         _check_filled(table.path, line, cells, ("item", "question", "option"))
         item = _asked(table.path, line, cells, told.asked)
+        if pointed and "." in cells["count"]:
+            told.marked[cells["count"]] = None
+            cells["count"] = cells["count"].replace(".", "")
         pairs = [(row[whom].strip(), cells[value])] if whom else [(p, row[p]) for p in places]
         for label, cell in pairs:
             if not label:
-                raise DataFileError(table.path, line, f"the cell {whom!r} is empty.")
+                raise DataFileError(table.path, line, f"the cell {whom!r} is empty; {_MERGED}")
             if is_mark(cell) and (cell.strip() or not whom):
                 told.silent.setdefault((cells["item"], label), line)
                 continue
@@ -258,7 +273,7 @@ def _places(table: CsvTable, columns: Mapping[str, str]) -> list[str]:
 def _check_filled(path: Path, line: int, cells: Mapping[str, str], names: tuple[str, ...]) -> None:
     for name in names:
         if not cells[name]:
-            raise DataFileError(path, line, f"the cell {name!r} is empty.")
+            raise DataFileError(path, line, f"the cell {name!r} is empty; {_MERGED}")
 
 
 def _asked(path: Path, line: int, cells: Mapping[str, str], asked: dict[str, _Asked]) -> _Asked:

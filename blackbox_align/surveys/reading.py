@@ -12,7 +12,7 @@ from ..errors import DataFileError, UnknownNameError
 from ..files.formats import is_spreadsheet, reader_of_statistics, workbook
 from ..files.hub import SCHEME, fetch_data_file
 from ..files.strict_json import parse_json
-from ..files.tables import is_binary_table, read_bytes, read_rows, read_text
+from ..files.tables import CsvTable, is_binary_table, read_bytes, read_rows, read_text
 from ..files.yaml import is_yaml, read_yaml
 from ..populations import TargetSet, load_targets, target_sets
 from ..populations.targets import is_target_file, read_targets
@@ -21,8 +21,8 @@ from .forms import Form
 from .knowledge import KnowledgeTest, is_knowledge_test, load_knowledge
 from .limesurvey import is_limesurvey_table, is_lss, read_limesurvey_table, read_lss
 from .loading import packaged_survey, read_survey, survey_names
-from .looks_like import statistics_look_like
-from .opinion_files import load_opinions, opinion_names
+from .looks_like import are_respondents, statistics_look_like
+from .opinion_files import load_opinions, opinion_names, read_content
 from .opinion_yaml import is_opinion_yaml
 from .opinions import OpinionSurvey
 from .qstn import is_questionnaire, read_qstn
@@ -71,7 +71,7 @@ def read(name_or_file: str | Path, *, missing: str = "drop") -> Questionnaire | 
     form = read_form(path)
     if form is not None:
         return form.survey()
-    if is_target_file(path):
+    if is_target_file(path) and not _are_respondents(path):
         return read_targets(path)
     if is_questionnaire(path):
         return read_qstn(path)
@@ -101,6 +101,11 @@ def load_survey(name_or_file: str | Path) -> Survey:
     if not isinstance(held, Survey):
         raise _other(name_or_file, held)
     return held
+
+
+def _are_respondents(path: Path) -> bool:
+    content = read_content(path)
+    return isinstance(content, CsvTable) and are_respondents(content)
 
 
 def _other(name_or_file: str | Path, held: Questionnaire | TargetSet) -> DataFileError:

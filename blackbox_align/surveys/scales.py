@@ -5,12 +5,59 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
+
+from ..errors import DataFileError
+
+# Ranges: "18-29", "18 to 29", "65+", "65 or more", "under 18", "over 64".
+_BOUNDED = re.compile(
+    r"(?P<range>\d{1,3}(?:,?\d{3})*)\s*"
+    r"(?:(?:[-–—]|to|bis|a|à)\s*\d[\d,]*|\+|(?:and|or) (?:more|over|older|above))|"
+    r"(?:under|below|less than|fewer than|up to|<|≤)\s*(?P<below>\d[\d,]*)|"
+    r"(?:over|above|more than|>|≥)\s*(?P<above>\d[\d,]*)",
+    re.IGNORECASE,
+)
 
 
 def _number(option: str) -> float | None:
-    """The number that an option is, or begins with: ``7``, ``-2``, ``1.5``, ``10 - completely``."""
-    found = re.fullmatch(r"([-+]?\d{1,4}(?:\.\d+)?)(?:\s*[-–:=.)(]\s*\D.*)?", option.strip())
+    """The number that an option is, or begins with: ``7``, ``-2``, ``10 - always``, ``18-29``."""
+    bounded = _BOUNDED.fullmatch(option.strip())
+    if bounded:
+        aside = {"below": -0.5, "above": 0.5}.get(bounded.lastgroup or "", 0.0)
+        return float(bounded[bounded.lastgroup or 0].replace(",", "")) + aside
+    found = re.fullmatch(
+        r"([-+]?\d{1,4}(?:\.\d+)?)(?:\s*[-–:=.)(]\s*\D.*|\s+[^\W\d].*)?", option.strip()
+    )
     return float(found[1]) if found else None
+
+
+_MONTH = (
+    r"(jan|feb|mar|mrz|mär|apr|avr|abr|may|mai|mag|jun|giu|jul|lug|aug|ago|août|sep|set|oct|okt|ott|out|"
+    r"nov|dec|dez|dic|déc|ene|fév|févr|juin|juil)"
+)
+_DATE = re.compile(
+    rf"\d{{1,2}}[-. ]+{_MONTH}\.?|{_MONTH}[-. ]+\d{{1,2}}|\d{{4}}-\d\d-\d\d([T ]00:00:00)?|"
+    r"\d{1,2}/\d{1,2}/\d{4}",
+    re.IGNORECASE,
+)
+
+
+def dates_among(options: Sequence[str]) -> list[str]:
+    """The options that are dates as a spreadsheet writes them; it makes ``3-Apr`` of the range 3-4 too."""
+    return [option for option in options if _DATE.fullmatch(option.strip())]
+
+
+def refuse_dates(path: Path, item: str, options: Sequence[str]) -> None:
+    """Raise :class:`DataFileError` where dates are among the options of an item."""
+    dates = dates_among(options)
+    if dates:
+        raise DataFileError(
+            path,
+            None,
+            f"{', '.join(dates[:4])} among the options of {item!r} are dates, which Excel makes of ranges "
+            "(3-4 becomes 3-Apr); write the ranges again (3 to 4), or a date that is meant in words "
+            "(April the 3rd).",
+        )
 
 
 def arranged(options: Sequence[str]) -> tuple[str, ...]:
@@ -19,6 +66,10 @@ def arranged(options: Sequence[str]) -> tuple[str, ...]:
     A scale that falls steadily keeps its order; so do words, of which nothing is known.
     """
     numbers = [_number(option) for option in options]
+    worded = [o for o in options if not _BOUNDED.fullmatch(o.strip())]
+    worded = [o for o in worded if re.match(r"[-+]?\d+(\.\d+)?\s+[^\W\d]", o.strip())]
+    if len(worded) > 2:  # "30 minutes", "1 hour": the numbers count different things
+        return tuple(options)
     known = [number for number in numbers if number is not None]
     if len(known) < len(numbers) or len(set(known)) < len(known):
         return tuple(options)

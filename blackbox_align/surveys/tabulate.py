@@ -68,7 +68,10 @@ def tabulate(
         for name, cells in people.columns.items()
         if name not in (country, weight, *items) and is_about_the_interview(name, cells)
     ]
-    asked = items or [c for c in people.columns if c not in (country, weight, *about)]
+    several = [
+        c for c in people.columns if any(d.startswith((f"{c}/", f"{c}__")) for d in people.columns)
+    ]
+    asked = items or [c for c in people.columns if c not in (country, weight, *about, *several)]
     rows: list[tuple[str, ...]] = []
     passed: list[str] = []
     for item in asked:
@@ -80,6 +83,10 @@ def tabulate(
         raise DataFileError(people.path, None, "there is no column of answers in it to tabulate.")
     taken = [item for item in asked if item not in passed]
     notes += _remarks(people, taken, passed, [] if items else about)
+    if several and not items:
+        notes.append(
+            f"Not tabulated, because people may give several answers: {', '.join(several[:12])}."
+        )
     return Tabulated(header, tuple(rows), tuple(notes))
 
 
@@ -89,6 +96,7 @@ def _remarks(
     """Sentences on the columns that were not tabulated, and on those of which too little is known."""
     words = [item for item in taken if _in_words(people, item)]
     bare = [item for item in taken if _is_bare(people, item)]
+    gaps = [item for item in taken if _has_gaps(people, item)]
     told = (
         (passed, "Not tabulated, because they have fewer than 2 or more than 26 answers: {}."),
         (about, "Not tabulated, because they say who was asked, when and how: {}."),
@@ -96,6 +104,11 @@ def _remarks(
             words,
             "Answers in words stand in the order of the alphabet, because the rows tell no other: {}. A "
             "questionnaire given by --survey tells their order; else sort the rows of the shares.",
+        ),
+        (
+            gaps,
+            "Codes between others that nobody gave are no options in the shares, where the code book is not "
+            "known: {}.",
         ),
         (
             bare,
@@ -147,6 +160,15 @@ def _is_bare(people: Respondents, item: str) -> bool:
     """Whether the name and the codes of an item are all that is known of it."""
     known = item in people.questions or item in people.labels or len(item.split()) > 1
     return not known and all(_is_number(option) for option in _answers(people, item))
+
+
+def _has_gaps(people: Respondents, item: str) -> bool:
+    """Whether the answers of an item are whole numbers without labels, and some between were not given."""
+    answers = _answers(people, item)
+    if item in people.labels or not all(answer.lstrip("-").isdecimal() for answer in answers):
+        return False
+    numbers = sorted(map(int, answers))
+    return len(numbers) > 1 and numbers[-1] - numbers[0] >= len(numbers)
 
 
 def _is_number(option: str) -> bool:
@@ -234,11 +256,23 @@ def _plain(people: Respondents, item: str) -> bool:
 def _options(people: Respondents, item: str) -> list[str]:
     """The answers to an item: those of the code book by code, and any others that occur."""
     occurring = dict.fromkeys(c for c in people.columns[item] if not is_mark(c))
-    codes = {**dict.fromkeys(people.labels.get(item, {})), **occurring}
+    codes = dict.fromkeys([*people.labels.get(item, {}), *_between(people, item), *occurring])
     try:
         return sorted(codes, key=float)
     except ValueError:
         return sorted(codes)
+
+
+def _between(people: Respondents, item: str) -> list[str]:
+    """The points of a scale that has words at its two ends only, whether somebody chose them or not."""
+    labels = people.labels.get(item, {})
+    named = {code: label for code, label in labels.items() if code.isdecimal()}
+    named = {code: label for code, label in named.items() if not non_responses((label,))}
+    ends = sorted(int(code) for code in named if code not in people.missing.get(item, ()))
+    if len(ends) != 2 or not 2 < ends[1] - ends[0] <= 10:
+        return []
+    points = [str(point) for point in range(ends[0] + 1, ends[1])]
+    return points if set(points) & set(people.columns[item]) else []
 
 
 def _missing(people: Respondents, item: str, options: Sequence[str]) -> set[str]:

@@ -7,14 +7,14 @@ import sys
 
 import pytest
 
-from blackbox_align.cli.main import main
+from tests.command import main
 
 QUICK = ("--optimizer", "random", "--budget", "16")
 
 
-def test_fit_prints_a_table_and_json_and_a_second_time_does_not_search(bbalign):
+def test_fit_prints_a_table_and_json_and_a_second_time_does_not_search(bbalign, bbalign_process):
     """The newcomer's line ends with a table, what the figures are, and where the expert is."""
-    first = bbalign("fit", "--country", "saudi arabia", *QUICK)
+    first = bbalign_process("fit", "--country", "saudi arabia", *QUICK)
     assert first.returncode == 0, first.stderr
     assert first.stderr == "", "no progress bar where there is no terminal"
     for part in ("PDI", "un-", "country", "fitted", "mean absolute error", "Constants: anchor",
@@ -75,9 +75,9 @@ def test_a_mistake_gets_one_sentence_and_an_exit_code(
     assert not list(tmp_path.glob("runs/*/journal.jsonl")), "nothing was evaluated"
 
 
-def test_a_mistake_ends_the_process_without_a_traceback(bbalign):
+def test_a_mistake_ends_the_process_without_a_traceback(bbalign_process):
     """What a terminal shows is the sentence alone."""
-    done = bbalign("fit", "--country", "Sudi Arabia")
+    done = bbalign_process("fit", "--country", "Sudi Arabia")
     assert done.returncode == 2 and done.stderr.startswith("Error: Unknown country 'Sudi Arabia'.")
     assert "Traceback" not in done.stderr and done.stderr.count("\n") == 1
 

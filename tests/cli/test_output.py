@@ -77,7 +77,7 @@ def test_a_closed_or_full_output_is_a_sentence_at_most(tmp_path):
     assert shell(f"{command} | head -1").stderr == ""
 
 
-def test_a_home_that_cannot_be_read_is_no_traceback(bbalign):
+def test_a_home_that_cannot_be_read_is_no_traceback(bbalign_process):
     """A sentence, or an answer that is not kept."""
     score = ("score", "vsm2013", "--country", "JPN", "--resamples", "9")
     for settings, command in (
@@ -88,16 +88,16 @@ def test_a_home_that_cannot_be_read_is_no_traceback(bbalign):
         environment = {**os.environ, **settings}
         if "HOME" in settings:
             del environment["XDG_CACHE_HOME"]
-        done = bbalign(*command, env=environment)
+        done = bbalign_process(*command, env=environment)
         assert "Traceback" not in done.stderr and "not foreseen" not in done.stderr
         assert done.returncode == 0, done.stderr
 
 
-def test_debug_shows_where_an_error_comes_from(bbalign):
+def test_debug_shows_where_an_error_comes_from(bbalign_process):
     """Without it there is one sentence; with it, anywhere in the line, the log and the traceback."""
-    assert bbalign("countries", "Atlantis").stderr.count("\n") == 1
+    assert bbalign_process("countries", "Atlantis").stderr.count("\n") == 1
     for line in (("--debug", "countries", "Atlantis"), ("countries", "Atlantis", "--debug")):
-        done = bbalign(*line)
+        done = bbalign_process(*line)
         assert done.returncode == 2
         assert "blackbox_align: bbalign" in done.stderr and "Traceback" in done.stderr
         assert done.stderr.splitlines()[-1].startswith("Error: Unknown country 'Atlantis'.")

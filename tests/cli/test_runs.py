@@ -97,11 +97,11 @@ def test_a_run_that_is_worked_on_is_not_removed(runs, tmp_path):
     assert Run.load(copy).status == "done"
 
 
-def test_the_command_lists_without_being_told_to(runs, bbalign):
+def test_the_command_lists_without_being_told_to(runs, bbalign, bbalign_process):
     """`runs FOLDER` is `runs list FOLDER`, `runs remove` asks, and no answer leaves all as it was."""
     rows = json.loads(bbalign("runs", runs, "--where", "seed=1", "--json").stdout)
     assert [row["run"][-1] for row in rows] == ["b"]
-    asked = bbalign("runs", "remove", runs / "b", input="n\n")
+    asked = bbalign_process("runs", "remove", runs / "b", input="n\n")
     assert asked.returncode == 1 and "Remove" in asked.stderr
     assert (runs / "b" / "run.json").is_file()
 
@@ -119,9 +119,9 @@ def test_blocks_fall_as_losses_do():
     assert blocks([2.0, 2.0]) == "▁▁"
 
 
-def test_a_run_is_drawn_in_a_terminal(runs, bbalign):
+def test_a_run_is_drawn_in_a_terminal(runs, bbalign_process):
     """Below its table: every index, the scale, and the search."""
-    shown = bbalign(
+    shown = bbalign_process(
         "show", runs / "a", "--plot", env={**os.environ, "PYTHONIOENCODING": "utf-8"}
     ).stdout
     assert "◆ people" in shown

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from blackbox_align.cli.main import main
+from tests.command import main
 from tests.seeds import SHIFT
 
 FIT = ("fit", "--country", "SAU", "--optimizer", "random", "--budget", "2")

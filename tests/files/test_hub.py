@@ -75,13 +75,13 @@ def hub():
 
 
 @pytest.fixture
-def score(bbalign, tmp_path):
+def score(bbalign_process, tmp_path):
     """Score the baselines on a file of the hub at an address, or without a network at all."""
 
     def run(address, endpoint=None) -> subprocess.CompletedProcess:
         where = {"HF_ENDPOINT": endpoint} if endpoint else {"HF_HUB_OFFLINE": "1"}
         home = {"HF_HOME": str(tmp_path / "hf"), "HF_HUB_DISABLE_XET": "1"}
-        return bbalign(
+        return bbalign_process(
             "score", address, "--baselines", "--json", env={**os.environ, **home, **where}
         )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import blackbox_align as bba
 from blackbox_align.errors import ChangedSpecificationError
@@ -36,12 +37,21 @@ def run_bbalign(folder: Path, *words: object, **environment: str) -> subprocess.
     return ran
 
 
+def fit_with_one_thread(folder: Path, budget: int) -> None:
+    """What `run_bbalign` does with one thread, in this process."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        bba.fit("SAU", runs=folder / "runs", name="one", target_loss=0.0, budget=budget)
+    finally:
+        torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory):
     """24 evaluations with one thread."""
     folder = tmp_path_factory.mktemp("begun")
-    ran = run_bbalign(folder, *BEGUN, "--budget", 24, OMP_NUM_THREADS="1")
-    assert ran.returncode == 0, ran.stderr
+    fit_with_one_thread(folder, 24)
     return folder
 
 
@@ -50,7 +60,7 @@ def undisturbed(begun, tmp_path_factory):
     """The same, gone on to 60 evaluations under the same conditions."""
     folder = tmp_path_factory.mktemp("undisturbed") / "copy"
     shutil.copytree(begun, folder)
-    run_bbalign(folder, *BEGUN, "--budget", 60, OMP_NUM_THREADS="1")
+    fit_with_one_thread(folder, 60)
     return folder / "runs" / "one"
 
 
@@ -115,7 +125,7 @@ def test_constants_that_another_machine_found_are_taken(undisturbed, begun, tmp_
 
 def test_under_the_same_conditions_nothing_tells_that_it_was_stopped(undisturbed, tmp_path):
     """A run of 60 evaluations at one go holds the same bytes."""
-    run_bbalign(tmp_path, *BEGUN, "--budget", 60, OMP_NUM_THREADS="1")
+    fit_with_one_thread(tmp_path, 60)
     for name in COMPARED:
         assert (tmp_path / "runs" / "one" / name).read_bytes() == (undisturbed / name).read_bytes()
 
@@ -136,8 +146,7 @@ def test_a_result_that_was_deleted_is_written_again(undisturbed, tmp_path):
 
     for spoil in (lose, damage):
         spoil()
-        ran = run_bbalign(tmp_path, *BEGUN, "--budget", 60, OMP_NUM_THREADS="1")
-        assert ran.returncode == 0, ran.stderr
+        fit_with_one_thread(tmp_path, 60)
         for name in COMPARED:
             assert (path / name).read_bytes() == (undisturbed / name).read_bytes(), name
 

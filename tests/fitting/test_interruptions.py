@@ -133,7 +133,7 @@ def test_a_read_only_folder_is_refused_in_a_sentence(bbalign, small_disk):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
-def test_random_kills_change_no_bit(seed, undisturbed, start_bbalign, bbalign, tmp_path):
+def test_random_kills_change_no_bit(seed, undisturbed, start_bbalign, bbalign_process, tmp_path):
     """Wherever SIGKILL comes, while everything is loaded, in the middle of a line, or at the end."""
     rng, run = np.random.default_rng(SHIFT + seed), tmp_path / "runs" / "one"
     done = 0
@@ -152,10 +152,10 @@ def test_random_kills_change_no_bit(seed, undisturbed, start_bbalign, bbalign, t
         done += 1
         if (run / "result.json").exists():  # it came to its end: the next one begins anew
             if process.returncode:  # but not to its last line
-                assert bbalign(*FIT).returncode == 0
+                assert bbalign_process(*FIT).returncode == 0
             same(run, undisturbed)
             shutil.rmtree(run)
-    assert bbalign(*FIT).returncode == 0
+    assert bbalign_process(*FIT).returncode == 0
     same(run, undisturbed)
     assert not list(run.glob(".*")) and not list(run.glob("*.damaged-*.damaged-*"))
 

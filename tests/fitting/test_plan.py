@@ -110,7 +110,7 @@ def test_a_cell_that_fails_is_told_and_the_others_run(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_comparison_killed_twice_ends_on_the_same_bytes(start_bbalign, bbalign, tmp_path):
+def test_a_comparison_killed_twice_ends_on_the_same_bytes(start_bbalign, bbalign_process, tmp_path):
     """SIGKILL on the way, at two moments; the CSV is that of an undisturbed comparison."""
     command = ["compare", "--country", "SAU", "--country", "USA", "--optimizer", "gauss-newton",
                "--optimizer", "de", "--seeds", "0..2", "--budget", "200", "--csv", "table.csv"]  # fmt: skip
@@ -119,9 +119,9 @@ def test_a_comparison_killed_twice_ends_on_the_same_bytes(start_bbalign, bbalign
         time.sleep(moment)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-    assert bbalign(*command, "--name", "killed").returncode == 0
+    assert bbalign_process(*command, "--name", "killed").returncode == 0
     killed = (tmp_path / "table.csv").read_text().replace("killed", "whole")
-    done = bbalign(*command, "--name", "whole", "--json")
+    done = bbalign_process(*command, "--name", "whole", "--json")
     assert done.returncode == 0
     assert (tmp_path / "table.csv").read_text() == killed
     assert {row["method"] for row in json.loads(done.stdout)["methods"]} == {"gauss-newton", "de"}

@@ -131,7 +131,7 @@ def test_a_node_may_go_in_the_middle_of_a_run(undisturbed, cluster, tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_driver_continues_on_the_cluster(
-    undisturbed, cluster, start_bbalign, bbalign, tmp_path
+    undisturbed, cluster, start_bbalign, bbalign_process, tmp_path
 ):
     """SIGKILL of the run itself: its workers go, and the same command ends on the same bits."""
     where = ("--workers", "2", "--ray-address", cluster.address)
@@ -140,7 +140,7 @@ def test_a_killed_driver_continues_on_the_cluster(
     wait_until(lambda: journal.exists() and journal.read_bytes().count(b"\n"), process)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    again = bbalign(*FIT, *where)
+    again = bbalign_process(*FIT, *where)
     assert again.returncode == 0, again.stderr
     assert "Continued after" in again.stderr
     assert_same(journal.parent, undisturbed)
@@ -149,7 +149,7 @@ def test_a_killed_driver_continues_on_the_cluster(
 @pytest.mark.slow
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
 def test_a_ray_of_our_own_leaves_no_process_behind(
-    end, undisturbed, start_bbalign, bbalign, tmp_path
+    end, undisturbed, start_bbalign, bbalign_process, tmp_path
 ):
     """Ctrl-C and even SIGKILL take everything along; a run continued in one process ends the same."""
     process = start_bbalign(*FIT, "--workers", "2")
@@ -162,7 +162,7 @@ def test_a_ray_of_our_own_leaves_no_process_behind(
     assert process.returncode == (130 if end == signal.SIGINT else -signal.SIGKILL)
     _, left = psutil.wait_procs(children, timeout=180)  # Ray's agents look for it now and then
     assert not left
-    assert bbalign(*FIT).returncode == 0
+    assert bbalign_process(*FIT).returncode == 0
     assert_same(journal.parent, undisturbed)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from blackbox_align.errors import SpecificationError
 from blackbox_align.objectives import Constants, IndexObjective, mean_absolute_error
-from blackbox_align.objectives.indices import _smooth_slope
+from blackbox_align.objectives.indices import ROUNDED, _smooth_slope
 from blackbox_align.populations import load_targets
 from blackbox_align.surveys import Index, load_survey
 
@@ -182,3 +182,21 @@ def test_the_gradient_rounds_the_kink_off_within_a_point():
     """Half of a right angle at one point, next to nothing at 0, and the sign far away."""
     slope = _smooth_slope(np.array([-1.0, 0.0, 1.0, 100.0]))
     np.testing.assert_allclose(slope, [-(0.5**0.5), 0.0, 0.5**0.5, 1.0], atol=1e-3)
+
+
+def test_the_slope_is_that_of_finite_differences_where_a_figure_is_missing():
+    """By every answer, of the smooth error over the indices that have a figure."""
+    target = load_targets().target("SAU", NAMES)
+    target[1] = np.nan
+    scored = objective(target[None])
+    rng = np.random.default_rng(0)
+    answers, step = rng.random((1, 24, 5)), rng.normal(size=(1, 24, 5))
+    answers /= answers.sum(2, keepdims=True)
+    step -= step.mean(2, keepdims=True)  # shares stay shares
+
+    def error(at):
+        residuals = scored.outputs(at)[0] - target
+        return np.nanmean(np.sqrt(residuals**2 + ROUNDED**2))
+
+    numeric = (error(answers + 1e-5 * step) - error(answers - 1e-5 * step)) / 2e-5
+    assert (scored.cotangent(answers, 0) * step).sum() == pytest.approx(numeric, rel=1e-5)

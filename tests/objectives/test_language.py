@@ -45,6 +45,12 @@ def test_what_is_no_weight_is_refused(weight):
         check_weight(weight)
 
 
+@pytest.mark.parametrize("weight", [0.0, 1e-9, 0.7, 1e9])
+def test_what_is_a_weight_is_given_back(weight):
+    """Nothing is one, too: it leaves the language out."""
+    assert check_weight(weight) == weight
+
+
 def test_no_text_of_the_report_is_read_in_a_search():
     """A few dozen of each, some behind a message, and none twice."""
     texts = neutral_texts()

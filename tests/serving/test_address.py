@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -39,11 +38,11 @@ def test_vectors_right_before_the_answer_are_not_asked_in_vain(server):
         HttpEngine(f"{server.url}/v1", "JPN", key="secret").answer([Adapter()], SHEET)
 
 
-def test_a_committee_at_an_address_answers_as_one_here(server, bbalign):
+def test_a_committee_at_an_address_answers_as_one_here(server, bbalign, monkeypatch):
     """`bbalign ask --engine URL`: weights, parts and mixture of the server's own /v1/ask."""
     asked = ["Is it right?", "--options", "yes,no", "--population", "SAU=0.3,EGY=0.7", "--json"]
-    done = bbalign("ask", *asked, "--engine", f"{server.url}/v1",
-                   env={**os.environ, "BBALIGN_API_KEY": "secret"})  # fmt: skip
+    monkeypatch.setenv("BBALIGN_API_KEY", "secret")
+    done = bbalign("ask", *asked, "--engine", f"{server.url}/v1")
     assert done.returncode == 0, done.stderr
     here = bbalign("ask", *asked, cwd=server.folder)
     found, expected = json.loads(done.stdout), json.loads(here.stdout)

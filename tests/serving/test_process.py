@@ -77,12 +77,12 @@ def test_ctrl_c_ends_it_within_its_grace_and_a_second_one_at_once(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_model_that_is_not_there_and_a_port_that_is_taken_are_sentences(bbalign, server):
+def test_a_model_that_is_not_there_and_a_port_that_is_taken_are_sentences(bbalign_process, server):
     """Exit code 2."""
-    done = bbalign("serve", "--port", "0", "--model", "nowhere/to-be-found")
+    done = bbalign_process("serve", "--port", "0", "--model", "nowhere/to-be-found")
     assert done.returncode == 2 and "nowhere/to-be-found" in done.stderr
     assert "Traceback" not in done.stderr
-    taken = bbalign("serve", "--port", urlsplit(server.url).port)
+    taken = bbalign_process("serve", "--port", urlsplit(server.url).port)
     assert taken.returncode == 2 and "choose another --port" in taken.stderr
 
 

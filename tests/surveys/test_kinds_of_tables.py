@@ -6,6 +6,8 @@ that says what it is and what to do.
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 
@@ -107,6 +109,50 @@ TARGETS = {
         header("Entity", "Code", "Year", "Trust")
         + "Chile,CHL,2018,12.9\nPeru,PER,2018,4.2\nWorld,,2018,25\n",
         {"CHL": (12.9,), "PER": (4.2,)},
+    ),
+    "a row per country and indicator, with its time": (
+        header("LOCATION", "INDICATOR", "MEASURE", "FREQUENCY", "TIME", "Value", "Flag Codes")
+        + "CHL,PDI,PC,A,2020,63,\nPER,PDI,PC,A,2020,64,E\nOECD,PDI,PC,A,2020,50,\n",
+        {"CHL": (63,), "PER": (64,)},
+    ),
+    "a title in fewer columns, aggregates of countries, notes below": (
+        '"Data Source","Own",\n\n"Last Updated","May",\n\n"Country Name","Country Code","PDI","IDV"\n'
+        '"Euro area","EMU","50","60"\n"Chile","CHL","63","23"\n"Peru","PER","..","16"\n'
+        '"High income","HIC","1","2"\n"Data from database: own","","",""\n',
+        {"CHL": (63, 23), "PER": (None, 16)},
+    ),
+    "heads of indices that are countries' codes too": (
+        header("Country", "PD", "MAS", "UA", "IND") + "Chile,63,28,86,68\nPeru,64,42,87,46\n",
+        {"CHL": (63, 28, 86, 68), "PER": (64, 42, 87, 46)},
+    ),
+    "a mean beside the figures": (
+        header("Country", "PDI", "IDV", "Average", "Std. dev.")
+        + "Chile,63,23,43,28\nPeru,64,16,40,34\n",
+        {"CHL": (63, 23), "PER": (64, 16)},
+    ),
+    "UTF-16 that does not say so": (
+        "Country;PDI\nChile;63\nPerú;64\n".encode("utf-16-le"),
+        {"CHL": (63,), "PER": (64,)},
+    ),
+    "bars between the cells": (
+        "| Country | PDI |\n|:---|---:|\n| Chile | 63 |\n| Peru | 64 |\n",
+        {"CHL": (63,), "PER": (64,)},
+    ),
+    "lines that are quoted as a whole": (
+        '"country,PDI"\n"Chile,63"\n"Peru,64"\n',
+        {"CHL": (63,), "PER": (64,)},
+    ),
+    "pandas' split": (
+        '{"columns": ["country", "PDI"], "index": [0, 1], "data": [["Chile", 63], ["Peru", 64]]}',
+        {"CHL": (63,), "PER": (64,)},
+    ),
+    "pandas' columns": (
+        '{"country": {"0": "Chile", "1": "Peru"}, "PDI": {"0": 63, "1": 64}}',
+        {"CHL": (63,), "PER": (64,)},
+    ),
+    "names that several languages share": (
+        header("País", "Distancia al poder") + "Brasil,69\nBélgica,65\nGrecia,60\n",
+        {"BRA": (69,), "BEL": (65,), "GRC": (60,)},
     ),
 }
 ONLINE = (
@@ -214,6 +260,41 @@ SHARES = {
         "Is there rain today?,,\nCountry,Yes,No\nChile,600 (60%),400 (40%)\nPeru,300 (25%),900 (75%)\n",
         YES,
     ),
+    "nets among the answers of a volume": (
+        "QA1 Is rain good?;;;\n;EU27;CL;PE\nTOTAL;26500;1000;1200\nYes, very;14%;40%;5%\nYes;20%;20%;20%\n"
+        "No;66%;40%;75%\nTotal 'Yes';34%;60%;25%\nTotal 'No';66%;40%;75%\n",
+        {("CHL", "Yes, very"): 0.4, ("PER", "Yes"): 0.2, ("PER", "No"): 0.75},
+        3,
+    ),
+    "boxes behind the answers": (
+        "How good is rain?,,,,,\nCountry,Very,Rather,Little,Top 2 Box,Bottom Box\nChile,10,50,40,60,40\n"
+        "Peru,5,20,75,25,75\n",
+        {("CHL", "Very"): 0.1, ("PER", "Little"): 0.75},
+        3,
+    ),
+    "shares too small to be printed": (
+        '"Q2. Is rain good?",,,,,\n,Yes,No,DK/Refused,Total,N=\nChile,60,40,*,100,"1,011"\n'
+        "Peru,25,75,<1,100,1009\n",
+        YES,
+    ),
+    "points between the thousands of people": (
+        "item;question;option;country;count\nr;Rain?;Yes;Chile;1.200\nr;Rain?;No;Chile;800\n"
+        "r;Rain?;Yes;Peru;250\nr;Rain?;No;Peru;750\n",
+        YES,
+    ),
+    "points between the thousands of a cross table": (
+        '"Rain or not?";;\n;Chile;Peru\nYes;1.200;300\nNo;800;900\n(N);(2.000);(1.200)\n',
+        YES,
+    ),
+    "a percent sign before each answer": (
+        "Do you like rain?,,\nCountry,% Yes,% No\nChile,60,40\nPeru,25,75\n",
+        YES,
+    ),
+    "numbers of people beside percents": (
+        "Is there rain today?,,,,\n,Chile,,Peru,\n,N,%,N,%\nYes,600,60,300,25\nNo,400,40,900,75\n",
+        YES,
+    ),
+    "pandas' index": (json.dumps({"0": {**GOQA, "source": "own"}}), YES),
     "UTF-16": ((OWN + ROWS.format(60, 40, 25, 75)).encode("utf-16"), YES),
 }
 QUESTIONS = {
@@ -238,6 +319,18 @@ QUESTIONS = {
     "a table with the options as a Python table": (
         ",key,question,references,option_mapping\n"
         "0,r,Rain?,\"['A']\",\"{1.0: 'Yes', 2.0: 'No', 99.0: 'Refused'}\"\n",
+        {"r": ("Rain?", ("Yes", "No"), (1, 2))},
+    ),
+    "all codes in one cell": (
+        'variable,label,values\nr,Rain?,"2=Yes; 1=No; -5=Gone; 9=Don\'t know"\n',
+        {"r": ("Rain?", ("Yes", "No"), (2, 1))},
+    ),
+    "all codes in one cell, a line each": (
+        'Name,Question,Coding\nr,Rain?,"1: Yes, much\n2: No"\n',
+        {"r": ("Rain?", ("Yes, much", "No"), (1, 2))},
+    ),
+    "codes behind commas": (
+        'id,question,value labels\nr,Rain?,"1 = Yes, 2 = No"\n',
         {"r": ("Rain?", ("Yes", "No"), (1, 2))},
     ),
     "options in columns": (
@@ -319,6 +412,49 @@ NAMED = {
         + "2021/01/01 10:00,Peru,Yes\n",
         "--country 'Which country do you live in?'",
     ),
+    "ranges that Excel made dates of": (
+        OWN + "h,How many hours?,2-Jan,Chile,40\nh,How many hours?,3+,Chile,60\n",
+        "2-Jan among the options of 'h' are dates, which Excel makes of ranges",
+    ),
+    "one index in another unit": (
+        header("country", "PDI", "IDV") + "Chile,0.63,23\nPeru,0.64,16\n",
+        "all figures of PDI lie between 0 and 1",
+    ),
+    "means of another scale under the same names": (
+        header("country", "Power Distance", "Uncertainty Avoidance")
+        + "Chile,5.2,4.0\nPeru,4.6,4.3\nJapan,5.1,4.1\n",
+        "all figures lie between 0 and 10 (4 to 5.2)",
+    ),
+    "shares of groups of people in a cross table": (
+        "Is rain good?,,\nGroup,Yes,No\nYoung,60,40\nOld,25,75\n",
+        "shares of groups of people, and not of countries",
+    ),
+    "one year as a column": (
+        header("Country Name", "Series Name", "2020 [YR2020]") + "Chile,Trust,12\nPeru,Trust,13\n",
+        "its columns are years",
+    ),
+    "heads that are missing": (
+        "Is rain good?,,,\n,,Yes,No\nChile,2022,60,40\nPeru,2022,25,75\n",
+        "the columns 1, 2 have no names here",
+    ),
+    "merged cells": (
+        OWN + "r,Rain?,Yes,Chile,60\n,,No,Chile,40\n",
+        "where cells were merged, write",
+    ),
+    "nets alone": (
+        "Rain is good.,,\nCountry,Top 2 Box,Bottom 2 Box\nChile,40,60\nPeru,50,50\n",
+        "Top 2 Box, Bottom 2 Box sum up answers",
+    ),
+    "letters of tests of significance": (
+        "Is rain good?,,\n,Chile,Peru\nYes,60 B,25\nNo,40,75 A\n",
+        "some cells are none (60 B, 75 A); leave in them the figures alone",
+    ),
+    "rows of few people under two codes": (
+        header("CASEID", "c_alphan", "country", "WEIGHT", "v5")
+        + "1,CL,152,1.1,1\n2,CL,152,0.9,2\n3,PE,604,1,2\n",
+        "--country country --weight WEIGHT`",
+    ),
+    "JSON rows without names": ('[["Rain?", "Yes"], ["Rain?", "No"]]', "orient='records'"),
     "DDI's other form": (
         '<?xml version="1.0"?><ddi:DDIInstance xmlns:ddi="ddi:instance:3_2"/>',
         "DDI Lifecycle",
@@ -357,7 +493,7 @@ def test_figures_of_each_kind(kind, tmp_path):
 @pytest.mark.parametrize("kind", SHARES)
 def test_shares_of_each_kind(kind, tmp_path):
     """Each share is its option's in its country, without those who gave no answer; no total is a country."""
-    content, expected = SHARES[kind]
+    content, expected, *many = SHARES[kind]
     opinions = held(content, tmp_path)
     found = shares_of(opinions)
     assert {code for code, _ in found} == {"CHL", "PER"} and opinions.countries.keys() == {
@@ -366,7 +502,7 @@ def test_shares_of_each_kind(kind, tmp_path):
     }
     assert {key: found[key] for key in expected} == pytest.approx(expected)
     (item,) = opinions.survey.items
-    assert len(item.scale) == 2 and "ain" in item.text
+    assert [len(item.scale)] == (many or [2]) and "ain" in item.text
 
 
 @pytest.mark.parametrize("kind", QUESTIONS)
@@ -385,3 +521,71 @@ def test_what_is_named_of_each_kind(kind, tmp_path):
     with pytest.raises(BlackboxAlignError) as raised:
         held(content, tmp_path, "it.yaml" if "YAML" in kind else "it.csv")
     assert sentence in str(raised.value)
+
+
+SEVERAL = {
+    "below each other, the heads again": "Q1. Is rain good?\n,Chile,Peru\nYes,60,25\nNo,40,75\n\n"
+    "Q2. How do you like sun?\n,Chile,Peru\nMuch,70,55\nLittle,30,45\n",
+    "as rows without a figure": ",Chile,Peru\nQ1. Is rain good?,,\nYes,60,25\nNo,40,75\n"
+    "Q2. How do you like sun?,,\nMuch,70,55\nLittle,30,45\n",
+    "side by side, under heads in two rows": 'Country,"Q1. Is rain good?",,"Q2. How do you like sun?",\n'
+    ",Yes,No,Much,Little\nChile,60,40,70,30\nPeru,25,75,55,45\n",
+}
+
+
+@pytest.mark.parametrize("kind", SEVERAL)
+def test_several_questions_in_one_table(kind, tmp_path):
+    """Each question has its own answers and shares; none is an answer of another one."""
+    opinions = held(SEVERAL[kind], tmp_path)
+    asked = [(item.text, item.scale.options) for item in opinions.survey.items]
+    assert asked == [
+        ("Q1. Is rain good?", ("Yes", "No")),
+        ("Q2. How do you like sun?", ("Much", "Little")),
+    ]
+    sun = {
+        ("CHL", "Much"): 0.7,
+        ("CHL", "Little"): 0.3,
+        ("PER", "Much"): 0.55,
+        ("PER", "Little"): 0.45,
+    }
+    assert shares_of(opinions) == pytest.approx({**YES, **sun})
+
+
+def test_percents_that_sum_to_more_are_not_scaled(tmp_path):
+    """Several answers of one person, or nets that have no name: the country is left out, and why is said."""
+    content = "Which do you like?,,,\n,Chile,Peru,Japan\nRain,60,60,75\nSun,40,40,95\n"
+    opinions = held(content, tmp_path)
+    assert opinions.countries.keys() == {"CHL", "PER"}
+    (reason,) = opinions.report.dropped
+    assert "do not sum to 1 but to more" in reason
+
+
+DRESSES = {
+    "of Windows": lambda text: _written(text, ",", "\r\n", ["", ""]).encode("utf-8-sig"),
+    "of another program": lambda text: _written(text, "|", "\n", []).encode("utf-16"),
+}
+
+
+def _written(text, separator, ending, behind):
+    rows = [[*row, *behind] for row in csv.reader(io.StringIO(text, newline=""))]
+    out = io.StringIO()
+    csv.writer(out, delimiter=separator, lineterminator=ending).writerows(rows)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("dress", DRESSES)
+def test_a_table_is_the_same_in_every_dress(dress, tmp_path):
+    """Separator, encoding, ends of lines and empty columns change no figure of any kind with commas."""
+    kinds = {**TARGETS, **SHARES, **QUESTIONS}
+    texts = [kind[0] for kind in kinds.values() if isinstance(kind[0], str)]
+    texts = [
+        t
+        for t in texts
+        if not ({";", "|"} & set(t)) and t[0] not in "{[<" and not t.startswith('"c')
+    ]
+    assert len(texts) > 30
+    for text in texts[int(dress == "of Windows") :: 2]:
+        plain, other = held(text, tmp_path), held(DRESSES[dress](text), tmp_path)
+        assert check(plain).tables == check(other).tables
+        if hasattr(plain, "distributions"):
+            assert shares_of(plain) == shares_of(other)

@@ -240,3 +240,42 @@ def test_labels_of_survey_programmes(tmp_path):
     )
     table = tabulate(read_respondents(path), "land")
     assert {(row[2], row[7]) for row in table.rows} == {("Yes", "no"), ("No", "no"), ("d", "yes")}
+
+
+def test_columns_of_several_answers_and_codes_that_nobody_gave(tmp_path):
+    """KoboToolbox's column of all answers is none; 77 is no answer of a scale that few used."""
+    rows = "country,likes,likes/sun,trust,_id\n" + "".join(
+        f"{country},{likes},{int('sun' in likes)},{trust},{n}\n"
+        for n, (country, likes, trust) in enumerate(
+            [
+                ("Peru", "sun", 3),
+                ("Peru", "sun rain", 7),
+                ("Chile", "rain", 10),
+                ("Chile", "sun", 77),
+            ]
+        )
+    )
+    path = tmp_path / "kobo.csv"
+    path.write_text(rows)
+    table = tabulate(read_respondents(path), "country")
+    assert {row[0] for row in table.rows} == {"likes/sun", "trust"}
+    trust = {(row[2], row[3]): (row[4], row[-1]) for row in table.rows if row[0] == "trust"}
+    assert trust["10", "Chile"] == ("0.500000", "no") and trust["77", "Chile"] == (
+        "0.500000",
+        "yes",
+    )
+    told = " ".join(table.notes)
+    assert "several answers: likes." in told and "nobody gave are no options" in told
+
+
+def test_a_scale_with_words_at_its_ends_has_all_points_between(tmp_path):
+    """0 and 10 are labelled and nobody gave 4: the options are still eleven, in order."""
+    pyreadstat, pandas = pytest.importorskip("pyreadstat"), pytest.importorskip("pandas")
+    frame = pandas.DataFrame(
+        {"country": ["Peru", "Peru", "Chile", "Chile"], "trust": [0.0, 3, 10, 77]}
+    )
+    labels = {"trust": {0: "None", 10: "Full", 77: "Refusal"}}
+    pyreadstat.write_sav(frame, str(tmp_path / "it.sav"), variable_value_labels=labels)
+    table = tabulate(read_respondents(tmp_path / "it.sav"), "country")
+    options = [row[2] for row in table.rows if row[3] == "Peru" and row[-1] == "no"]
+    assert options == ["None", *map(str, range(1, 10)), "Full"]

@@ -271,3 +271,22 @@ def test_the_hash_does_not_change_with_layout_or_comments(load):
         "size: {A: small, B: large}", "size:\n    A: small\n    B: large"
     )
     assert load(rewritten).sha256 == load(GOOD).sha256
+
+
+def test_a_code_that_stands_where_those_for_no_answer_do_is_asked_about(tmp_path):
+    """98 behind 1 to 3 would enter means as 98; the file says whether it is an answer."""
+    text = (
+        "name: rain\ninstruction: Answer with one number.\nscales:\n"
+        '  s: {1: dry, 2: wet, 3: soaked, 98: hm}\nitems:\n  - {id: r, scale: s, text: "Rain?"}\n'
+        "indices:\n  WET: {title: Wet, weights: {r: 10}}\n"
+    )
+    path = tmp_path / "s.yaml"
+    path.write_text(text)
+    with pytest.raises(
+        DataFileError, match="98 = hm stands where codes for no answer do"
+    ) as caught:
+        load_survey(path)
+    assert caught.value.line == 4
+    for told, codes in (("[hm]", (1, 2, 3)), ("keep", (1, 2, 3, 98))):
+        path.write_text(f"missing: {told}\n{text}")
+        assert load_survey(path).items[0].scale.codes == codes

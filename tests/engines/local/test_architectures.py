@@ -45,7 +45,9 @@ def test_every_architecture_is_asked_rightly(architecture, asked):
     for placement in ("first", "message", "last"):
         adapters = [Adapter(), *random_adapters(model, 3, 3, placement)]
         answers = engine.answer(adapters, asked).probabilities
-        plain = np.array([answer_one_by_one(model, adapter, asked) for adapter in adapters])
+        plain = np.array(
+            [answer_one_by_one(model, adapter, asked.questions) for adapter in adapters]
+        )
         assert answers.std(axis=1).max() > 1e-3
         np.testing.assert_allclose(answers, plain, rtol=0, atol=1e-5)
     assert bool(engine.notes) == (architecture in SLOW), engine.notes
@@ -128,7 +130,7 @@ def test_frequencies_that_follow_from_the_longest_text_are_not_shared(asked):
     )
     engine = LocalEngine(model)
     adapters = random_adapters(model, 2, 3, "first")
-    plain = np.array([answer_one_by_one(model, adapter, asked) for adapter in adapters])
+    plain = np.array([answer_one_by_one(model, adapter, asked.questions) for adapter in adapters])
     np.testing.assert_allclose(engine.answer(adapters, asked).probabilities, plain, atol=1e-5)
     assert "by the length of each text" in engine.notes[0]
 

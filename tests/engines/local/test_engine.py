@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -43,6 +40,11 @@ def small_model(tmp_path_factory):
     return get
 
 
+THIRD = slice(
+    None, None, 3
+)  # asking plainly costs the most here, so every third question is asked so
+
+
 def random_adapters(model, count, tokens, placement, seed=0):
     rng = np.random.default_rng(seed)
     shape = (count, tokens, model.embedding_width)
@@ -50,10 +52,10 @@ def random_adapters(model, count, tokens, placement, seed=0):
     return [Adapter(prompt=SoftPrompt(v, placement)) if tokens else Adapter() for v in vectors]
 
 
-def answer_one_by_one(model, adapter, sheet):
+def answer_one_by_one(model, adapter, questions):
     """The plain way: the whole sequence, one question at a time, all logits, no cache."""
     rows, reader = [], Reader(model.tokenizer)
-    for asked in sheet.questions:
+    for asked in questions:
         question = tokenize(asked, reader, adapter.text)
         with torch.inference_mode():
             text = model.model.get_input_embeddings()(torch.tensor(question.context))
@@ -80,9 +82,11 @@ def test_answers_are_those_of_asking_one_question_at_a_time(
     adapters = random_adapters(model, 4, tokens, placement)
     engine = LocalEngine(model)
     answers = engine.answer(adapters, asked).probabilities
-    plain = np.array([answer_one_by_one(model, adapter, asked) for adapter in adapters])
+    plain = np.array(
+        [answer_one_by_one(model, adapter, asked.questions[THIRD]) for adapter in adapters]
+    )
     assert answers.std(axis=1).max() > 0.01  # a flat answer would hide a mistake
-    np.testing.assert_allclose(answers, plain, atol=2e-6)
+    np.testing.assert_allclose(answers[:, THIRD], plain, atol=2e-6)
     assert engine.notes == ()
 
 
@@ -104,9 +108,8 @@ def test_adapters_of_all_kinds_may_come_together(architecture, small_model, aske
         np.testing.assert_allclose(
             together.probabilities[number], alone.probabilities[0], rtol=0, atol=1e-5
         )
-        np.testing.assert_allclose(
-            alone.probabilities[0], answer_one_by_one(model, adapter, asked), rtol=0, atol=1e-5
-        )
+        plain = answer_one_by_one(model, adapter, asked.questions[THIRD])
+        np.testing.assert_allclose(alone.probabilities[0, THIRD], plain, rtol=0, atol=1e-5)
     assert together.failures == (None,) * len(adapters)
 
 
@@ -213,45 +216,6 @@ def test_the_widest_layer_counts_where_layers_differ():
         model = SimpleNamespace(model=SimpleNamespace(config=config), dtype=torch.float32)
         needed.append(bytes_per_token(model))
     assert needed[0] == needed[1]
-
-
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from /proc")
-@pytest.mark.parametrize("placement", PLACEMENTS)
-def test_a_pass_takes_no_more_memory_than_it_is_thought_to(placement):
-    """The peak of a real process stays below the estimate, and is not far from it."""
-    estimate, taken = map(float, run_python(PEAK_OF_A_PASS, placement).split())
-    assert 0.25 * estimate < taken < estimate
-
-
-PEAK_OF_A_PASS = """
-import sys
-from pathlib import Path
-import numpy as np
-from blackbox_align.adapters.adapter import Adapter, SoftPrompt
-from blackbox_align.engines.checkpoint import load_model
-from blackbox_align.engines.local.engine import LocalEngine
-from blackbox_align.engines.local.shadow import bytes_per_token
-from blackbox_align.surveys import load_survey
-from blackbox_align.surveys.sheet import sheet
-
-model, asked = load_model(), sheet(load_survey("vsm2013"))
-engine, placement = LocalEngine(model), sys.argv[1]
-count = engine.candidates_per_pass(5, placement, asked)
-prompt = SoftPrompt(np.ones((5, model.embedding_width), np.float32), placement)
-engine.answer([Adapter(prompt=prompt)] * 2, asked)
-longest = engine._plan(asked, "").longest + 5
-status = Path("/proc/self/status")  # getrusage would tell the peak of the process that began this one
-before = int(status.read_text().split("VmRSS:")[1].split()[0])
-engine.answer([Adapter(prompt=prompt)] * count, asked)
-peak = int(status.read_text().split("VmHWM:")[1].split()[0])
-estimate = 16_384 * bytes_per_token(model, longest if placement == "last" else 0)
-print(estimate, 1024 * (peak - before))
-"""
-
-
-def run_python(script, *arguments):
-    command = [sys.executable, "-c", script, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def test_the_model_that_an_engine_was_given_stays_as_it_was(small_model, asked):
