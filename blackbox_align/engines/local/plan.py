@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,8 @@ from .prefix_tree import Node, flat_tokens, prefix_tree
 from .questions import Tokenized, tokenize
 from .shadow import ending_in
 from .tree_attention import Continuations, PackedRow, pack
+
+_PLANS = 4
 
 
 @dataclass
@@ -119,6 +122,18 @@ class Plan:
         some = [self.questions[number] for number in numbers]
         columns, offered = self.columns[numbers], self.offered[numbers]
         return Plan(some, self.label_ids, columns, offered, self.short)
+
+
+class Plans(dict[tuple[Any, ...], Plan]):
+    """The plans of the first sheet that was asked, which is that of a search, and of the latest ones."""
+
+    def of(self, key: tuple[Any, ...], make: Callable[[], Plan]) -> Plan:
+        first, *others = self or [key]
+        plan = self.get(key) if key == first else self.pop(key, None)
+        if plan is None and len(others) == _PLANS - 1:
+            del self[others[0]]  # that was asked for longest ago
+        plan = self[key] = plan or make()
+        return plan
 
 
 def _refuse_unknown_tokens(questions: list[Tokenized], model: Any, reader: Reader) -> None:
