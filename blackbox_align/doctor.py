@@ -248,7 +248,7 @@ def _versions() -> Iterator[tuple[str, str]]:
 
 
 def _dtype(model: LanguageModel) -> str:
-    return str(model.dtype).removeprefix("torch.")
+    return model.info.dtype
 
 
 def _device(model: LanguageModel) -> str:

@@ -27,7 +27,10 @@ Device = Annotated[
     typer.Option(help="auto, cpu, cuda, cuda:N, or spread over all.", rich_help_panel=MODEL_PANEL),
 ]
 Dtype = Annotated[
-    str, typer.Option(help="auto, float32, bfloat16 or float16.", rich_help_panel=MODEL_PANEL)
+    str,
+    typer.Option(
+        help="auto, float32, tf32 (a GPU's), bfloat16 or float16.", rich_help_panel=MODEL_PANEL
+    ),
 ]
 TrustRemoteCode = Annotated[
     bool,

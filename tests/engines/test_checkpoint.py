@@ -330,7 +330,7 @@ def test_code_that_a_model_brings_is_not_run(copy, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"dtype": "float8"}, "'auto', 'float32', 'bfloat16', 'float16'; not 'float8'"),
+        ({"dtype": "float8"}, "'auto', 'float32', 'tf32', 'bfloat16', 'float16'; not 'float8'"),
         ({"device": "gpu"}, "'auto', 'cpu', 'cuda', 'cuda:N' or 'spread'; not 'gpu'"),
         ({"device": ""}, "'auto', 'cpu', 'cuda', 'cuda:N' or 'spread'; not ''"),
     ],

@@ -38,7 +38,7 @@ from .sizes import (
 )
 from .texts import Reading, Readings, read
 from .thread import JobThread
-from .threads import own_threads
+from .threads import own_threads, products_of
 from .warm import OnSize, warm_up
 from .ways import Ways
 
@@ -91,7 +91,7 @@ class LocalEngine:
         self.spell = Speller(model.tokenizer).spell
         self._plans = Plans()
         self._readings = Readings(self.reader)
-        self._thread = JobThread(own_threads(model.model))
+        self._thread = JobThread(own_threads(model.model), products_of(model))
 
     @property
     def info(self) -> EngineInfo:

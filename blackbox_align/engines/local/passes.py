@@ -79,7 +79,7 @@ class Passes:
     """The ways through one model, each over modules of its own; one thread at a time may use them."""
 
     def __init__(self, model: LanguageModel, compile: str = "never") -> None:
-        self.device, self.dtype = model.device, model.dtype
+        self.device, self.dtype, self.precision = model.device, model.dtype, model.info.dtype
         self.most_dense = _DENSE if model.device.type == "cuda" else 0
         self.plain, self.along = shadow(model.model), tree_shadow(model.model)
         self.packed = pack_linears(self.along, free_memory(self.device))
@@ -92,7 +92,7 @@ class Passes:
         if compiles(compile, model.device.type):
             self.compiled = Compiled(
                 model.model,
-                dtype=model.info.dtype,
+                dtype=self.precision,
                 always=compile == "always",
                 record=recorder(model.device),
             )
