@@ -34,6 +34,7 @@ from .rows import Steps
 from .shadow import decoder_layers, shadow
 from .tree_attention import (
     Continuations,
+    KeysAndValues,
     PackedRow,
     gather,
     question_lengths,
@@ -296,24 +297,39 @@ class Passes:
         return torch.cat([text[:at], prompt, text[at:]])
 
     def _continuations(self, plan: Plan, width: int, candidates: int) -> Continuations:
-        """Room for candidates behind the questions, whose keys and values are computed once."""
+        """Room for candidates behind the questions, whose keys and values are computed once.
+
+        Of a survey in several rows they are kept as they stand in the row, where what questions share is
+        there once, and laid out by question for one pass at a time.
+        """
         known = plan.continuations
-        if known is None:
-            tree = plan.tree(inside=False)
-            row = self._row(tree, 0)
-            row.kept = {}
-            try:
-                with torch.no_grad():  # no prompt stands before the questions
-                    self.forward(self.along, self.embed(tree.tokens)[None], row, [len(row) - 1])
-                    past = gather(row)
-            finally:
-                row.kept = None
+        if known is not None and (known.width, known.candidates) == (width, candidates):
+            return known
+        row = self._row(plan.tree(inside=False), 0)
+        if known is not None:
+            past, lengths = known.past, known.lengths
+        else:
+            kept = plan.kept or self._read_questions(plan, row)
+            past = gather(row, kept)
             lengths = torch.tensor(question_lengths(row), device=self.device)
-            known = Continuations(past, lengths, width, candidates)
-        elif (known.width, known.candidates) != (width, candidates):
-            known = Continuations(known.past, known.lengths, width, candidates)
-        plan.continuations = known
+        known = Continuations(past, lengths, width, candidates)
+        if plan.kept is None:
+            plan.continuations = known
         return known
+
+    def _read_questions(self, plan: Plan, row: PackedRow) -> dict[int, KeysAndValues]:
+        """Keys and values of the questions, by layer, as they stand in their row."""
+        tokens = self.embed(plan.tree(inside=False).tokens)[None]
+        row.kept = {}
+        try:
+            with torch.no_grad():  # no prompt stands before the questions
+                self.forward(self.along, tokens, row, [len(row) - 1])
+            kept = row.kept
+        finally:
+            row.kept = None
+        if plan.is_part:
+            plan.kept = kept
+        return kept
 
     def _logits(
         self, embeds: Tensor, row: PackedRow | Continuations, ends: Any, plan: Plan, whole: bool

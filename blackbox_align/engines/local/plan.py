@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from .chat import Reader, common_prefix
 from .prefix_tree import Node, flat_tokens, prefix_tree
 from .questions import Tokenized, tokenize
 from .shadow import ending_in
-from .tree_attention import Continuations, PackedRow, pack
+from .tree_attention import Continuations, KeysAndValues, PackedRow, pack
 
 _PLANS = 4
 
@@ -55,7 +55,8 @@ class Plan:
 
     ``short`` is the model ending in the rows of the labels, where that can be; ``columns``
     (questions, labels of a question) is where a question's labels are in ``label_ids``, and
-    ``offered`` which of them there are.
+    ``offered`` which of them there are. Of a survey in several rows each part ``is_part``, and has
+    ``kept`` the keys and values of its row.
     """
 
     questions: list[Tokenized]
@@ -65,6 +66,8 @@ class Plan:
     short: Any | None
     trees: dict[bool, Tree] = field(default_factory=dict)
     continuations: Continuations | None = None
+    kept: dict[int, KeysAndValues] | None = None
+    is_part: bool = False
     _parts: list[tuple[list[int], Plan]] = field(default_factory=list)
 
     @property
@@ -109,7 +112,8 @@ class Plan:
                     length = len(context)
                 groups[-1].append(number)
                 before = context
-            self._parts = [(group, self.part(group)) for group in groups]
+            parts = [replace(self.part(group), is_part=True) for group in groups]
+            self._parts = list(zip(groups, parts, strict=True))
         return [part for _, part in self._parts]
 
     @property

@@ -235,7 +235,7 @@ class Continuations:
         return self._masks[key]
 
 
-def gather(row: PackedRow) -> dict[int, KeysAndValues]:
+def gather(row: PackedRow, kept: dict[int, KeysAndValues]) -> dict[int, KeysAndValues]:
     """The ``kept`` keys and values of a row, by layer: (questions, heads, longest, d), padded behind
     their ends."""
     longest = max(_length(path) for path in row.paths.values())
@@ -248,7 +248,7 @@ def gather(row: PackedRow) -> dict[int, KeysAndValues]:
             rows.append(torch.nn.functional.pad(whole, (0, 0, 0, longest - whole.shape[1])))
         return torch.stack(rows)
 
-    return {layer: (by_question(k), by_question(v)) for layer, (k, v) in (row.kept or {}).items()}
+    return {layer: (by_question(k), by_question(v)) for layer, (k, v) in kept.items()}
 
 
 def question_lengths(row: PackedRow) -> list[int]:

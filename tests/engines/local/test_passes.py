@@ -131,7 +131,8 @@ def test_the_sheet_in_use_is_kept_whatever_was_asked_before(model, asked):
 
 
 @pytest.mark.slow
-def test_two_thousand_questions_take_less_than_800_mb():
+@pytest.mark.parametrize("placement", PLACEMENTS)
+def test_two_thousand_questions_take_less_than_800_mb(placement):
     """16 candidates in a process of their own, the imports included; answers as one by one."""
     import subprocess
     import sys
@@ -145,7 +146,7 @@ def test_two_thousand_questions_take_less_than_800_mb():
         "asked = Sheet(tuple(Question(f'In an ideal job, how important is it to you to have ' * 4 +\n"
         "    f'number {n}?\\n1 = utmost, 2 = high, 3 = some', ('1', '2', '3')) for n in range(2000)))\n"
         "model = load_model(device='cpu')\n"
-        "engine, adapters = LocalEngine(model), random_adapters(model, 16, 5, 'first')\n"
+        f"engine, adapters = LocalEngine(model), random_adapters(model, 16, 5, {placement!r})\n"
         "given = engine.answer(adapters, asked).probabilities\n"
         "peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000\n"
         "few = Sheet(asked.questions[::200])\n"
