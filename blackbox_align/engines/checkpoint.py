@@ -266,6 +266,12 @@ def _source(name: str) -> str:
 
 
 def _device(device: str) -> torch.device:
+    started = os.environ.get("WORLD_SIZE", "1")
+    if "LOCAL_RANK" in os.environ and started != "1":
+        raise SpecificationError(
+            f"torchrun started this {started} times, and no model is cut across processes. Start it once: "
+            "--device spread lays a model over all GPUs, --workers puts whole ones side by side."
+        )
     if device in ("auto", _SPREAD):
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

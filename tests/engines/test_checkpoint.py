@@ -432,3 +432,11 @@ def test_half_precision_is_taken_where_a_model_stands_it(tmp_path, monkeypatch):
     assert precision.settled(large).dtype == torch.float32
     monkeypatch.setattr(precision, "_tried", lambda found: pytest.fail("it was known"))
     assert precision.settled(replace(large, dtype=torch.float16)).dtype == torch.float32
+
+
+def test_a_command_that_torchrun_started_several_times_is_refused(monkeypatch):
+    """All of them would search, and write one run."""
+    for name, value in (("LOCAL_RANK", "1"), ("WORLD_SIZE", "2")):
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SpecificationError, match=r"torchrun started this 2 times.*--device spread"):
+        load_model(device="cpu")
