@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import tempfile
 import time
@@ -132,6 +133,8 @@ def _ways(
     from .experts.parity import answer_through_peft
     from .experts.peft_files import write_prompt
 
+    # As before a search, where there is anything to compile.
+    engine.warm_up(adapters["first"][0], asked, _CANDIDATES, math.inf, lambda done, of: None)
     answers = {p: engine.answer(some, asked).probabilities for p, some in adapters.items()}
     way = " ".join(engine.notes) or f"all questions in one row, {engine.way}"
     yield Finding("attention", way, fine=not engine.notes)
@@ -245,7 +248,7 @@ def _versions() -> Iterator[tuple[str, str]]:
 
 
 def _dtype(model: LanguageModel) -> str:
-    return str(model.dtype).removeprefix("torch.")
+    return model.info.dtype
 
 
 def _device(model: LanguageModel) -> str:

@@ -26,7 +26,7 @@ ModelName = Annotated[
 ]
 Revision = Annotated[str | None, model_option(help="Commit or branch of a hub model.")]
 Device = Annotated[str, model_option(help="auto, cpu, cuda, cuda:N, or spread over all.")]
-Dtype = Annotated[str, model_option(help="auto, float32, bfloat16 or float16.")]
+Dtype = Annotated[str, model_option(help="auto, float32, tf32 (a GPU's), bfloat16 or float16.")]
 TrustRemoteCode = Annotated[
     bool, model_option("--trust-remote-code", help="Run Python code that the model brings.")
 ]

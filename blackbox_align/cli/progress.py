@@ -54,6 +54,8 @@ def _title(countries: Sequence[str]) -> str:
 
 
 def _state(progress: Progress) -> str:
+    if progress.doing:
+        return progress.doing
     fresh = progress.evaluations - progress.replayed
     rate = fresh / progress.seconds if progress.seconds > 0 else 0.0
     best = "-" if progress.best is None else f"{progress.best:.3g}"

@@ -17,7 +17,7 @@ Message = Mapping[str, str]
 
 # The largest difference in a label's probability between two ways of computing the same: in half
 # precision the order of the computation alone makes about this much.
-PARITY = {"float32": 1e-4, "bfloat16": 5e-2, "float16": 1e-2}
+PARITY = {"float32": 1e-4, "tf32": 1e-2, "bfloat16": 5e-2, "float16": 1e-2}
 
 AS_MANY = 1024
 """Tokens of a text whose length nobody asked for."""

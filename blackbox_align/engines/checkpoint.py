@@ -28,7 +28,7 @@ _SPREAD = "spread"
 BOTH_WAYS = (
     "reversed"  # scales are asked in both directions, where a model's card says nothing else
 )
-DTYPES = ("auto", "float32", "bfloat16", "float16")
+DTYPES = ("auto", "float32", "tf32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ class LanguageModel:
     ``source`` is a folder or a name on the hub, ``revision`` a hash of the content of all that an
     answer follows from, ``commit`` that of a hub model; ``disclaimer`` is a sentence of the model's own
     card that has to be shown, ``orders`` what it says of the orders of options that suit the model, and
-    ``writes`` whether it writes texts.
+    ``writes`` whether it writes texts; ``tf32`` says that a GPU may round what it multiplies in float32 to
+    ten bits behind the point.
     """
 
     name: str
@@ -51,6 +52,7 @@ class LanguageModel:
     orders: str = BOTH_WAYS
     writes: bool = True
     placement: str = ""
+    tf32: bool = False
 
     @property
     def device(self) -> torch.device:
@@ -75,7 +77,7 @@ class LanguageModel:
         return EngineInfo(
             self.name,
             self.revision,
-            str(self.dtype).removeprefix("torch."),
+            "tf32" if self.tf32 else str(self.dtype).removeprefix("torch."),
             self.embedding_width,
             int(self.model.get_input_embeddings().weight.shape[0]),
             disclaimer=self.disclaimer,
@@ -123,6 +125,7 @@ class Checkpoint:
     orders: str
     writes: bool = True
     placement: str = ""
+    tf32: bool = False
     lora: Path | None = None
 
     @cached_property
@@ -134,7 +137,7 @@ class Checkpoint:
         model.requires_grad_(False).eval()
         return LanguageModel(
             self.name, self.source, self.revision, model, tokenizer, self.disclaimer, self.commit,
-            self.orders, self.writes, self.placement,
+            self.orders, self.writes, self.placement, self.tf32,
         )  # fmt: skip
 
 
@@ -162,7 +165,8 @@ def find_model(
     device : ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1``, ..., or ``spread``: layer
         by layer over all GPUs, for a model that is larger than one
     dtype : ``auto`` or one of :data:`DTYPES`; ``auto`` is float32 on a CPU, and on a GPU float16 where the
-        model stands it, see :mod:`.local.precision`, which loads it once to find out
+        model stands it, see :mod:`.local.precision`, which loads it once to find out; ``tf32`` is float32
+        whose products a GPU takes of numbers with ten bits behind the point, at several times the speed
 
     Raises
     ------
@@ -198,6 +202,7 @@ def find_model(
         orders=_orders(card),
         writes=card.get("writes") is not False,  # YAML's own "no"
         placement=_placement(card),
+        tf32=dtype == "tf32",
     )
     if dtype != "auto" or where.type != "cuda":
         return found
@@ -261,6 +266,12 @@ def _source(name: str) -> str:
 
 
 def _device(device: str) -> torch.device:
+    started = os.environ.get("WORLD_SIZE", "1")
+    if "LOCAL_RANK" in os.environ and started != "1":
+        raise SpecificationError(
+            f"torchrun started this {started} times, and no model is cut across processes. Start it once: "
+            "--device spread lays a model over all GPUs, --workers puts whole ones side by side."
+        )
     if device in ("auto", _SPREAD):
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -280,6 +291,12 @@ def _dtype(dtype: str, device: torch.device) -> torch.dtype:
     if dtype not in DTYPES:
         known = ", ".join(repr(name) for name in DTYPES)
         raise SpecificationError(f"The dtype must be one of {known}; not {dtype!r}.")
+    if dtype == "tf32":
+        if device.type != "cuda":
+            raise SpecificationError(
+                "tf32 is a way in which a GPU multiplies, and the model is on a CPU here; ask for float32."
+            )
+        return torch.float32
     if dtype != "auto":
         return getattr(torch, dtype)
     if device.type != "cuda":

@@ -9,7 +9,7 @@ import numpy as np
 from ..adapters.adapter import Adapter
 
 # The distance of 1 from the next number.
-STEP = {"float32": 2.0**-23, "bfloat16": 2.0**-7, "float16": 2.0**-10}
+STEP = {"float32": 2.0**-23, "tf32": 2.0**-10, "bfloat16": 2.0**-7, "float16": 2.0**-10}
 
 
 def neighbour(adapter: Adapter, dtype: str) -> Adapter:

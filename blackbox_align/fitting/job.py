@@ -42,6 +42,7 @@ from .searcher import OFFERED, make_optimizer, note_probe, offer_starts, options
 from .settled import recorded_facts, settle
 from .specification import Specification
 from .stopping import Stopping
+from .warm import make_ready
 from .warm_start import observe, space_of
 
 
@@ -124,8 +125,9 @@ class Job:
             self.writer.begin(self.data.specification, self.stopping, facts, here)
             if frame is not None:
                 write_text(self.record.path / FILE, frame.text)
+            begun = str(self.record.head.get("created", ""))[:10]  # on which day
             outcome = Outcome(
-                problem, standing, optimizer, space, engine, asked, self._day(), self.recites,
+                problem, standing, optimizer, space, engine, asked, begun, self.recites,
                 notes=heard(facts | recorded),
             )  # fmt: skip
             self._guarded(outcome, why, new)
@@ -144,10 +146,6 @@ class Job:
             with closing(self._open(now, None, recorded)) as engine:
                 facts |= read_with(engine)
         self._refuse_other_facts({k: v for k, v in recorded.items() if k in facts}, facts)
-
-    def _day(self) -> str:
-        """On which the run began."""
-        return str(self.record.head.get("created", ""))[:10]
 
     def _priced(
         self, engine: Engine, problem: Problem, space: Parameterization, recorded: Mapping[str, Any]
@@ -196,6 +194,10 @@ class Job:
     def _guarded(self, outcome: Outcome, why: str | None, new: bool) -> None:
         """Search to the end; whatever end it is, the record says which."""
         try:
+            if not why:
+                told = self.on_progress, self.on_trouble
+                make_ready(outcome, self.stopping.budget, self.record.facts, *told)
+            self.checkpoints = Checkpoints()
             with patient_interrupt() as interrupted:
                 self._replay(outcome)
                 reason = why or search(

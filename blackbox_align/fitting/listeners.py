@@ -18,7 +18,8 @@ class Progress:
     """Where a search stands after a tell.
 
     ``best`` is the error of the best prompt, its loss without what the language adds, of several countries
-    their mean, as the result has it; None until an evaluation has succeeded.
+    their mean, as the result has it; None until an evaluation has succeeded. ``doing`` says what goes on
+    before the first of them.
     """
 
     evaluations: int
@@ -26,6 +27,7 @@ class Progress:
     best: float | None
     replayed: int
     seconds: float
+    doing: str = ""
 
 
 OnProgress = Callable[[Progress], None]

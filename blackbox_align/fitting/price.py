@@ -16,6 +16,7 @@ from .asking import tokens_of
 from .budget import PASSES_OF_A_STEP, Price
 from .noise import Noise, measure_noise
 from .problem import Problem
+from .warm import warm_up
 
 _TIMED = 6  # prompts side by side, as many as a batch of the default search
 _SHORTEST = 1e-6  # seconds, of a clock that did not move
@@ -29,6 +30,7 @@ def heard_and_priced(
     A step along the gradient is taken for three evaluations, as it mostly is.
     """
     start = space.adapters(np.zeros((1, space.dimension)))
+    warm_up(engine, space, problem.sheet, _TIMED)
     engine.answer(start, problem.sheet)
     started = time.perf_counter()
     noise = measure_noise(engine, problem)

@@ -330,7 +330,7 @@ def test_code_that_a_model_brings_is_not_run(copy, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"dtype": "float8"}, "'auto', 'float32', 'bfloat16', 'float16'; not 'float8'"),
+        ({"dtype": "float8"}, "'auto', 'float32', 'tf32', 'bfloat16', 'float16'; not 'float8'"),
         ({"device": "gpu"}, "'auto', 'cpu', 'cuda', 'cuda:N' or 'spread'; not 'gpu'"),
         ({"device": ""}, "'auto', 'cpu', 'cuda', 'cuda:N' or 'spread'; not ''"),
     ],
@@ -432,3 +432,11 @@ def test_half_precision_is_taken_where_a_model_stands_it(tmp_path, monkeypatch):
     assert precision.settled(large).dtype == torch.float32
     monkeypatch.setattr(precision, "_tried", lambda found: pytest.fail("it was known"))
     assert precision.settled(replace(large, dtype=torch.float16)).dtype == torch.float32
+
+
+def test_a_command_that_torchrun_started_several_times_is_refused(monkeypatch):
+    """All of them would search, and write one run."""
+    for name, value in (("LOCAL_RANK", "1"), ("WORLD_SIZE", "2")):
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SpecificationError, match=r"torchrun started this 2 times.*--device spread"):
+        load_model(device="cpu")

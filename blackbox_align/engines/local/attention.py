@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -19,6 +19,9 @@ from .tree_attention import (
     OtherAttentionError,
     PackedRow,
 )
+
+if TYPE_CHECKING:
+    from .flex import LayerBehind
 
 _NAME = "blackbox_align_tree"
 
@@ -75,10 +78,30 @@ def _attend_along(
     sinks = None if s_aux is None else s_aux.to(query.dtype)
     more = (scaling, sliding_window, softcap, sinks)
     if isinstance(row, Continuations):
-        return _attend_behind(query, (key, value), row.past[layer], row, *more), None
+        return attend_behind(query, (key, value), row.past[layer], row, *more), None
     if isinstance(row, Steps):
         return _attend_one_more(query, layer, row, *more), None
-    return _attend_blocks(query, (key, value), row, at_ends, *more), None
+    attend = _attend_at_once if row.dense else _attend_blocks
+    return attend(query, (key, value), row, at_ends, *more), None
+
+
+def _attend_at_once(
+    query: Tensor,
+    own: KeysAndValues,
+    row: PackedRow,
+    at_ends: bool,
+    scaling: float,
+    sliding_window: int | None,
+    softcap: float | None,
+    sinks: Tensor | None,
+) -> Tensor:
+    """What :func:`_attend_blocks` gives, in one call under one mask of the whole row."""
+    window = sliding_window if sliding_window and len(row) > sliding_window else None
+    mask = row.whole_mask(window, query)
+    if at_ends:
+        assert row.ends is not None
+        mask = mask[list(row.ends)]
+    return _attend(query, *own, mask, scaling, softcap, sinks)
 
 
 def _attend_blocks(
@@ -141,11 +164,11 @@ def _attend(
     return answer.transpose(1, 2)
 
 
-def _attend_behind(
+def attend_behind(
     query: Tensor,
     own: KeysAndValues,
     past: KeysAndValues,
-    row: Continuations,
+    row: Continuations | LayerBehind,
     scaling: float,
     sliding_window: int | None,
     softcap: float | None,

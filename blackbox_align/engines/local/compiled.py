@@ -1,185 +1,215 @@
-"""The tree in one mask, and compiled decoder layers: for devices on which a call costs more than a product.
+"""Compiled decoder layers: for devices on which a call costs more than a product.
 
-A token at place q of a packed row sees that at place k where k <= q < end[k], the place behind the last
-descendant of k's span: two numbers for each place describe the whole tree, which FlexAttention (Dong et
-al. 2024, arXiv:2412.05496) turns into a mask of blocks. Layers are compiled for a shape, once each.
+A kind of pass (a survey, a place and a length of the prompt, a number of candidates) is compiled once, and
+only where somebody says that it is worth it: before a search that is long enough. Then the ways to compute
+it are compared, in what they answer and in how long they take, and the fastest is kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ...errors import SpecificationError
+from .flex import FlexBehind, FlexRow, attend
+from .graphs import Body, Captured, Record
 from .plan import Plan
 from .shadow import decoder_layers, ending_in, shadow
 from .sizes import in_a_known_size
-from .tree_attention import OtherAttentionError, PackedRow
+from .tree_attention import Continuations, PackedRow
 
 CHOICES = ("auto", "never", "always")
+SECONDS = 5.0
+"""What compiling the layers for one kind of pass takes on a GPU (seen on an H100: 4 to 5 s)."""
+PAYS = 5.0
+"""A search pays for compiling where it takes so many times as long: it saves a fifth to a third."""
+
 _NAME = "blackbox_align_flex"
 _GRAPHS = 256
-_AGREES = {torch.float32: 1e-5, torch.bfloat16: 5e-2, torch.float16: 1e-2}
+_SHORT = 0.05  # seconds: of a longer pass launches are no part that is worth a graph
+_AGREES = {"float32": 1e-5, "bfloat16": 5e-2, "float16": 1e-2, "tf32": 1e-2}
 
 
 def compiles(choice: str, device: str) -> bool:
-    """Whether layers are compiled on a kind of device; SpecificationError for another ``choice``."""
+    """Whether layers may be compiled on a kind of device; SpecificationError for another ``choice``."""
     if choice not in CHOICES:
         known = ", ".join(map(repr, CHOICES))
         raise SpecificationError(f"What is compiled must be one of {known}; not {choice!r}.")
     return choice == "always" or (choice == "auto" and device == "cuda")
 
 
-def subtree_ends(row: PackedRow) -> list[int]:
-    """For every place of a row, the place behind the last one that sees it."""
-    ends = [0] * len(row)
-    for block in row.blocks:
-        start = block.start
-        for span in block.spans:
-            for place in range(start, start + span):
-                ends[place] = max(ends[place], start + span)
-            start += span
-        for piece in block.path:
-            for place in range(piece.start, piece.stop):
-                ends[place] = max(ends[place], block.here.stop)
-    return ends
-
-
-@dataclass(eq=False)
-class FlexRow:
-    """A packed row as FlexAttention takes it: block masks by the sliding window, None without one."""
-
-    positions: Tensor
-    ends: Tensor
-    masks: dict[int | None, Any] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, row: PackedRow, device: torch.device) -> FlexRow:
-        positions = torch.tensor(row.positions, device=device)
-        return cls(positions, torch.tensor(subtree_ends(row), device=device))
-
-    def mask(self, window: int | None) -> Any:
-        if window not in self.masks:
-            from torch.nn.attention.flex_attention import create_block_mask
-
-            ends, positions, length = self.ends, self.positions, len(self.positions)
-
-            def seen(b: Tensor, h: Tensor, q: Tensor, k: Tensor) -> Tensor:
-                inside = (k <= q) & (q < ends[k])
-                return inside if window is None else inside & (positions[q] - positions[k] < window)
-
-            self.masks[window] = create_block_mask(
-                seen, None, None, length, length, device=str(positions.device)
-            )
-        return self.masks[window]
-
-
-def _attend(
-    module: torch.nn.Module,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attention_mask: Tensor | None,
-    *,
-    row: FlexRow | None = None,
-    scaling: float | None = None,
-    sliding_window: int | None = None,
-    softcap: float | None = None,
-    s_aux: Tensor | None = None,
-    **more: Any,
-) -> tuple[Tensor, None]:
-    """Attention of (rows, heads, T, d) queries. It reads no number of a layer: there would be a graph
-    for each."""
-    from torch.nn.attention.flex_attention import flex_attention
-
-    if row is None or s_aux is not None:
-        raise OtherAttentionError("attends in a way that is not compiled here")
-    window = sliding_window if sliding_window and query.shape[2] > sliding_window else None
-
-    def capped(score: Tensor, b: Tensor, h: Tensor, q: Tensor, k: Tensor) -> Tensor:
-        assert softcap is not None
-        return softcap * torch.tanh(score / softcap)
-
-    out: Tensor = flex_attention(
-        query,
-        key,
-        value,
-        score_mod=None if softcap is None else capped,
-        block_mask=row.masks[window],
-        scale=scaling,
-        enable_gqa=query.shape[1] != key.shape[1],
-    )
-    return out.transpose(1, 2), None
-
-
 class Compiled:
     """A model whose layers are compiled, over the same weights as the one that it is compared with.
 
-    ``why_not`` says why it is not used: it could not be compiled, or does not agree.
+    ``why_not`` says why it is not used: it could not be compiled, or does not agree. ``took`` are the
+    seconds that each way took for a number of candidates, as far as they were compared.
+
+    Parameters
+    ----------
+    always : compile whatever comes and use it, instead of what comes while :meth:`opened`, if it is faster
+    record : makes a graph of a pass, where the device has such
     """
 
-    def __init__(self, model: Any, backend: Any = "inductor") -> None:
+    def __init__(
+        self,
+        model: Any,
+        backend: Any = "inductor",
+        *,
+        dtype: str = "float32",
+        always: bool = True,
+        record: Record | None = None,
+    ) -> None:
         from transformers import AttentionInterface
 
-        AttentionInterface.register(_NAME, _attend)
+        AttentionInterface.register(_NAME, attend)
         self.model = shadow(model, _NAME)
         self.windows = {None, getattr(model.config.get_text_config(), "sliding_window", None)}
-        for layer in decoder_layers(self.model):
+        for number, layer in enumerate(decoder_layers(self.model)):
             layer.compile(backend=backend, dynamic=False)
+            _given_its_own(layer, number)
         self.why_not: str | None = None
-        self._rows: dict[tuple[int, int], FlexRow] = {}
+        self.took: dict[int, dict[str, float]] = {}
+        self._agrees, self._record = _AGREES[dtype], record
+        self._always, self._open = always, always
         self._heads: dict[int, tuple[Plan, Any]] = {}
-        self._agreed: set[tuple[int, int]] = set()
+        self._taken: dict[Hashable, Body | None] = {}
 
-    def logits(self, plan: Plan, row: PackedRow, embeds: Tensor) -> Tensor:
-        """(candidates, questions, labels of the sheet) logits behind every question."""
-        count, number = len(embeds), (id(plan), len(row))
-        given = in_a_known_size(embeds)
-        if number not in self._rows:
-            flex = FlexRow.of(row, embeds.device)
-            for window in self.windows:
-                flex.mask(window)
-            self._rows[number] = flex
-        if id(plan) not in self._heads:
-            self._heads[id(plan)] = plan, ending_in(self.model, plan.label_ids)
-        head = self._heads[id(plan)][1]
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """For as long as this lasts, what was not compiled before is."""
+        usual, self._open = self._open, True
+        try:
+            yield
+        finally:
+            self._open = usual
+
+    @property
+    def kinds(self) -> int:
+        """How many kinds of passes are compiled."""
+        return sum(way is not None for way in self._taken.values())
+
+    def along(self, plan: Plan, row: PackedRow, before: Tensor, behind: Tensor) -> Body:
+        """A pass along a row with (opening, D) words before the prompt and (text, D) behind it."""
+        flex = FlexRow.of(row, self.windows, before.device)
         ends = [row.paths[item][-1].stop - 1 for item in range(len(plan.questions))]
-        flex = self._rows[number]
+        keep = torch.tensor(ends, device=before.device)
+
+        def body(prompts: Tensor) -> Tensor:
+            first, last = (part.expand(len(prompts), -1, -1) for part in (before, behind))
+            return self._logits(plan, torch.cat([first, prompts, last], dim=1), flex, keep)
+
+        return body
+
+    def behind(self, plan: Plan, row: Continuations) -> Body:
+        """A pass of prompts behind the questions."""
+        flex, count = FlexBehind.of(row, self.windows), len(plan.questions)
+        ends = range(row.width - 1, row.candidates * row.width, row.width)
+        keep = torch.tensor(ends, device=flex.positions.device)
+
+        def body(prompts: Tensor) -> Tensor:
+            # Copied, for strides belong to what layers are compiled for: there would be two graphs.
+            embeds = prompts.flatten(0, 1).repeat(count, 1, 1)
+            return self._logits(plan, embeds, flex, keep).transpose(0, 1)
+
+        return body
+
+    def _logits(
+        self, plan: Plan, embeds: Tensor, row: FlexRow | FlexBehind, keep: Tensor
+    ) -> Tensor:
         # The default is 8 of them for all surveys and models of a process, and then none without a word.
         from torch._dynamo import config as compiler
 
+        if id(plan) not in self._heads:
+            self._heads[id(plan)] = plan, ending_in(self.model, plan.label_ids)
+        head = self._heads[id(plan)][1]
         with compiler.patch(recompile_limit=_GRAPHS):
-            logits = (head or self.model)(
-                inputs_embeds=given, position_ids=flex.positions[None], use_cache=False, row=flex,
-                logits_to_keep=torch.tensor(ends, device=embeds.device),
+            logits: Tensor = (head or self.model)(
+                inputs_embeds=embeds, position_ids=row.positions, use_cache=False, row=row,
+                logits_to_keep=keep,
             ).logits  # fmt: skip
-        labels = logits if head is not None else logits[..., plan.label_ids]
-        return labels[:count].float()
+        return (logits if head is not None else logits[..., plan.label_ids]).float()
 
-    def believed(
-        self, plan: Plan, row: PackedRow, embeds: Tensor, usual: Callable[[], Tensor]
+    def answered(
+        self,
+        plan: Plan,
+        kind: Hashable,
+        make: Callable[[int], Body],
+        prompts: Tensor,
+        usual: Callable[[], Tensor],
     ) -> Tensor:
-        """Logits the compiled way, where on the first pass of its kind it gave the ``usual`` ones."""
-        key = (id(plan), len(row))
-        if self.why_not is not None:
-            return usual()
+        """(candidates, questions, labels of the sheet) logits behind every question.
+
+        ``make`` gives the pass for a number of candidates, ``usual`` their logits without any of this.
+        """
+        given = in_a_known_size(prompts)
+        key = (id(plan), kind, prompts.shape[1], len(given))
+        if self.why_not is None and self._open and key not in self._taken:
+            return self._chosen(key, lambda: make(len(given)), prompts, usual)
+        way = self._taken.get(key) if self.why_not is None else None
+        return usual() if way is None else way(given)[: len(prompts)]
+
+    def _chosen(
+        self,
+        key: Hashable,
+        make: Callable[[], Body],
+        prompts: Tensor,
+        usual: Callable[[], Tensor],
+    ) -> Tensor:
+        """The first pass of its kind: compile, compare, and keep the fastest way that agrees."""
+        given = in_a_known_size(prompts)
         try:
-            given = self.logits(plan, row, embeds)
+            body = make()
+            logits = body(given)[: len(prompts)]
         except Exception as error:  # the compiler and its back ends raise whatever they like
             if isinstance(error, torch.OutOfMemoryError):
                 raise
             self.why_not = f"it could not be compiled ({type(error).__name__})"
             return usual()
-        if key in self._agreed:
-            return given
         expected = usual()
-        gap = float((given.softmax(-1) - expected.softmax(-1)).abs().max())
-        if not gap <= _AGREES[embeds.dtype]:  # NaN does not agree
+        gap = float((logits.softmax(-1) - expected.softmax(-1)).abs().max())
+        if not gap <= self._agrees:  # NaN does not agree
             self.why_not = f"compiled, a label's probability differs by {gap:.2g}"
             return expected
-        self._agreed.add(key)
-        return given
+        took = {} if self._always else {"as before": _seconds(usual, given.device)}
+        took["compiled"] = _seconds(lambda: body(given), given.device)
+        ways: dict[str, Body | None] = {"as before": None, "compiled": body}
+        if self._record is not None and took["compiled"] < _SHORT:
+            with suppress(Exception):  # whatever cannot be recorded is called
+                ways["a graph"] = graph = Captured(body, given, self._record)
+                again = graph(given)[: len(prompts)]
+                if float((again.softmax(-1) - expected.softmax(-1)).abs().max()) <= self._agrees:
+                    took["a graph"] = _seconds(lambda: graph(given), given.device)
+        self.took[len(given)] = took
+        self._taken[key] = ways[min(took, key=took.__getitem__)]
+        return logits
+
+
+def _given_its_own(layer: Any, number: int) -> None:
+    """Whatever only one layer has of a row it is given outside of what is compiled, where all are alike."""
+    compiled = layer._compiled_call_impl
+
+    def call(*given: Any, row: FlexRow | FlexBehind, **more: Any) -> Any:
+        return compiled(*given, row=row.of_layer(number), **more)
+
+    layer._compiled_call_impl = call
+
+
+def _seconds(way: Callable[[], Tensor], device: torch.device) -> float:
+    """The shorter of two turns, after the first one."""
+    best = float("inf")
+    for _ in range(2):
+        begin = _clock(device)
+        way()
+        best = min(best, _clock(device) - begin)
+    return best
+
+
+def _clock(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
 import numpy as np
 import torch
@@ -18,7 +18,6 @@ from ..base import KINDS, VERBS, Answers, EngineInfo, Reply, Request
 from ..checkpoint import LanguageModel
 from .blend import gates_of
 from .chat import ChatFormat, Reader, Rendered
-from .compiled import compiles
 from .decoding import Group as Voices
 from .decoding import RunningBatch, Writing, begin_text, end_tokens, tokens_to_write
 from .detokenizer import Speller
@@ -26,8 +25,8 @@ from .gradients import Group, Pull, Read, pulled
 from .hidden import hidden_states
 from .memory import free_memory, is_out_of_memory, keep_freed_memory
 from .passes import Passes, Scores
-from .plan import Plan
-from .questions import tokenize
+from .plan import Plan, Plans
+from .questions import why_not_asked
 from .shadow import check_causal
 from .sizes import (
     SHARE_OF_MEMORY,
@@ -39,10 +38,10 @@ from .sizes import (
 )
 from .texts import Reading, Readings, read
 from .thread import JobThread
-from .threads import own_threads
+from .threads import own_threads, products_of
+from .warm import OnSize, warm_up
 from .ways import Ways
 
-_PLANS = 4
 _TRIAL = Sheet((Question("Which is it?\n1 = this, 2 = that", ("1", "2")),))
 _GRADIENT_SHARE = 8  # of a pass: what leads to an answer is kept for its gradient
 
@@ -61,7 +60,8 @@ class LocalEngine:
         memory that is free when the engine is made. It is halved, for good, should memory run out
         all the same. Answers depend on it by float noise only
     form : what is put around a question
-    compile : ``auto`` compiles the layers on a GPU, ``never`` nowhere, ``always`` on a CPU as well
+    compile : ``auto`` compiles the layers on a GPU before a search that is long enough (:meth:`warm_up`),
+        ``never`` nowhere, ``always`` for whatever is asked, on a CPU as well
 
     Raises
     ------
@@ -83,15 +83,15 @@ class LocalEngine:
         self._room = SHARE_OF_MEMORY * min(map(free_memory, devices))
         if model.device.type == "cpu":
             keep_freed_memory()
-        self._passes = Passes(model, compiles(compile, model.device.type))
+        self._passes = Passes(model, compile)
         self._ways = Ways(model, self._passes)
         self._batch = RunningBatch(
             self._passes, end_tokens(model.model, model.tokenizer), model.tokenizer
         )
         self.spell = Speller(model.tokenizer).spell
-        self._plans: dict[tuple[Any, ...], Plan] = {}
+        self._plans = Plans()
         self._readings = Readings(self.reader)
-        self._thread = JobThread(own_threads(model.model))
+        self._thread = JobThread(own_threads(model.model), products_of(model))
 
     @property
     def info(self) -> EngineInfo:
@@ -123,6 +123,20 @@ class LocalEngine:
     ) -> Answers:
         return self._thread.run(lambda pause: self._answer(list(adapters), sheet, plainly, pause))
 
+    def warm_up(
+        self, adapter: Adapter, sheet: Sheet, candidates: int, seconds: float, on_size: OnSize
+    ) -> int:
+        """Before a search of ``seconds``, whose asks are of up to so many like ``adapter``: :mod:`.warm`."""
+
+        def begin(pause: Pause) -> int:
+            plan, prompt = self._plan(sheet, adapter.text), adapter.prompt
+            place = (len(prompt), prompt.placement) if prompt else (0, "")
+            most = min(candidates, self._candidates_per_pass(plan, *place))
+            ask = partial(self._answer, sheet=sheet, plainly=False, pause=pause)
+            return warm_up(self._passes, [adapter] * most, seconds, ask, on_size)
+
+        return self._thread.run(begin)
+
     def embed(self, tokens: Sequence[int]) -> np.ndarray:
         return self._thread.run(lambda pause: self.model.embed(tokens))
 
@@ -131,15 +145,7 @@ class LocalEngine:
 
     def askable(self, sheet: Sheet) -> tuple[str | None, ...]:
         """For every question None, or a sentence why this model cannot be asked it."""
-
-        def why_not(number: int) -> str | None:
-            try:
-                tokenize(sheet.questions[number], self.reader)
-            except ModelError as error:
-                return str(error)
-            return None
-
-        return tuple(map(why_not, range(len(sheet.questions))))
+        return tuple(why_not_asked(question, self.reader) for question in sheet.questions)
 
     def submit(self, request: Request) -> Reply:
         voices = [adapter for adapter, _ in request.voices]
@@ -359,7 +365,8 @@ class LocalEngine:
 
     def _scores(self, plan: Plan, prompts: Tensor, placement: str, alone: bool) -> Scores:
         if alone:
-            rows = self._rows_per_pass(plan.longest + prompts.shape[1])
+            length = plan.longest + prompts.shape[1]
+            rows = max(1, tokens_per_pass(self.model, self._room, length, length) // length)
             return self._passes.plainly(plan, prompts, placement, rows)
         parts = parts_of(plan)
         given = [self._in_one_row(part, prompts, placement) for part in parts]
@@ -373,20 +380,16 @@ class LocalEngine:
     def _plan(
         self, sheet: Sheet, text: str, updates: Updates = ((), ()), gradients: bool = False
     ) -> Plan:
-        key = (sheet.digest, text, updates, gradients)
-        first, *others = self._plans or [key]  # the sheet of a search is asked first, and stays
-        plan = self._plans.get(key) if key == first else self._plans.pop(key, None)
-        if plan is None and len(others) == _PLANS - 1:
-            del self._plans[others[0]]  # that was asked for longest ago
-        plan = plan or Plan.of(sheet, text, self.reader, self._passes.along, self.model.device)
-        self._plans[key] = plan
-        return plan
+        return self._plans.of(
+            (sheet.digest, text, updates, gradients),
+            lambda: Plan.of(sheet, text, self.reader, self._passes.along, self.model.device),
+        )
 
     def tokens_of(self, adapter: Adapter, sheet: Sheet) -> int:
         """Tokens that every candidate like ``adapter`` adds to a pass: its price."""
-        plan = self._plan(sheet, adapter.text) if sheet.questions else None
         read = self._readings.of(sheet.texts, adapter.text).tokens
-        return read + (tokens_in_all(plan, adapter.prompt) if plan else 0)
+        asked = self._plan(sheet, adapter.text) if sheet.questions else None
+        return read + (tokens_in_all(asked, adapter.prompt) if asked else 0)
 
     def candidates_per_pass(self, tokens: int, placement: str, sheet: Sheet) -> int:
         """How many soft prompts of ``tokens`` go into one pass."""
@@ -395,6 +398,3 @@ class LocalEngine:
     def _candidates_per_pass(self, plan: Plan, tokens: int, placement: str) -> int:
         most = candidates_per_pass(self.model, self._room, plan, tokens, placement)
         return self.batch_size or most
-
-    def _rows_per_pass(self, length: int) -> int:
-        return max(1, tokens_per_pass(self.model, self._room, length, length) // length)

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..rounding import STEP
 from .passes import Passes, Scores
 from .plan import Plan
 from .tree_attention import OtherAttentionError
@@ -75,7 +76,7 @@ def other_embeddings(passes: Passes, plan: Plan) -> str | None:
         given = logits[ids[number].to(logits.device)].to(expected.device)
         given = given.masked_fill(~part.offered[number], -torch.inf).softmax(-1)
         # The sums are the same ones, so there is hardly any noise.
-        most = _LEAST if passes.dtype == torch.float32 else 1e-3
+        most = _LEAST if passes.precision == "float32" else 1e-3
         if not bool((given - expected).abs().max() <= most) and bool(expected.isfinite().all()):
             return "it reads the numbers of its words beside their embeddings"
     return None
@@ -100,7 +101,8 @@ def differs(
         return "its attention does not go through the interface of transformers"
     if reached != layers:
         return f"{reached} of its {layers} layers could be reached"
-    plain = [passes.plainly(part, each, placement, 1) for each in (prompts, _rounded(prompts))]
+    rounded = _rounded(prompts, passes.precision)
+    plain = [passes.plainly(part, each, placement, 1) for each in (prompts, rounded)]
     expected, again = (_soft(scores, part) for scores in plain)
     if not bool(expected.isfinite().all()):
         return None  # nothing can be said, and the answers say it themselves
@@ -144,11 +146,11 @@ def _prompts(passes: Passes) -> Tensor:
     return (some.std() * noise.to(some.device)).to(passes.dtype)
 
 
-def _rounded(prompts: Tensor) -> Tensor:
+def _rounded(prompts: Tensor, precision: str) -> Tensor:
     """The same prompts, each entry moved to a neighbour that its precision can tell from it."""
     generator = torch.Generator().manual_seed(1)
     signs = torch.randint(0, 2, prompts.shape, generator=generator).to(prompts.device) * 2 - 1
-    step = torch.finfo(prompts.dtype).eps
+    step = STEP[precision]
     return (prompts.float() * (1 + step * signs)).to(prompts.dtype)
 
 

@@ -24,7 +24,8 @@ from ...errors import ModelError, SpecificationError
 from ..checkpoint import LanguageModel
 from .attention import tree_shadow
 from .blend import Blend
-from .compiled import Compiled
+from .compiled import Compiled, compiles
+from .graphs import Body, recorder
 from .last_layer import read_ends_only
 from .memory import free_memory
 from .packed import pack_linears
@@ -33,6 +34,7 @@ from .rows import Steps
 from .shadow import decoder_layers, shadow
 from .tree_attention import (
     Continuations,
+    KeysAndValues,
     PackedRow,
     gather,
     question_lengths,
@@ -40,6 +42,9 @@ from .tree_attention import (
 
 _LOGITS_PER_PASS = 2**27
 _BLENDS = 2
+_DENSE = (
+    4096  # places of a row: on a GPU one call under a mask that is mostly empty beats many without
+)
 _FEW = 0.5  # of the places of a row: where more are read, all of the last layer is computed
 
 
@@ -74,8 +79,9 @@ class Scores(NamedTuple):
 class Passes:
     """The ways through one model, each over modules of its own; one thread at a time may use them."""
 
-    def __init__(self, model: LanguageModel, compiled: bool = False) -> None:
-        self.device, self.dtype = model.device, model.dtype
+    def __init__(self, model: LanguageModel, compile: str = "never") -> None:
+        self.device, self.dtype, self.precision = model.device, model.dtype, model.info.dtype
+        self.most_dense = _DENSE if model.device.type == "cuda" else 0
         self.plain, self.along = shadow(model.model), tree_shadow(model.model)
         self.packed = pack_linears(self.along, free_memory(self.device))
         self.ends_only = True
@@ -83,7 +89,14 @@ class Passes:
             read_ends_only(decoder_layers(self.along)[-1])
         self._embed = self.plain.get_input_embeddings()
         self._updated, self.hooked = True, False
-        self.compiled = Compiled(model.model) if compiled else None
+        self.compiled: Compiled | None = None
+        if compiles(compile, model.device.type):
+            self.compiled = Compiled(
+                model.model,
+                dtype=self.precision,
+                always=compile == "always",
+                record=recorder(model.device),
+            )
         self._blends: dict[tuple[Lora, ...], Blend] = {}
         self._keeps = "logits_to_keep" in inspect.signature(self.plain.forward).parameters
 
@@ -95,23 +108,35 @@ class Passes:
         """The prompt before everything, or ``inside`` the message; ``whole``: over all words."""
         candidates, width, _ = prompts.shape
         tree = plan.tree(inside)
-        row = tree.row(width)
-        opening, text = (
-            self.embed(part).expand(candidates, -1, -1) for part in (tree.opening, tree.tokens)
-        )
-        ends = [row.paths[item][-1].stop - 1 for item in range(len(plan.questions))]
-        embeds = torch.cat([opening, prompts, text], dim=1)
+        row = self._row(tree, width)
 
         def usual() -> Tensor:
-            return self._logits(embeds, row, ends, plan, whole)
+            opening, text = (
+                self.embed(part).expand(candidates, -1, -1) for part in (tree.opening, tree.tokens)
+            )
+            ends = [row.paths[item][-1].stop - 1 for item in range(len(plan.questions))]
+            return self._logits(torch.cat([opening, prompts, text], dim=1), row, ends, plan, whole)
 
-        fast = self.compiled if not (whole or self.hooked or torch.is_grad_enabled()) else None
-        logits = usual() if fast is None else fast.believed(plan, row, embeds, usual)
-        return self._scores(logits, plan, whole)
+        fast = None if whole else self._fast()
+        if fast is None:
+            return self._scores(usual(), plan, whole)
+
+        def make(size: int) -> Body:
+            return fast.along(plan, row, self.embed(tree.opening), self.embed(tree.tokens))
+
+        return self._scores(fast.answered(plan, inside, make, prompts, usual), plan, whole)
+
+    def _fast(self) -> Compiled | None:
+        return None if self.hooked or torch.is_grad_enabled() else self.compiled
+
+    def _row(self, tree: Tree, width: int) -> PackedRow:
+        row = tree.row(width)
+        row.dense = len(row) <= self.most_dense
+        return row
 
     def texts_in_a_row(self, tree: Tree, prompts: Tensor, counts: Sequence[int]) -> Tensor:
         """(rows, tokens, words) float32 logits behind the last ``counts`` tokens of each text of a tree."""
-        row = tree.row(prompts.shape[1])
+        row = self._row(tree, prompts.shape[1])
         opening, text = (
             self.embed(part).expand(len(prompts), -1, -1) for part in (tree.opening, tree.tokens)
         )
@@ -125,10 +150,21 @@ class Passes:
     def behind(self, plan: Plan, prompts: Tensor) -> Scores:
         """The prompt right before the answer."""
         candidates, width, _ = prompts.shape
-        row = self._continuations(plan, width, candidates)
-        embeds = prompts.flatten(0, 1).expand(len(plan.questions), -1, -1)
-        ends = range(width - 1, candidates * width, width)
-        logits = self._logits(embeds, row, ends, plan, whole=False).transpose(0, 1)
+
+        def usual() -> Tensor:
+            row = self._continuations(plan, width, candidates)
+            embeds = prompts.flatten(0, 1).expand(len(plan.questions), -1, -1)
+            ends = range(width - 1, candidates * width, width)
+            return self._logits(embeds, row, ends, plan, whole=False).transpose(0, 1)
+
+        fast = self._fast()
+        if fast is None:
+            return self._scores(usual(), plan, whole=False)
+
+        def make(size: int) -> Body:
+            return fast.behind(plan, self._continuations(plan, width, size))
+
+        logits = fast.answered(plan, "behind", make, prompts, usual)
         return self._scores(logits, plan, whole=False)
 
     def plainly(self, plan: Plan, prompts: Tensor, placement: str, rows: int) -> Scores:
@@ -261,24 +297,39 @@ class Passes:
         return torch.cat([text[:at], prompt, text[at:]])
 
     def _continuations(self, plan: Plan, width: int, candidates: int) -> Continuations:
-        """Room for candidates behind the questions, whose keys and values are computed once."""
+        """Room for candidates behind the questions, whose keys and values are computed once.
+
+        Of a survey in several rows they are kept as they stand in the row, where what questions share is
+        there once, and laid out by question for one pass at a time.
+        """
         known = plan.continuations
-        if known is None:
-            tree = plan.tree(inside=False)
-            row = tree.row(0)
-            row.kept = {}
-            try:
-                with torch.no_grad():  # no prompt stands before the questions
-                    self.forward(self.along, self.embed(tree.tokens)[None], row, [len(row) - 1])
-                    past = gather(row)
-            finally:
-                row.kept = None
+        if known is not None and (known.width, known.candidates) == (width, candidates):
+            return known
+        row = self._row(plan.tree(inside=False), 0)
+        if known is not None:
+            past, lengths = known.past, known.lengths
+        else:
+            kept = plan.kept or self._read_questions(plan, row)
+            past = gather(row, kept)
             lengths = torch.tensor(question_lengths(row), device=self.device)
-            known = Continuations(past, lengths, width, candidates)
-        elif (known.width, known.candidates) != (width, candidates):
-            known = Continuations(known.past, known.lengths, width, candidates)
-        plan.continuations = known
+        known = Continuations(past, lengths, width, candidates)
+        if plan.kept is None:
+            plan.continuations = known
         return known
+
+    def _read_questions(self, plan: Plan, row: PackedRow) -> dict[int, KeysAndValues]:
+        """Keys and values of the questions, by layer, as they stand in their row."""
+        tokens = self.embed(plan.tree(inside=False).tokens)[None]
+        row.kept = {}
+        try:
+            with torch.no_grad():  # no prompt stands before the questions
+                self.forward(self.along, tokens, row, [len(row) - 1])
+            kept = row.kept
+        finally:
+            row.kept = None
+        if plan.is_part:
+            plan.kept = kept
+        return kept
 
     def _logits(
         self, embeds: Tensor, row: PackedRow | Continuations, ends: Any, plan: Plan, whole: bool

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -14,7 +15,9 @@ from .chat import Reader, common_prefix
 from .prefix_tree import Node, flat_tokens, prefix_tree
 from .questions import Tokenized, tokenize
 from .shadow import ending_in
-from .tree_attention import Continuations, PackedRow, pack
+from .tree_attention import Continuations, KeysAndValues, PackedRow, pack
+
+_PLANS = 4
 
 
 @dataclass
@@ -52,7 +55,8 @@ class Plan:
 
     ``short`` is the model ending in the rows of the labels, where that can be; ``columns``
     (questions, labels of a question) is where a question's labels are in ``label_ids``, and
-    ``offered`` which of them there are.
+    ``offered`` which of them there are. Of a survey in several rows each part ``is_part``, and has
+    ``kept`` the keys and values of its row.
     """
 
     questions: list[Tokenized]
@@ -62,6 +66,8 @@ class Plan:
     short: Any | None
     trees: dict[bool, Tree] = field(default_factory=dict)
     continuations: Continuations | None = None
+    kept: dict[int, KeysAndValues] | None = None
+    is_part: bool = False
     _parts: list[tuple[list[int], Plan]] = field(default_factory=list)
 
     @property
@@ -106,7 +112,8 @@ class Plan:
                     length = len(context)
                 groups[-1].append(number)
                 before = context
-            self._parts = [(group, self.part(group)) for group in groups]
+            parts = [replace(self.part(group), is_part=True) for group in groups]
+            self._parts = list(zip(groups, parts, strict=True))
         return [part for _, part in self._parts]
 
     @property
@@ -119,6 +126,18 @@ class Plan:
         some = [self.questions[number] for number in numbers]
         columns, offered = self.columns[numbers], self.offered[numbers]
         return Plan(some, self.label_ids, columns, offered, self.short)
+
+
+class Plans(dict[tuple[Any, ...], Plan]):
+    """The plans of the first sheet that was asked, which is that of a search, and of the latest ones."""
+
+    def of(self, key: tuple[Any, ...], make: Callable[[], Plan]) -> Plan:
+        first, *others = self or [key]
+        plan = self.get(key) if key == first else self.pop(key, None)
+        if plan is None and len(others) == _PLANS - 1:
+            del self[others[0]]  # that was asked for longest ago
+        plan = self[key] = plan or make()
+        return plan
 
 
 def _refuse_unknown_tokens(questions: list[Tokenized], model: Any, reader: Reader) -> None:

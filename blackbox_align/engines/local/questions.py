@@ -10,7 +10,7 @@ from ...surveys import Survey
 from ...surveys.sheet import Question
 from .chat import Reader, common_prefix
 
-__all__ = ["Tokenized", "common_prefix", "tokenize", "tokenize_survey"]
+__all__ = ["Tokenized", "common_prefix", "tokenize", "tokenize_survey", "why_not_asked"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,15 @@ def tokenize(question: Question, reader: Reader, text: str = "") -> Tokenized:
             )
     opening = reader.before_content(rendered, context)
     return Tokenized(tuple(context), tuple(ending[0] for ending in endings), opening)
+
+
+def why_not_asked(question: Question, reader: Reader) -> str | None:
+    """A sentence why a model cannot be asked a question; None where it can."""
+    try:
+        tokenize(question, reader)
+    except ModelError as error:
+        return str(error)
+    return None
 
 
 def tokenize_survey(survey: Survey, tokenizer: Any) -> list[Tokenized]:

@@ -24,11 +24,12 @@ class JobThread:
     """One thread; :meth:`run` may be called from any.
 
     A job runs with as many threads of torch as its caller has chosen, so that an answer does not depend on
-    when the engine was made, and with ``threads`` where it has chosen none.
+    when the engine was made, and with ``threads`` where it has chosen none; ``products`` is torch's word for
+    the precision in which float32 is multiplied.
     """
 
-    def __init__(self, threads: int | None = None) -> None:
-        self._own = threads
+    def __init__(self, threads: int | None = None, products: str | None = None) -> None:
+        self._own, self._products = threads, products
         self._executor = ThreadPoolExecutor(1, "blackbox_align")
         self._here: int | None = None
 
@@ -66,9 +67,14 @@ class JobThread:
     def submit(self, job: Callable[[], T]) -> Future[T]:
         """``job()`` behind all that were there before."""
         try:
-            return self._executor.submit(job)
+            return self._executor.submit(self._in_its_precision, job)
         except RuntimeError:  # after a shutdown
             raise ModelError(_CLOSED) from None
+
+    def _in_its_precision(self, job: Callable[[], T]) -> T:
+        if self._products not in (None, torch.get_float32_matmul_precision()):
+            torch.set_float32_matmul_precision(self._products)
+        return job()
 
     def close(self) -> None:
         """Ends after the job that runs now; what waits behind it is given up."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from ..checkpoint import LanguageModel
 from ..ray.cluster import usable_cpus
 
 # Below so many parameters in its layers a product is done before a second thread has begun: on a machine
@@ -21,6 +22,16 @@ def own_threads(model: Any) -> int:
     head = model.get_output_embeddings().weight
     inner = sum(part.numel() for part in layers if part is not head)
     return 1 if inner < _SMALL else usable_cpus()
+
+
+def products_of(model: LanguageModel) -> str | None:
+    """How a GPU multiplies float32, in torch's words; None on a CPU, where nobody is told.
+
+    It is a setting of the whole process, so every job of an engine begins by setting its own.
+    """
+    if model.device.type != "cuda":
+        return None
+    return "high" if model.tf32 else "highest"
 
 
 def chosen_threads() -> int | None:

@@ -60,7 +60,7 @@ class PackedRow:
     ``positions`` holds the position of every place, counted from the root; ``paths`` the way from
     the root to the end of each question; ``layers`` which layers of a model did attend along it, and
     ``kept``, where it is a dictionary, takes their keys and values; ``ends`` are the places that are read,
-    where no other is needed of the last layer.
+    where no other is needed of the last layer. Along a ``dense`` row all places attend under one mask.
     """
 
     positions: list[int] = field(default_factory=list)
@@ -69,6 +69,7 @@ class PackedRow:
     layers: set[int] = field(default_factory=set)
     kept: dict[int, KeysAndValues] | None = None
     ends: tuple[int, ...] | None = None
+    dense: bool = False
     _masks: dict[Any, Tensor] = field(default_factory=dict)
     _ends: dict[tuple[int, ...], list[tuple[Block, list[int], list[int]]]] = field(
         default_factory=dict
@@ -124,6 +125,32 @@ class PackedRow:
                 seen &= at[:, None] - torch.cat([torch.arange(block.depth), at]) < window
             self._masks[key] = _additive(seen, like)
         return self._masks[key]
+
+    def whole_mask(self, window: int | None, like: Tensor) -> Tensor:
+        """(places, places): the masks of all blocks in one."""
+        key = (window, like.device)
+        if key not in self._masks:
+            place, at = torch.arange(len(self)), torch.tensor(self.positions)
+            seen = (place <= place[:, None]) & (place[:, None] < torch.tensor(subtree_ends(self)))
+            if window is not None:
+                seen &= at[:, None] - at < window
+            self._masks[key] = _additive(seen, like)
+        return self._masks[key]
+
+
+def subtree_ends(row: PackedRow) -> list[int]:
+    """For every place of a row, the place behind the last one that sees it."""
+    ends = [0] * len(row)
+    for block in row.blocks:
+        start = block.start
+        for span in block.spans:
+            for place in range(start, start + span):
+                ends[place] = max(ends[place], start + span)
+            start += span
+        for piece in block.path:
+            for place in range(piece.start, piece.stop):
+                ends[place] = max(ends[place], block.here.stop)
+    return ends
 
 
 def pack(root: Node, before: int = 0) -> PackedRow:
@@ -208,7 +235,7 @@ class Continuations:
         return self._masks[key]
 
 
-def gather(row: PackedRow) -> dict[int, KeysAndValues]:
+def gather(row: PackedRow, kept: dict[int, KeysAndValues]) -> dict[int, KeysAndValues]:
     """The ``kept`` keys and values of a row, by layer: (questions, heads, longest, d), padded behind
     their ends."""
     longest = max(_length(path) for path in row.paths.values())
@@ -221,7 +248,7 @@ def gather(row: PackedRow) -> dict[int, KeysAndValues]:
             rows.append(torch.nn.functional.pad(whole, (0, 0, 0, longest - whole.shape[1])))
         return torch.stack(rows)
 
-    return {layer: (by_question(k), by_question(v)) for layer, (k, v) in (row.kept or {}).items()}
+    return {layer: (by_question(k), by_question(v)) for layer, (k, v) in kept.items()}
 
 
 def question_lengths(row: PackedRow) -> list[int]:

@@ -7,6 +7,7 @@ import logging
 from ...errors import ModelError
 from ..checkpoint import LanguageModel
 from . import guard
+from .compiled import Compiled
 from .passes import Passes
 from .plan import Plan
 
@@ -37,12 +38,17 @@ class Ways:
         """How questions that share a pass are computed, in words."""
         compiled = self.passes.compiled
         kernel = "oneDNN's packed weights" if self.passes.packed else "torch's own products"
-        way = f"block by block along the tree, {kernel}"
+        masks = "under one mask" if self.passes.most_dense else "block by block along the tree"
+        way = f"{masks}, {kernel}"
         if compiled is None:
             return way
-        if compiled.why_not is None:
-            return "one block mask of the whole tree, compiled layers"
-        return f"{way}; {compiled.why_not}"
+        if compiled.why_not is not None:
+            return f"{way}; {compiled.why_not}"
+        return (
+            f"one block mask of the whole tree, compiled layers{_told(compiled)}"
+            if compiled.kinds
+            else way
+        )
 
     def check_positions(self, plan: Plan, width: int) -> None:
         """Refuse what is longer than the model has learned, with a prompt of ``width`` tokens."""
@@ -100,3 +106,12 @@ class Ways:
                 f"prompt: {why}. Choose a model of another architecture, such as Llama, "
                 "Qwen, Mistral, Gemma or Phi."
             )
+
+
+def _told(compiled: Compiled) -> str:
+    """What each way took for the largest pass that was compared; nothing where one alone was tried."""
+    took = compiled.took[max(compiled.took)]
+    if len(took) == 1:
+        return ""
+    each = ", ".join(f"{way} {1000 * seconds:.3g}" for way, seconds in took.items())
+    return f"; ms for a pass of {max(compiled.took)}: {each}"

@@ -96,11 +96,12 @@ def open_on_workers(
             theirs["dtype"] = "bfloat16" if pool.gpus else "float32"
         if settings["device"] == "auto" and pool.gpus > 1:
             theirs["device"] = "spread"
-        found = find_model(**{**theirs, "device": "cpu"})
+        here = "float32" if pool.gpus and theirs["dtype"] == "tf32" else theirs["dtype"]
+        found = find_model(**{**theirs, "device": "cpu", "dtype": here})
         words = LocalEngine(found.model, form=form)
         form = replace(form, date=f"{words.reader.date:%Y-%m-%d}")
         pool.load(LoadModel(**theirs, expected=found.revision, form=form, compile=compile))
     except BaseException:
         pool.close()
         raise
-    return RayEngine(pool, words)
+    return RayEngine(pool, words, replace(words.info, dtype=theirs["dtype"]))

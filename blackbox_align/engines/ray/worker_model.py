@@ -46,4 +46,6 @@ class LoadModel:
                 f"This node holds another {self.name!r} ({found.revision[:12]}) than the run "
                 f"({self.expected[:12]}); give all nodes the same files"
             )
-        return LocalEngine(found.model, form=self.form, compile=self.compile)
+        # A worker serves one search, and chunks come in two or three sizes: what it meets pays for itself.
+        always = self.compile == "auto" and found.device.type == "cuda"
+        return LocalEngine(found.model, None, self.form, "always" if always else self.compile)

@@ -9,11 +9,13 @@ from torch._dynamo.utils import counters
 
 from blackbox_align.adapters import PLACEMENTS
 from blackbox_align.engines.checkpoint import load_model
-from blackbox_align.engines.local import packed, sizes
-from blackbox_align.engines.local.compiled import Compiled, subtree_ends
+from blackbox_align.engines.local import compiled, packed, sizes
+from blackbox_align.engines.local.compiled import Compiled
 from blackbox_align.engines.local.engine import LocalEngine
+from blackbox_align.engines.local.graphs import Captured, recorder
 from blackbox_align.engines.local.packed import PackedLinear
 from blackbox_align.engines.local.sizes import padded
+from blackbox_align.engines.local.tree_attention import subtree_ends
 from blackbox_align.errors import SpecificationError
 from blackbox_align.surveys import load_survey
 from blackbox_align.surveys.sheet import Sheet, sheet
@@ -129,7 +131,8 @@ def test_the_sheet_in_use_is_kept_whatever_was_asked_before(model, asked):
 
 
 @pytest.mark.slow
-def test_two_thousand_questions_take_less_than_800_mb():
+@pytest.mark.parametrize("placement", PLACEMENTS)
+def test_two_thousand_questions_take_less_than_800_mb(placement):
     """16 candidates in a process of their own, the imports included; answers as one by one."""
     import subprocess
     import sys
@@ -143,7 +146,7 @@ def test_two_thousand_questions_take_less_than_800_mb():
         "asked = Sheet(tuple(Question(f'In an ideal job, how important is it to you to have ' * 4 +\n"
         "    f'number {n}?\\n1 = utmost, 2 = high, 3 = some', ('1', '2', '3')) for n in range(2000)))\n"
         "model = load_model(device='cpu')\n"
-        "engine, adapters = LocalEngine(model), random_adapters(model, 16, 5, 'first')\n"
+        f"engine, adapters = LocalEngine(model), random_adapters(model, 16, 5, {placement!r})\n"
         "given = engine.answer(adapters, asked).probabilities\n"
         "peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000\n"
         "few = Sheet(asked.questions[::200])\n"
@@ -177,19 +180,90 @@ def test_a_place_is_seen_until_the_end_of_its_subtree(model, asked):
             assert visible == [k for k in range(len(row)) if k <= place < ends[k]]
 
 
-def test_layers_are_compiled_once_for_a_survey_a_length_and_a_size(model):
-    """Seven batches of four numbers of candidates are three sizes: three graphs for all layers, and the
+def shallow(model):
+    """The model with its first layer alone, which is compiled as all others are."""
+    from dataclasses import replace
+
+    from blackbox_align.engines.local.shadow import shadow
+
+    first = shadow(model.model)
+    first.model.layers = first.model.layers[:2]
+    first.config.num_hidden_layers = 2
+    return replace(model, model=first)
+
+
+@pytest.mark.parametrize("placement", ["first", "last"])
+def test_layers_are_compiled_once_for_a_survey_a_length_and_a_size(model, placement):
+    """Four batches of three numbers of candidates are two sizes: two graphs for all layers, and the
     answers of the other way."""
+    model = shallow(model)
     few = Sheet(sheet(load_survey("vsm2013")).questions[:4])
     engine, plain = LocalEngine(model), LocalEngine(model)
     engine._passes.compiled = Compiled(model.model, backend="eager")
     counters.clear()
-    for count in (3, 4, 3, 2, 1, 2, 3):
-        adapters = random_adapters(model, count, 3, "first")
+    for count in (3, 4, 1, 3):
+        adapters = random_adapters(model, count, 3, placement)
         given, expected = (each.answer(adapters, few).probabilities for each in (engine, plain))
         np.testing.assert_allclose(given, expected, atol=1e-5)
-    assert counters["stats"]["unique_graphs"] == 3
+    assert counters["stats"]["unique_graphs"] == 2
     assert "compiled" in engine.way and "along the tree" in plain.way
+
+
+def again(body):
+    """Recorded as on a GPU: what is replayed reads and writes the same places of memory."""
+    out = body()
+    return lambda: out.copy_(body()), out
+
+
+@pytest.mark.parametrize(("seconds", "asked_so"), [(24.0, "as before"), (1e6, "a graph")])
+def test_a_search_that_is_long_enough_has_its_sizes_compiled_before_its_clock(
+    model, asked, seconds, asked_so, monkeypatch
+):
+    """Every size that its asks come in, once, with a word before each; what comes then meets nothing new,
+    and the fastest way is taken. A sheet that nobody announced is asked as before."""
+    took = {"as before": 3.0, "compiled": 0.002, "a graph": 0.001}
+    ways = iter(list(took.values()) * 9)
+    monkeypatch.setattr(compiled, "_seconds", lambda way, device: next(ways))
+    model = shallow(model)
+    few = Sheet(asked.questions[:4])
+    engine, plain = LocalEngine(model), LocalEngine(model)
+    fast = Compiled(model.model, backend=lambda graph, inputs: graph, always=False, record=again)
+    engine._passes.compiled, said = fast, []
+    adapters = random_adapters(model, 2, 3, "first")
+    ready = engine.warm_up(adapters[0], few, 2, seconds, lambda *counts: said.append(counts))
+    assert said == [(0, 2), (1, 2)]
+    counters.clear()
+    for some in (adapters, adapters[:1], adapters[::-1]):
+        given, expected = (each.answer(some, few).probabilities for each in (engine, plain))
+        np.testing.assert_allclose(given, expected, atol=1e-5)
+    engine.answer(adapters, Sheet(asked.questions[4:8]))
+    assert not counters["stats"]["unique_graphs"]
+    pays = asked_so == "a graph"
+    assert ready == (2 if pays else 0) and fast.kinds == ready
+    assert fast.took == ({1: took, 2: took} if pays else {})
+    assert all(isinstance(way, Captured) for way in fast._taken.values())
+    assert engine.way.endswith("a pass of 2: as before 3e+03, compiled 2, a graph 1") is pays
+
+
+def test_nothing_is_made_ready_where_nothing_is_compiled(model, asked):
+    """On a CPU: no pass is asked, no graph is recorded."""
+    engine, said = LocalEngine(model), []
+    [adapter] = random_adapters(model, 1, 3, "last")
+    assert engine.warm_up(adapter, asked, 64, 1e6, lambda *counts: said.append(counts)) == 0
+    assert said == [] and not engine._plans[next(iter(engine._plans))].continuations
+    assert recorder(torch.device("cpu")) is None
+
+
+@pytest.mark.parametrize("placement", PLACEMENTS)
+def test_one_mask_of_the_whole_row_says_what_the_blocks_say(model, asked, placement):
+    """The way of a GPU where nothing is compiled."""
+    adapters = random_adapters(model, 2, 4, placement)
+    engine = LocalEngine(model)
+    engine._passes.most_dense = 4096
+    given = engine.answer(adapters, asked).probabilities
+    expected = LocalEngine(model).answer(adapters, asked).probabilities
+    assert engine.way.startswith("under one mask")
+    np.testing.assert_allclose(given, expected, atol=1e-5)
 
 
 @pytest.mark.slow
