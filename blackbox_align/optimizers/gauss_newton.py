@@ -31,7 +31,7 @@ from typing import NamedTuple
 import numpy as np
 
 from blackbox_align.errors import OptimizerError
-from blackbox_align.optimizers.archive import Archive
+from blackbox_align.optimizers.archive import Archive, Told, apart, told_of
 from blackbox_align.optimizers.base import Array, Candidate, Capabilities, Evaluation, Optimizer
 from blackbox_align.optimizers.gaussian_process import KERNELS, GaussianProcess, fit
 from blackbox_align.optimizers.one_thread import on_one_thread
@@ -50,13 +50,12 @@ USUAL = 0.25  # the first spread where nothing was measured: the linear range of
 WIDER = 2.0  # the first trust radius, in first spreads
 AFRESH = 4.0  # how far away a fresh start is, in first spreads
 PATIENCE = 30  # batches without a gain of one percent, until the search starts afresh
+LATER = 25  # batches until a search that is still far looks at other places
 LEAST = 0.1  # the least trust radius, as a share of the length scale: see `_least_radius`
 
 APART = 0.5  # of what was observed elsewhere, as a share of the least length scale
 OBSERVED = 60  # of it at most: what a search of its own would have learned by then
 TINY = 1e-300
-
-Told = tuple[Candidate, float, Array]
 
 
 class Fitted(NamedTuple):
@@ -321,25 +320,36 @@ class GaussNewton(Optimizer):
     def _observe(self, candidates: list[Candidate], evaluations: list[Evaluation]) -> None:
         # Hundreds of them may lie where another search has crept along: too near each other for
         # this model, to which they look like noise, and in the place of what it has yet to learn.
-        told = sorted(_told(candidates, evaluations), key=lambda item: item[1])
+        told = sorted(told_of(candidates, evaluations), key=lambda item: item[1])
         if told:
             self._check_residuals(told)
-            rows = _apart(told, APART * self._shortest, OBSERVED)
+            rows = apart(told, APART * self._shortest, OBSERVED)
             self.archive.add(rows, 0)
             self.draws, self.opening = 0, None
 
     @on_one_thread
     def _tell(self, candidates: list[Candidate], evaluations: list[Evaluation]) -> None:
-        told = _told(candidates, evaluations)
+        told = told_of(candidates, evaluations)
         self.round_told += len(candidates)
         if told:
             self._check_residuals(told)
-            self.archive.add(told, self.centre)
+            if self.opening and self.opening.late:
+                self.opening.refuse(candidates)
+            if not (self.opening and self.opening.elsewhere):
+                self.archive.add(told, self.centre)
             self._fitted = None
         elif not len(self.archive) and self.round_told >= self._batch:
             self.spread /= 2
             self.round_told = 0
         self._open(candidates, told)
+        if self._stalled():
+            assert self.opening is not None
+            self.opening.look_again(self.asked, float(self.archive.losses.min()))
+
+    def _stalled(self) -> bool:
+        """Whether it is time to see if much of the way is left, and other places are worth a look."""
+        ready = self.opening is not None and not self.opening.late and len(self.archive) > 0
+        return ready and self.asked == self.told >= LATER * self._batch
 
     def _open(self, candidates: list[Candidate], told: list[Told]) -> None:
         """Note what the opening's vectors gave; when it is over, take steps of the size that it found."""
@@ -350,10 +360,14 @@ class GaussNewton(Optimizer):
         numbers = [candidate.id for candidate in candidates]
         seen = [(candidate.id, loss, outputs) for candidate, loss, outputs in told]
         opening.tell(numbers, seen, alone=self.asked == opening.begun)
-        if opening.pending or opening.probe is None:
+        if opening.pending or opening.probe is None or (opening.late and not opening.moved):
             return
         self._measure_in(opening.probe.spread)
-        if opening.looked:  # what lies at other words would be taken for the centre, or for noise
+        if opening.moved:  # what lies at other words would be taken for the centre, or for noise
+            if opening.late:
+                row = int(np.argmin(self.archive.losses))
+                self.kept = self._better(row, float(self.archive.losses[row]))
+                self._start()
             self.origin = opening.place
             self.archive.clear()
             self.archive.add([self._opened[n] for n in opening.kept if n in self._opened], 0)
@@ -377,24 +391,3 @@ class GaussNewton(Optimizer):
             return best
         fitted = self._fit(tune=False)
         return Candidate(*self._better(fitted.centre, fitted.loss)[1:])
-
-
-def _told(candidates: list[Candidate], evaluations: list[Evaluation]) -> list[Told]:
-    """The candidates that have residuals, with their losses and these."""
-    return [
-        (candidate, evaluation.loss, evaluation.residuals)
-        for candidate, evaluation in zip(candidates, evaluations, strict=True)
-        if evaluation.loss is not None and evaluation.residuals is not None
-    ]
-
-
-def _apart(told: list[Told], distance: float, most: int) -> list[Told]:
-    """The first ``most`` of ``told`` that lie at least ``distance`` from those taken before."""
-    taken = [told[0]]
-    for item in told[1:]:
-        others = np.array([candidate.vector for candidate, _, _ in taken])
-        if len(taken) == max(most, 2):
-            break
-        if np.linalg.norm(others - item[0].vector, axis=1).min() >= distance:
-            taken.append(item)
-    return taken
