@@ -33,6 +33,7 @@ from blackbox_align.optimizers.archive import Told
 from blackbox_align.optimizers.base import Array, Candidate, Evaluation
 from blackbox_align.optimizers.gauss_newton import GaussNewton
 from blackbox_align.optimizers.gaussian_process import GaussianProcess
+from blackbox_align.optimizers.levenberg_marquardt import solve
 from blackbox_align.optimizers.options import between
 
 
@@ -134,7 +135,7 @@ class GaussNewtonMany(GaussNewton):
             mean=seen.mean[cares] - self.targets[target][cares],
             weights=seen.weights[:, cares],
         )
-        beta = self._solve(model, self.radius * float(self.shares[target]))
+        beta = solve(model, self.radius * float(self.shares[target]))
         promised = float(np.abs(model.predict(beta)[0]).mean())
         return Plan(target, centre, beta, float(self.errors[target]) - promised)
 

@@ -1,12 +1,12 @@
-"""How far is what a search recommends from its target, in truth, where answers are drawn from few respondents?
+"""How far is what a search recommends from its target, in truth, where answers are drawn from few?
 
-    python experiments/residual_searches/noisy.py                   # what is missing of the log, then the table
+    python experiments/residual_searches/noisy.py                   # what the log misses, then the table
     python experiments/residual_searches/noisy.py --rows gauss-newton --countries DEU --seeds 5 6
 
-The embedded model, asked as `fit --readout sampled --respondents 50` asks it: the noise of an index is 8 to 13
-points, other in every evaluation. The true error is that of the expected answers. Beside what is recommended
-stands the best of all that was visited, in truth: a search that visits what it does not recommend has a
-problem of choice, one that never gets there has another.
+The embedded model, asked as `fit --readout sampled --respondents 50` asks it: the noise of an index is 8 to
+13 points, other in every evaluation. The true error is that of the expected answers. Beside what is
+recommended stands the best of all that was visited, in truth: a search that visits what it does not
+recommend has a problem of choice, one that never gets there has another.
 """
 
 from __future__ import annotations

@@ -126,8 +126,8 @@ def second_look(evaluations, outputs=slow_outputs, places=PLACES):
 
 
 def test_a_search_that_is_still_far_after_many_steps_looks_at_other_places():
-    """The way seemed short, so that it did not look before its first step; it goes on from where a step moves
-    most, and gets there."""
+    """The way seemed short, so that it did not look before its first step; it goes on from where a step
+    moves most, and gets there."""
     early, _ = second_look(150)
     assert early.opening.late and not early.opening.moved and early.opening.elsewhere
     found, _ = second_look(240)
