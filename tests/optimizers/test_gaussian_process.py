@@ -95,8 +95,8 @@ def test_the_likeliest_model_is_the_true_one() -> None:
 
 
 def test_outputs_that_inputs_move_differently_get_noise_of_their_own():
-    """Two outputs of one noise, of which inputs move one ten times as far: its share is a hundredth. With the
-    noise that it finds, each is what the process of one noise makes of it."""
+    """Two outputs of one noise, of which inputs move one ten times as far: its share is a hundredth. With
+    the noise that it finds, each is what the process of one noise makes of it."""
     rng = np.random.default_rng(3)
     Z = rng.standard_normal((80, 3))
     outputs = np.column_stack([10 * Z[:, 0], Z[:, 1]]) + rng.standard_normal((80, 2))
