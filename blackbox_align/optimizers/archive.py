@@ -7,7 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from blackbox_align.optimizers.base import Array, Candidate
+from blackbox_align.optimizers.base import Array, Candidate, Evaluation
+
+Told = tuple[Candidate, float, Array]
+"""A candidate with its loss and residuals."""
 
 
 class Archive:
@@ -58,7 +61,7 @@ class Archive:
         q = np.diag(self.gram)
         return np.asarray(q - 2.0 * self.gram[row] + q[row])
 
-    def add(self, told: Sequence[tuple[Candidate, float, Array]], keep: int) -> None:
+    def add(self, told: Sequence[Told], keep: int) -> None:
         """Take candidates with loss and residuals, in the place of those farthest from row ``keep``
         where it is full."""
         if self.n == 0:
@@ -67,7 +70,7 @@ class Archive:
         for start in range(0, len(told), chunk):
             self._add(told[start : start + chunk], keep)
 
-    def _add(self, told: Sequence[tuple[Candidate, float, Array]], keep: int) -> None:
+    def _add(self, told: Sequence[Told], keep: int) -> None:
         free = np.arange(self.n, min(self.n + len(told), len(self._Z)))
         crowded = len(told) - len(free)
         if crowded:
@@ -87,3 +90,24 @@ class Archive:
     def clear(self) -> None:
         """Forget all evaluations."""
         self.n = 0
+
+
+def told_of(candidates: list[Candidate], evaluations: list[Evaluation]) -> list[Told]:
+    """The candidates that have residuals, with their losses and these."""
+    return [
+        (candidate, evaluation.loss, evaluation.residuals)
+        for candidate, evaluation in zip(candidates, evaluations, strict=True)
+        if evaluation.loss is not None and evaluation.residuals is not None
+    ]
+
+
+def apart(told: list[Told], distance: float, most: int) -> list[Told]:
+    """The first ``most`` of ``told`` that lie at least ``distance`` from those taken before."""
+    taken = [told[0]]
+    for item in told[1:]:
+        others = np.array([candidate.vector for candidate, _, _ in taken])
+        if len(taken) == max(most, 2):
+            break
+        if np.linalg.norm(others - item[0].vector, axis=1).min() >= distance:
+            taken.append(item)
+    return taken

@@ -31,9 +31,10 @@ from typing import NamedTuple
 import numpy as np
 
 from blackbox_align.errors import OptimizerError
-from blackbox_align.optimizers.archive import Archive
+from blackbox_align.optimizers.archive import Archive, Told, apart, told_of
 from blackbox_align.optimizers.base import Array, Candidate, Capabilities, Evaluation, Optimizer
-from blackbox_align.optimizers.gaussian_process import KERNELS, GaussianProcess, fit
+from blackbox_align.optimizers.gaussian_process import KERNELS, GaussianProcess, fit, fit_each
+from blackbox_align.optimizers.levenberg_marquardt import solve
 from blackbox_align.optimizers.one_thread import on_one_thread
 from blackbox_align.optimizers.opening import Opening
 from blackbox_align.optimizers.options import between, one_of, positive, step
@@ -50,13 +51,13 @@ USUAL = 0.25  # the first spread where nothing was measured: the linear range of
 WIDER = 2.0  # the first trust radius, in first spreads
 AFRESH = 4.0  # how far away a fresh start is, in first spreads
 PATIENCE = 30  # batches without a gain of one percent, until the search starts afresh
+LATER = 25  # batches until a search that is still far looks at other places
 LEAST = 0.1  # the least trust radius, as a share of the length scale: see `_least_radius`
 
 APART = 0.5  # of what was observed elsewhere, as a share of the least length scale
 OBSERVED = 60  # of it at most: what a search of its own would have learned by then
+AUDIBLE = 1.4  # length scales that a step takes to move an output as much as its noise
 TINY = 1e-300
-
-Told = tuple[Candidate, float, Array]
 
 
 class Fitted(NamedTuple):
@@ -156,6 +157,12 @@ class GaussNewton(Optimizer):
         return self.opening.probe if self.opening else None
 
     @property
+    def noisy(self) -> bool:
+        """Whether the probe found so much noise that every output gets one of its own, and steps are as long
+        as that asks."""
+        return self.probe is not None and self.probe.noisy
+
+    @property
     def batch(self) -> int:
         if self.opening and self.asked < self.opening.begun:
             return self.opening.begun - self.asked
@@ -203,7 +210,7 @@ class GaussNewton(Optimizer):
                     self.draws = self._batch - len(ids)
                     return self._draw(ids, noise)
         lengths, place = np.unique(STEPS, return_inverse=True)
-        beta = np.array([self._solve(self._fitted.model, t * self.delta) for t in lengths])
+        beta = np.array([solve(self._fitted.model, t * self.delta) for t in lengths])
         centre = self.archive.Z[self.centre]
         steps = beta @ self.archive.Z - beta.sum(axis=1, keepdims=True) * centre
         vectors = np.empty_like(noise)
@@ -225,21 +232,27 @@ class GaussNewton(Optimizer):
         moves = [(0, 0)]
         if tune and len(archive) <= SMALL:  # cheap enough to try every noise
             moves = [(ds, dn - self.noise) for ds in (-1, 0, 1) for dn in range(len(NOISES))]
-        elif tune:
+        if tune and self.noisy:
+            moves = [(-1, 0), (0, 0), (1, 0)]
+        elif tune and len(archive) > SMALL:
             moves = [(0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)]
         tried: list[tuple[GaussianProcess, int, int]] = []
         for ds, dn in moves:
             scale, noise = self.scale + ds, self.noise + dn
             if 0 <= scale < len(SCALES) and 0 <= noise < len(NOISES):
                 length = self._shortest * float(SCALES[scale])
-                model = fit(gram, archive.R, length, float(NOISES[noise]), self.kernel)
+                model: GaussianProcess | None
+                if self.noisy:
+                    model = fit_each(gram, archive.R, length, self.kernel)
+                else:
+                    model = fit(gram, archive.R, length, float(NOISES[noise]), self.kernel)
                 if model is not None:
                     tried.append((model, scale, noise))
         if not tried:
             raise OptimizerError("The model of the residuals is singular.")
         model, scale, noise = max(tried, key=lambda item: item[0].likelihood)
         losses = archive.losses
-        if noise:
+        if noise or self.noisy:
             mean, variance = model.smoothed(archive.R)
             # About the mean of |r| for a normal r, so that what is uncertain does not look good.
             smoothed = np.sqrt(mean**2 + 2 / np.pi * variance).mean(axis=1)
@@ -285,35 +298,10 @@ class GaussNewton(Optimizer):
     def _resolution(self) -> float:
         """How far a step must go for a residual to change by as much as its noise."""
         scale = self._shortest * SCALES[self.scale]
+        if self.noisy and self._fitted is not None:
+            share = float(np.minimum(self._fitted.model.noise, 1.0).mean())
+            return float(min(AUDIBLE * scale * np.sqrt(share), np.sqrt(self.dimension)))
         return float(0.5 * scale * min(np.sqrt(NOISES[self.noise]), 1.0))
-
-    def _solve(self, model: GaussianProcess, radius: float) -> Array:
-        """Levenberg-Marquardt on the model within ``radius`` of the centre; (N,) coefficients."""
-        beta = np.zeros(len(model.gram))
-        damping = 1e-3
-        mu, C = model.predict(beta)
-        merit = mu @ mu
-        for _ in range(12):
-            # The shortest step, from the right inverse of J: m is small beside the dimension.
-            JJ = C @ model.gram @ C.T
-            ridge = (damping * np.trace(JJ) / len(JJ) + 1e-300) * np.eye(len(JJ))
-            trial = beta - C.T @ np.linalg.solve(JJ + ridge, mu)  # (1)
-            length = np.sqrt(max(trial @ model.gram @ trial, 0.0))
-            if length > radius:
-                trial *= radius / length
-            trial_mu, trial_C = model.predict(trial)
-            trial_merit = trial_mu @ trial_mu
-            if trial_merit < merit:
-                small = merit - trial_merit < 1e-4 * merit
-                beta, mu, C, merit = trial, trial_mu, trial_C, trial_merit
-                damping = max(0.3 * damping, 1e-6)
-                if small:
-                    break
-            else:
-                damping *= 8
-                if damping > 1e3:
-                    break
-        return beta
 
     # -- telling ---------------------------------------------------------------------------------
 
@@ -321,25 +309,36 @@ class GaussNewton(Optimizer):
     def _observe(self, candidates: list[Candidate], evaluations: list[Evaluation]) -> None:
         # Hundreds of them may lie where another search has crept along: too near each other for
         # this model, to which they look like noise, and in the place of what it has yet to learn.
-        told = sorted(_told(candidates, evaluations), key=lambda item: item[1])
+        told = sorted(told_of(candidates, evaluations), key=lambda item: item[1])
         if told:
             self._check_residuals(told)
-            rows = _apart(told, APART * self._shortest, OBSERVED)
+            rows = apart(told, APART * self._shortest, OBSERVED)
             self.archive.add(rows, 0)
             self.draws, self.opening = 0, None
 
     @on_one_thread
     def _tell(self, candidates: list[Candidate], evaluations: list[Evaluation]) -> None:
-        told = _told(candidates, evaluations)
+        told = told_of(candidates, evaluations)
         self.round_told += len(candidates)
         if told:
             self._check_residuals(told)
-            self.archive.add(told, self.centre)
+            if self.opening and self.opening.late:
+                self.opening.refuse(candidates)
+            if not (self.opening and self.opening.elsewhere):
+                self.archive.add(told, self.centre)
             self._fitted = None
         elif not len(self.archive) and self.round_told >= self._batch:
             self.spread /= 2
             self.round_told = 0
         self._open(candidates, told)
+        if self._stalled():
+            assert self.opening is not None
+            self.opening.look_again(self.asked, float(self.archive.losses.min()))
+
+    def _stalled(self) -> bool:
+        """Whether it is time to see if much of the way is left, and other places are worth a look."""
+        ready = self.opening is not None and not self.opening.late and len(self.archive) > 0
+        return ready and self.asked == self.told >= LATER * self._batch
 
     def _open(self, candidates: list[Candidate], told: list[Told]) -> None:
         """Note what the opening's vectors gave; when it is over, take steps of the size that it found."""
@@ -350,10 +349,14 @@ class GaussNewton(Optimizer):
         numbers = [candidate.id for candidate in candidates]
         seen = [(candidate.id, loss, outputs) for candidate, loss, outputs in told]
         opening.tell(numbers, seen, alone=self.asked == opening.begun)
-        if opening.pending or opening.probe is None:
+        if opening.pending or opening.probe is None or (opening.late and not opening.moved):
             return
         self._measure_in(opening.probe.spread)
-        if opening.looked:  # what lies at other words would be taken for the centre, or for noise
+        if opening.moved:  # what lies at other words would be taken for the centre, or for noise
+            if opening.late:
+                row = int(np.argmin(self.archive.losses))
+                self.kept = self._better(row, float(self.archive.losses[row]))
+                self._start()
             self.origin = opening.place
             self.archive.clear()
             self.archive.add([self._opened[n] for n in opening.kept if n in self._opened], 0)
@@ -373,28 +376,7 @@ class GaussNewton(Optimizer):
         best = super().recommend()
         if len(self.archive) < 2:
             return best if self.kept is None else Candidate(*self.kept[1:])
-        if not self.noise and self.kept is None:
+        if not self.noise and not self.noisy and self.kept is None:
             return best
         fitted = self._fit(tune=False)
         return Candidate(*self._better(fitted.centre, fitted.loss)[1:])
-
-
-def _told(candidates: list[Candidate], evaluations: list[Evaluation]) -> list[Told]:
-    """The candidates that have residuals, with their losses and these."""
-    return [
-        (candidate, evaluation.loss, evaluation.residuals)
-        for candidate, evaluation in zip(candidates, evaluations, strict=True)
-        if evaluation.loss is not None and evaluation.residuals is not None
-    ]
-
-
-def _apart(told: list[Told], distance: float, most: int) -> list[Told]:
-    """The first ``most`` of ``told`` that lie at least ``distance`` from those taken before."""
-    taken = [told[0]]
-    for item in told[1:]:
-        others = np.array([candidate.vector for candidate, _, _ in taken])
-        if len(taken) == max(most, 2):
-            break
-        if np.linalg.norm(others - item[0].vector, axis=1).min() >= distance:
-            taken.append(item)
-    return taken

@@ -29,9 +29,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from blackbox_align.errors import OptimizerError
+from blackbox_align.optimizers.archive import Told
 from blackbox_align.optimizers.base import Array, Candidate, Evaluation
-from blackbox_align.optimizers.gauss_newton import GaussNewton, Told
+from blackbox_align.optimizers.gauss_newton import GaussNewton
 from blackbox_align.optimizers.gaussian_process import GaussianProcess
+from blackbox_align.optimizers.levenberg_marquardt import solve
 from blackbox_align.optimizers.options import between
 
 
@@ -133,7 +135,7 @@ class GaussNewtonMany(GaussNewton):
             mean=seen.mean[cares] - self.targets[target][cares],
             weights=seen.weights[:, cares],
         )
-        beta = self._solve(model, self.radius * float(self.shares[target]))
+        beta = solve(model, self.radius * float(self.shares[target]))
         promised = float(np.abs(model.predict(beta)[0]).mean())
         return Plan(target, centre, beta, float(self.errors[target]) - promised)
 
@@ -155,6 +157,9 @@ class GaussNewtonMany(GaussNewton):
     def _tell(self, candidates: list[Candidate], evaluations: list[Evaluation]) -> None:
         self.tried |= {self.served.pop(c.id) for c in candidates if c.id in self.served}
         super()._tell(candidates, evaluations)
+
+    def _stalled(self) -> bool:
+        return False  # what is told serves all targets, far ones and near ones
 
     def _observe(self, candidates: list[Candidate], evaluations: list[Evaluation]) -> None:
         # What is far from one target may be near another: all of it is kept.

@@ -23,19 +23,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_solve, cholesky
+from scipy.linalg import LinAlgError, cho_solve, cholesky, eigh
 
 from blackbox_align.optimizers.base import Array
 
 KERNELS = ("rational", "gaussian")
+NOISES_OF_EACH = 10.0 ** np.arange(-6.0, 0.6, 0.5)
+"""Noise on trial for an output of its own; with more of it nothing would be learned of the output."""
 
 
 @dataclass(frozen=True)
 class GaussianProcess:
     """A fitted process: ``gram`` (N, N) of the inputs as seen from an origin, ``weights`` (N, m),
-    ``mean`` and ``amplitude`` (m,), ``scale`` l, ``noise`` as a share of the amplitude,
-    ``factor`` the Cholesky factor of the kernel, ``likelihood`` the log of the profiled marginal
-    likelihood.
+    ``mean`` and ``amplitude`` (m,), ``scale`` l, ``noise`` as a share of the amplitude, one or (m,),
+    ``likelihood`` the log of the profiled marginal likelihood, and of the kernel with its noise
+    ``factor`` the Cholesky factor, or ``diagonal`` (N, m) of its inverse.
     """
 
     gram: Array
@@ -44,16 +46,19 @@ class GaussianProcess:
     scale: float
     likelihood: float
     amplitude: Array
-    noise: float
-    factor: Array
+    noise: float | Array
+    factor: Array | None
     kernel: str = "gaussian"
+    diagonal: Array | None = None
 
     def smoothed(self, outputs: Array) -> tuple[Array, Array]:
         """Mean and variance, each (N, m), at the inputs, where ``outputs`` were told (2.23, 2.24)."""
         mean = outputs - self.noise * self.weights
-        inverse = cho_solve((self.factor, True), np.eye(len(self.gram)), check_finite=False)
-        share = self.noise * np.maximum(1.0 - self.noise * np.diag(inverse), 0.0)
-        return mean, np.outer(share, self.amplitude)
+        diagonal = self.diagonal
+        if diagonal is None:
+            inverse = cho_solve((self.factor, True), np.eye(len(self.gram)), check_finite=False)
+            diagonal = np.diag(inverse)[:, None]
+        return mean, self.noise * np.maximum(1.0 - self.noise * diagonal, 0.0) * self.amplitude
 
     def seen_from(self, gram: Array) -> GaussianProcess:
         """The same process with another origin: ``gram`` as seen from there."""
@@ -80,13 +85,17 @@ def _covariance(squared: Array, scale: float, kernel: str) -> Array:
     return np.asarray(np.exp(-half) if kernel == "gaussian" else 1.0 / (1.0 + half))
 
 
+def _kernel_of(gram: Array, scale: float, kernel: str) -> Array:
+    q = np.diag(gram)
+    return _covariance(q[:, None] + q[None, :] - 2.0 * gram, scale, kernel)
+
+
 def fit(
     gram: Array, outputs: Array, scale: float, noise: float, kernel: str = "gaussian"
 ) -> GaussianProcess | None:
     """The process through ``outputs`` (N, m), or None where its kernel is singular."""
     n, m = outputs.shape
-    q = np.diag(gram)
-    K = _covariance(q[:, None] + q[None, :] - 2.0 * gram, scale, kernel)
+    K = _kernel_of(gram, scale, kernel)
     K[np.diag_indices(n)] += noise
     try:
         L = cholesky(K, lower=True, overwrite_a=True, check_finite=False)
@@ -101,4 +110,37 @@ def fit(
     likelihood = -0.5 * n * np.log(amplitude).sum() - m * np.log(np.diag(L)).sum()
     return GaussianProcess(
         gram, weights, mean, scale, float(likelihood), amplitude, noise, L, kernel
+    )
+
+
+def fit_each(
+    gram: Array, outputs: Array, scale: float, kernel: str = "gaussian"
+) -> GaussianProcess:
+    """The process through ``outputs`` (N, m), each with the likeliest noise of its own.
+
+    Outputs of one noise that inputs move by different amounts differ in it as a share of the amplitude. With
+    the kernel's eigenvectors every noise is a sum of N terms.
+    """
+    n, m = outputs.shape
+    values, U = eigh(_kernel_of(gram, scale, kernel), check_finite=False)
+    shifted = np.maximum(values, 0.0) + NOISES_OF_EACH[:, None]
+    Y, ones = U.T @ outputs, U.sum(axis=0)
+    total = (ones**2 / shifted).sum(axis=1, keepdims=True)
+    means = (ones / shifted) @ Y / total
+    amplitudes = ((1.0 / shifted) @ Y**2 - means**2 * total) / n
+    amplitudes = np.maximum(amplitudes, np.finfo(float).tiny)
+    likelihoods = -0.5 * (n * np.log(amplitudes) + np.log(shifted).sum(axis=1, keepdims=True))
+    best, column = likelihoods.argmax(axis=0), np.arange(m)
+    mean, noise, inverse = means[best, column], NOISES_OF_EACH[best], 1.0 / shifted[best].T
+    return GaussianProcess(
+        gram,
+        U @ (inverse * (Y - np.outer(ones, mean))),
+        mean,
+        scale,
+        float(likelihoods[best, column].sum()),
+        amplitudes[best, column],
+        noise,
+        None,
+        kernel,
+        (U**2) @ inverse,
     )

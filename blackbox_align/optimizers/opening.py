@@ -3,7 +3,8 @@
 A few evaluations tell how far outputs are linear and what a step moves (:mod:`.probe`). Where all that a
 linear step does is small beside the loss, the way is long, and places differ: of the words of a language
 model some let a step move the answers ten times as far as others. So each place on offer is asked twice, a
-short step apart, and the search starts where such a step moves the outputs most.
+short step apart, and the search starts where such a step moves the outputs most. A search that took its way
+for short, and has most of it before it still after many steps, looks at them then.
 
 >>> import numpy as np
 >>> opening = Opening(2, np.random.default_rng(0))
@@ -22,10 +23,13 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from blackbox_align.optimizers.base import Array
+from blackbox_align.optimizers.base import Array, Candidate
 from blackbox_align.optimizers.probe import LONG, SHORT, Probe, directions, measure, steps
 
 FAR = 24.0  # a loss of so many linear steps along a random direction is far away
+LEFT = (
+    0.5  # a search that has left so large a share of its first loss, after many steps, is far still
+)
 
 Seen = tuple[int, float, Array]
 """The number of a candidate, its loss and its outputs."""
@@ -47,6 +51,10 @@ class Opening:
         self._outputs: dict[int, Array] = {}
         self._losses: dict[int, float] = {}
         self._stage = "probing"
+        self.late, self.moved = (
+            False,
+            False,
+        )  # whether it looked again, and whether it left its first place
         self._moves = np.zeros(1)  # of the outputs at each place, by a short step
         self._pairs: list[tuple[int, int]] = []
         self.kept = self._ask(np.concatenate([np.zeros((1, dimension)), steps(self.along, LONG)]))
@@ -65,6 +73,26 @@ class Opening:
             self.pending.pop(number, None)
         if before and not self.pending:
             getattr(self, f"_after_{self._stage}")(alone)
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether what is pending lies at other places than where the search is."""
+        return bool(self.pending) and self._stage in ("looking", "arriving")
+
+    def look_again(self, begun: int, lowest: float) -> None:
+        """After ``begun`` candidates of a search that came down to the loss ``lowest``: once, look at the
+        places on offer where that is still far and none of them was looked at."""
+        self.late = True
+        if self.probe is None or self.probe.noisy or self._pairs or not self._may_look():
+            return
+        if lowest > LEFT * self._losses[self.kept[0]]:
+            self.begun = begun
+            self._ask_elsewhere()
+
+    def refuse(self, candidates: Iterable[Candidate]) -> None:
+        """Look no further where other vectors were evaluated: a record of a search that did not look."""
+        if any(not np.array_equal(self.pending.get(c.id, c.vector), c.vector) for c in candidates):
+            self.pending.clear()
 
     @property
     def looked(self) -> bool:
@@ -107,11 +135,15 @@ class Opening:
         self._look_elsewhere(alone)
 
     def _look_elsewhere(self, alone: bool) -> None:
-        probe = self.probe
-        if not alone or probe is None or len(self.places) == 1 or probe.drowned:
+        if not alone or not self._may_look() or self.probe is None:
             return
-        if self._losses[self.kept[0]] <= FAR * probe.leverage * probe.linear:
-            return
+        if self._losses[self.kept[0]] > FAR * self.probe.leverage * self.probe.linear:
+            self._ask_elsewhere()
+
+    def _may_look(self) -> bool:
+        return len(self.places) > 1 and self.probe is not None and not self.probe.drowned
+
+    def _ask_elsewhere(self) -> None:
         elsewhere = np.repeat(self.places[1:], 2, axis=0)
         elsewhere[1::2] += LONG[0] * self.along[0]
         self._pairs = [(self.kept[0], self.kept[-2 * len(LONG)]), *_pairs(self._ask(elsewhere))]
@@ -126,7 +158,7 @@ class Opening:
         self._moves[best] = 0.0
         if best and alone:
             rest = np.concatenate([LONG[0] * self.along[1:], LONG[1] * self.along])
-            self.place = self.places[best]
+            self.place, self.moved = self.places[best], True
             self.kept = [*self._pairs[best], *self._ask(self.place + rest)]
             self._stage = "arriving"
 

@@ -53,6 +53,11 @@ class Probe:
         return float(np.clip(max(self.linear, needed), SHORT[1], WIDEST))
 
     @property
+    def noisy(self) -> bool:
+        """Whether it is noise that decides how long a step is."""
+        return 2.0 * self.noise > self.leverage * self.linear
+
+    @property
     def drowned(self) -> bool:
         """Whether noise is larger than all that a step does where the outputs are linear."""
         return self.noise > self.leverage * self.linear

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from blackbox_align.optimizers.gaussian_process import fit
+from blackbox_align.optimizers.gaussian_process import fit, fit_each
 
 N, D, M, SCALE, NOISE = 7, 4, 3, 1.7, 0.05
 
@@ -92,3 +92,22 @@ def test_the_likeliest_model_is_the_true_one() -> None:
         for noise in (1e-4, 1e-2, 1.0)
     }
     assert max(tried, key=lambda key: tried[key].likelihood) == (1.0, 0.01)
+
+
+def test_outputs_that_inputs_move_differently_get_noise_of_their_own():
+    """Two outputs of one noise, of which inputs move one ten times as far: its share is a hundredth. With
+    the noise that it finds, each is what the process of one noise makes of it."""
+    rng = np.random.default_rng(3)
+    Z = rng.standard_normal((80, 3))
+    outputs = np.column_stack([10 * Z[:, 0], Z[:, 1]]) + rng.standard_normal((80, 2))
+    gram = Z @ Z.T
+    each = fit_each(gram, outputs, scale=6.0)
+    assert each.noise[1] >= 30 * each.noise[0]
+    mean, variance = each.smoothed(outputs)
+    for column, noise in enumerate(each.noise):
+        one = fit(gram, outputs[:, [column]], 6.0, float(noise))
+        assert np.allclose(each.weights[:, [column]], one.weights)
+        assert np.allclose(each.amplitude[column], one.amplitude)
+        expected = one.smoothed(outputs[:, [column]])
+        assert np.allclose(mean[:, [column]], expected[0])
+        assert np.allclose(variance[:, [column]], expected[1])

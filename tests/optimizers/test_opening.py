@@ -104,3 +104,47 @@ def test_a_search_that_opened_elsewhere_is_replayed_to_the_same_bits():
     other.replay(past)
     expected = [candidate.vector for candidate in one.ask()]
     assert np.array_equal([candidate.vector for candidate in other.ask()], expected)
+
+
+def slow_outputs(vector):
+    """A short way, as it seems at the start: what moves the outputs first does not bring them far."""
+    near = 6.0 * np.tanh(4 * J @ vector) - 16.0
+    return near if np.linalg.norm(vector - PLACES[3]) > 12 else near + 40 * J @ (vector - PLACES[3])
+
+
+def second_look(evaluations, outputs=slow_outputs, places=PLACES):
+    optimizer = create("gauss-newton", D, np.random.default_rng(0))
+    optimizer.offer(places)
+    past = []
+    while optimizer.told < evaluations:
+        candidates = optimizer.ask(min(optimizer.batch, evaluations - optimizer.told))
+        given = [outputs(candidate.vector) for candidate in candidates]
+        told = [Evaluation(abs(r).mean(), r) for r in given]
+        optimizer.tell(candidates, told)
+        past.append((np.stack([candidate.vector for candidate in candidates]), told))
+    return optimizer, past
+
+
+def test_a_search_that_is_still_far_after_many_steps_looks_at_other_places():
+    """The way seemed short, so that it did not look before its first step; it goes on from where a step
+    moves most, and gets there."""
+    early, _ = second_look(150)
+    assert early.opening.late and not early.opening.moved and early.opening.elsewhere
+    found, _ = second_look(240)
+    assert np.array_equal(found.origin, PLACES[3])
+    assert found.recommend().id > 150 and found._best[1] < 0.5 * early._best[1]
+
+
+def test_a_search_that_came_far_does_not_look_again():
+    """Nor one without other places."""
+    assert not second_look(156, lambda z: J @ z - 1.0)[0].opening.looked
+    assert not second_look(156, places=np.empty((0, D)))[0].opening.looked
+
+
+def test_a_record_of_a_search_that_did_not_look_goes_on_as_it_was():
+    """The look is called off where other vectors were evaluated; the evaluations are kept."""
+    _, past = second_look(192, places=np.empty((0, D)))
+    again = create("gauss-newton", D, np.random.default_rng(0))
+    again.offer(PLACES)
+    again.replay(past)
+    assert not again.opening.pending and not again.opening.moved and len(again.archive) == 192

@@ -451,3 +451,21 @@ def test_the_trust_region_keeps_a_floor() -> None:
         worse = [np.full(6, 10.0 + optimizer.told + n) for n in range(len(candidates))]
         optimizer.tell(candidates, [Evaluation(float(r[0]), r) for r in worse])
     assert optimizer.delta >= 0.1 * 0.25 * np.sqrt(20)
+
+
+def test_noise_does_not_keep_a_search_from_outputs_that_move_little():
+    """With noise of 8 on outputs, of which a step moves one four times as far as another, all of them come
+    near their targets."""
+    rng = np.random.default_rng(4)
+    J = rng.standard_normal((4, 60)) * np.array([[2.0], [2.0], [1.0], [0.5]])
+    optimizer, draw = (
+        create("gauss-newton", 60, np.random.default_rng(0)),
+        np.random.default_rng(100),
+    )
+    while optimizer.told < 200:
+        candidates = optimizer.ask()
+        true = [J @ candidate.vector - [30.0, -30.0, 20.0, 10.0] for candidate in candidates]
+        told = [residuals + draw.normal(scale=8.0, size=4) for residuals in true]
+        optimizer.tell(candidates, [Evaluation(float(np.abs(r).mean()), r) for r in told])
+    assert optimizer.noisy
+    assert np.abs(J @ optimizer.recommend().vector - [30.0, -30.0, 20.0, 10.0]).mean() < 3.0
