@@ -220,16 +220,21 @@ def memory(model: str, minutes: float) -> None:
         threads = [threading.Thread(target=load, args=(n,)) for n in range(8)]
         for thread in threads:
             thread.start()
-        seen = []
+        seen: list[tuple[float, int, float]] = []  # minutes, requests, MiB
         while any(thread.is_alive() for thread in threads):
-            time.sleep(max(1.0, 60 * minutes / 20))
-            seen.append(round(served.about.memory_info().rss / 2**20, 1))
+            time.sleep(min(60.0, max(1.0, 60 * minutes / 20)))
+            resident = served.about.memory_info().rss / 2**20
+            seen.append((minutes - (end - time.monotonic()) / 60, counted[0], resident))
+            print("{:.1f} min, {} requests, {:.1f} MiB".format(*seen[-1]), flush=True)
         served.close()
-        print(
-            json.dumps(
-                {"model": model, "minutes": minutes, "requests": counted[0], "resident_MiB": seen}
-            )
-        )
+        later = np.array(seen[len(seen) // 3 :])
+        slopes = [float(np.polyfit(later[:, n], later[:, 2], 1)[0]) for n in (0, 1)]
+        print(json.dumps({
+            "model": model, "minutes": minutes, "requests": counted[0],
+            "resident_MiB": [round(row[2], 1) for row in seen],
+            "slope of the last two thirds, MiB an hour": round(60 * slopes[0], 1),
+            "MiB a thousand requests": round(1000 * slopes[1], 1),
+        }))  # fmt: skip
 
 
 def main() -> None:

@@ -271,26 +271,8 @@ def _composed(
         say = (
             composed.chat_in_process(committee.engine) if here else composed.chat_at(address, name)
         )
-    written = options is None
-    experts: composed.Answering = (
-        composed.WrittenAnswers(committee)
-        if options is None
-        else composed.LabelAnswers(committee, tuple(o.strip() for o in options.split(",")))
-    )
-    rated: composed.Sensitivity = composed.SensitivityByWords()
-    if say is not None:
-        rated = composed.SensitivityByChat(say)
-    elif embed is not None:
-        rated = composed.SensitivityByReference(embed)
-    planner = composed.Planner(
-        rated,
-        composed.TopicsByChat(say) if say else composed.TopicsByWords(),
-        lambda query: decision,
-        experts,
-        composed.ComposerByChat(say) if say and written else composed.Tally(),
-        (lambda text: say(text, 256)) if say else (lambda text: ""),
-        sensitive_from=composed.SENSITIVE if say else 0,
-    )
+    asked = None if options is None else [option.strip() for option in options.split(",")]
+    planner = composed.planned(committee, decision, asked, say, embed)
     return {"composed": planner.run(Query(question)).to_dict()}
 
 

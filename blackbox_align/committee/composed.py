@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -28,6 +28,7 @@ Chat = Callable[[str, int], str]
 SENSITIVE = 5  # from this score on the experts are asked
 EXPERT_WORDS, COMPOSED_WORDS = 150, 200
 _TOKENS_A_WORD = 1.5
+COMPOSED_TOKENS = int(COMPOSED_WORDS * _TOKENS_A_WORD)
 
 
 # -- chat models ---------------------------------------------------------------------------------
@@ -295,6 +296,39 @@ class Planner:
         return Composed(
             rated, topics, decision, answers, self.composer.compose(query, answers, decision)
         )
+
+
+def planned(
+    committee: Committee,
+    decision: Decision,
+    options: Sequence[str] | None = None,
+    chat: Chat | None = None,
+    embed: Embedder | None = None,
+) -> Planner:
+    """The pipeline over a decision that is made: with a chat model where there is one, else without.
+
+    Without ``chat`` the experts are always asked, sensitivity is found by the likeness of sentences
+    (``embed``) or by words, and the composed answer is a tally. ``options`` are those of a closed question,
+    whose answers no model composes.
+    """
+    experts: Answering = (
+        WrittenAnswers(committee) if options is None else LabelAnswers(committee, tuple(options))
+    )
+    if chat is None:
+        rated: Sensitivity = (
+            SensitivityByWords() if embed is None else SensitivityByReference(embed)
+        )
+        return Planner(
+            rated, TopicsByWords(), lambda query: decision, experts, Tally(), sensitive_from=0
+        )
+    return Planner(
+        SensitivityByChat(chat),
+        TopicsByChat(chat),
+        lambda query: decision,
+        experts,
+        ComposerByChat(chat) if options is None else Tally(),
+        lambda text: chat(text, 256),
+    )
 
 
 def _cut(text: str, words: int) -> str:

@@ -187,6 +187,10 @@ async def _read(request: Request, most: int) -> tuple[bytes, int]:
 # -- what is served --------------------------------------------------------------------------------
 
 
+_FORMS = ["pooled", "parts", "sample"]
+_COMPOSED = "/v1/ask answers as 'composed' too: texts one after another, so no stream of tokens."
+
+
 def _models(desk: Desk) -> list[dict[str, Any]]:
     info, experts = desk.engine.info, desk.roster.experts()
     common = {"object": "model", "created": 0, "owned_by": "blackbox_align"}
@@ -199,7 +203,15 @@ def _models(desk: Desk) -> list[dict[str, Any]]:
     mixtures = (COMMITTEE, PALETTE) if desk.palette is not None else (COMMITTEE,)
     if experts:
         known += [
-            {"id": name, **common, "root": info.name, "experts": list(experts)} for name in mixtures
+            {
+                "id": name,
+                **common,
+                "root": info.name,
+                "experts": list(experts),
+                "as": _FORMS,
+                "note": _COMPOSED,
+            }
+            for name in mixtures
         ]
     return known + about
 

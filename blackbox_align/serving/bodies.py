@@ -171,7 +171,8 @@ class AskBody(BaseModel):
     question: str = Field(min_length=1)
     options: list[str] | None = None
     population: Shares = None
-    form: Literal["parts", "pooled", "sample"] = Field("parts", alias="as")
+    form: Literal["parts", "pooled", "sample", "composed"] = Field("parts", alias="as")
+    chat: bool = False
     samples: int = Field(10, ge=1, le=1000)
     max_tokens: int = Field(128, ge=1)
     temperature: float | None = Field(None, ge=0, le=2)

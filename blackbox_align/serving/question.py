@@ -11,6 +11,14 @@ from typing import Any
 import numpy as np
 
 from ..committee import Committee, Decision, answer_closed, closed_question
+from ..committee.by_text import Query
+from ..committee.composed import (
+    COMPOSED_TOKENS,
+    COMPOSED_WORDS,
+    EXPERT_WORDS,
+    chat_in_process,
+    planned,
+)
 from ..engines.base import Sampling
 from ..models import packaged_models
 from .asked import decided, seated
@@ -32,6 +40,7 @@ async def answer(body: AskBody, desk: Desk) -> dict[str, Any]:
             400, "temperature: with options nothing is written, and it has no meaning; leave it out.",
             param="temperature",
         )  # fmt: skip
+    _refuse_beside_composed(body, desk)
     try:
         by_gate = desk.palette is not None
         decision = await asyncio.to_thread(
@@ -40,9 +49,12 @@ async def answer(body: AskBody, desk: Desk) -> dict[str, Any]:
         found: Mapping[str, Any] = {}
         if not decision.abstains:
             committee = seated(desk, decision)
-            found = await (_closed if body.options is not None else _open)(
-                body, desk, committee, decision
-            )
+            if body.form == "composed":
+                found = await _composed(body, desk, committee, decision)
+            else:
+                found = await (_closed if body.options is not None else _open)(
+                    body, desk, committee, decision
+                )
     except Exception as error:
         raise refusal_of(error) from error
     return {
@@ -95,6 +107,37 @@ async def _open(
             for request, text in zip(requests, texts, strict=True)
         ]
     }
+
+
+async def _composed(
+    body: AskBody, desk: Desk, committee: Committee, decision: Decision
+) -> dict[str, Any]:
+    """MoCulE's pipeline, with all its steps; ``chat`` has the model as it is rate and compose."""
+    chat = chat_in_process(desk.engine) if body.chat else None
+    planner = planned(committee, decision, body.options, chat)
+    found = await desk.ask(lambda: planner.run(Query(body.question)), len(decision.weights))
+    return {"composed": found.to_dict()}
+
+
+def _refuse_beside_composed(body: AskBody, desk: Desk) -> None:
+    """A pipeline of agents has lengths of its own and draws nothing; a chat model is of use to it alone."""
+    composed = body.form == "composed"
+    if body.chat and not composed:
+        raise Refusal(
+            400, "chat: only as 'composed' is a chat model asked; leave it out.", param="chat"
+        )
+    given = {"samples", "max_tokens", "temperature", "seed"} & body.model_fields_set
+    if composed and given:
+        name = min(given)
+        raise Refusal(
+            400, f"{name}: experts answer in at most {EXPERT_WORDS} words and the composer in "
+            f"{COMPOSED_WORDS}, and nothing is drawn; leave it out.", param=name,
+        )  # fmt: skip
+    if composed and body.options is None and desk.limits.tokens < COMPOSED_TOKENS:
+        raise Refusal(
+            400, f"as: composed texts need {COMPOSED_TOKENS} tokens, and at most {desk.limits.tokens} are "
+            "written here; give options.", param="as",
+        )  # fmt: skip
 
 
 def _note(desk: Desk, body: AskBody) -> str:

@@ -20,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from agreement import agreement_lines
 from published import PUBLISHED_NOTE, PUBLISHED_TABLE
 
 from blackbox_align.adapters.adapter import Adapter, Gate, Lora
@@ -290,6 +291,10 @@ def main() -> None:
     parser.add_argument("--questions", type=int, help="ask so many seen ones, and as many others")
     parser.add_argument("--orders", default="reversed")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--nli", default="", help="a model of inference, for open answers")
+    parser.add_argument(
+        "--preferences", type=Path, help="gold open answers, as synthesize writes them"
+    )
     parser.add_argument("--work", type=Path, default=Path("runs/cultural_palette"))
     parser.add_argument("--out", type=Path, default=HERE / "results.md")
     given = parser.parse_args()
@@ -303,7 +308,10 @@ def main() -> None:
         drafts = regulate(draft(tuned, engine, survey.survey, Asking(given.orders)))
         adapter = blended(tuned, PUBLISHED)
         rows["SFT only"] = decided(engine, asked, survey, given.orders, adapter, drafts)
-        told = gates(engine, aligned, asked)
+        told = [
+            *gates(engine, aligned, asked),
+            *("", *agreement_lines(given.nli, given.preferences, aligned, engine)),
+        ]
     scores = scored(asked, rows, free.fitted_items)
     over = scores.interval_over_countries(PALETTE, "Prompting")
     lines = [

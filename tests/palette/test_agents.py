@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -28,8 +31,10 @@ from blackbox_align.results import Provenance, Result
 from blackbox_align.surveys.opinion_files import load_opinions
 from blackbox_align.surveys.sheet import sheet
 from tests.architectures import build_model
+from tests.assessment.test_entailment import write as write_judge
 from tests.palette.conftest import TWO
 
+EXPERIMENT = Path(__file__).parents[2] / "experiments" / "cultural_palette"
 SHORT = Sampling(10)
 SURVEY = load_opinions("world-opinions").survey
 
@@ -125,6 +130,28 @@ def test_drafts_are_written_once(writing, tmp_path):
     again = Writers(palette, silent, CallJournal(tmp_path / "calls.jsonl"), SHORT)
     assert again.regulate("Is it so?", "Kenya", drafts) == summary
     assert len(CallJournal(tmp_path / "calls.jsonl").finished) == 3
+
+
+def test_open_answers_agree_by_a_named_model_or_are_not_run(writing, tmp_path, monkeypatch):
+    """Rows over their floors, of all gold answers; without a model a sentence, and no figure."""
+    monkeypatch.syspath_prepend(str(EXPERIMENT))
+    import agreement
+
+    engine, palette = writing
+    monkeypatch.setattr(agreement, "TOKENS", 4)
+    file = tmp_path / "preferences.jsonl"
+    lines = [
+        {"colour": code, "query": "people here ?", "chosen": said, "rejected": ["they do not"]}
+        for code in TWO.codes for said in ("people eat late", "elders eat first")
+    ]  # fmt: skip
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    folder, _ = write_judge(tmp_path / "nli", "bert", ("neutral", "entailment", "contradiction"))
+    told = agreement.agreement_lines(str(folder), file, palette, engine)
+    assert "n = 4 answers of 2 colours" in told[0]
+    rows = [line.split("|")[1].strip() for line in told if line.startswith("| ")][1:]
+    assert rows[:4] == ["Vanilla", "Prompting", "own colour", "the blend, told the colour"]
+    assert rows[4:] and "nothing" in rows
+    assert agreement.agreement_lines("", file, palette, engine) == [agreement.NOT_RUN]
 
 
 def test_the_decision_has_the_summary_in_front(writing):

@@ -242,6 +242,30 @@ def test_a_question_gets_parts_mixture_and_why(server):
     assert status == 200 and found["decision"]["abstains"] and "texts" not in found
 
 
+def test_mocule_s_pipeline_is_served_with_its_steps(server):
+    """Every step of `ask --as composed`; what it would ignore is refused, and so is a model's route."""
+    asked = {
+        "question": "Is divorce right?",
+        "options": ["yes", "no"],
+        "population": {"SAU": 1, "JPN": 3},
+        "as": "composed",
+    }
+    status, found = post(server, "/v1/ask", asked)
+    assert status == 200, found
+    composed = found["composed"]
+    assert composed["sensitivity"] == 6  # divorce, right
+    assert composed["topics"] == ["family"]
+    assert set(composed["answers"]) == {"SAU", "JPN"}
+    assert composed["text"].startswith("JPN (0.75): ")
+    for wrong in ({"max_tokens": 9}, {"seed": 1}, {"as": "parts", "chat": True}):
+        status, found = post(server, "/v1/ask", {**asked, **wrong})
+        assert status == 400 and found["error"]["param"] in wrong
+    status, found = post(
+        server, "/v1/chat/completions", {"model": "committee", "messages": ASKED, "as": "composed"}
+    )
+    assert status == 400 and "'pooled'" in found["error"]["message"]
+
+
 CHAT = {"model": "base", "messages": ASKED, "max_tokens": 1}
 TEXT = {"model": "base", "prompt": "How", "max_tokens": 1}
 
