@@ -101,8 +101,8 @@ def test_a_prompt_that_stands_last_is_kept_from_peft(tmp_path):
         bba.load_survey("vsm2013"),
         Adapter(prompt=SoftPrompt(expert.soft_prompt(), "last")),
     )
-    given = LocalEngine(load_model()).answer([adapter], sheet(survey)).probabilities
-    means = item_means(average(given, survey, "1"), survey)
+    given = LocalEngine(load_model()).answer([adapter], sheet(survey, "reversed")).probabilities
+    means = item_means(average(given, survey, "reversed"), survey)
     raw = raw_indices(survey, means)[0]
     np.testing.assert_allclose(
         raw + list(run.result.provenance.instruments[0].constants.values()),

@@ -181,7 +181,7 @@ def test_a_search_starts_from_a_run_of_format_1_and_leaves_it(tmp_path):
     """`--from` finds its vectors by asking its search again, in memory alone."""
     shutil.copytree(FORMAT_1, tmp_path / "old")
     before = {p: p.read_bytes() for p in (tmp_path / "old").rglob("*") if p.is_file()}
-    run = bba.fit("USA", runs=tmp_path, budget=12, warm_start=tmp_path / "old")
+    run = bba.fit("USA", runs=tmp_path, budget=12, warm_start=tmp_path / "old", orders="1")
     assert run.record["facts"]["warm_start_evaluations"] == 24
     assert {p: p.read_bytes() for p in (tmp_path / "old").rglob("*") if p.is_file()} == before
 
@@ -259,7 +259,7 @@ def test_a_checkpoint_that_fails_ends_no_search(tmp_path, monkeypatch):
         ({"tokens": 2.5}, "--tokens must be a whole number; not 2.5"),
         ({"model": "./nowhere"}, "no model folder"),
         ({"warm_start": "nowhere"}, "nowhere is not a run"),
-        ({"optimizer": "cma", "warm_start": str(FORMAT_1)}, "cma cannot start from earlier"),
+        ({"optimizer": "cma", "orders": "1", "warm_start": str(FORMAT_1)}, "cma cannot start from earl"),
         ({"alpha": -1.0}, "alpha must be above 0"),
     ],
 )

@@ -110,7 +110,7 @@ def test_in_a_sum_the_survey_is_asked_once(runs):
     objective = {"indices": 1.0, first_option: 0.5}
     run = bba.fit("SAU", objective=objective, runs=runs, **QUICK)
     assert run.specification.objective == "indices+0.5*function:first_option"
-    assert run.entries()[0].answers.shape[1] == 24
+    assert run.entries()[0].answers.shape[1] == 2 * 24  # both directions
     result = run.result
     parts = result.value("fitted", "absolute_error_points"), result.value("fitted", "own_loss")
     assert run.loss == pytest.approx(parts[0] + 0.5 * parts[1])
