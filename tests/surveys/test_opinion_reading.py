@@ -132,9 +132,10 @@ def test_words_in_two_orders_are_aligned_or_refused(load):
 
 
 def test_an_option_without_a_row_is_no_other_order(load):
-    """A country that nobody chose an option in is not told as contradicting."""
+    """A country that nobody chose an option in is not told as contradicting; that it counts as 0 is said."""
     opinions = load(ladder((("low", 10), ("mid", 20), ("high", 70)), (("low", 50), ("high", 50))))
-    assert shares(opinions)["x", "CHL"] == (0.5, 0, 0.5) and opinions.report.notes == ()
+    assert shares(opinions)["x", "CHL"] == (0.5, 0, 0.5)
+    assert opinions.report.notes == ("Options that have no row count as 0: mid of x in Chile.",)
 
 
 def test_a_falling_scale_and_numbered_words_keep_their_order(load):
