@@ -259,7 +259,10 @@ def test_a_checkpoint_that_fails_ends_no_search(tmp_path, monkeypatch):
         ({"tokens": 2.5}, "--tokens must be a whole number; not 2.5"),
         ({"model": "./nowhere"}, "no model folder"),
         ({"warm_start": "nowhere"}, "nowhere is not a run"),
-        ({"optimizer": "cma", "orders": "1", "warm_start": str(FORMAT_1)}, "cma cannot start from earl"),
+        (
+            {"optimizer": "cma", "orders": "1", "warm_start": str(FORMAT_1)},
+            "cma cannot start from earl",
+        ),
         ({"alpha": -1.0}, "alpha must be above 0"),
     ],
 )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 
 import blackbox_align as bba
 from blackbox_align.engines import EngineInfo, FunctionEngine
 from blackbox_align.engines.base import KINDS
+from blackbox_align.engines.checkpoint import DEFAULT_MODEL, packaged_models
 from blackbox_align.errors import ChangedSpecificationError, SpecificationError
 from blackbox_align.fitting.specification import Specification
 from blackbox_align.surveys import item_means, load_survey
@@ -75,9 +78,11 @@ def test_the_orders_are_a_part_of_what_is_continued(tmp_path, position_alone):
         bba.fit("SAU", runs=tmp_path, name="r", orders="cyclic", **FEW)
 
 
-def test_the_embedded_model_is_asked_in_the_one_order_that_its_card_names(tmp_path):
-    """It was trained in one direction of its scales; that is said under its table."""
-    run = bba.fit("SAU", runs=tmp_path, budget=6)
+def test_a_model_is_asked_in_the_one_order_that_its_card_names(tmp_path):
+    """Where it was trained in one direction of its scales, that is said under its table."""
+    model = shutil.copytree(packaged_models()[DEFAULT_MODEL], tmp_path / "model")
+    (model / "README.md").write_text('---\norders: "1"\nplacement: first\n---\n# A card\n')
+    run = bba.fit("SAU", model=model, runs=tmp_path, budget=6)
     assert run.record["facts"]["orders"] == run.result.provenance.orders == "1"
     assert any("shown in one order" in note for note in run.result.notes)
     assert run.entries()[0].answers.shape[1] == len(VSM.items)

@@ -103,7 +103,7 @@ def test_a_page_says_simulated_and_carries_the_checklist(fit, tmp_path):
     text = write_page(fit_page(fit), tmp_path).read_text()
     assert "Simulated answers: what a language model" in text
     assert "The answers are simulated: no person was asked for them." in text
-    assert "<dt>orders</dt><dd>one, that of the source</dd>" in text
+    assert "<dt>orders</dt><dd>both directions, averaged</dd>" in text
     for _, said in fit.result.checklist.rows():
         assert said in html.unescape(text)
     assert "bbalign fit --country SAU --budget 24 --target-loss 8.0" in text
