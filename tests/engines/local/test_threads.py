@@ -14,7 +14,10 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+import blackbox_align as bba
 from blackbox_align.adapters import Adapter
+from blackbox_align.adapters.adapter import SoftPrompt
+from blackbox_align.engines.base import Request, Sampling
 from blackbox_align.engines.checkpoint import load_model
 from blackbox_align.engines.local.chat import Reader
 from blackbox_align.engines.local.engine import LocalEngine
@@ -60,6 +63,53 @@ def test_four_threads_at_once_get_what_each_gets_alone():
     assert torch.equal(model.model(input_ids=ids).logits, before)
 
 
+@pytest.mark.slow
+def test_searches_a_score_and_texts_from_four_threads_are_each_as_alone():
+    """Two searches, a score and twenty texts written on one engine, 20 times over: equal bits."""
+    model, few = load_model(device="cpu"), Sheet(sheet(load_survey("vsm2013")).questions[:6])
+    before = {name: weight.clone() for name, weight in model.model.state_dict().items()}
+
+    def searched(engine, seed):
+        def residuals(vectors):
+            prompts = 0.1 * vectors.reshape(len(vectors), 2, -1).astype(np.float32)
+            adapters = [Adapter(prompt=SoftPrompt(prompt, "first")) for prompt in prompts]
+            return engine.answer(adapters, few).probabilities.reshape(len(vectors), -1) - 0.2
+
+        found = bba.minimize(residuals, 2 * model.embedding_width, budget=24, seed=seed)
+        return found.losses.tobytes() + found.vector.tobytes()
+
+    def scored(engine, seed):
+        result = bba.score("vsm2013", country="JPN", engine=engine, cache=False, resamples=9)
+        return [answers.probabilities for answers in result.answers]
+
+    def written(engine, seed):
+        requests = [Request(f"Answer {n}", Sampling(8, 1.0, seed=n)) for n in range(20)]
+        replies = [engine.submit(request) for request in requests]
+        return [reply.result().text for reply in replies]
+
+    jobs = [(searched, 0), (searched, 1), (scored, 0), (written, 0)]
+    alone = [job(LocalEngine(model), seed) for job, seed in jobs]
+    engine, wrong = LocalEngine(model), []
+
+    def again(number):
+        job, seed = jobs[number]
+        for _ in range(20):
+            try:
+                if job(engine, seed) != alone[number]:
+                    wrong.append((number, "other bits"))
+            except Exception as error:
+                wrong.append((number, error))
+
+    threads = [threading.Thread(target=again, args=(number,)) for number in range(len(jobs))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    for name, weight in model.model.state_dict().items():
+        assert torch.equal(weight, before[name]), name
+
+
 def test_jobs_run_whole_and_in_the_order_of_their_arrival():
     """Nothing of one job runs inside of another."""
     thread, seen, begun = JobThread(), [], threading.Event()
@@ -102,7 +152,10 @@ def test_ctrl_c_ends_a_long_answer_between_two_passes():
 
 
 LONG = """
+import blackbox_align as bba
 from blackbox_align.adapters import Adapter
+from blackbox_align.adapters.adapter import SoftPrompt
+from blackbox_align.engines.base import Request, Sampling
 from blackbox_align.engines.local.thread import JobThread
 from blackbox_align.engines.local.threads import own_threads
 from blackbox_align.engines.ray.cluster import usable_cpus
