@@ -172,7 +172,7 @@ def test_the_orders_that_suit_a_model_are_read_from_its_card(copy):
     ):
         (copy / "README.md").write_text(f"---\norders: {said}\n---\n# A card\n")
         assert load(copy).info.orders == expected
-    assert load_model(device="cpu").info.orders == "1"
+    assert load_model(device="cpu").info.orders == "reversed"
 
 
 def test_the_packaged_model_is_loaded_by_name():
