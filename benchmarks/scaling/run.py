@@ -1,6 +1,7 @@
 """How well are workers used? Two workers against one, and 64 simulated ones.
 
     python benchmarks/scaling/run.py [workers] [simulated] [asks]
+    ACTORS=8 python benchmarks/scaling/run.py asks          # where 64 processes are too many
 
 Nothing else should run on the machine. The load average that is printed tells whether it did.
 """
@@ -23,8 +24,9 @@ from blackbox_align.surveys import load_survey
 from blackbox_align.surveys.sheet import sheet
 
 CANDIDATES = (20, 256)
-ACTORS, SLEEP, ROUNDS = 64, 0.05, (20, 60, 400)
-ASK, LONG = 128, 10.0
+ACTORS = int(os.environ.get("ACTORS", "64"))
+SLEEP, ROUNDS = 0.05, (20, 60, 400)
+ASK, LONG = 2 * ACTORS, 10.0
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from .tree_attention import (
     KeysAndValues,
     OtherAttentionError,
     PackedRow,
+    joined,
 )
 
 if TYPE_CHECKING:
@@ -132,10 +133,10 @@ def _attend_blocks(
 
 def _on_the_way(own: KeysAndValues, block: Block) -> KeysAndValues:
     """Keys and values of the spans from the root to a block, and its own."""
-    k, v = (
-        torch.cat([*(part[:, :, piece] for piece in block.path), part[:, :, block.here]], dim=2)
-        for part in own
-    )
+    pieces = joined(block.path, block.here)
+    if len(pieces) == 1:  # the first of its parent's children, or the root: nothing lies between
+        return own[0][:, :, pieces[0]], own[1][:, :, pieces[0]]
+    k, v = (torch.cat([part[:, :, piece] for piece in pieces], dim=2) for part in own)
     return k, v
 
 

@@ -172,7 +172,7 @@ def _add_children(node: Node, path: tuple[slice, ...], row: PackedRow) -> None:
             block = []
         if child.children:
             here = row.add(path, [len(child.tokens)])
-            _add_children(child, _joined(path, here[0]), row)
+            _add_children(child, joined(path, here[0]), row)
         else:
             block.append(child)
     _add_leaves(block, path, row)
@@ -182,7 +182,7 @@ def _add_leaves(leaves: Sequence[Node], path: tuple[slice, ...], row: PackedRow)
     if leaves:
         places = row.add(path, [len(leaf.tokens) for leaf in leaves])
         for leaf, here in zip(leaves, places, strict=True):
-            row.paths.update(dict.fromkeys(leaf.contexts, _joined(path, here)))
+            row.paths.update(dict.fromkeys(leaf.contexts, joined(path, here)))
 
 
 @dataclass
@@ -261,7 +261,8 @@ def _additive(seen: Tensor, like: Tensor) -> Tensor:
     return torch.zeros_like(seen, dtype=like.dtype).masked_fill(~seen, -torch.inf).to(like.device)
 
 
-def _joined(path: tuple[slice, ...], piece: slice) -> tuple[slice, ...]:
+def joined(path: tuple[slice, ...], piece: slice) -> tuple[slice, ...]:
+    """A path with a piece of the row behind it; pieces that follow on one another are one."""
     if path and path[-1].stop == piece.start:  # one piece of the row, which needs no copy
         return (*path[:-1], slice(path[-1].start, piece.stop))
     return (*path, piece)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -34,13 +35,15 @@ class _Process:
         self.sheet: Any = None
 
     def answer(
-        self, rows: list[slice], adapters: list[Adapter] | None = None, sheet: Sheet | None = None
+        self, sent: bytes, shared: list[Adapter] | None = None, sheet: Sheet | None = None
     ) -> tuple[list[Answers], str | None]:
         """Answers to each piece of the adapters, up to one that fails, and why that failed.
 
-        Without ``adapters``, or without a ``sheet``, they are those of the call before.
+        ``sent`` are the pieces, and the adapters where these are its own. Without any, and without
+        ``shared`` ones, or without a ``sheet``, they are those of the call before.
         """
-        adapters = self.adapters = self.adapters if adapters is None else adapters
+        rows, own = pickle.loads(sent)
+        adapters = self.adapters = own or shared or self.adapters
         sheet = self.sheet = self.sheet if sheet is None else sheet
         answers: list[Answers] = []
         if self.failed is not None:  # what waited behind it is asked elsewhere
