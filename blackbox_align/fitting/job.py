@@ -43,7 +43,7 @@ from .settled import recorded_facts, settle
 from .specification import Specification
 from .stopping import Stopping
 from .warm import make_ready
-from .warm_start import observe, space_of
+from .warm_start import observe, space_of, with_its_steps
 
 
 class Job:
@@ -92,6 +92,8 @@ class Job:
             asked = Asked(engine, known, settings.orders)
             problem = pose(replace(self.data, specification=settings), asked, recorded)
             unit, options = unit_of(engine, recorded), options_of(problem, recorded)
+            if earlier is not None and new:
+                options = with_its_steps(options, earlier, settings)
             space = search_space(settings, engine, generator(settings, PROMPT), unit)
             facts = {
                 **problem.facts(),

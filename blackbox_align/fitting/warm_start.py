@@ -11,6 +11,7 @@ from ..adapters import FullSpace, Parameterization
 from ..engines import Engine
 from ..errors import SpecificationError
 from ..optimizers import Evaluation, Optimizer
+from ..optimizers.probe import Probe
 from .asking import Asked, search_space, unit_of
 from .data import PROMPT, generator, load_data
 from .format_1 import in_questions, vectors_by_asking
@@ -66,6 +67,18 @@ def observe(
         "warm_start_evaluations": past.told,
         "warm_start_digest": past.entries[-1].digest if past.entries else "",
     }
+
+
+def with_its_steps(
+    options: Mapping[str, Any], earlier: Record, now: Specification
+) -> dict[str, Any]:
+    """Options of a search that starts from an earlier run and so has no probe of its own: a first spread
+    that they leave open is the one that the earlier run measured, in the same coordinates."""
+    measured, then = earlier.facts.get("probe"), earlier.specification
+    same = (then.alpha, then.subspace) == (now.alpha, now.subspace)
+    if measured is None or not same or options.get("spread", 0.0) is not None:
+        return dict(options)
+    return {**options, "spread": Probe(**measured).spread}
 
 
 def space_of(earlier: Record, engine: Engine) -> Parameterization:

@@ -239,7 +239,9 @@ class GaussNewton(Optimizer):
         tried: list[tuple[GaussianProcess, int, int]] = []
         for ds, dn in moves:
             scale, noise = self.scale + ds, self.noise + dn
-            if 0 <= scale < len(SCALES) and 0 <= noise < len(NOISES):
+            # A shorter one hears nothing, and would stay: all that it does not foretell is noise to it.
+            least = ONE if self.noisy else 0
+            if least <= scale < len(SCALES) and 0 <= noise < len(NOISES):
                 length = self._shortest * float(SCALES[scale])
                 model: GaussianProcess | None
                 if self.noisy:

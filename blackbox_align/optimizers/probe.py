@@ -48,9 +48,11 @@ class Probe:
     @property
     def spread(self) -> float:
         """The length of a first step: as long as outputs are linear, and longer where a step of that length
-        moves them by less than twice their noise."""
+        moves them by less than twice their noise. What is noisy is not told from bent over short steps, so
+        that none begins short there."""
         needed = 2.0 * self.noise / max(self.leverage, 1e-300)
-        return float(np.clip(max(self.linear, needed), SHORT[1], WIDEST))
+        shortest = LONG[-1] if self.noisy else SHORT[1]
+        return float(np.clip(max(self.linear, needed), shortest, WIDEST))
 
     @property
     def noisy(self) -> bool:

@@ -13,6 +13,7 @@ from blackbox_align.errors import (
 )
 from blackbox_align.optimizers import Candidate
 from blackbox_align.optimizers.gauss_newton import GaussNewton
+from blackbox_align.optimizers.probe import Probe
 from tests.small_models import save_small_model
 
 QUICK = {"optimizer": "cma-diagonal", "budget": 60, "target_loss": 0.0}
@@ -282,6 +283,8 @@ def test_a_search_starts_from_the_evaluations_of_an_earlier_one(tmp_path):
     warm = bba.fit("GBR", runs=tmp_path, target_loss=1.0, warm_start=str(earlier.path))
     assert warm.loss <= 1.01
     assert warm.result.search.evaluations < cold.result.search.evaluations
+    measured = Probe(**earlier.record["facts"]["probe"])
+    assert warm.record["facts"]["options"]["spread"] == measured.spread, "it makes no probe itself"
     again = bba.fit(
         "GBR", runs=tmp_path, name="again", target_loss=1.0, warm_start=str(earlier.path)
     )
