@@ -5,7 +5,7 @@
 A world has five continents of four countries, 40 questions of four options, and people whose answers follow
 a rating scale model (Andrich 1978): log shares are linear in a sum of traits times loadings. All countries
 share a part of their traits, those of a continent another, and each has a third. A small Llama is wired so
-that it reads the traits of a name at less than half their strength, as if it took everybody for nearer to
+that it reads the traits of a name at two fifths of their strength, as if it took everybody for nearer to
 indifferent than they are; nothing is trained. Then five colours are fitted without gradients to half of the
 questions, and everything is measured on the other half. A world that is finished is not made again.
 """
@@ -13,7 +13,6 @@ questions, and everything is measured on the other half. A world that is finishe
 from __future__ import annotations
 
 import argparse
-import math
 import time
 from collections.abc import Sequence
 from contextlib import closing
@@ -52,17 +51,18 @@ MAP = PaletteMap(
     ),
 )
 ITEMS, OPTIONS, TRAITS = 40, ("always", "often", "seldom", "never"), 6
-STRENGTH = 0.5  # how far the model believes a name
+STRENGTH = 0.4  # how far the model believes a name
 # Standard deviations of traits: what all share, a continent, a country.
 ALL, CONTINENTS, COUNTRIES = 2.0, 0.7, 0.6
 SLOPE, ENDS = (
     0.5,
     0.5,
 )  # of the rating scale model: how much a trait moves, how rare the outer options are
+TOLD = ("cpu_s", "entropy", "own_first")
 AGAINST = (PROMPTING, MEAN, WRONG)
 WIDTH, HEADS, RANDOM = 64, 4, 0.02
-CONSTANT, SHARES, LARGE, RARE = 24.0, 2000.0, 12.0, 10.0
-PLACE = SimpleNamespace(one=0, start=1, traits=slice(2, 8), loadings=slice(8, 14), centre=14, way=15, sum=16,
+CONSTANT, SHARES, LARGE, RARE = 24.0, 10.0, 12.0, 10.0
+PLACE = SimpleNamespace(one=0, traits=slice(2, 8), loadings=slice(8, 14), centre=14, way=15, sum=16,
                         turned=17, end=18)  # fmt: skip
 
 
@@ -142,11 +142,10 @@ def tokenizer_of(texts: Sequence[str], whole: Sequence[str]) -> PreTrainedTokeni
 def wired(world: World, opinions: OpinionSurvey, folder: Path, seed: int) -> None:
     """Write a Llama that answers by the traits of whatever stands in front of a question.
 
-    Beside a large constant, which holds norms still, a name lies at its traits (half of them), a question at
+    Beside a large constant, which holds norms still, a name lies at two fifths of its traits, a question at
     its loadings and centre, a line of options at its direction. The first attention adds up what was said;
     the first feed-forward part multiplies traits and loadings, the second turns the sum with the options.
-    All other weights are small and random. Norms take a part of strong traits, so that a name in front of a
-    question comes to about two fifths of what its people are.
+    All other weights are small and random.
     """
     groups = [
         *(find_population(code) for code in MAP.countries),
@@ -167,7 +166,6 @@ def wired(world: World, opinions: OpinionSurvey, folder: Path, seed: int) -> Non
         places = model.get_input_embeddings().weight
         places[:, : PLACE.end] = 0.0
         places[:, PLACE.one] = CONSTANT
-        places[1, PLACE.start] = CONSTANT
         known = STRENGTH * np.concatenate([world.countries, world.continents])
         for group, traits in zip(groups, known, strict=True):
             places[token(group.name), PLACE.traits] = torch.from_numpy(traits).float()
@@ -186,18 +184,9 @@ def _wire(model: LlamaForCausalLM, labels: list[int]) -> None:
     """Attention that adds up, products in the feed-forward parts, and answers, on top of random weights."""
     first, second = model.model.layers
     unit = CONSTANT / WIDTH**0.5  # by which a norm divides
-    head = WIDTH // HEADS
     said = torch.arange(PLACE.traits.start, PLACE.way + 1)
-    # The slowest of the rotated places of a head sees no positions. The beginning gets nearly all of the
-    # attention and says nothing, so that everything else has the same share, however much there is of it.
-    for part in range(HEADS):
-        at = part * head + head // 2 - 1
-        first.self_attn.q_proj.weight[at] = 0.0
-        first.self_attn.k_proj.weight[at] = 0.0
-        first.self_attn.q_proj.weight[at, PLACE.one] = 1.0
-        first.self_attn.k_proj.weight[at, PLACE.start] = (
-            math.log(SHARES) * head**0.5 * unit**2 / CONSTANT**2 * 2**0.5
-        )
+    # Everything has the same share; behind a name there are as many tokens as behind a prompt of four.
+    first.self_attn.q_proj.weight[:] = 0.0
     first.self_attn.v_proj.weight[said] = 0.0
     first.self_attn.o_proj.weight[said] = 0.0
     first.self_attn.v_proj.weight[said, said] = unit
@@ -234,6 +223,13 @@ def _wire(model: LlamaForCausalLM, labels: list[int]) -> None:
 
 def measured(seed: int, given: argparse.Namespace) -> tuple[Scores, dict[str, float]]:
     """The scores of one world, made or read."""
+    kept = given.work / f"{seed}-{given.budget}.npz"
+    if kept.is_file():
+        with np.load(kept) as held:
+            scores = Scores(
+                tuple(held["ways"].tolist()), *(held[n] for n in ("values", "question", "country"))
+            )
+            return scores, dict(zip(TOLD, held["told"].tolist(), strict=True))
     folder, began = given.work / str(seed), time.process_time()
     model = folder / "model"
     model.mkdir(parents=True, exist_ok=True)
@@ -253,6 +249,10 @@ def measured(seed: int, given: argparse.Namespace) -> tuple[Scores, dict[str, fl
         "entropy": gate.pooled[0],
         "own_first": gate.pooled[1],
     }
+    np.savez(
+        kept, ways=np.array(scores.ways), values=scores.values, question=scores.question,
+        country=scores.country, told=[told[name] for name in TOLD],
+    )  # fmt: skip
     return scores, told
 
 
@@ -261,7 +261,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--worlds", type=int, default=8)
-    parser.add_argument("--first", type=int, default=0, help="the seed of the first world")
+    parser.add_argument(
+        "--first", type=int, default=10, help="its seed; those below were looked at before"
+    )
     parser.add_argument("--budget", type=int, default=300)
     parser.add_argument("--tokens", type=int, default=4)
     parser.add_argument("--placement", default="message", help="of the soft prompts")
