@@ -284,6 +284,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     figures = measure(options.folder, load_world(options.config), options.seeds, print)
     print(markdown(figures))
     if options.out:
+        options.out.mkdir(parents=True, exist_ok=True)
         text = json.dumps(figures, indent=1) + "\n"
         (options.out / "asking.json").write_text(text, encoding="utf-8")
         (options.out / "asking.md").write_text(markdown(figures), encoding="utf-8")

@@ -98,13 +98,15 @@ class Batches:
 def random_tilts(rng: np.random.Generator, world: World, count: int) -> np.ndarray:
     """(continents, count, width): what only drafts tell about the people of a continent.
 
-    Added to the log shares of the options; a part is common to all continents.
+    Added to the log shares of the options; a part is common to all continents. How much is told
+    differs by question, down to nothing, so that lines are not believed blindly.
     """
     told = world.config["drafts"]
     shape = (count, world.opinions.intercepts.shape[1])
     places = len(world.sampler.words["continents"])
     common = told["common"] * rng.standard_normal(shape)
-    return np.asarray(common + told["own"] * rng.standard_normal((places, *shape)))
+    own = told["own"] * rng.standard_normal((places, *shape))
+    return np.asarray((common + own) * rng.random((count, 1)))
 
 
 def drafts(

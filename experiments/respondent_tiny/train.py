@@ -86,7 +86,7 @@ def train(
     The figures are those of :data:`PARTS`: the VSM as printed and turned, opinions, and opinions
     behind drafts, which no model can know to the last (the entropy is that of what drafts tell of).
     """
-    world = world.mixed(settings.get("mix", world.config["mix"]))
+    world = world.mixed(settings.get("mix", world.config["mix"]), settings.get("drafts", {}))
     batches = Batches(world, settings, tokenizer, model.config.bos_token_id)
     embed = model.get_input_embeddings()
     count = world.traits.shape[1]

@@ -45,9 +45,9 @@ class World:
     def continents(self) -> np.ndarray:
         return self.sampler.continents
 
-    def mixed(self, mix: Mapping[str, float]) -> World:
-        """The same world, with other shares of what personas say."""
-        config = {**self.config, "mix": mix}
+    def mixed(self, mix: Mapping[str, float], drafts: Mapping[str, float]) -> World:
+        """The same world, with other shares of what personas say, and other settings of drafts."""
+        config = {**self.config, "mix": mix, "drafts": {**self.config["drafts"], **drafts}}
         return replace(self, config=config, sampler=replace(self.sampler, config=config))
 
     def answers(self, personas: Sequence[Persona]) -> np.ndarray:
