@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,7 @@ from .maps import PaletteMap, mean_shares
 from .palette import Palette, refuse_other_folder, write_palette
 
 ANSWERS, RUN = "answers.csv", "colours"
+_OF_FIT = ("held_out", "tokens", "orders", "budget", "seconds", "seed", "placement", "language")
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,8 @@ def fit_palette(
     SpecificationError
         A colour has no country with answers, or the folder was begun with other settings.
     """
+    how: dict[str, Any] = {"revision": revision, "device": device, "dtype": dtype}
+    how["trust_remote_code"] = trust_remote_code
     place = Path(folder)
     refuse_other_folder(place)
     work = work_folder(place, "fit")
@@ -93,36 +97,23 @@ def fit_palette(
         group=palette_map.codes,
         objective="opinions",
         opinions=answers,
-        held_out=search.held_out,
         model=model,
-        revision=revision,
-        device=device,
-        dtype=dtype,
-        trust_remote_code=trust_remote_code,
-        tokens=search.tokens,
-        placement=search.placement,
-        language=search.language,
-        orders=search.orders,
-        seed=search.seed,
-        budget=search.budget,
-        seconds=search.seconds,
+        **how,
+        **{name: getattr(search, name) for name in _OF_FIT},
         runs=work,
         name=RUN,
         on_progress=on_progress,
     )
     experts = {code: run.expert_of(code) for code in palette_map.codes}
     fitted = read_expert(next(iter(experts.values()))).card.fitted_items
-    engine = opening.open(
-        model, revision=revision, device=device, dtype=dtype, trust_remote_code=trust_remote_code
-    )
-    with closing(engine):
+    with closing(opening.open(model, **how)) as engine:
         made = write_palette(place, palette_map, experts, engine, gate, fitted)
         if not search.fit_temperature:
             return made
-        orders = engine.info.rotations if search.orders == "auto" else search.orders
-        warm = fitted_temperature(made, engine, opinions, orders)
-        settings = with_settings(made.gate, temperature=warm)
-        return write_palette(place, palette_map, experts, engine, settings, fitted)
+        gate = with_settings(
+            made.gate, temperature=fitted_temperature(made, engine, opinions, search.orders)
+        )
+        return write_palette(place, palette_map, experts, engine, gate, fitted)
 
 
 def fitted_temperature(
@@ -138,6 +129,7 @@ def fitted_temperature(
     codes = [code for code in palette.map.countries if code in seen.countries]
     people = shares_by_country(seen, codes)
     known = ~np.isnan(people).any(-1)
+    orders = engine.info.rotations if orders == "auto" else orders
     colours, _ = ask(engine, seen.survey, palette.adapters(), Asking(orders))
     names = [find_population(code).name for code in codes]
     states = np.asarray(engine.hidden(names, "feed-forward"), np.float64)

@@ -61,7 +61,7 @@ SLOPE, ENDS = (
 TOLD = ("cpu_s", "entropy", "own_first")
 AGAINST = (PROMPTING, MEAN, WRONG)
 WIDTH, HEADS, RANDOM = 64, 4, 0.02
-CONSTANT, SHARES, LARGE, RARE = 24.0, 10.0, 12.0, 10.0
+CONSTANT, SHARES, LARGE, RARE = 24.0, 9.0, 12.0, 10.0
 PLACE = SimpleNamespace(one=0, traits=slice(2, 8), loadings=slice(8, 14), centre=14, way=15, sum=16,
                         turned=17, end=18)  # fmt: skip
 
@@ -153,7 +153,8 @@ def wired(world: World, opinions: OpinionSurvey, folder: Path, seed: int) -> Non
     ]
     questions = [one.text for one in sheet(opinions.survey, "reversed").questions]
     lines = [text.split("\n") for text in questions]
-    whole = [line for some in lines for line in some]
+    around = groups[0].preamble().split(groups[0].name)
+    whole = [*around, *(line for some in lines for line in some)]
     tokenizer = tokenizer_of([one.preamble() for one in groups], whole)
     torch.manual_seed(seed)
     model = LlamaForCausalLM(LlamaConfig(
@@ -185,7 +186,7 @@ def _wire(model: LlamaForCausalLM, labels: list[int]) -> None:
     first, second = model.model.layers
     unit = CONSTANT / WIDTH**0.5  # by which a norm divides
     said = torch.arange(PLACE.traits.start, PLACE.way + 1)
-    # Everything has the same share; behind a name there are as many tokens as behind a prompt of four.
+    # Everything has the same share: a ninth of what a name stands before.
     first.self_attn.q_proj.weight[:] = 0.0
     first.self_attn.v_proj.weight[said] = 0.0
     first.self_attn.o_proj.weight[said] = 0.0
@@ -262,7 +263,7 @@ def main() -> None:
     )
     parser.add_argument("--worlds", type=int, default=8)
     parser.add_argument(
-        "--first", type=int, default=10, help="its seed; those below were looked at before"
+        "--first", type=int, default=20, help="its seed; those below were looked at before"
     )
     parser.add_argument("--budget", type=int, default=300)
     parser.add_argument("--tokens", type=int, default=4)

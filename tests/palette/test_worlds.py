@@ -50,4 +50,4 @@ def test_a_wired_model_answers_by_the_traits_of_a_name(worlds, tmp_path):
     for given, real in zip(answers, truth, strict=True):
         tilt = [np.log(shares[:, 3]) - np.log(shares[:, 0]) for shares in (real, given)]
         slope, _ = np.polyfit(*tilt, 1)
-        assert np.corrcoef(*tilt)[0, 1] > 0.95 and 0.25 < slope < 0.55
+        assert np.corrcoef(*tilt)[0, 1] > 0.9 and 0.2 < slope < 0.5
