@@ -89,6 +89,7 @@ async def _open(
     body: AskBody, desk: Desk, committee: Committee, decision: Decision
 ) -> dict[str, Any]:
     """Texts, each with the experts that wrote it."""
+    assert body.form != "composed"
     warm = body.temperature if body.temperature is not None else float(body.form == "sample")
     room = replace(Sampling(), max_tokens=body.max_tokens, temperature=warm, seed=body.seed)
     requests = committee.requests(
