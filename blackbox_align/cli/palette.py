@@ -113,7 +113,16 @@ def fit_command(
         made = fit_palette(
             folder,
             chosen,
-            ColourSearch(opinions, held_out, tokens, orders, budget, seconds, seed),
+            ColourSearch(
+                opinions,
+                held_out,
+                tokens,
+                orders,
+                budget,
+                seconds,
+                seed,
+                fit_temperature=not published and gate_temperature is None,
+            ),
             model=model,
             revision=revision,
             device=device,

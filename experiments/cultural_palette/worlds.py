@@ -1,39 +1,42 @@
 """Does the gated pool beat what it should, in worlds whose truth is known?
 
-    python experiments/cultural_palette/worlds.py --worlds 8       # trains, fits, measures: worlds.md
+    python experiments/cultural_palette/worlds.py --worlds 8       # wires, fits, measures: worlds.md
 
 A world has five continents of four countries, 40 questions of four options, and people whose answers follow
-a graded response model: all of them share a part, those of a continent another, those of a country a third.
-A small Llama learns each country's answers at half their strength, as if it took everybody for half as far
-from indifferent as they are. Then five colours are fitted without gradients to half of the questions, and
-everything is measured on the other half. A world that is finished is not made again.
+a rating scale model (Andrich 1978): log shares are linear in a sum of traits times loadings. All countries
+share a part of their traits, those of a continent another, and each has a third. A small Llama is wired so
+that it reads the traits of a name at two fifths of their strength, as if it took everybody for nearer to
+indifferent than they are; nothing is trained. Then five colours are fitted without gradients to half of the
+questions, and everything is measured on the other half. A world that is finished is not made again.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import torch
 import yaml
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from scipy.special import softmax
+from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from blackbox_align.engines import opening
-from blackbox_align.engines.local.chat import Reader, common_prefix
 from blackbox_align.palette.assess import MEAN, OWN, POOL, PROMPTING, WRONG, assess_palette
-from blackbox_align.palette.fitting import fit_palette
+from blackbox_align.palette.fitting import ColourSearch, fit_palette
 from blackbox_align.palette.maps import Colour, PaletteMap
 from blackbox_align.palette.scores import Scores
 from blackbox_align.populations import find_population
 from blackbox_align.surveys.opinion_files import load_opinions
 from blackbox_align.surveys.opinions import OpinionSurvey
-from blackbox_align.surveys.sheet import asked, sheet
+from blackbox_align.surveys.sheet import sheet
 
 HERE = Path(__file__).parent
 MAP = PaletteMap(
@@ -48,12 +51,19 @@ MAP = PaletteMap(
     ),
 )
 ITEMS, OPTIONS, TRAITS = 40, ("always", "often", "seldom", "never"), 6
-STRENGTH = 0.5  # how far the model believes what it is told
-# Standard deviations of traits: what all share, a continent, a country, a person.
-ALL, CONTINENTS, COUNTRIES, PEOPLE = 1.5, 0.7, 0.6, 0.5
-LAYERS, WIDTH, INNER, HEADS = 3, 64, 192, 4
-BATCH, RATE = 8, 4e-3  # a row of a batch is all questions behind one opening
+STRENGTH = 0.4  # how far the model believes a name
+# Standard deviations of traits: what all share, a continent, a country.
+ALL, CONTINENTS, COUNTRIES = 2.0, 0.7, 0.6
+SLOPE, ENDS = (
+    0.5,
+    0.5,
+)  # of the rating scale model: how much a trait moves, how rare the outer options are
+TOLD = ("cpu_s", "entropy", "own_first")
 AGAINST = (PROMPTING, MEAN, WRONG)
+WIDTH, HEADS, RANDOM = 64, 4, 0.02
+CONSTANT, SHARES, LARGE, RARE = 24.0, 9.0, 12.0, 10.0
+PLACE = SimpleNamespace(one=0, traits=slice(2, 8), loadings=slice(8, 14), centre=14, way=15, sum=16,
+                        turned=17, end=18)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -63,7 +73,7 @@ class World:
     countries: np.ndarray
     continents: np.ndarray
     loadings: np.ndarray
-    thresholds: np.ndarray
+    centres: np.ndarray
     texts: tuple[str, ...]
 
     @classmethod
@@ -72,20 +82,17 @@ class World:
         continents = ALL * rng.normal(size=TRAITS) + CONTINENTS * rng.normal(size=(5, TRAITS))
         countries = np.repeat(continents, 4, axis=0) + COUNTRIES * rng.normal(size=(20, TRAITS))
         loadings = rng.normal(size=(ITEMS, TRAITS)) * (rng.random((ITEMS, TRAITS)) < 0.5)
-        centre = 0.7 * rng.normal(size=(ITEMS, 1))
-        thresholds = centre + np.array([-1.2, 0.0, 1.2])
         texts = tuple(f"What of topic{n}" for n in range(ITEMS))  # a word of its own for each
-        return cls(countries, continents, loadings, thresholds, texts)
+        return cls(countries, continents, loadings, 0.7 * rng.normal(size=ITEMS), texts)
 
     def shares(self, traits: np.ndarray) -> np.ndarray:
-        """(..., items, options) of groups with such traits, people around them integrated out."""
-        nodes, weights = np.polynomial.hermite_e.hermegauss(9)
-        spread = PEOPLE * np.linalg.norm(self.loadings, axis=1)
-        at = (traits @ self.loadings.T)[..., None] + spread[:, None] * nodes  # (..., items, nodes)
-        above = 1 / (1 + np.exp(self.thresholds[:, :, None] - at[..., None, :]))
-        ones = np.ones_like(above[..., :1, :])
-        each = -np.diff(np.concatenate([ones, above, 0 * ones], axis=-2), axis=-2)
-        return np.asarray(each @ (weights / weights.sum()))
+        """(..., items, options) of groups with such traits."""
+        at = traits @ self.loadings.T - self.centres
+        return np.asarray(softmax(at[..., None] * SLOPES + HEIGHTS, axis=-1))
+
+
+SLOPES = SLOPE * (np.arange(4) - 1.5)
+HEIGHTS = -ENDS * np.array([1.0, 0.0, 0.0, 1.0])
 
 
 def opinions_of(world: World, folder: Path) -> OpinionSurvey:
@@ -104,137 +111,149 @@ def opinions_of(world: World, folder: Path) -> OpinionSurvey:
     return load_opinions(path)
 
 
-def prompts_of(world: World, opinions: OpinionSurvey) -> tuple[list[str], np.ndarray]:
-    """Every question in both directions under every name, and (prompts, options) what the model learns."""
-    names = [
-        *(find_population(code).preamble() for code in MAP.countries),
-        *(colour.population.preamble() for colour in MAP.colours),
-        "",
-    ]
-    traits = np.concatenate([world.countries, world.continents, np.zeros((1, TRAITS))])
-    shares = world.shares(STRENGTH * traits)
-    questions = sheet(opinions.survey, "reversed").questions
-    orders = list(asked(opinions.survey, "reversed"))
-    texts, goals = [], []
-    for row, name in enumerate(names):
-        for question, (item, order) in zip(questions, orders, strict=True):
-            texts.append(f"{name}\n{question.text}" if name else question.text)
-            goals.append(shares[row, item, list(order)])
-    return texts, np.array(goals)
-
-
-def tokenizer_of(texts: list[str]) -> PreTrainedTokenizerFast:
-    """A token for every word."""
+def tokenizer_of(texts: Sequence[str], whole: Sequence[str]) -> PreTrainedTokenizerFast:
+    """A token for every word of ``texts``, and one for each of the sentences ``whole``."""
     split = pre_tokenizers.Sequence(
         [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation("isolated")]
     )
     words = {
         word for text in texts for word, _ in split.pre_tokenize_str(f"{text}\nAnswer: A B C D")
     }
-    names = {word for colour in MAP.colours for word, _ in split.pre_tokenize_str(colour.name)}
-    vocabulary = {w: n for n, w in enumerate(["<unk>", "<s>", "</s>", *sorted(words | names)])}
+    vocabulary = {w: n for n, w in enumerate(["<unk>", "<s>", "</s>", *sorted(words)])}
     made = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     made.pre_tokenizer = split
     made.post_processor = processors.TemplateProcessing(
         single="<s> $A", special_tokens=[("<s>", 1)]
     )
-    return PreTrainedTokenizerFast(
+    tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=made,
         bos_token="<s>",
         eos_token="</s>",
         unk_token="<unk>",
         pad_token="</s>",
     )
+    sentences = dict.fromkeys(text.strip() for text in whole)
+    tokenizer.add_tokens(
+        [AddedToken(s, lstrip=True, rstrip=True, normalized=False) for s in sentences]
+    )
+    return tokenizer
 
 
-def packed(rows: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, list[int]]:
-    """Texts with one opening in a row: tokens, positions, what a token sees, and where texts end."""
-    shared = len(common_prefix(rows))
-    tails = [row[shared:] for row in rows]
-    tokens = [*rows[0][:shared], *(token for tail in tails for token in tail)]
-    branch = [-1] * shared + [n for n, tail in enumerate(tails) for _ in tail]
-    positions = [*range(shared), *(shared + n for tail in tails for n in range(len(tail)))]
-    of, at = torch.tensor(branch), torch.arange(len(tokens))
-    seen = ((of[None] == -1) | (of[None] == of[:, None])) & (at[None] <= at[:, None])
-    mask = torch.zeros(seen.shape).masked_fill(~seen, -torch.inf)
-    ends = (shared + np.cumsum([len(tail) for tail in tails]) - 1).tolist()
-    return torch.tensor(tokens), torch.tensor(positions), mask, ends
+def wired(world: World, opinions: OpinionSurvey, folder: Path, seed: int) -> None:
+    """Write a Llama that answers by the traits of whatever stands in front of a question.
 
-
-def train(world: World, opinions: OpinionSurvey, folder: Path, steps: int, seed: int) -> float:
-    """A model that has learnt the world; returns the last losses above that of the truth (nats)."""
-    texts, goals = prompts_of(world, opinions)
-    tokenizer = tokenizer_of(texts)
-    reader = Reader(tokenizer)
-    rows = [reader.tokens(reader.render(text)) for text in texts]
-    labels = torch.tensor(tokenizer.convert_tokens_to_ids(["A", "B", "C", "D"]))
+    Beside a large constant, which holds norms still, a name lies at two fifths of its traits, a question at
+    its loadings and centre, a line of options at its direction. The first attention adds up what was said;
+    the first feed-forward part multiplies traits and loadings, the second turns the sum with the options.
+    All other weights are small and random.
+    """
+    groups = [
+        *(find_population(code) for code in MAP.countries),
+        *(colour.population for colour in MAP.colours),
+    ]
+    questions = [one.text for one in sheet(opinions.survey, "reversed").questions]
+    lines = [text.split("\n") for text in questions]
+    around = groups[0].preamble().split(groups[0].name)
+    whole = [*around, *(line for some in lines for line in some)]
+    tokenizer = tokenizer_of([one.preamble() for one in groups], whole)
     torch.manual_seed(seed)
     model = LlamaForCausalLM(LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=WIDTH, intermediate_size=INNER, num_hidden_layers=LAYERS,
-        num_attention_heads=HEADS, num_key_value_heads=HEADS, max_position_embeddings=128,
-        tie_word_embeddings=True, bos_token_id=1, eos_token_id=2, pad_token_id=2,
+        vocab_size=len(tokenizer), hidden_size=WIDTH, intermediate_size=2 * TRAITS + 4, num_hidden_layers=2,
+        num_attention_heads=HEADS, num_key_value_heads=HEADS, max_position_embeddings=128, rope_theta=1e9,
+        tie_word_embeddings=False, initializer_range=RANDOM, bos_token_id=1, eos_token_id=2, pad_token_id=2,
     ))  # fmt: skip
-    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, RATE, total_steps=steps, pct_start=0.1
-    )
-    rng = np.random.default_rng(seed)
-    rounds = [packed(rows[n : n + ITEMS]) for n in range(0, len(rows), ITEMS)]
-    goal = torch.from_numpy(goals).float().view(len(rounds), ITEMS, -1)
-    floor = float(-(goals * np.log(goals)).sum(1).mean())
-    alike: dict[int, list[int]] = {}
-    for n, one in enumerate(rounds):
-        alike.setdefault(len(one[0]), []).append(n)
-    chances = np.array([len(members) for members in alike.values()]) / len(rounds)
-    losses = []
-    for step in range(steps):  # rows of one length need no padding
-        members = list(alike.values())[int(rng.choice(len(alike), p=chances))]
-        if step < steps // 3:  # one direction first: of both at once it learns nothing for long
-            members = [n for n in members if n % 2 == 0]
-        some = rng.choice(members, size=min(BATCH, len(members)), replace=False)
-        ids, positions, masks, ends = zip(*(rounds[n] for n in some), strict=True)
-        logits = model(
-            input_ids=torch.stack(ids),
-            position_ids=torch.stack(positions),
-            attention_mask=torch.stack(masks)[:, None],
-            logits_to_keep=torch.tensor(ends[0]),
-        ).logits
-        logs = logits.log_softmax(-1)[..., labels]
-        loss = -(goal[some] * logs).sum(-1).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        losses.append(float(loss.detach()))
+    token = tokenizer.convert_tokens_to_ids
+    with torch.no_grad():
+        places = model.get_input_embeddings().weight
+        places[:, : PLACE.end] = 0.0
+        places[:, PLACE.one] = CONSTANT
+        known = STRENGTH * np.concatenate([world.countries, world.continents])
+        for group, traits in zip(groups, known, strict=True):
+            places[token(group.name), PLACE.traits] = torch.from_numpy(traits).float()
+        for row, text in enumerate(lines[:ITEMS]):
+            at = token(text[-1])
+            places[at, PLACE.loadings] = torch.from_numpy(world.loadings[row]).float()
+            places[at, PLACE.centre] = float(world.centres[row])
+        for text, way in ((lines[0], 1.0), (lines[ITEMS], -1.0)):
+            places[token(text[1]), PLACE.way] = way
+        _wire(model, token(["A", "B", "C", "D"]))
     model.eval().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    return float(np.mean(losses[-20:])) - floor
 
 
-def measured(seed: int, work: Path, steps: int, budget: int) -> tuple[Scores, dict[str, float]]:
+def _wire(model: LlamaForCausalLM, labels: list[int]) -> None:
+    """Attention that adds up, products in the feed-forward parts, and answers, on top of random weights."""
+    first, second = model.model.layers
+    unit = CONSTANT / WIDTH**0.5  # by which a norm divides
+    said = torch.arange(PLACE.traits.start, PLACE.way + 1)
+    # Everything has the same share: a ninth of what a name stands before.
+    first.self_attn.q_proj.weight[:] = 0.0
+    first.self_attn.v_proj.weight[said] = 0.0
+    first.self_attn.o_proj.weight[said] = 0.0
+    first.self_attn.v_proj.weight[said, said] = unit
+    first.self_attn.o_proj.weight[said, said] = SHARES
+
+    def product(layer: Any, unit_number: int, one: int, other: int, to: int) -> None:
+        # silu(z) is z where z is large: (large + x) y - large y = x y.
+        for row, sign in ((unit_number, 1.0), (unit_number + 1, -1.0)):
+            layer.mlp.gate_proj.weight[row, PLACE.one] = LARGE * unit / CONSTANT
+            layer.mlp.up_proj.weight[row, other] = unit
+            layer.mlp.down_proj.weight[to, row] = sign * unit
+        layer.mlp.gate_proj.weight[unit_number, one] = 1.0
+
+    for layer, rows in ((first, 2 * TRAITS + 1), (second, 2)):
+        layer.mlp.gate_proj.weight[:rows] = 0.0
+        layer.mlp.up_proj.weight[:rows] = 0.0
+        layer.mlp.down_proj.weight[: PLACE.end] = 0.0
+    for trait in range(TRAITS):
+        product(
+            first, 2 * trait, PLACE.traits.start + trait, PLACE.loadings.start + trait, PLACE.sum
+        )
+    row = 2 * TRAITS
+    first.mlp.gate_proj.weight[row, PLACE.one] = LARGE * unit / CONSTANT
+    first.mlp.up_proj.weight[row, PLACE.centre] = unit
+    first.mlp.down_proj.weight[PLACE.sum, row] = -1 / LARGE
+    product(second, 0, PLACE.sum, PLACE.way, PLACE.turned)
+    answers = model.lm_head.weight
+    answers[:, PLACE.one] = -RARE * unit / CONSTANT
+    for label, slope, height in zip(labels, SLOPES, HEIGHTS, strict=True):
+        answers[label, : PLACE.end] = 0.0
+        answers[label, PLACE.one] = float(height) * unit / CONSTANT
+        answers[label, PLACE.turned] = float(slope) * unit
+
+
+def measured(seed: int, given: argparse.Namespace) -> tuple[Scores, dict[str, float]]:
     """The scores of one world, made or read."""
-    folder = work / str(seed)
-    (folder / "model").mkdir(parents=True, exist_ok=True)
-    world, about = World.draw(seed), folder / "about.json"
+    kept = given.work / f"{seed}-{given.budget}.npz"
+    if kept.is_file():
+        with np.load(kept) as held:
+            scores = Scores(
+                tuple(held["ways"].tolist()), *(held[n] for n in ("values", "question", "country"))
+            )
+            return scores, dict(zip(TOLD, held["told"].tolist(), strict=True))
+    folder, began = given.work / str(seed), time.process_time()
+    model = folder / "model"
+    model.mkdir(parents=True, exist_ok=True)
+    world = World.draw(seed)
     opinions = opinions_of(world, folder)
-    if not about.is_file():
-        began = time.process_time()
-        above = train(world, opinions, folder / "model", steps, seed)
-        about.write_text(json.dumps({"train_s": time.process_time() - began, "above": above}))
-    told = json.loads(about.read_text())
-    began = time.process_time()
-    palette = fit_palette(
-        folder / "palette", MAP, opinions=str(folder / "opinions.yaml"), model=str(folder / "model"),
-        orders="reversed", budget=budget, seed=seed, tokens=4,
+    if not (model / "config.json").is_file():
+        wired(world, opinions, model, seed)
+    search = ColourSearch(
+        str(folder / "opinions.yaml"), tokens=given.tokens, orders="reversed", budget=given.budget,
+        seed=seed, placement=given.placement, language=0.0,
     )  # fmt: skip
-    with closing(opening.open(str(folder / "model"))) as engine:
+    palette = fit_palette(folder / "palette", MAP, search, model=str(model))
+    with closing(opening.open(str(model))) as engine:
         scores, gate = assess_palette(palette, engine, opinions, orders="reversed")
-    told |= {
-        "fit_s": time.process_time() - began,
+    told = {
+        "cpu_s": time.process_time() - began,
         "entropy": gate.pooled[0],
         "own_first": gate.pooled[1],
     }
+    np.savez(
+        kept, ways=np.array(scores.ways), values=scores.values, question=scores.question,
+        country=scores.country, told=[told[name] for name in TOLD],
+    )  # fmt: skip
     return scores, told
 
 
@@ -243,14 +262,18 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--worlds", type=int, default=8)
-    parser.add_argument("--steps", type=int, default=2000)
-    parser.add_argument("--budget", type=int, default=1000)
+    parser.add_argument(
+        "--first", type=int, default=20, help="its seed; those below were looked at before"
+    )
+    parser.add_argument("--budget", type=int, default=300)
+    parser.add_argument("--tokens", type=int, default=4)
+    parser.add_argument("--placement", default="message", help="of the soft prompts")
     parser.add_argument("--work", type=Path, default=Path("runs/palette_worlds"))
     parser.add_argument("--out", type=Path, default=HERE / "worlds.md")
     given = parser.parse_args()
     lines, parts = [], []
-    for seed in range(given.worlds):
-        scores, told = measured(seed, given.work, given.steps, given.budget)
+    for seed in range(given.first, given.first + given.worlds):
+        scores, told = measured(seed, given)
         parts.append(scores)
         mean = {way: e.value for way, e in scores.estimate().items()}
         cells = [f"{mean[way]:.1f}" for way in (PROMPTING, MEAN, WRONG, OWN, POOL)]
@@ -268,7 +291,8 @@ def write(out: Path, lines: list[str], joined: Scores, given: argparse.Namespace
     gains = joined.estimate(POOL)
     columns = (PROMPTING, MEAN, WRONG, OWN, POOL, *(f"pool minus {way}" for way in AGAINST))
     text = [
-        f"{len(lines)} simulated worlds (`worlds.py --steps {given.steps} --budget {given.budget}`), "
+        f"{len(lines)} simulated worlds, the first of seed {given.first} (`worlds.py --budget "
+        f"{given.budget}`), {given.tokens} tokens {given.placement!r}, "
         f"options in both directions, held-out questions; n = {len(joined.values):,} answers of countries. "
         "Points: 100 (1 - JS distance in nats).",
         "",

@@ -13,7 +13,15 @@ from blackbox_align.cli.main import app
 from blackbox_align.committee import answer_closed, closed_question
 from blackbox_align.errors import ExpertError, SpecificationError
 from blackbox_align.experts import read_expert
-from blackbox_align.palette.assess import MEAN, OWN, POOL, UNIFORM, WRONG, assess_palette
+from blackbox_align.palette.assess import (
+    MEAN,
+    OWN,
+    POOL,
+    UNIFORM,
+    WRONG,
+    ask_palette,
+    assess_palette,
+)
 from blackbox_align.palette.fitting import colour_answers
 from blackbox_align.palette.palette import read_palette, write_palette
 from blackbox_align.statistics.distances import js_distance
@@ -173,3 +181,20 @@ def test_the_commands_of_a_palette(fitted, capsys):
         bbalign("assess", fitted.path, "--country", "SAU")
     with pytest.raises(ExpertError, match="is no palette"):
         bbalign("show", "nothing")
+
+
+def test_the_gate_is_as_sharp_as_the_fitted_questions_say(fitted, engine, opinions):
+    """No other temperature brings the pool nearer to the map's countries there, the plain mean included."""
+    seen = opinions.without({item.id for item in opinions.survey.items} - set(fitted.fitted_items))
+    asked = ask_palette(fitted, engine, seen, orders="1")
+    names = [one.name for one in asked.countries]
+    known = ~np.isnan(asked.people).any(-1)
+
+    def far(**gate):
+        shares = fitted.with_gate(**gate).weights(engine, names)
+        pool = np.einsum("ck,kio->cio", shares, asked.colours)
+        return js_distance(pool[known], asked.people[known]).mean()
+
+    best = far()
+    assert all(best <= far(temperature=warm) + 1e-4 for warm in (0.01, 0.1, 1.0, 10.0, 1e4))
+    assert fitted.gate.temperature != 1.0

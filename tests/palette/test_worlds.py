@@ -1,16 +1,18 @@
-"""Simulated worlds: shares are shares, and texts packed behind one opening are read as each alone."""
+"""Simulated worlds: shares are shares, and a wired model reads names."""
 
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from transformers import LlamaConfig, LlamaForCausalLM
 
-from blackbox_align.engines.local.chat import Reader
+from blackbox_align.adapters.adapter import Adapter
+from blackbox_align.assessment.asking import Asking, ask
+from blackbox_align.engines import opening
+from blackbox_align.populations import find_population
 
 EXPERIMENT = Path(__file__).parents[2] / "experiments" / "cultural_palette"
 
@@ -35,26 +37,17 @@ def test_a_world_is_a_survey_with_answers(worlds, tmp_path):
     np.testing.assert_array_equal(again.countries, world.countries)
 
 
-def test_packed_texts_are_read_as_each_alone(worlds, tmp_path):
-    """And what is learnt is turned with the options."""
+def test_a_wired_model_answers_by_the_traits_of_a_name(worlds, tmp_path):
+    """In line with the truth at less than its strength, in both directions of the options, name by name."""
     world = worlds.World.draw(0)
     opinions = worlds.opinions_of(world, tmp_path)
-    texts, goals = worlds.prompts_of(world, opinions)
-    np.testing.assert_allclose(goals[0], goals[worlds.ITEMS][::-1])
-    tokenizer = worlds.tokenizer_of(texts)
-    reader = Reader(tokenizer)
-    rows = [reader.tokens(reader.render(text)) for text in texts[: worlds.ITEMS]]
-    torch.manual_seed(0)
-    model = LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=len(tokenizer), hidden_size=16, intermediate_size=24, num_hidden_layers=2,
-            num_attention_heads=2, num_key_value_heads=2, initializer_range=0.5, pad_token_id=2,
-        )
-    ).eval()  # fmt: skip
-    ids, positions, mask, ends = worlds.packed(rows)
-    with torch.inference_mode():
-        given = model(
-            input_ids=ids[None], position_ids=positions[None], attention_mask=mask[None, None]
-        ).logits[0, ends]
-        alone = torch.stack([model(input_ids=torch.tensor([row])).logits[0, -1] for row in rows])
-    torch.testing.assert_close(given, alone, atol=1e-4, rtol=1e-4)
+    worlds.wired(world, opinions, tmp_path / "model", 0)
+    told = [Adapter(text=find_population(code).preamble()) for code in ("KEN", "JPN")]
+    with closing(opening.open(str(tmp_path / "model"))) as engine:
+        answers, _ = ask(engine, opinions.survey, told, Asking("reversed"))
+    places = [worlds.MAP.countries.index(code) for code in ("KEN", "JPN")]
+    truth = world.shares(world.countries[places])
+    for given, real in zip(answers, truth, strict=True):
+        tilt = [np.log(shares[:, 3]) - np.log(shares[:, 0]) for shares in (real, given)]
+        slope, _ = np.polyfit(*tilt, 1)
+        assert np.corrcoef(*tilt)[0, 1] > 0.9 and 0.2 < slope < 0.5
