@@ -91,9 +91,8 @@ class Job:
             settings = settle(settings, engine.info, recorded, self.search.uses_gradient)
             asked = Asked(engine, known, settings.orders)
             problem = pose(replace(self.data, specification=settings), asked, recorded)
-            unit, options = unit_of(engine, recorded), options_of(problem, recorded)
-            if earlier is not None and new:
-                options = with_its_steps(options, earlier, settings)
+            unit, first = unit_of(engine, recorded), earlier if new else None
+            options = with_its_steps(options_of(problem, recorded), first, settings)
             space = search_space(settings, engine, generator(settings, PROMPT), unit)
             facts = {
                 **problem.facts(),

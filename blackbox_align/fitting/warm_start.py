@@ -70,10 +70,12 @@ def observe(
 
 
 def with_its_steps(
-    options: Mapping[str, Any], earlier: Record, now: Specification
+    options: Mapping[str, Any], earlier: Record | None, now: Specification
 ) -> dict[str, Any]:
     """Options of a search that starts from an earlier run and so has no probe of its own: a first spread
     that they leave open is the one that the earlier run measured, in the same coordinates."""
+    if earlier is None:
+        return dict(options)
     measured, then = earlier.facts.get("probe"), earlier.specification
     same = (then.alpha, then.subspace) == (now.alpha, now.subspace)
     if measured is None or not same or options.get("spread", 0.0) is not None:

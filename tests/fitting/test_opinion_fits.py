@@ -67,7 +67,7 @@ def both(opinions, tmp_path_factory):
 
 
 def test_the_search_sees_the_questions_to_fit_and_no_other(finished):
-    """The journal holds answers to the fitted questions only, in all rotations; the split is recorded and disjoint."""
+    """The journal holds answers to the fitted questions alone, in all rotations; the split is recorded."""
     facts = finished.record["facts"]
     fit, held_out = facts["fit_questions"], facts["held_out_questions"]
     assert len(fit) == len(held_out) == 4 and set(fit) | set(held_out) == {
