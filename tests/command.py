@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import subprocess
@@ -14,7 +15,7 @@ import typer
 from blackbox_align import __main__ as way_in
 from blackbox_align.cli import main as cli
 
-cli.app = typer.main.get_command(cli.app)  # which a Typer does anew for every call
+typer.main.get_command = functools.cache(typer.main.get_command)  # once, not for every call
 main = cli.main
 
 

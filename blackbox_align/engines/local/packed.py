@@ -15,9 +15,11 @@ from torch.nn.functional import linear
 from ..kept import cache_folder
 
 # Fewer rows are no matter of a kernel. A packed product has to take clearly less of the other's time, for
-# what is measured in a moment is noise to some per cent, and the last bits depend on the choice. (On Zen 4
-# it takes 0.87 to 0.88 at 768 x 256, where the bar once stood: the choice was a toss.)
+# what is measured in a moment is noise to some per cent, and the last bits depend on the choice. On Zen 4 it
+# takes 0.63 to 0.78 of it at 768 x 256 and above, 0.9 on a busy machine. Small weights gain a tenth at most
+# (0.83 to 0.90 at 256 x 64), where the choice would be a toss: theirs are torch's own.
 _LEAST_ROWS, _CLEARLY, _ROWS = 64, 0.95, 2048
+_LEAST_NUMBERS = 65_536  # of the largest weights
 _TURNS, _SECONDS = (5, 25), 0.1  # as many turns as are done in a moment, of these
 _SHARE_OF_MEMORY = 0.25  # of what is free, for a second copy of the weights
 
@@ -51,8 +53,8 @@ def _product(given: Tensor, packed: Tensor, bias: Tensor | None) -> Tensor:
 def pack_linears(model: Any, free: float) -> bool:
     """Put packed layers into the place of all plain ones of a ``model`` of our own, if that is faster.
 
-    Says whether it did; never for weights that are not float32 on a CPU, that take more than a quarter of
-    the ``free`` bytes, or under a torch without oneDNN.
+    Says whether it did; never for weights that are small, that are not float32 on a CPU, that take more than
+    a quarter of the ``free`` bytes, or under a torch without oneDNN.
     """
     found = [
         (parent, name, layer)
@@ -63,10 +65,12 @@ def pack_linears(model: Any, free: float) -> bool:
     weights = {layer.weight for _, _, layer in found}
     if not found or not all(_can_be_packed(weight) for weight in weights):
         return False
-    if sum(w.numel() * w.itemsize for w in weights) > _SHARE_OF_MEMORY * free:
+    largest = max(weights, key=Tensor.numel)
+    size = sum(w.numel() * w.itemsize for w in weights)
+    if largest.numel() < _LEAST_NUMBERS or size > _SHARE_OF_MEMORY * free:
         return False
     try:
-        if not _chosen(max(weights, key=Tensor.numel)):
+        if not _chosen(largest):
             return False
         made = {id(layer): PackedLinear.over(layer) for _, _, layer in found}
     except (RuntimeError, AttributeError, NotImplementedError):
