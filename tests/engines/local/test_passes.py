@@ -139,7 +139,7 @@ def test_two_thousand_questions_take_less_than_800_mb(placement):
     import sys
 
     lines = (
-        "import resource, numpy as np\n"
+        "import re, numpy as np\n"
         "from blackbox_align.engines.checkpoint import load_model\n"
         "from blackbox_align.engines.local.engine import LocalEngine\n"
         "from blackbox_align.surveys.sheet import Question, Sheet\n"
@@ -149,14 +149,14 @@ def test_two_thousand_questions_take_less_than_800_mb(placement):
         "model = load_model(device='cpu')\n"
         f"engine, adapters = LocalEngine(model), random_adapters(model, 16, 5, {placement!r})\n"
         "given = engine.answer(adapters, asked).probabilities\n"
-        "peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000\n"
+        "peak = re.search(r'VmHWM:\\s+(\\d+) kB', open('/proc/self/status').read())[1]\n"
         "few = Sheet(asked.questions[::200])\n"
         "plain = engine.answer(adapters, few, plainly=True).probabilities\n"
         "print(peak, np.abs(given[:, ::200] - plain).max())\n"
     )
     done = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True)
-    peak, difference = map(float, done.stdout.split())
-    assert peak <= 800 and difference <= 1e-5
+    peak, difference = map(float, done.stdout.split())  # not ru_maxrss, which a parent hands down
+    assert peak / 1000 <= 800 and difference <= 1e-5
 
 
 def test_passes_come_in_a_few_sizes():
