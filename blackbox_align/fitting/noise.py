@@ -41,11 +41,11 @@ class Noise:
 
     def describe(self) -> str:
         """One sentence, and where the noise is large a second one."""
-        noise, moves = f"the loss by {self.loss:.2g}", f"{self.moves_loss:.2g}"
+        noise, moves = f"the loss by {self.loss:.2g}", f"it by {self.moves_loss:.2g}"
         if not np.isnan(self.points):
             noise = f"an index by {self.points:.2g} points and {noise}"
-            moves = f"{self.moves_points:.2g} and {moves}"
-        said = f"Rounding in {self.dtype} moves {noise}; random words as a prompt move them by {moves}."
+            moves = f"them by {self.moves_points:.2g} and {self.moves_loss:.2g}"
+        said = f"Rounding in {self.dtype} moves {noise}; random words as a prompt move {moves}."
         if self.heard:
             return said
         other = " or --dtype float16" if self.dtype == "bfloat16" else ""
