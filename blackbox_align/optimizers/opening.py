@@ -27,9 +27,7 @@ from blackbox_align.optimizers.base import Array, Candidate
 from blackbox_align.optimizers.probe import LONG, SHORT, Probe, directions, measure, steps
 
 FAR = 24.0  # a loss of so many linear steps along a random direction is far away
-LEFT = (
-    0.5  # a search that has left so large a share of its first loss, after many steps, is far still
-)
+LEFT = 0.5  # a search with so large a share of its first loss left after many steps is far still
 
 Seen = tuple[int, float, Array]
 """The number of a candidate, its loss and its outputs."""
@@ -51,10 +49,7 @@ class Opening:
         self._outputs: dict[int, Array] = {}
         self._losses: dict[int, float] = {}
         self._stage = "probing"
-        self.late, self.moved = (
-            False,
-            False,
-        )  # whether it looked again, and whether it left its first place
+        self.late = self.moved = False  # it looked again; it left its first place
         self._moves = np.zeros(1)  # of the outputs at each place, by a short step
         self._pairs: list[tuple[int, int]] = []
         self.kept = self._ask(np.concatenate([np.zeros((1, dimension)), steps(self.along, LONG)]))

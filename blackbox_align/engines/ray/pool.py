@@ -8,7 +8,6 @@ line and the worker is replaced, so each candidate is answered once, by whicheve
 from __future__ import annotations
 
 import math
-import pickle
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
@@ -142,7 +141,7 @@ class Pool:
         while job.open:
             self._recruit()
             self._hand_out(job)
-            self._collect(job)
+            self._collect()
         return job.answers if job.parts else Answers.none(sheet)
 
     def _put(self, sheet: Sheet) -> Any:
@@ -172,48 +171,33 @@ class Pool:
 
     def _call(self, worker: Worker, group: list[Chunk]) -> None:
         job, rows = group[0].job, [chunk.rows for chunk in group]
-        own: list[Adapter] | None = None
-        shared: Any = None  # what it has been told before, it keeps
+        adapters: Any = None  # what it has been told before, it keeps
         if job.shared is None:
-            own = [adapter for piece in rows for adapter in job.adapters[piece]]
+            adapters = [adapter for piece in rows for adapter in job.adapters[piece]]
             ends = np.cumsum([0, *(piece.stop - piece.start for piece in rows)]).tolist()
             rows, worker.job = [slice(start, end) for start, end in pairwise(ends)], None
         elif worker.job is not job:
-            shared, worker.job = job.shared, job
+            adapters, worker.job = job.shared, job
         sheet = None if worker.sheet == job.key else job.sheet
-        # Ray passes bytes on as they are; its own way with three values is a fifth of a short call.
-        sent = pickle.dumps((rows, own), pickle.HIGHEST_PROTOCOL)
-        more = () if shared is None and sheet is None else (shared, sheet)
-        reference = worker.actor.answer.remote(sent, *more)
+        reference = worker.actor.answer.remote(rows, adapters, sheet)
         worker.sheet = job.key
         if not worker.calls:
             worker.since = time.monotonic()
         worker.calls[reference] = group
 
-    def _collect(self, job: Job) -> None:
-        """Take what is done, and let go of workers that are past their time.
-
-        Where all of a job is handed out nobody waits for the first to be done: they are taken together, for
-        to look again after each of many costs more than to answer them. A worker that is lost meanwhile is
-        noticed later by as long as one takes.
-        """
+    def _collect(self) -> None:
+        """Take what is done, and let go of workers that are past their time."""
         calls = {ref: worker for worker in self._team for ref in worker.references()}
         if not calls:
             time.sleep(_TICK)
             return
-        at_work = [ref for ref, worker in calls.items() if ref in worker.calls]
-        patience = 0.0 if job.waiting else min(self._usual(job), _TICK)
-        done: list[Any] = []
-        if at_work and patience:
-            done, _ = self._ray.wait(at_work, num_returns=len(at_work), timeout=patience)
-        if not done:
-            self._ray.wait(list(calls), num_returns=1, timeout=_TICK)
-        if len(done) < len(calls):
+        done, _ = self._ray.wait(list(calls), num_returns=1, timeout=_TICK)
+        if done:
             done, _ = self._ray.wait(list(calls), num_returns=len(calls), timeout=0)
-        values = self._values(done)
+        finished = set(done)
         for ref, worker in calls.items():  # in the order in which a worker was called
-            if ref in values and worker in self._team:  # and not lost a moment ago
-                self._take(worker, ref, values[ref])
+            if ref in finished and worker in self._team:  # and not lost a moment ago
+                self._take(worker, ref)
         now = time.monotonic()
         for worker in list(self._team):
             limit = self._limit(worker)
@@ -221,23 +205,11 @@ class Pool:
                 doing = "answered" if worker.ready else "loaded its model"
                 self._lose(worker, f"it has not {doing} in {limit:.0f} seconds")
 
-    def _usual(self, job: Job) -> float:
-        """Seconds that a chunk takes at most, as far as was seen."""
-        longest = max((c.rows.stop - c.rows.start for w in self._team for c in w.at), default=0)
-        return longest * self._slowest.get(job.key, 0.0)
-
-    def _values(self, done: list[Any]) -> dict[Any, Any]:
-        """What came of calls, or the error that did; all at once where all went well."""
+    def _take(self, worker: Worker, ref: Any) -> None:
         try:
-            return dict(zip(done, self._ray.get(done, timeout=_LEAST_SECONDS), strict=True))
+            value = self._ray.get(ref, timeout=_LEAST_SECONDS)
         except self._ray.exceptions.RayError as error:
-            if len(done) == 1:
-                return {done[0]: error}
-            return {ref: value for each in done for ref, value in self._values([each]).items()}
-
-    def _take(self, worker: Worker, ref: Any, value: Any) -> None:
-        if isinstance(value, self._ray.exceptions.RayError):
-            self._lose(worker, cause_of(value))
+            self._lose(worker, cause_of(error))
             return
         now = time.monotonic()
         if ref == worker.placing:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -35,15 +34,13 @@ class _Process:
         self.sheet: Any = None
 
     def answer(
-        self, sent: bytes, shared: list[Adapter] | None = None, sheet: Sheet | None = None
+        self, rows: list[slice], adapters: list[Adapter] | None = None, sheet: Sheet | None = None
     ) -> tuple[list[Answers], str | None]:
         """Answers to each piece of the adapters, up to one that fails, and why that failed.
 
-        ``sent`` are the pieces, and the adapters where these are its own. Without any, and without
-        ``shared`` ones, or without a ``sheet``, they are those of the call before.
+        Without ``adapters``, or without a ``sheet``, they are those of the call before.
         """
-        rows, own = pickle.loads(sent)
-        adapters = self.adapters = own or shared or self.adapters
+        adapters = self.adapters = self.adapters if adapters is None else adapters
         sheet = self.sheet = self.sheet if sheet is None else sheet
         answers: list[Answers] = []
         if self.failed is not None:  # what waited behind it is asked elsewhere
