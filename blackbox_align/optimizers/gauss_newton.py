@@ -213,14 +213,16 @@ class GaussNewton(Optimizer):
         beta = np.array([solve(self._fitted.model, t * self.delta) for t in lengths])
         centre = self.archive.Z[self.centre]
         steps = beta @ self.archive.Z - beta.sum(axis=1, keepdims=True) * centre
+        promise = Promise.of(ids[0], self._fitted.loss, self._fitted.model, beta[place[0]])
+        # Where the model sees no way its steps are short: what is near is looked at then.
+        least = min(promise.left, 1.0) * self._least_radius()
         vectors = np.empty_like(noise)
         for row, id in enumerate(ids):
             turn = id % self._batch  # so that a round asked one by one is what a batch is
             step = steps[place[turn % len(STEPS)]]
             if not turn:
-                model, loss = self._fitted.model, self._fitted.loss
-                self.promise = Promise.of(id, loss, model, beta[place[0]])
-            length = max(self.explore * float(np.linalg.norm(step)), self._resolution())
+                self.promise = promise._replace(id=id)
+            length = max(self.explore * max(float(np.linalg.norm(step)), least), self._resolution())
             share = length / np.sqrt(self.dimension) if turn else 0.0
             vectors[row] = centre + step + share * noise[row]  # (2)
         return vectors
