@@ -57,7 +57,7 @@ def test_damping_is_the_least_that_keeps_a_step_short_enough(reach: float) -> No
 
 
 def test_a_batch_is_never_one_prompt_many_times() -> None:
-    """Outputs that hardly move at all, and a goal thousands of steps away: the candidates of a batch lie apart,
+    """Outputs that hardly move, and a goal thousands of steps away: the candidates of a batch lie apart,
     by a share of the least radius, so that something is learned from them."""
     W = np.random.default_rng(9).standard_normal((6, 40))
     optimizer = create("gauss-newton", 40, np.random.default_rng(0))
