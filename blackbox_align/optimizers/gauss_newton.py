@@ -18,7 +18,7 @@ optimisation of composite functions (Astudillo & Frazier 2019), which bends wher
 do and knows how noisy they are; the trust region is that of TuRBO (Eriksson et al. 2019) turned
 into a ball. With mu(z) and J(z) the mean and the Jacobian of the process, and Z the archive:
 
-(1)  step = J^T (J J^T + lambda I)^-1 mu, shortened to the trust radius: Levenberg-Marquardt
+(1)  step = J^T (J J^T + lambda I)^-1 mu, lambda such that it fits the trust radius: Levenberg-Marquardt
 (2)  z = centre + t step + s |t step| N(0, I) / sqrt(d), with t of STEPS and s of ``explore``
 (3)  radius <- 1.6 radius where the first step of a round, which has no random part, kept what the model
      promised of it, up to a length of 1, 0.6 radius where it did not: see :mod:`.trust_region`
