@@ -87,10 +87,10 @@ def _print_tests(comparison: Comparison) -> None:
 def print_multiverse(plan: Plan, folder: Path) -> None:
     """Of a comparison that varies how it is asked: in how many configurations the gain holds."""
     from ..fitting.plan import results_of
-    from ..results.multiverse import CHOICES, multiverse, share_holding
+    from ..results.multiverse import multiverse, share_holding, ways_varied
 
-    varied = [name for name, values in plan.axes.items() if name in CHOICES and len(values) > 1]
-    if varied in ([], ["seed"]):
+    varied = ways_varied(plan.axes)
+    if not varied:
         return
     found = results_of(plan, folder)
     frame = multiverse(found)

@@ -8,18 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from . import options
 from .fit_options import Evaluations, HeldOut, Opinions, Orders, Seconds, Seed, Tokens
-from .options import (
-    AsJson,
-    Device,
-    Dtype,
-    ModelName,
-    Revision,
-    TrustRemoteCode,
-    check_most,
-    model_option,
-    panel,
-)
+from .options import check_most, group, model_option, panel
 from .palette_output import print_answer, print_gate, print_map, print_scores, show_palette
 from .progress import fit_progress
 from .screen import command, print_hint, print_json, say
@@ -39,10 +30,9 @@ ModelHere = Annotated[
     str | None, typer.Option(help="Where the model lies now. Default: as the palette names it.")
 ]
 
-palette_app = typer.Typer(
+palette_app = group(
+    "Colours: experts of groups of countries, and a gate over them (Cultural Palette).",
     no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Colours: experts of groups of countries, and a gate over them (Cultural Palette).",
 )
 
 
@@ -52,7 +42,7 @@ def map_command(
         str, typer.Argument(help="A map's name, or a YAML file. Default: all that ship.")
     ] = "",
     opinions: Opinions = "world-opinions",
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Show a map of colours, and whether people's answers tell its colours apart."""
     from ..palette.maps import load_map, map_names
@@ -79,11 +69,11 @@ def fit_command(
     folder: Folder,
     map_name: MapName = "continents",
     opinions: Opinions = "world-opinions",
-    model: ModelName = "respondent-tiny",
-    revision: Revision = None,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    trust_remote_code: TrustRemoteCode = False,
+    model: options.ModelName = "respondent-tiny",
+    revision: options.Revision = None,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "auto",
+    trust_remote_code: options.TrustRemoteCode = False,
     tokens: Tokens = None,
     held_out: HeldOut = 0.5,
     orders: Orders = "auto",
@@ -95,7 +85,7 @@ def fit_command(
     scope: Scope = None,
     gate_temperature: GateTemperature = None,
     published: Published = False,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Fit a colour for each part of a map, without gradients: one soft prompt a colour.
 
@@ -137,7 +127,7 @@ def fit_command(
 
 
 @palette_app.command("show")
-def show_command(folder: Folder, as_json: AsJson = False) -> None:
+def show_command(folder: Folder, as_json: options.AsJson = False) -> None:
     """Show a palette: its colours, what they were made of, and its gate."""
     from ..palette.palette import read_palette
 
@@ -158,8 +148,8 @@ def ask_command(
     centred: Centred = None,
     gate_temperature: GateTemperature = None,
     model: ModelHere = None,
-    device: Device = "auto",
-    as_json: AsJson = False,
+    device: options.Device = "auto",
+    as_json: options.AsJson = False,
 ) -> None:
     """Ask a palette: each colour's simulated answer and the pool that its gate makes of them.
 
@@ -219,9 +209,9 @@ def assess_command(
     centred: Centred = None,
     gate_temperature: GateTemperature = None,
     model: ModelHere = None,
-    device: Device = "auto",
+    device: options.Device = "auto",
     resamples: Annotated[int, typer.Option(help="Draws of the bootstrap.", min=1)] = 1000,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Measure a palette on single countries: questions that no colour was fitted to, beside baselines."""
     from .. import engines

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import SpecificationError
-from .options import AsJson, Device, check_finite, check_most, panel
+from .options import AsJson, Device, check_finite, check_most, named_values, panel
 from .palette import MapName, palette_app
-from .screen import command, print_hint, print_json, print_note, print_table, say, stderr
+from .progress import going_on, live_sentence
+from .screen import command, print_hint, print_json, print_note, print_table, say
 
 if TYPE_CHECKING:
     from ..palette.chat import Chat
@@ -109,30 +108,12 @@ def synthesize_command(
             return
         if isinstance(given[2], ChatHere) and not given[2].engine.info.writes:
             print_note(f"{given[2].engine.info.name} writes no prose: its texts only try the way.")
-        screen = stderr()
-        with (
-            _kept(folder),
-            screen.status("Asking") if screen.is_terminal else nullcontext() as status,
-        ):
+        with going_on(f"what is finished is kept in {folder}"), live_sentence("Asking") as tell:
             made = synthesize(
                 *given, asked, settings, caps, patience, leave_out=leave_out or (), verdicts=read,
-                on_call=lambda finished, calls: status.update(
-                    f"{finished:,} of {calls:,} calls are finished"
-                ) if status else None,
+                on_call=lambda finished, calls: tell(f"{finished:,} of {calls:,} calls are finished"),
             )  # fmt: skip
     _show(made, map_name, as_json)
-
-
-@contextmanager
-def _kept(folder: Path) -> Iterator[None]:
-    """Says behind Ctrl-C what is left of it."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        print_note(
-            f"Interrupted; what is finished is kept in {folder}. To continue: {command(*sys.argv[1:])}"
-        )
-        raise typer.Exit(130) from None
 
 
 def _chat(
@@ -142,14 +123,14 @@ def _chat(
     from ..palette.chat import ChatAt, ChatHere
 
     values: dict[str, Any] = {}
-    for pair in parameters:
-        name, equals, value = pair.partition("=")
+    expected = "--set takes NAME=VALUE of a request's body"
+    for name, value in named_values(parameters, expected):
         try:
             values[name] = json.loads(value)
         except ValueError:
             values[name] = value
-        if not equals or not name or name in ("model", "messages", "stream"):
-            raise SpecificationError(f"--set takes NAME=VALUE of a request's body; not {pair!r}.")
+        if name in ("model", "messages", "stream"):
+            raise SpecificationError(f"{expected}; not '{name}={value}'.")
     if not engine:
         return ChatHere(engines.open(model or "respondent-tiny", device=device), values)
     if not model:

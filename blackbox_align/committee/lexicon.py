@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import Any, Literal
 
 from ..errors import MissingDependencyError
-from ..populations import countries
+from ..populations.countries import countries, known_country
 from . import traps
 
 Kind = Literal["name", "people", "place", "language", "region", "nothing", "homonym"]
@@ -104,6 +104,12 @@ class Lexicon:
 def fold(text: str) -> str:
     """Words in lower case without accents, joined by blanks: "Côte d'Ivoire" is "cote d ivoire"."""
     return " ".join(_WORD.findall(_plain(text)))
+
+
+def people_key(name: str) -> str:
+    """A country's code by any of its names; of any other people the name, folded."""
+    country = known_country(name)
+    return country.code if country else fold(name)
 
 
 @lru_cache

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from ..errors import DataFileError, SpecificationError, UnknownNameError
 from ..files.tables import read_text, split_table
-from ..populations import countries, find_country
+from ..populations import countries
 from .decision import Considered, Decision
+from .lexicon import people_key
 
 _EXAMPLE = "such as 'SAU=0.3,EGY=0.7'"
 _NAMES = ("population", "expert", "country", "code", "name")
@@ -55,7 +56,7 @@ def stated_weights(population: str | Path, experts: Mapping[str, str]) -> Decisi
     weights: dict[str, float] = {}
     because = [_sentence(source, total, len(shares))]
     for name, share in shares.items():
-        voices = _voices(experts)[_key(name)]
+        voices = _voices(experts)[people_key(name)]
         if share > 0:
             weights |= {voice: share / total / len(voices) for voice in voices}
         if len(voices) > 1:
@@ -95,7 +96,7 @@ def _parse(text: str, experts: Mapping[str, str]) -> dict[str, float]:
                 f"The share of {name} is {number.strip()!r}; write a number of 0 or more, {_EXAMPLE}."
             )
         _require(name, experts)
-        if _key(name) in map(_key, shares):
+        if people_key(name) in map(people_key, shares):
             raise SpecificationError(f"{name} stands twice in {text!r}; add its shares up.")
         shares[name] = share
     return shares
@@ -122,7 +123,7 @@ def _read_counts(path: Path, experts: Mapping[str, str]) -> dict[str, float]:
             _require(name, experts)
         except UnknownNameError as error:
             raise DataFileError(path, line, str(error)) from None
-        if _key(name) in map(_key, shares):
+        if people_key(name) in map(people_key, shares):
             raise DataFileError(path, line, f"{name} stands here twice; add its counts up.")
         shares[name] = share
     if not shares:
@@ -151,28 +152,22 @@ def _number(cell: str) -> float | None:
     return value if math.isfinite(value) and value >= 0 else None
 
 
-def _key(name: str) -> str:
-    """A country's code, or the name without case where it is no country's."""
-    try:
-        return find_country(name).code
-    except UnknownNameError:
-        return name.casefold().strip()
-
-
 def _voices(experts: Mapping[str, str]) -> dict[str, list[str]]:
     """The experts of every population; an expert is reached by its own name, too."""
-    voices = {_key(expert): [expert] for expert in experts}
+    voices = {people_key(expert): [expert] for expert in experts}
     by_population: dict[str, list[str]] = {}
     for expert, population in experts.items():
-        by_population.setdefault(_key(population), []).append(expert)
+        by_population.setdefault(people_key(population), []).append(expert)
     return voices | by_population
 
 
 def _require(name: str, experts: Mapping[str, str]) -> None:
-    if _key(name) not in _voices(experts):
+    if people_key(name) not in _voices(experts):
         known = [*experts, *experts.values()]
         known += [
-            countries()[code].name for code in map(_key, experts.values()) if code in countries()
+            countries()[code].name
+            for code in map(people_key, experts.values())
+            if code in countries()
         ]
         hint = (
             "`bbalign experts list` shows all; a people without an expert is found by its answers."
