@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
     from ..committee import Committee, Decision
-    from ..engines.base import Sampling
     from ..experts import Expert
 
 _who, _how = panel("Who answers"), panel("How it is answered")
@@ -115,7 +114,18 @@ def ask_command(
     import numpy as np
 
     from .. import engines
-    from ..committee import Committee, closed_question, decide, read_profile, sentence_model
+    from ..committee import (
+        Committee,
+        answer_closed,
+        closed_question,
+        decide,
+        read_profile,
+        sentence_model,
+        simulated_note,
+        told_shares,
+        told_texts,
+        write_all,
+    )  # fmt: skip
     from ..engines.base import Sampling
 
     _check(form, by_text and (population or like or profile), options is not None, temperature)
@@ -128,8 +138,8 @@ def ask_command(
         decision, *shares = ask_elsewhere(engine, question, survey, population, form, mixed)
         found: dict[str, Any] = {}
         if shares:
-            found = _shown(shares[0], shares[1], decision, survey, form, samples, rng)
-        print_answered(as_json, question, decision, {**found, "note": _note(engine, "", False)})
+            found = told_shares(*shares, decision, survey, form, samples, rng)
+        print_answered(as_json, question, decision, {**found, "note": simulated_note(engine, "")})
         return
     experts = _sound(library)
     embed = sentence_model(embedder) if embedder else None
@@ -145,14 +155,22 @@ def ask_command(
             if form == "composed":
                 answered = _composed(committee, decision, question, options, chat, embed)
             elif survey is not None:
-                answered = _closed(committee, decision, survey, form, samples, rng)
+                parts = answer_closed(committee, decision, survey)
+                answered = told_shares(*parts, decision, survey, form, samples, rng)
                 if combine is not None:
                     answered |= _combined(combine, committee, decision, survey, rng)
             else:
                 warm = temperature if temperature is not None else float(form == "sample")
                 sampling = Sampling(max_tokens, warm, seed=seed)
-                answered = _open(committee, decision, question, form, sampling, samples, rng)
-            answered["note"] = _note(opened.info.name, opened.info.disclaimer, survey is None)
+                said = [{"role": "user", "content": question}]
+                asked = committee.requests(
+                    said, decision, form, sampling=sampling, count=samples, rng=rng
+                )
+                answered = told_texts(committee, asked, write_all(opened, asked))
+            instead = "for texts fit experts on a real model, or give --options."
+            answered["note"] = simulated_note(
+                opened.info.name, opened.info.disclaimer, "" if survey else instead
+            )
     print_answered(as_json, question, decision, answered)
 
 
@@ -198,37 +216,6 @@ def _sound(library: Path) -> list[Expert]:
     return [entry.expert for entry in entries if entry.expert is not None]
 
 
-def _closed(
-    committee: Committee, decision: Decision, survey: Any, form: str, samples: int, rng: Generator
-) -> dict[str, Any]:
-    """Distributions over the options of a closed question; of a sample, how often each was drawn."""
-    from ..committee import answer_closed
-
-    parts, mixture = answer_closed(committee, decision, survey)
-    return _shown(parts, mixture, decision, survey, form, samples, rng)
-
-
-def _shown(
-    parts: Any,
-    mixture: Any,
-    decision: Decision,
-    survey: Any,
-    form: str,
-    samples: int,
-    rng: Generator,
-) -> dict[str, Any]:
-    labels = survey.items[0].scale.options
-    found: dict[str, Any] = {"options": list(labels)}
-    if form == "sample":
-        # An expert drawn by weight that then answers by its own shares answers by the mixture's.
-        found["counts"] = rng.multinomial(samples, mixture / mixture.sum()).tolist()
-        return found
-    if form == "parts":
-        found["parts"] = {n: row.tolist() for n, row in zip(decision.weights, parts, strict=True)}
-    found["mixture"] = mixture.tolist()
-    return found
-
-
 def _combined(
     path: str, committee: Committee, decision: Decision, survey: Any, rng: Generator
 ) -> dict[str, Any]:
@@ -263,54 +250,13 @@ def _composed(
     """MoCulE's pipeline, with a chat model where one is named; else by sentences' likeness, or by words."""
     from ..committee import composed
     from ..committee.by_text import Query
+    from ..engines.chat import ChatAt, ChatHere
 
     say = None
     if chat is not None:
         address, _, name = chat.partition("#")
-        here = chat == "here"
-        say = (
-            composed.chat_in_process(committee.engine) if here else composed.chat_at(address, name)
-        )
+        model = ChatHere(committee.engine) if chat == "here" else ChatAt(address, name, seconds=300)
+        say = composed.said_by(model)
     asked = None if options is None else [option.strip() for option in options.split(",")]
     planner = composed.planned(committee, decision, asked, say, embed)
     return {"composed": planner.run(Query(question)).to_dict()}
-
-
-def _open(
-    committee: Committee,
-    decision: Decision,
-    question: str,
-    form: Any,
-    sampling: Sampling,
-    samples: int,
-    rng: Generator,
-) -> dict[str, Any]:
-    from ..committee import write_all
-
-    asked = committee.requests(
-        [{"role": "user", "content": question}],
-        decision,
-        form,
-        sampling=sampling,
-        count=samples,
-        rng=rng,
-    )
-    texts = write_all(committee.engine, asked)
-    return {
-        "texts": [
-            {"experts": list(committee.speakers(request)), "text": text.text, "ended": text.reason}
-            for request, text in zip(asked, texts, strict=True)
-        ]
-    }
-
-
-def _note(model: str, disclaimer: str, writes: bool) -> str:
-    from ..models import packaged_models
-
-    sentences = ["These are simulated answers: a model computed them, and nobody gave them."]
-    if writes and model in packaged_models():
-        sentences.append(
-            f"{model} was made to tick options and cannot write prose; for texts fit experts on a real "
-            "model, or give --options."
-        )
-    return " ".join([*sentences, disclaimer]).strip()

@@ -156,7 +156,7 @@ def ask_command(
     Without --options a text is written, each token drawn once from the pool of all colours.
     """
     from .. import engines
-    from ..committee import answer_closed, closed_question, write_all
+    from ..committee import answer_closed, closed_question, simulated_note, write_all
     from ..engines.base import Sampling
     from ..palette.palette import read_palette
     from ..populations import find_country
@@ -187,10 +187,7 @@ def ask_command(
                 sampling=Sampling(max_tokens),
             )
             answered["text"] = write_all(engine, asked)[0].text
-        answered["note"] = (
-            "These are simulated answers: a model computed them, and nobody gave them. "
-            f"{engine.info.disclaimer}".strip()
-        )
+        answered["note"] = simulated_note(engine.info.name, engine.info.disclaimer)
     if as_json:
         print_json(answered)
         return

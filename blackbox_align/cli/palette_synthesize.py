@@ -17,7 +17,7 @@ from .progress import going_on, live_sentence
 from .screen import command, print_hint, print_json, print_note, print_table, say
 
 if TYPE_CHECKING:
-    from ..palette.chat import Chat
+    from ..engines.chat import Chat
     from ..palette.estimate import Estimate
     from ..palette.synthesis import Synthesis
 
@@ -79,8 +79,8 @@ def synthesize_command(
 
     A finished call is never made again: the same command goes on after a kill, and with more questions.
     """
+    from ..engines.chat import ChatHere
     from ..palette.calling import Caps, Patience, Price
-    from ..palette.chat import ChatHere
     from ..palette.maps import load_map
     from ..palette.questions import read_questions
     from ..palette.steps import SynthesisSettings
@@ -120,7 +120,7 @@ def _chat(
     engine: str, model: str, device: str, parameters: list[str] | tuple[str, ...], seconds: float
 ) -> Chat:
     from .. import engines
-    from ..palette.chat import ChatAt, ChatHere
+    from ..engines.chat import ChatAt, ChatHere
 
     values: dict[str, Any] = {}
     expected = "--set takes NAME=VALUE of a request's body"

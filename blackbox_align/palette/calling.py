@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ..engines.chat import NOTHING, Chat, NoAnswer, Said
 from ..errors import BlackboxAlignError, ModelError, SpecificationError
 from .calls import CallJournal
-from .chat import NOTHING, Chat, NoAnswer, Said
 
 _MOST_BUSY = 30  # times that a server may say of one call that it is asked too much
 _LONGEST_PAUSE = 60.0

@@ -11,10 +11,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..engines.chat import Chat
 from ..errors import SpecificationError
 from .calling import Call
 from .calls import CallJournal, call_key
-from .chat import Chat
 from .checks import findings
 from .maps import PaletteMap
 from .preferences import Preference

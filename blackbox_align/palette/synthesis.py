@@ -24,12 +24,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from ..engines.chat import Chat
 from ..errors import ChangedSpecificationError, RunError, SpecificationError, UnknownNameError
 from ..files.atomic import plain_errors, read_json, write_json, write_text
 from ..results.plain import to_plain
 from .calling import Call, Caller, Caps, Ended, Patience
 from .calls import CallJournal
-from .chat import Chat
 from .checks import CHECKS
 from .estimate import Estimate, estimate
 from .maps import PaletteMap
