@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..adapters.adapter import Adapter
 from ..engines.base import Answers, Engine
-from ..errors import ModelError, OutOfMemoryError, SpecificationError
+from ..errors import ModelError, OutOfMemoryError, SpecificationError, require_one_of
 from ..surveys.opinions import with_labels
 from ..surveys.sheet import ORDERS, Question, Sheet, asked, average, sheet
 from ..surveys.survey import Survey
@@ -41,13 +41,8 @@ class Asking:
     on_batch: Callable[[int], None] | None = None
 
     def __post_init__(self) -> None:
-        for name, value, known in (
-            ("orders", self.orders, ORDERS),
-            ("labels", self.labels, STYLES),
-        ):
-            if value not in known:
-                names = ", ".join(repr(name) for name in known if name != "own")
-                raise SpecificationError(f"The {name} must be one of {names}; not {value!r}.")
+        require_one_of("The orders", self.orders, ORDERS)
+        require_one_of("The labels", self.labels, STYLES)
         if self.batch < 1:
             raise SpecificationError(f"A batch holds 1 question or more; not {self.batch}.")
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..adapters.adapter import Adapter
-from ..errors import SpecificationError
+from ..errors import SpecificationError, require_one_of
 from ..files.hub import SCHEME
 from ..objectives.constants import settle_constants
 from ..populations import Country, Population, find_population, load_targets
@@ -235,12 +235,9 @@ def _check(resamples: int, seed: int, questions: str | None, labels: str, wordin
         raise SpecificationError(
             f"An interval needs 1 resample or more and a seed of 0 or more; not {resamples} and {seed}."
         )
-    if questions is not None and questions not in QUESTIONS:
-        known = ", ".join(map(repr, QUESTIONS))
-        raise SpecificationError(f"The questions must be one of {known}; not {questions!r}.")
-    if labels not in STYLES or labels == "own":
-        known = ", ".join(repr(name) for name in STYLES if name != "own")
-        raise SpecificationError(f"The labels must be one of {known}; not {labels!r}.")
+    if questions is not None:
+        require_one_of("The questions", questions, QUESTIONS)
+    require_one_of("The labels", labels, [name for name in STYLES if name != "own"])
 
 
 def _populations(

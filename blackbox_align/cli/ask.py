@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import SpecificationError
+from ..errors import SpecificationError, require_one_of
 from .answers import print_answered
 from .elsewhere import Address, ask_elsewhere
 from .experts import form_as_fitted, model_of
@@ -179,11 +179,7 @@ def _check(form: str, ways: Any, closed: bool, temperature: float | None) -> Non
     from ..committee import FORMS
 
     check_finite(temperature=temperature)
-    known = (*FORMS, "composed")
-    if form not in known:
-        raise SpecificationError(
-            f"--as must be one of {', '.join(map(repr, known))}; not {form!r}."
-        )
+    require_one_of("--as", form, (*FORMS, "composed"))
     if ways:
         raise SpecificationError(
             "--by-text finds the weights in the question; leave out --population, --like and --profile."

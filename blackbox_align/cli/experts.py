@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import ExpertError, SpecificationError
+from ..errors import ExpertError, SpecificationError, require_one_of
 from .options import AsJson, Device, ModelName, check_most, group
 from .screen import command, print_hint, print_json, print_note, print_table, say
 
@@ -181,10 +181,7 @@ def export_command(
     from ..experts.prompt_embeds import export_prompt_embeds
     from ..experts.vocabulary import export_vocabulary
 
-    if format not in ("vocabulary", "prompt-embeds"):
-        raise SpecificationError(
-            f"--format must be 'vocabulary' or 'prompt-embeds'; not {format!r}."
-        )
+    require_one_of("--format", format, ("vocabulary", "prompt-embeds"))
     found = Library(library)
     chosen = [found.read(name) for name in dict.fromkeys(expert or found.names())]
     if format == "prompt-embeds":

@@ -132,8 +132,8 @@ def lexicon() -> Lexicon:
             senses.update(dict.fromkeys(_inflected(word), _even("region", codes)))
     senses.update(dict.fromkeys(traps.NO_COUNTRY, NOTHING))
     senses.update(dict.fromkeys(traps.HOMONYMS, HOMONYM))
-    for phrase, codes in traps.MEANT.items():
-        senses[phrase] = _even("name", codes)
+    for codes, words in traps.MEANT.items():
+        senses.update({fold(word): _even("name", codes) for word in words.split()})
     return Lexicon(senses)
 
 

@@ -70,11 +70,9 @@ class Chat(Protocol):
 
     def say(self, prompt: str, most: int, seed: int) -> Said:
         """The answer to one message, of ``most`` tokens or fewer."""
-        ...
 
     def close(self) -> None:
         """Lets go of what it holds."""
-        ...
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

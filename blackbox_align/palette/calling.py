@@ -42,11 +42,9 @@ class Plan(Protocol):
 
     def ready(self) -> Iterable[Call]:
         """Those that are not finished and wait for no other."""
-        ...
 
     def after(self, call: Call) -> Iterable[Call]:
         """Those that waited for this one last."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DataFileError, SpecificationError
+from ..errors import DataFileError, require_one_of
 from ..files.report import Report
 from ..populations.labels import Labels, read_labels
 from ..populations.population import Population
@@ -123,11 +123,8 @@ def assemble(rows: Iterable[RawAnswers | Unreadable], source: Source) -> Opinion
         Nothing in the file can be used, the labels are of another scheme than countries', or the
         order of a scale cannot be known; the message says why.
     """
-    if source.missing not in MISSING or source.labels not in LABELS:
-        raise SpecificationError(
-            f"missing must be one of {MISSING} and labels one of {LABELS}; "
-            f"not {source.missing!r} and {source.labels!r}."
-        )
+    require_one_of("missing", source.missing, MISSING)
+    require_one_of("labels", source.labels, LABELS)
     table = list(rows)
     answers = [row for row in table if isinstance(row, RawAnswers)]
     labels = _read_samples(answers, source)

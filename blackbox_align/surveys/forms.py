@@ -67,7 +67,9 @@ class Form:
         """Take a question, or say why it is left out."""
         texts = (item.question, *item.options.values())
         answers = len(item.options) - len(item.no_answers())
-        if any(_PIPED.search(text) for text in texts):
+        if len(item.options) < 2:
+            self.leave_out(OPEN, item.id)
+        elif any(_PIPED.search(text) for text in texts):
             self.leave_out(FILLED_IN, item.id)
         elif not item.id or not all(texts):
             self.leave_out("a text of theirs is blank", item.id or "a question without a name")
