@@ -91,6 +91,16 @@ def unaskable(engine: Engine, survey: Survey, asking: Asking) -> dict[str, str]:
 def _ask(
     engine: Engine, survey: Survey, adapters: Sequence[Adapter], asking: Asking
 ) -> tuple[Array, Array]:
+    given, mass = put(engine, survey, adapters, asking)
+    return average(given, survey, asking.orders), _mean_mass(mass, survey, asking.orders)
+
+
+def put(
+    engine: Engine, survey: Survey, adapters: Sequence[Adapter], asking: Asking
+) -> tuple[Array, Array]:
+    """(adapters, questions, width) answers to the sheet of a survey, batch by batch, and (adapters,
+    questions) masses; see :func:`ask`, which averages them.
+    """
     questions = sheet(survey, asking.orders).questions
     given = np.zeros((len(adapters), len(questions), survey.width), np.float32)
     mass = np.zeros((len(adapters), len(questions)))
@@ -108,7 +118,7 @@ def _ask(
             )
         if asking.on_batch is not None:
             asking.on_batch(len(some) * len(adapters))
-    return average(given, survey, asking.orders), _mean_mass(mass, survey, asking.orders)
+    return given, mass
 
 
 def _answer(

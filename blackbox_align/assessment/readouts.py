@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..adapters.adapter import Adapter
-from ..engines.base import Engine, Request, Sampling
+from ..engines.base import Engine, Request, Sampling, write_all
+from ..errors import SpecificationError
 from ..populations import Population
 from ..results import Figure, Result
 from ..results.names import NONE
@@ -110,9 +111,8 @@ _AT_ONCE = 64
 
 def _write(engine: Engine, requests: Sequence[Request]) -> Iterator[str]:
     for start in range(0, len(requests), _AT_ONCE):
-        replies = [engine.submit(request) for request in requests[start : start + _AT_ONCE]]
-        for reply in replies:
-            yield reply.result().text
+        for text in write_all(engine, requests[start : start + _AT_ONCE]):
+            yield text.text
 
 
 def option_in(text: str, labels: Sequence[str], options: Sequence[str]) -> int | None:
@@ -150,13 +150,18 @@ def shares_in(text: str, labels: Sequence[str], options: Sequence[str]) -> Array
 def with_readouts(
     result: Result,
     instrument: Instrument,
-    engine: Engine,
+    engine: Engine | None,
     populations: Sequence[Population],
     conditions: Sequence[Condition],
     asking: Asking,
     resampling: Resampling,
 ) -> Result:
-    """``result`` with the squared distance by every readout, agreement, and what condition gains where."""
+    """``result`` with the squared distance by every readout, agreement, and what condition gains where.
+
+    Raises :class:`SpecificationError` where there is no model, or no opinions.
+    """
+    if instrument.pooled != "populations" or instrument.index_names or engine is None:
+        raise SpecificationError("--readouts reads a model's opinions; there are none here.")
     survey = asking.surveys(instrument.survey)[0]
     by_condition = {
         (a.condition, a.population): dict(zip(a.items, a.probabilities, strict=True))

@@ -19,9 +19,9 @@ from ..objectives.constants import settle_constants
 from ..populations import Country, Population, find_population, load_targets
 from ..populations.groups import SETS, expand, parse_countries
 from ..results import Result
-from ..results.names import ALL, ANSWERS_IN_TEXT
+from ..results.names import ALL, ANSWERS_IN_TEXT, counted
 from ..surveys.index_instrument import Indices
-from ..surveys.instrument import Instrument, counted
+from ..surveys.instrument import Instrument
 from ..surveys.instruments import Questionnaire, instrument_of, load_instrument
 from ..surveys.opinions import OpinionSurvey
 from ..surveys.readouts import item_means
@@ -33,7 +33,7 @@ from .figures import Resampling
 from .position_bias import PositionBias, position_bias
 from .published import published_note
 from .readouts import with_readouts
-from .wording import in_other_words, with_second_wording
+from .wording import with_second_wording
 
 if TYPE_CHECKING:
     from ..engines.base import Engine
@@ -149,9 +149,9 @@ def score(
         resampling=resampling, fitted_items=fitted,
     )  # fmt: skip
     if wordings == 2:
-        result = _second_wording(result, made, engine, populations, parsed, asking, resampling)
+        result = with_second_wording(result, made, engine, populations, parsed, asking, resampling)
     if readouts:
-        result = _three_readouts(result, made, engine, populations, parsed, asking, resampling)
+        result = with_readouts(result, made, engine, populations, parsed, asking, resampling)
     result = _shown(result, made, chosen or (), questions)
     bias = _position_bias(made, populations, engine, asking) if parsed else None
     if bias is not None and not math.isnan(bias.correlation):
@@ -191,41 +191,6 @@ def _shown(
     if questions and any(figure.split == questions for figure in result.figures):
         result = replace(result, split=questions)  # type: ignore[arg-type]
     return result
-
-
-def _second_wording(
-    result: Result,
-    made: Instrument,
-    engine: Engine | None,
-    populations: Sequence[Population],
-    conditions: Sequence[Condition],
-    asking: Asking,
-    resampling: Resampling,
-) -> Result:
-    other = in_other_words(made)
-    if other is None or engine is None:
-        raise SpecificationError(
-            "A second wording needs a model, and an instrument of this package."
-        )
-    fitted = result.provenance.fitted_items
-    again = assess(
-        other, engine, populations, conditions, asking, resampling=resampling, fitted_items=fitted
-    )
-    return with_second_wording(result, again)
-
-
-def _three_readouts(
-    result: Result,
-    made: Instrument,
-    engine: Engine | None,
-    populations: Sequence[Population],
-    conditions: Sequence[Condition],
-    asking: Asking,
-    resampling: Resampling,
-) -> Result:
-    if made.pooled != "populations" or made.index_names or engine is None:
-        raise SpecificationError("--readouts reads a model's opinions; there are none here.")
-    return with_readouts(result, made, engine, populations, conditions, asking, resampling)
 
 
 def _check(resamples: int, seed: int, questions: str | None, labels: str, wordings: int) -> None:

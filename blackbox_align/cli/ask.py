@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -113,62 +113,56 @@ def ask_command(
     """
     import numpy as np
 
-    from .. import engines
-    from ..committee import (
-        Committee,
-        answer_closed,
-        closed_question,
-        decide,
-        read_profile,
-        sentence_model,
-        simulated_note,
-        told_shares,
-        told_texts,
-        write_all,
-    )  # fmt: skip
+    from .. import committee, engines
     from ..engines.base import Sampling
 
     _check(form, by_text and (population or like or profile), options is not None, temperature)
     _check_combined(form, combine, options, chat)
     check_most(100_000, samples=samples, max_tokens=max_tokens)
-    survey = closed_question(question, options.split(",")) if options is not None else None
+    survey = (
+        committee.closed_question(question, options.split(",")) if options is not None else None
+    )
     rng = np.random.default_rng(seed)
     if engine is not None:
         mixed = (like, profile, combine, chat, model)
         decision, *shares = ask_elsewhere(engine, question, survey, population, form, mixed)
         found: dict[str, Any] = {}
         if shares:
-            found = told_shares(*shares, decision, survey, form, samples, rng)
-        print_answered(as_json, question, decision, {**found, "note": simulated_note(engine, "")})
+            found = committee.told_shares(
+                shares[0], shares[1], decision, survey, form, samples, rng
+            )
+        print_answered(
+            as_json, question, decision, {**found, "note": committee.simulated_note(engine, "")}
+        )
         return
     experts = _sound(library)
-    embed = sentence_model(embedder) if embedder else None
-    known = read_profile(profile or [])
-    decision = decide(
+    embed = committee.sentence_model(embedder) if embedder else None
+    known = committee.read_profile(profile or [])
+    decision = committee.decide(
         question, experts, population=population, answers=like, profile=known, embed=embed, rng=rng
     )
     answered: dict[str, Any] = {}
     if chosen := tuple(expert for expert in experts if expert.name in decision.weights):
         named = model or model_of(list(chosen))
         with closing(engines.open(named, device=device, form=form_as_fitted(chosen))) as opened:
-            committee = Committee(opened, chosen, lambda query: decision)
+            seated = committee.Committee(opened, chosen, lambda query: decision)
             if form == "composed":
-                answered = _composed(committee, decision, question, options, chat, embed)
+                answered = _composed(seated, decision, question, options, chat, embed)
             elif survey is not None:
-                parts = answer_closed(committee, decision, survey)
-                answered = told_shares(*parts, decision, survey, form, samples, rng)
+                parts = committee.answer_closed(seated, decision, survey)
+                answered = committee.told_shares(*parts, decision, survey, form, samples, rng)
                 if combine is not None:
-                    answered |= _combined(combine, committee, decision, survey, rng)
+                    answered |= _combined(combine, seated, decision, survey, rng)
             else:
                 warm = temperature if temperature is not None else float(form == "sample")
                 sampling = Sampling(max_tokens, warm, seed=seed)
-                said = [{"role": "user", "content": question}]
-                asked = committee.requests(
-                    said, decision, form, sampling=sampling, count=samples, rng=rng
+                said, kind = [{"role": "user", "content": question}], cast("Any", form)
+                asked = seated.requests(
+                    said, decision, kind, sampling=sampling, count=samples, rng=rng
                 )
-                answered = told_texts(committee, asked, write_all(opened, asked))
+                answered = committee.told_texts(seated, asked, committee.write_all(opened, asked))
             instead = "for texts fit experts on a real model, or give --options."
-            answered["note"] = simulated_note(
+            answered["note"] = committee.simulated_note(
                 opened.info.name, opened.info.disclaimer, "" if survey else instead
             )
     print_answered(as_json, question, decision, answered)

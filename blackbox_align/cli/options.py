@@ -64,8 +64,8 @@ def _spelled(name: str) -> str:
 
 def group(help: str, **settings: Any) -> typer.Typer:
     """A group of commands."""
-    usual = {"context_settings": {"help_option_names": ["-h", "--help"]}}
-    return typer.Typer(help=help, **usual, **settings)
+    names = {"help_option_names": ["-h", "--help"]}
+    return typer.Typer(help=help, context_settings=names, **settings)
 
 
 def named_values(pairs: Iterable[str], expected: str) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ a profile (:func:`weights_by_profile`), or read from a text (:class:`TextRouter`
 answers by them.
 """
 
+from ..engines.base import write_all
 from .asking import (
     answer_closed,
     closed_question,
@@ -13,7 +14,6 @@ from .asking import (
     simulated_note,
     told_shares,
     told_texts,
-    write_all,
 )
 from .by_answers import FittedWeights, fit_weights, weights_by_answers
 from .by_profile import read_profile, weights_by_profile

@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.random import Generator
 
-from ..engines.base import Engine, Request, Text
+from ..engines.base import Request, Text
 from ..errors import SpecificationError
 from ..experts import Expert
 from ..models import packaged_models
@@ -135,16 +135,3 @@ def decide(
     if profile:
         return weights_by_profile(profile, experts)
     return TextRouter(by_name, embed).decide(Query(question))
-
-
-def write_all(engine: Engine, requests: Sequence[Request]) -> list[Text]:
-    """The texts of requests, written side by side; where one fails the others are cancelled."""
-    replies = []
-    try:
-        for request in requests:
-            replies.append(engine.submit(request))
-        return [reply.result() for reply in replies]
-    except BaseException:
-        for reply in replies:
-            reply.cancel()
-        raise

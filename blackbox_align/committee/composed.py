@@ -13,10 +13,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..engines.base import Sampling
+from ..engines.base import Sampling, write_all
 from ..engines.chat import Chat, NoAnswer
 from ..errors import ModelError
-from .asking import answer_closed, closed_question, write_all
+from .asking import answer_closed, closed_question
 from .by_text import Embedder, Query
 from .committee import Committee
 from .decision import Decision

@@ -7,11 +7,12 @@ its answer counts as much as its people do in the sample.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..errors import DataFileError, SpecificationError, UnknownNameError
-from ..files.tables import read_text, split_table
+from ..files.numbers import amount
+from ..files.tables import CsvTable, as_table, read_rows
 from ..populations import countries
 from .decision import Considered, Decision
 from .lexicon import people_key
@@ -90,7 +91,7 @@ def _parse(text: str, experts: Mapping[str, str]) -> dict[str, float]:
                 f"{part.strip()!r} in {text!r} is no share of a population; "
                 f"write a name, an equals sign and a number, {_EXAMPLE}."
             )
-        share = _number(number)
+        share = amount(number)
         if share is None:
             raise SpecificationError(
                 f"The share of {name} is {number.strip()!r}; write a number of 0 or more, {_EXAMPLE}."
@@ -104,20 +105,13 @@ def _parse(text: str, experts: Mapping[str, str]) -> dict[str, float]:
 
 def _read_counts(path: Path, experts: Mapping[str, str]) -> dict[str, float]:
     expected = "a header such as 'population,count' and a line for each population"
-    rows = split_table(path, read_text(path), expected)
-    line, header = rows[0]
-    columns = [cell.strip().casefold() for cell in header]
-    where = _column(path, line, columns, _NAMES)
-    count = _column(path, line, columns, _COUNTS)
+    table = as_table(path, read_rows(path, expected))
+    where, count = _column(table, _NAMES), _column(table, _COUNTS)
     shares: dict[str, float] = {}
-    for line, cells in rows[1:]:
-        if len(cells) != len(columns):
-            raise DataFileError(
-                path, line, f"{len(cells)} cells where the first line has {len(columns)}."
-            )
-        name, share = cells[where].strip(), _number(cells[count])
+    for line, row in table.records():
+        name, share = row[where].strip(), amount(row[count])
         if share is None:
-            seen = cells[count].strip()
+            seen = row[count].strip()
             raise DataFileError(path, line, f"the count is {seen!r}; write a number of 0 or more.")
         try:
             _require(name, experts)
@@ -131,25 +125,13 @@ def _read_counts(path: Path, experts: Mapping[str, str]) -> dict[str, float]:
     return shares
 
 
-def _column(path: Path, line: int, columns: list[str], names: Iterable[str]) -> int:
-    found = [columns.index(name) for name in names if name in columns]
+def _column(table: CsvTable, names: Sequence[str]) -> str:
+    found = [name for name in names if name in table.columns]
     if not found:
         first, *others = names
-        raise DataFileError(
-            path,
-            line,
-            f"there is no column {first!r} (or {', '.join(others)}); found {', '.join(columns)}.",
-        )
+        message = f"there is no column {first!r} (or {', '.join(others)}); found "
+        raise DataFileError(table.path, 1, f"{message}{', '.join(table.columns)}.")
     return found[0]
-
-
-def _number(cell: str) -> float | None:
-    """A number of 0 or more; a per cent sign is let pass, as only ratios matter."""
-    try:
-        value = float(cell.strip().removesuffix("%"))
-    except ValueError:
-        return None
-    return value if math.isfinite(value) and value >= 0 else None
 
 
 def _voices(experts: Mapping[str, str]) -> dict[str, list[str]]:

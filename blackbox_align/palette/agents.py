@@ -22,8 +22,7 @@ from numpy.typing import NDArray
 
 from ..adapters.adapter import Adapter
 from ..assessment.asking import Asking, ask
-from ..committee import write_all
-from ..engines.base import Engine, Request, Sampling
+from ..engines.base import Engine, Request, Sampling, write_all
 from ..errors import ModelError
 from ..surveys.sheet import Question, Sheet, asked, average
 from ..surveys.survey import Survey

@@ -97,11 +97,6 @@ def prompt_weights(rows: Array, subject: Array, temperature: float = 1.0) -> Arr
     return np.asarray(softmax(scores / temperature, axis=-1))
 
 
-def token_gate(rows: Array, settings: GateSettings) -> Gate:
-    """The gate of every token, as an adapter carries it."""
-    return Gate(rows=rows, temperature=settings.temperature)
-
-
 def one_hot(layers: int, colours: int, colour: int) -> Gate:
     """The gate that lets one colour through, alone."""
     weights = np.zeros((layers, colours), np.float32)

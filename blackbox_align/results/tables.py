@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .names import (
@@ -243,11 +242,6 @@ def points(value: float, sign: bool = False) -> str:
         return "-"
     rounded = round(value, 1) + 0.0  # no -0.0
     return f"{rounded:+.1f}" if sign else f"{rounded:.1f}"
-
-
-def populations(result: Result) -> Iterator[tuple[str, str]]:
-    """Code and name of every population of a fit."""
-    yield from result.provenance.populations.items()
 
 
 def _figure(

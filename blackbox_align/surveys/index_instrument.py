@@ -155,4 +155,4 @@ class Indices(OfSurvey):
         for row, code in zip(rows, others, strict=True):
             figures = self.targets.figures[code]
             row[:] = [figures[place[n]] if n in place else np.nan for n in self.index_names]
-        return baselines.mean_of_others(rows, None)
+        return baselines.known_mean(rows)

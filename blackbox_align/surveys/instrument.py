@@ -112,11 +112,6 @@ class Instrument(Protocol):
         """The instrument without some of its items."""
 
 
-def counted(number: int, one: str, many: str = "") -> str:
-    """A number with its noun: ``1 question``, ``1,227 questions``."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
 Kind = TypeVar("Kind", bound="OfSurvey")
 
 
