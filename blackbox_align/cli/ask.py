@@ -125,15 +125,10 @@ def ask_command(
     rng = np.random.default_rng(seed)
     if engine is not None:
         mixed = (like, profile, combine, chat, model)
-        decision, *shares = ask_elsewhere(engine, question, survey, population, form, mixed)
-        found: dict[str, Any] = {}
-        if shares:
-            found = committee.told_shares(
-                shares[0], shares[1], decision, survey, form, samples, rng
-            )
-        print_answered(
-            as_json, question, decision, {**found, "note": committee.simulated_note(engine, "")}
+        decision, answered = ask_elsewhere(
+            engine, question, survey, population, form, samples, rng, mixed
         )
+        print_answered(as_json, question, decision, answered)
         return
     experts = _sound(library)
     embed = committee.sentence_model(embedder) if embedder else None
@@ -141,7 +136,7 @@ def ask_command(
     decision = committee.decide(
         question, experts, population=population, answers=like, profile=known, embed=embed, rng=rng
     )
-    answered: dict[str, Any] = {}
+    answered = {}
     if chosen := tuple(expert for expert in experts if expert.name in decision.weights):
         named = model or model_of(list(chosen))
         with closing(engines.open(named, device=device, form=form_as_fitted(chosen))) as opened:
@@ -214,12 +209,11 @@ def _combined(
 
     from ..committee import answer_closed, combine_with
 
-    everyone = {expert.name: 1 / len(committee.experts) for expert in committee.experts}
+    experts = committee.experts
+    everyone = {expert.name: 1 / len(experts) for expert in experts}
     parts, _ = answer_closed(committee, replace(decision, weights=everyone), survey)
-    experts = {expert.name: expert for expert in committee.experts}
-    asked = [experts[name] for name in everyone]
     options = survey.items[0].scale.options
-    joined = combine_with(path, options, asked, parts, decision, rng)
+    joined = combine_with(path, options, experts, parts, decision, rng)
     rows = {
         name: {"share": share, "low": low, "high": high}
         for name, share, low, high in zip(

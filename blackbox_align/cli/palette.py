@@ -17,6 +17,7 @@ from .screen import command, print_hint, print_json, say
 
 if TYPE_CHECKING:
     from ..palette.gate import GateSettings
+    from ..palette.palette import Palette
 
 _gate = panel("The gate")
 Folder = Annotated[Path, typer.Argument(help="The palette's folder.", show_default=False)]
@@ -158,15 +159,12 @@ def ask_command(
     from .. import engines
     from ..committee import answer_closed, closed_question, simulated_note, write_all
     from ..engines.base import Sampling
-    from ..palette.palette import read_palette
     from ..populations import find_country
 
     check_most(100_000, max_tokens=max_tokens)
     survey = closed_question(question, options.split(",")) if options else None
     subject = find_country(about).name if about else question
-    palette = read_palette(folder).with_gate(
-        source=source, centred=centred, temperature=gate_temperature
-    )
+    palette = palette_of(folder, source, centred, gate_temperature)
     with closing(engines.open(model or palette.record.model, device=device)) as engine:
         committee = palette.committee(engine)
         decision = palette.decide(engine, subject)
@@ -213,14 +211,11 @@ def assess_command(
     """Measure a palette on single countries: questions that no colour was fitted to, beside baselines."""
     from .. import engines
     from ..palette.assess import POOL, assess_palette
-    from ..palette.palette import read_palette
     from ..results.plain import to_plain
     from ..surveys.opinion_files import load_opinions
 
     check_most(1_000_000, resamples=resamples)
-    palette = read_palette(folder).with_gate(
-        source=source, centred=centred, temperature=gate_temperature
-    )
+    palette = palette_of(folder, source, centred, gate_temperature)
     survey = load_opinions(opinions)
     with closing(engines.open(model or palette.record.model, device=device)) as engine:
         scores, gate = assess_palette(palette, engine, survey, country or (), orders)
@@ -262,3 +257,13 @@ def gate_settings(
     return with_settings(
         begun, source=source, centred=centred, scope=scope, temperature=temperature
     )
+
+
+def palette_of(
+    folder: Path, source: str | None, centred: bool | None, temperature: float | None
+) -> Palette:
+    """A palette under its own gate, but for what is asked for otherwise."""
+    from ..palette.palette import read_palette
+
+    changes = {"source": source, "centred": centred, "temperature": temperature}
+    return read_palette(folder).with_gate(**changes)

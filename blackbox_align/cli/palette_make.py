@@ -22,6 +22,7 @@ from .palette import (
     Source,
     gate_settings,
     palette_app,
+    palette_of,
 )
 from .palette_output import show_palette
 from .progress import live_sentence
@@ -179,11 +180,8 @@ def export_command(
     from ..experts.write import base_of
     from ..palette.export import export_mixture
     from ..palette.merging import merge
-    from ..palette.palette import read_palette
 
-    palette = read_palette(folder).with_gate(
-        source=source, centred=centred, temperature=gate_temperature
-    )
+    palette = palette_of(folder, source, centred, gate_temperature)
     blend = palette.blend()
     name = model or palette.record.model
     if format != "mixture":

@@ -13,8 +13,8 @@ from ..errors import SpecificationError
 from ..experts import Expert
 from ..models import packaged_models
 from ..surveys.sheet import average, sheet
-from ..surveys.signs import INSTRUCTIONS, LETTERS
-from ..surveys.survey import Item, Scale, Survey
+from ..surveys.signs import INSTRUCTIONS, LETTERS, lettered
+from ..surveys.survey import Item, Survey
 from .by_answers import weights_by_answers
 from .by_profile import weights_by_profile
 from .by_text import Embedder, Query, TextRouter
@@ -39,10 +39,7 @@ def closed_question(question: str, options: Sequence[str]) -> Survey:
             f"A closed question has 2 to {len(LETTERS)} different options; got "
             f"{', '.join(map(repr, given))}."
         )
-    labels = tuple(LETTERS[: len(given)])
-    codes = tuple(float(n) for n in range(1, len(given) + 1))
-    scale = Scale("asked", labels, tuple(given), codes)
-    item = Item("asked", question, scale)
+    item = Item("asked", question, lettered(given))
     return Survey("asked", "Asked of a committee", 1, INSTRUCTIONS["letters"], (item,))
 
 

@@ -249,7 +249,7 @@ def unknown_sentence(unknown: Mapping[str, str], lines: Mapping[str, int]) -> st
         ((label, near),) = unknown.items()
         if label == "NA":
             return f"'NA' is no country here: {near}."
-        hint = f" Did you mean {_quoted(near)}?" if near else ""
+        hint = f" Did you mean {' or '.join(map(repr, near.split(' or ')))}?" if near else ""
         return f"Unknown country {label!r}.{hint} `bbalign countries` lists them all."
     parts = [
         f"{label!r} (line {lines[label]}{', perhaps ' + near if near else ''})"
@@ -259,7 +259,3 @@ def unknown_sentence(unknown: Mapping[str, str], lines: Mapping[str, int]) -> st
         f"{len(unknown)} labels are no country that is known: {'; '.join(parts)}. "
         "`bbalign countries` lists them all."
     )
-
-
-def _quoted(near: str) -> str:
-    return " or ".join(repr(name) for name in near.split(" or "))

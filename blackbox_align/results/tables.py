@@ -31,6 +31,8 @@ _ROWS = (
     *(MEAN_OF_OTHER_GROUPS, MIXTURE, MIXTURE_OF_GROUPS, TEMPERED, CORRECTED, NOISE),
 )
 
+_PLACE = {name: n for n, name in enumerate(_ROWS)}
+
 DISTANCE = "js_distance_nats"
 ERROR = "absolute_error_points"
 WORTH = "worth_in_people"
@@ -79,8 +81,7 @@ def own_of(result: Result) -> Asked | None:
 def own_rows(result: Result, population: str) -> list[tuple[str, str]]:
     """A row per condition: its name, and the loss by that function with its interval."""
     found = result.select(population=population, metric=OWN)
-    order = {name: n for n, name in enumerate(_ROWS)}
-    found.sort(key=lambda figure: order.get(figure.condition, len(order)))
+    found.sort(key=lambda figure: _PLACE.get(figure.condition, len(_PLACE)))
     return [(title(f.condition), interval(f) if f.n > 1 else f"{f.value:.3f}") for f in found]
 
 
@@ -144,8 +145,7 @@ def opinion_rows(result: Result, population: str) -> list[tuple[str, str, str, s
 def conditions_of(result: Result, population: str) -> list[str]:
     """The conditions that have distances, asked ones first, then baselines, the floor last."""
     found = [f.condition for f in result.select(population=population, metric=DISTANCE)]
-    order = {name: n for n, name in enumerate(_ROWS)}
-    return sorted(dict.fromkeys(found), key=lambda name: order.get(name, order[FITTED]))
+    return sorted(dict.fromkeys(found), key=lambda name: _PLACE.get(name, _PLACE[FITTED]))
 
 
 def measure_rows(

@@ -20,6 +20,7 @@ from ..files.report import Report
 from ..files.tables import CsvTable
 from ..populations.countries import find_country, known_country
 from .opinion_files import read_content
+from .signs import lettered
 from .survey import Item, Scale, Survey
 
 _EASY = {f"prompt_option_{letter}" for letter in "abcd"}
@@ -162,12 +163,7 @@ def _easy(row: Mapping[str, str]) -> _Read | str:
         return "an option is blank"
     if len(answer) != 1 or answer not in "ABCD":
         return "the answer is none of A, B, C, D"
-    codes = (1.0, 2.0, 3.0, 4.0)
-    return (
-        row["prompt_question"].strip(),
-        Scale("", tuple("ABCD"), options, codes),
-        ord(answer) - 65,
-    )
+    return row["prompt_question"].strip(), lettered(options), "ABCD".index(answer)
 
 
 def _hard(row: Mapping[str, str]) -> _Read | str:
@@ -179,4 +175,4 @@ def _hard(row: Mapping[str, str]) -> _Read | str:
     if answer not in _TRUTH:
         return "the answer is neither true nor false"
     text = f"{row['prompt_question'].strip()}\nAnswer given: {option}"
-    return text, Scale("", ("A", "B"), ("true", "false"), (1.0, 2.0)), _TRUTH[answer]
+    return text, lettered(("true", "false")), _TRUTH[answer]
