@@ -1,10 +1,13 @@
 """A fit as a function for other libraries, and a text in the place of a vector."""
 
+import threading
+
 import numpy as np
 import pytest
 
 import blackbox_align as bba
 from blackbox_align.errors import RunError, SpecificationError
+from blackbox_align.fitting import tasks
 from blackbox_align.fitting.plan import Plan, finished, run_plan
 from blackbox_align.fitting.tasks import nevergrad_function, open_task
 from blackbox_align.fitting.texts import FILE, read_texts, search_texts
@@ -28,6 +31,19 @@ def test_a_task_is_what_a_fit_minimises(task, tmp_path):
     assert function.parametrization.dimension == task.dimension
     with pytest.raises(SpecificationError, match="one population"):
         open_task("SAU,USA")
+
+
+def test_a_task_that_cannot_be_posed_leaves_no_engine_open(monkeypatch):
+    """The engine's thread ends with the error."""
+
+    def interrupted(data, asked):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tasks, "pose", interrupted)
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        open_task("SAU")
+    assert threading.active_count() == before
 
 
 @pytest.mark.slow
