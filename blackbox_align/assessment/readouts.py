@@ -35,6 +35,11 @@ Flags = NDArray[np.bool_]
 READOUTS = ("first token", "written answer", "shares in words")
 MOST_ITEMS = 40  # of a longer survey, evenly
 DRAWS = 10  # written answers a question and order
+_METRICS = (
+    *(Metric(f"squared_error, {way}", f"squared distance by the {way}", False) for way in READOUTS),
+    *(Metric(f"agreement, {way}", f"top answer as by the first token: {way}", True)
+      for way in READOUTS[1:]),
+)  # fmt: skip
 _WRITTEN = Sampling(max_tokens=8, temperature=1.0)
 _WORDS = Sampling(max_tokens=96)
 _ORDERS = "reversed"
@@ -193,18 +198,8 @@ def with_readouts(
         made, said = _figures(read, truth[kept], population, instrument.name, result, resampling)
         figures += made
         marks += said
-    metrics = [
-        *(
-            Metric(f"squared_error, {way}", f"squared distance by the {way}", False)
-            for way in READOUTS
-        ),
-        *(
-            Metric(f"agreement, {way}", f"top answer as by the first token: {way}", True)
-            for way in READOUTS[1:]
-        ),
-    ]
     instruments = tuple(
-        replace(a, metrics=(*a.metrics, *metrics)) if a.name == instrument.name else a
+        replace(a, metrics=(*a.metrics, *_METRICS)) if a.name == instrument.name else a
         for a in result.provenance.instruments
     )
     provenance = replace(result.provenance, instruments=instruments, readouts=READOUTS)

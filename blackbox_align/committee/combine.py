@@ -25,6 +25,7 @@ class Combined:
     Parameters
     ----------
     shares, low, high : (options,) the estimate and its interval, which has no bias of the simulation
+    real_shares, real_low, real_high : (options,) the same of the real answers alone
     tuning : how much of the simulation is used, 0..1
     worth : the real answers that the simulation stands for: so many more would have narrowed the
         interval as much
@@ -33,6 +34,9 @@ class Combined:
     shares: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    real_shares: np.ndarray
+    real_low: np.ndarray
+    real_high: np.ndarray
     tuning: float
     worth: float
 
@@ -81,13 +85,18 @@ def combine(
     tuning = _tuning(real, same, others)
     shares = tuning * others.mean(axis=0) + (real - tuning * same).mean(axis=0)
     variance = (real - tuning * same).var(axis=0) / n + tuning**2 * others.var(axis=0) / m
-    half = ndtri((1 + confidence) / 2) * np.sqrt(variance)
-    total, alone = float(variance.sum()), float(real.var(axis=0).sum()) / n
-    worth = n * (alone / total - 1) if total > 0 else 0.0
+    alone, alone_variance = real.mean(axis=0), real.var(axis=0) / n
+    reach = ndtri((1 + confidence) / 2)
+    half, alone_half = reach * np.sqrt(variance), reach * np.sqrt(alone_variance)
+    total, alone_total = float(variance.sum()), float(alone_variance.sum())
+    worth = n * (alone_total / total - 1) if total > 0 else 0.0
     return Combined(
         shares,
         np.clip(shares - half, 0.0, 1.0),
         np.clip(shares + half, 0.0, 1.0),
+        alone,
+        np.clip(alone - alone_half, 0.0, 1.0),
+        np.clip(alone + alone_half, 0.0, 1.0),
         tuning,
         max(worth, 0.0),
     )
