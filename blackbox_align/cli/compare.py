@@ -12,7 +12,7 @@ import typer
 from ..errors import SpecificationError
 from .comparison import json_of, print_comparison, print_multiverse
 from .options import AsJson, check_most, named_values, panel, read_seeds
-from .screen import command, print_hint, print_json, print_note, stderr
+from .screen import command, duration, print_hint, print_json, print_note, stderr
 
 if TYPE_CHECKING:
     from ..fitting.plan import Done, Plan
@@ -225,19 +225,12 @@ def _say_plan(plan: Plan, folder: Path, jobs: int) -> None:
     if most >= _WORTH_A_PROBE:
         seconds = seconds_an_evaluation(plan) * most / jobs
         print_note(
-            f"At most about {_time(seconds)} at the speed of a short probe, {jobs} at a time; searches that "
-            "reach the target end earlier."
+            f"At most about {duration(seconds)} at the speed of a short probe, {jobs} at a time; searches "
+            "that reach the target end earlier."
         )
 
 
 _WORTH_A_PROBE = 5000
-
-
-def _time(seconds: float) -> str:
-    for size, unit in ((3600, "hours"), (60, "minutes")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(1, seconds):.0f} seconds"
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from ..errors import SpecificationError
 from .options import AsJson, Device, check_finite, check_most, named_values, panel
 from .palette import MapName, palette_app
 from .progress import going_on, live_sentence
-from .screen import command, print_hint, print_json, print_note, print_table, say
+from .screen import command, duration, print_hint, print_json, print_note, print_table, say
 
 if TYPE_CHECKING:
     from ..engines.chat import Chat
@@ -157,7 +157,7 @@ def _show_estimate(
         ("tokens written", f"{found.written:,.0f}"),
         ("tokens", f"{found.tokens:,.0f}"),
         ("price", "" if found.cost is None else f"{found.cost:,.2f}"),
-        ("time to go", "" if found.seconds is None else _duration(found.seconds)),
+        ("time to go", "" if found.seconds is None else duration(found.seconds)),
     ]
     print_table(("what", "how much"), [row for row in rows if row[1]])
     _say_left_out(left_out)
@@ -171,12 +171,6 @@ def _say_left_out(left_out: tuple[tuple[str, int], ...]) -> None:
     if left_out:
         told = ", ".join(f"{number:,} {why}" for why, number in left_out)
         say(f"Left out of the questions: {told}.")
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:,.0f} min" if seconds < 5400 else f"{seconds / 3600:,.1f} h"
 
 
 def _show(made: Synthesis, map_name: str, as_json: bool) -> None:

@@ -232,21 +232,8 @@ SHARED_DEMONYMS = {
 NEEDS_CAPITAL = {
     *("turkey", "china", "chad", "jordan", "guinea", "jersey", "chile", "polish", "pole", "poles"),
     *("japan", "niger", "mali", "oman", "cuba", "togo", "malta", "man", "reunion", "swede"),
-    *(
-        "swedes",
-        "finn",
-        "finns",
-        "dane",
-        "danes",
-        "lao",
-        "georgia",
-        "scot",
-        "scots",
-        "kiwi",
-        "kiwis",
-        "turk",
-    ),
-    *("panama", "java", "desi", "brit", "sami", "states", "canton", "states", "the states"),
+    *("swedes", "finn", "finns", "dane", "danes", "lao", "georgia", "scot", "scots", "turk"),
+    *("kiwi", "kiwis", "panama", "java", "desi", "brit", "sami", "canton", "states", "the states"),
 }
 """Words that are others in lower case: a bird, plates, a verb."""
 
@@ -265,19 +252,7 @@ PLAIN_WORDS = {
     *("zeta", "volta", "union", "liberty", "independence", "federal district", "high", "upper"),
     *("highlands", "west coast", "nice", "sale", "lower", "grad", "slave", "fang", "kom", "bena"),
     *("latin", "mari", "alabama", "delaware", "carib", "sena", "mende", "gothic", "ladin"),
-    *(
-        "dakota",
-        "lamba",
-        "mono",
-        "mongo",
-        "osage",
-        "seneca",
-        "yao",
-        "koro",
-        "prussian",
-        "scots",
-        "kachin",
-    ),
+    *("dakota", "lamba", "mongo", "osage", "seneca", "yao", "koro", "prussian", "scots", "kachin"),
     *("luxembourg", "limburg", "granada", "toledo"),
 }
 """Names of subdivisions and languages that are plain words, or are found in too many countries."""

@@ -31,6 +31,9 @@ from .preferences import Preference
 
 TARGETS = ("gate_proj", "up_proj", "down_proj")
 _RECORD, _ADAPTER = "alignment.json", "adapter"
+_POSITIVE = (
+    "learning_rate", "epochs", "rank", "alpha", "batch", "most_tokens", "save_every",
+)  # fmt: skip
 OnStep = Callable[[int, int, float], None]
 
 
@@ -66,15 +69,7 @@ class AlignmentSettings:
     def __post_init__(self) -> None:
         require_one_of("contrast", self.contrast, CONTRASTS)
         require_one_of("normalise", self.normalise, NORMALISATIONS)
-        for name in [
-            "learning_rate",
-            "epochs",
-            "rank",
-            "alpha",
-            "batch",
-            "most_tokens",
-            "save_every",
-        ]:
+        for name in _POSITIVE:
             if not getattr(self, name) > 0:
                 raise SpecificationError(f"{name} must be above 0; not {getattr(self, name)}.")
         if not (np.isfinite(self.strength) and self.strength >= 0 and 0 <= self.dropout < 1):
