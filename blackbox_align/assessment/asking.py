@@ -91,11 +91,11 @@ def unaskable(engine: Engine, survey: Survey, asking: Asking) -> dict[str, str]:
 def _ask(
     engine: Engine, survey: Survey, adapters: Sequence[Adapter], asking: Asking
 ) -> tuple[Array, Array]:
-    given, mass = put(engine, survey, adapters, asking)
+    given, mass = ask_questions(engine, survey, adapters, asking)
     return average(given, survey, asking.orders), _mean_mass(mass, survey, asking.orders)
 
 
-def put(
+def ask_questions(
     engine: Engine, survey: Survey, adapters: Sequence[Adapter], asking: Asking
 ) -> tuple[Array, Array]:
     """(adapters, questions, width) answers to the sheet of a survey, batch by batch, and (adapters,

@@ -17,7 +17,7 @@ from ..adapters.adapter import Adapter
 from ..engines.base import Engine
 from ..surveys.sheet import asked
 from ..surveys.survey import Survey
-from .asking import Asking, put
+from .asking import Asking, ask_questions
 
 Array = NDArray[np.floating]
 
@@ -87,7 +87,7 @@ def position_bias(
     """
     step = -(-len(survey.items) // _MOST_ITEMS)
     survey = replace(survey, items=survey.items[::step], indices=()) if step > 1 else survey
-    given, _ = put(engine, survey, [adapter or Adapter()], Asking(ORDERS, "own", batch))
+    given, _ = ask_questions(engine, survey, [adapter or Adapter()], Asking(ORDERS, "own", batch))
     return compare_directions(both_directions(given, survey)[0], survey)
 
 
