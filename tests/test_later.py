@@ -121,7 +121,7 @@ def test_a_fit_imports_nothing_that_its_table_does_not_need(tmp_path):
     seen = run(
         "import sys\n"
         "from blackbox_align import __main__ as command\n"
-        "from blackbox_align.cli import fit as made\n"
+        "from blackbox_align.cli import output as made\n"
         "usual = made.print_tables\n"
         "def shown(*given):\n"
         f"    print('HERE', [one for one in {(*UNUSED, 'peft')} if one in sys.modules])\n"
