@@ -9,10 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import DataFileError, UnknownNameError
-from ..files.formats import is_spreadsheet, reader_of_statistics, workbook
+from ..files.formats import is_spreadsheet, reader_of_statistics
 from ..files.hub import SCHEME, fetch_data_file
 from ..files.strict_json import parse_json
 from ..files.tables import CsvTable, is_binary_table, read_bytes, read_rows, read_text
+from ..files.workbooks import workbook
 from ..files.yaml import is_yaml, read_yaml
 from ..populations import TargetSet, load_targets, target_sets
 from ..populations.targets import is_target_file, read_targets
