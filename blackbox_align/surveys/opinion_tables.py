@@ -59,6 +59,7 @@ _SPELLINGS = {
     "name": ("name", "group_name"),
     "wording": ("wording",),
 }  # fmt: skip
+_FLOAT_CODE = re.compile(r"-?\d{1,5}\.0")  # what pandas makes of codes in a column with gaps
 _MERGED = "where cells were merged, write what stands in the first of them in every row."
 # Options that may sum up the others: asked about where their count does.
 _DOUBLED = frozenset(
@@ -168,6 +169,8 @@ def read_own_form(table: CsvTable) -> Answers:
     pointed = points_part_thousands(counts)
     for line, row in table.records():
         cells = {name: row[column].strip() for name, column in columns.items()}
+        if _FLOAT_CODE.fullmatch(cells["option"]):
+            cells["option"] = cells["option"][:-2]
         if is_sum(cells["option"]):
             told.sums.setdefault(cells["option"], line)
             continue

@@ -372,6 +372,10 @@ SHARES = {
         + "Chile,2022,Aggregate,Rain?,54%,36%,10%,1000\nPeru,2022,Aggregate,Rain?,20%,60%,20%,1000\n",
         YES,
     ),
+    "codes that pandas wrote as fractions": (
+        OWN + "r,Rain?,1.0,Chile,60\nr,Rain?,2.0,Chile,40\nr,Rain?,1,Peru,25\nr,Rain?,2,Peru,75\n",
+        {("CHL", "1"): 0.6, ("CHL", "2"): 0.4, ("PER", "1"): 0.25, ("PER", "2"): 0.75},
+    ),
     "a percent sign before each answer": (
         "Do you like rain?,,\nCountry,% Yes,% No\nChile,60,40\nPeru,25,75\n",
         YES,
