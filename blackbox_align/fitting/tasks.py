@@ -11,6 +11,7 @@ True
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -83,10 +84,12 @@ def open_task(country: str, **settings: Any) -> Task:
         raise SpecificationError("A task is of one population; name a single country.")
     chosen = {name: getattr(asked, name) for name in _SETTINGS_OF_ENGINES}
     form = chat_format(asked.chat_template, asked.system)
-    engine = open_engine(asked.model, form=form, **chosen)
-    asked = settle(asked, engine.info, {})
-    problem = pose(replace(data, specification=asked), Asked(engine, {}, asked.orders))
-    space = search_space(asked, engine, generator(asked, PROMPT), unit_of(engine, {}))
+    with ExitStack() as opened:
+        engine = opened.enter_context(closing(open_engine(asked.model, form=form, **chosen)))
+        asked = settle(asked, engine.info, {})
+        problem = pose(replace(data, specification=asked), Asked(engine, {}, asked.orders))
+        space = search_space(asked, engine, generator(asked, PROMPT), unit_of(engine, {}))
+        opened.pop_all()  # it is the task's from here on
     return Task(problem, engine, space)
 
 

@@ -182,7 +182,7 @@ def fits_page(
         Block("Checklist of the first run", (), _checklist(first)),
     )
     return Page(
-        title or f"{len(fits)} runs: simulated answers of {', '.join(models)}",
+        title or f"{len(fits):,} {_plural('run', fits)}: simulated answers of {', '.join(models)}",
         tuple(lead),
         (*more, *many_pictures(named), table, *ends),
         disclaimer,

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import blackbox_align as bba
-from blackbox_align.errors import RunError, SpecificationError
+from blackbox_align.errors import ModelError, RunError, SpecificationError
+from blackbox_align.fitting import tasks
 from blackbox_align.fitting.plan import Plan, finished, run_plan
 from blackbox_align.fitting.tasks import nevergrad_function, open_task
 from blackbox_align.fitting.texts import FILE, read_texts, search_texts
@@ -28,6 +29,21 @@ def test_a_task_is_what_a_fit_minimises(task, tmp_path):
     assert function.parametrization.dimension == task.dimension
     with pytest.raises(SpecificationError, match="one population"):
         open_task("SAU,USA")
+
+
+def test_a_task_that_cannot_be_posed_leaves_no_engine_open(monkeypatch):
+    """Whoever asks it afterwards is told that it was closed."""
+    engines = []
+
+    def interrupted(data, asked):
+        engines.append(asked.engine)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tasks, "pose", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        open_task("SAU")
+    with pytest.raises(ModelError, match="was closed"):
+        engines[0].embed(["How are you?"])
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ import pytest
 from blackbox_align.fitting import Run
 from blackbox_align.fitting.looking import fitted
 from blackbox_align.fitting.plan import Plan, run_plan
+from blackbox_align.palette.scores import Scores
 from blackbox_align.populations.countries import countries
 from blackbox_align.report import Fitted
 
@@ -35,6 +36,19 @@ def opinion_run(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("opinions")
     return bba.fit("USA", objective="opinions", budget=12, runs=folder, name="opinions")
+
+
+@pytest.fixture(scope="session")
+def study():
+    """As `palette assess --json` prints it: ways, differences, intervals, countries."""
+    scores = Scores(
+        ("uniform", "own colour", "gated pool"),
+        np.random.default_rng(0).uniform(60, 90, (12, 3)),
+        np.tile([f"q{n}" for n in range(6)], 2),
+        np.repeat(["KEN", "PER"], 6),
+    )
+    told = {"revision": "r", "orders": "cyclic", "survey": "World opinions", "gate": {}}
+    return {"model": "m <x>", **told, **scores.to_dict(["gated pool"])}
 
 
 def renamed(fit: Fitted, code: str, name: str, run: str) -> Fitted:

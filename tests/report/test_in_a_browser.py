@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from blackbox_align.report import comparison_page, fit_page, fits_page, write_page
+from blackbox_align.report import comparison_page, fit_page, fits_page, study_page, write_page
 from tests.report.conftest import many, renamed
 
 CHROMIUM = (
@@ -15,6 +15,7 @@ CHROMIUM = (
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium on this machine")
 A4 = {"width": 673, "height": 986}  # what 18 and 16 mm of margin leave of the sheet, in CSS pixels
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+KINDS = ["fit", "comparison", "many", "study"]
 SCRIPT = "<script>document.title = 'owned'</script><img src=x onerror=\"document.title = 'owned'\">"
 
 
@@ -28,7 +29,7 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def pages(fit, compared, tmp_path_factory):
+def pages(fit, compared, study, tmp_path_factory):
     """A page of each kind; names are scripts where they may be anything."""
     folder = tmp_path_factory.mktemp("pages")
     evil = renamed(fit, "SAU", SCRIPT, SCRIPT)
@@ -36,6 +37,7 @@ def pages(fit, compared, tmp_path_factory):
         "fit": fit_page(evil),
         "comparison": comparison_page(compared[1], [evil, fit], SCRIPT),
         "many": fits_page(many(fit, 60)),
+        "study": study_page(study, SCRIPT),
     }
     return {name: write_page(page, folder / name) for name, page in made.items()}
 
@@ -61,7 +63,7 @@ def open_page(browser, pages):
         context.close()
 
 
-@pytest.mark.parametrize("name", ["fit", "comparison", "many"])
+@pytest.mark.parametrize("name", KINDS)
 def test_a_page_asks_for_nothing_and_fits_a_phone(open_page, pages, name):
     """No request but its own, no word on the console, no scroll to the side at 375 px, no script run."""
     page = open_page(name, viewport={"width": 375, "height": 700})
@@ -72,7 +74,7 @@ def test_a_page_asks_for_nothing_and_fits_a_phone(open_page, pages, name):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["fit", "comparison", "many"])
+@pytest.mark.parametrize("name", KINDS)
 def test_a_page_is_for_everyone(open_page, name, scheme):
     """axe finds nothing against WCAG 2.2 AA, with all numbers unfolded."""
     axe = pytest.importorskip(
@@ -95,6 +97,15 @@ def test_no_figure_is_cut_in_print(open_page):
     assert kept == "avoid"
     assert max(heights) < A4["height"]
     assert page.evaluate("document.documentElement.scrollWidth") == A4["width"]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_no_table_is_cut_in_print(open_page, name):
+    """Paper does not scroll: names of runs are broken where the sheet would end."""
+    page = open_page(name, viewport=A4)
+    page.emulate_media(media="print")
+    wide = "[...document.querySelectorAll('.wide')]"
+    assert page.evaluate(f"{wide}.every(one => one.scrollWidth <= one.clientWidth)")
 
 
 def test_a_page_is_whole_without_script_and_its_script_sorts(open_page):

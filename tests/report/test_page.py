@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from blackbox_align.errors import RunError, SpecificationError, UnknownNameError
-from blackbox_align.palette.scores import Scores
 from blackbox_align.plots.maps import places
 from blackbox_align.populations.countries import countries
 from blackbox_align.report import (
@@ -161,22 +160,9 @@ def test_a_score_is_a_page_as_well(fit, tmp_path):
     assert len(read_csv(tmp_path / "report" / "figures.csv")) == len(result.figures)
 
 
-def test_the_study_of_a_committee_is_a_page(tmp_path):
-    """As `palette assess --json` prints it: ways, differences, intervals, countries, the checklist."""
-    scores = Scores(
-        ("uniform", "own colour", "gated pool"),
-        np.random.default_rng(0).uniform(60, 90, (12, 3)),
-        np.tile([f"q{n}" for n in range(6)], 2),
-        np.repeat(["KEN", "PER"], 6),
-    )
-    study = {
-        "model": "m <x>",
-        "revision": "r",
-        "orders": "cyclic",
-        "survey": "World opinions",
-        "gate": {},
-    }
-    page = study_page({**study, **scores.to_dict(["gated pool"])}, "study.json")
+def test_the_study_of_a_committee_is_a_page(study, tmp_path):
+    """Ways, differences, intervals, countries, the checklist."""
+    page = study_page(study, "study.json")
     text = write_page(page, tmp_path).read_text()
     assert text.count("<svg") == 2 and "m &lt;x&gt;" in text and "Simulated answers of" in text
     assert "n = 12 distributions of 6 questions that no colour was fitted to" in text
