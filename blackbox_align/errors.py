@@ -100,6 +100,14 @@ class MissingDependencyError(BlackboxAlignError, ImportError):
         )
 
 
+def require_one_of(what: str, value: object, known: Iterable[object]) -> None:
+    """Raise :class:`SpecificationError` unless a value is one of those that are ``known``."""
+    names = list(known)
+    if value not in names:
+        listed = ", ".join(map(repr, names))
+        raise SpecificationError(f"{what} must be one of {listed}; not {value!r}.")
+
+
 def nearest_names(name: str, known: Iterable[str], count: int = 3) -> list[str]:
     """Up to ``count`` of the ``known`` names that look most like ``name``, best first.
 

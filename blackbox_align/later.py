@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from functools import wraps
+from functools import cache, wraps
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
@@ -103,6 +103,17 @@ class _During:
     def exec_module(self, module: ModuleType) -> None:
         with self._finder.taken(module.__name__):
             self._loader.exec_module(module)
+        if module.__name__ == f"{BY}.utils.import_utils":
+            _remember_all_folders(module)
+
+
+def _remember_all_folders(module: Any) -> None:
+    """Transformers looks twice through all files of its models for names, since it remembers what it read of
+    128 folders and has 500: its own function, with room for all of them, takes a quarter of a second less.
+    """
+    reading = getattr(module, "create_import_structure_from_path", None)
+    if hasattr(reading, "cache_info"):
+        module.create_import_structure_from_path = cache(reading.__wrapped__)  # type: ignore[union-attr]
 
 
 def _within(name: str, packages: Sequence[str]) -> bool:

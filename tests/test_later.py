@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
+
+from blackbox_align.later import _remember_all_folders
 
 # The compiler, distributed tensors, what they need, and scipy.stats, which no table of a fit needs.
 UNUSED = (
@@ -31,7 +34,7 @@ def run(lines: str, cwd=None) -> str:
 def used():
     """What stand-ins are and become, in a process of their own."""
     return run(
-        "import sys\n"
+        "import os, sys\n"
         "from blackbox_align.later import bind_later\n"
         "bind_later()\n"
         "from transformers.models.llama.modeling_llama import LlamaForCausalLM\n"
@@ -48,6 +51,9 @@ def used():
         "print(modeling_utils.get_module_from_name(torch.nn.Linear(1, 1), 'weight')[1])\n"
         "import transformers.quantizers.auto as auto\n"
         "print(issubclass(auto.HfQuantizer, modeling_utils.HfQuantizer))\n"
+        "from transformers.utils import import_utils\n"
+        "folders = len(os.listdir(os.path.dirname(import_utils.__file__) + '/../models'))\n"
+        "print(import_utils.create_import_structure_from_path.cache_info().misses < 1.5 * folders)\n"
     ).splitlines()
 
 
@@ -68,7 +74,20 @@ def test_the_compiler_is_there_when_it_is_asked_for(used):
 
 def test_ways_to_quantize_are_there_when_a_model_has_one(used):
     """They lie inside of transformers itself, and are real as soon as one of their names is used."""
-    assert used[5:] == ["weight", "True"]
+    assert used[5:7] == ["weight", "True"]
+
+
+def test_files_of_models_are_looked_through_once(used):
+    """Transformers remembers 128 folders of its 500, and would read all of their files again."""
+    assert used[7] == "True"
+
+
+def test_another_way_of_transformers_to_read_its_folders_is_left_alone():
+    """A release of theirs that remembers nothing, or has no such function, starts as it would."""
+    reads = SimpleNamespace(create_import_structure_from_path=len)
+    _remember_all_folders(reads)
+    assert reads.create_import_structure_from_path is len
+    _remember_all_folders(SimpleNamespace())
 
 
 def test_who_makes_a_class_of_a_name_meanwhile_gets_the_real_one(tmp_path):
@@ -102,7 +121,7 @@ def test_a_fit_imports_nothing_that_its_table_does_not_need(tmp_path):
     seen = run(
         "import sys\n"
         "from blackbox_align import __main__ as command\n"
-        "from blackbox_align.cli import fit as made\n"
+        "from blackbox_align.cli import output as made\n"
         "usual = made.print_tables\n"
         "def shown(*given):\n"
         f"    print('HERE', [one for one in {(*UNUSED, 'peft')} if one in sys.modules])\n"

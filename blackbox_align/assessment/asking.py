@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..adapters.adapter import Adapter
 from ..engines.base import Answers, Engine
-from ..errors import ModelError, OutOfMemoryError, SpecificationError
+from ..errors import ModelError, OutOfMemoryError, SpecificationError, require_one_of
 from ..surveys.opinions import with_labels
 from ..surveys.sheet import ORDERS, Question, Sheet, asked, average, sheet
 from ..surveys.survey import Survey
@@ -41,13 +41,8 @@ class Asking:
     on_batch: Callable[[int], None] | None = None
 
     def __post_init__(self) -> None:
-        for name, value, known in (
-            ("orders", self.orders, ORDERS),
-            ("labels", self.labels, STYLES),
-        ):
-            if value not in known:
-                names = ", ".join(repr(name) for name in known if name != "own")
-                raise SpecificationError(f"The {name} must be one of {names}; not {value!r}.")
+        require_one_of("The orders", self.orders, ORDERS)
+        require_one_of("The labels", self.labels, STYLES)
         if self.batch < 1:
             raise SpecificationError(f"A batch holds 1 question or more; not {self.batch}.")
 
@@ -96,6 +91,16 @@ def unaskable(engine: Engine, survey: Survey, asking: Asking) -> dict[str, str]:
 def _ask(
     engine: Engine, survey: Survey, adapters: Sequence[Adapter], asking: Asking
 ) -> tuple[Array, Array]:
+    given, mass = ask_questions(engine, survey, adapters, asking)
+    return average(given, survey, asking.orders), _mean_mass(mass, survey, asking.orders)
+
+
+def ask_questions(
+    engine: Engine, survey: Survey, adapters: Sequence[Adapter], asking: Asking
+) -> tuple[Array, Array]:
+    """(adapters, questions, width) answers to the sheet of a survey, batch by batch, and (adapters,
+    questions) masses; see :func:`ask`, which averages them.
+    """
     questions = sheet(survey, asking.orders).questions
     given = np.zeros((len(adapters), len(questions), survey.width), np.float32)
     mass = np.zeros((len(adapters), len(questions)))
@@ -113,7 +118,7 @@ def _ask(
             )
         if asking.on_batch is not None:
             asking.on_batch(len(some) * len(adapters))
-    return average(given, survey, asking.orders), _mean_mass(mass, survey, asking.orders)
+    return given, mass
 
 
 def _answer(

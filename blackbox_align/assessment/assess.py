@@ -14,8 +14,8 @@ from ..engines.base import Engine
 from ..errors import ModelError
 from ..populations import Population
 from ..results import Figure, ItemAnswers, Provenance, Result
-from ..results.names import MIXTURE, MIXTURE_OF_GROUPS, NOISE, PEOPLE, TEMPERED
-from ..surveys.instrument import Instrument, counted
+from ..results.names import MIXTURE, MIXTURE_OF_GROUPS, NOISE, PEOPLE, TEMPERED, counted
+from ..surveys.instrument import Instrument
 from ..surveys.opinion_instrument import PEOPLE_ASSUMED
 from .asking import STYLES, Asking, ask, unaskable
 from .conditions import Condition

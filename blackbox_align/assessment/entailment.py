@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +80,8 @@ class Entailment:
                     [hypothesis for _, hypothesis in some],
                     padding=True,
                     return_tensors="pt",
-                    **self._bounds(),
+                    truncation="longest_first",
+                    max_length=self._most,
                 )
                 cut += sum(len(self._tokenizer(*pair).input_ids) > self._most for pair in some)
                 inputs = {
@@ -120,9 +120,6 @@ class Entailment:
             self.agreement("the query itself", gold, queries),
             self.agreement("nothing", gold, [""] * len(gold)),
         ]
-
-    def _bounds(self) -> dict[str, Any]:
-        return {"truncation": "longest_first", "max_length": self._most}
 
 
 def _entailment(source: str, labels: dict[int, str]) -> int:

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from ..adapters.adapter import Adapter
 from ..engines.base import Engine
-from ..errors import ModelError
-from ..surveys.sheet import Question, Sheet, asked, sheet
+from ..surveys.sheet import asked
 from ..surveys.survey import Survey
+from .asking import Asking, ask_questions
 
 Array = NDArray[np.floating]
 
@@ -87,17 +87,7 @@ def position_bias(
     """
     step = -(-len(survey.items) // _MOST_ITEMS)
     survey = replace(survey, items=survey.items[::step], indices=()) if step > 1 else survey
-    questions = sheet(survey, ORDERS).questions
-    given = np.zeros((1, len(questions), survey.width), np.float32)
-    for start in range(0, len(questions), batch):
-        part: Sequence[Question] = questions[start : start + batch]
-        answers = engine.answer([adapter or Adapter()], Sheet(tuple(part))).probabilities
-        given[:, start : start + len(part), : answers.shape[2]] = answers
-    if not np.isfinite(given).all():
-        raise ModelError(
-            f"The model answers {survey.title} with numbers that are not finite. Try --dtype float32, and "
-            "check its weights."
-        )
+    given, _ = ask_questions(engine, survey, [adapter or Adapter()], Asking(ORDERS, "own", batch))
     return compare_directions(both_directions(given, survey)[0], survey)
 
 

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..adapters.adapter import Adapter
-from ..engines.base import Engine, Request, Sampling
+from ..engines.base import Engine, Request, Sampling, write_all
+from ..errors import SpecificationError
 from ..populations import Population
 from ..results import Figure, Result
 from ..results.names import NONE
@@ -34,6 +35,11 @@ Flags = NDArray[np.bool_]
 READOUTS = ("first token", "written answer", "shares in words")
 MOST_ITEMS = 40  # of a longer survey, evenly
 DRAWS = 10  # written answers a question and order
+_METRICS = (
+    *(Metric(f"squared_error, {way}", f"squared distance by the {way}", False) for way in READOUTS),
+    *(Metric(f"agreement, {way}", f"top answer as by the first token: {way}", True)
+      for way in READOUTS[1:]),
+)  # fmt: skip
 _WRITTEN = Sampling(max_tokens=8, temperature=1.0)
 _WORDS = Sampling(max_tokens=96)
 _ORDERS = "reversed"
@@ -110,9 +116,8 @@ _AT_ONCE = 64
 
 def _write(engine: Engine, requests: Sequence[Request]) -> Iterator[str]:
     for start in range(0, len(requests), _AT_ONCE):
-        replies = [engine.submit(request) for request in requests[start : start + _AT_ONCE]]
-        for reply in replies:
-            yield reply.result().text
+        for text in write_all(engine, requests[start : start + _AT_ONCE]):
+            yield text.text
 
 
 def option_in(text: str, labels: Sequence[str], options: Sequence[str]) -> int | None:
@@ -150,13 +155,18 @@ def shares_in(text: str, labels: Sequence[str], options: Sequence[str]) -> Array
 def with_readouts(
     result: Result,
     instrument: Instrument,
-    engine: Engine,
+    engine: Engine | None,
     populations: Sequence[Population],
     conditions: Sequence[Condition],
     asking: Asking,
     resampling: Resampling,
 ) -> Result:
-    """``result`` with the squared distance by every readout, agreement, and what condition gains where."""
+    """``result`` with the squared distance by every readout, agreement, and what condition gains where.
+
+    Raises :class:`SpecificationError` where there is no model, or no opinions.
+    """
+    if instrument.pooled != "populations" or instrument.index_names or engine is None:
+        raise SpecificationError("--readouts reads a model's opinions; there are none here.")
     survey = asking.surveys(instrument.survey)[0]
     by_condition = {
         (a.condition, a.population): dict(zip(a.items, a.probabilities, strict=True))
@@ -188,18 +198,8 @@ def with_readouts(
         made, said = _figures(read, truth[kept], population, instrument.name, result, resampling)
         figures += made
         marks += said
-    metrics = [
-        *(
-            Metric(f"squared_error, {way}", f"squared distance by the {way}", False)
-            for way in READOUTS
-        ),
-        *(
-            Metric(f"agreement, {way}", f"top answer as by the first token: {way}", True)
-            for way in READOUTS[1:]
-        ),
-    ]
     instruments = tuple(
-        replace(a, metrics=(*a.metrics, *metrics)) if a.name == instrument.name else a
+        replace(a, metrics=(*a.metrics, *_METRICS)) if a.name == instrument.name else a
         for a in result.provenance.instruments
     )
     provenance = replace(result.provenance, instruments=instruments, readouts=READOUTS)

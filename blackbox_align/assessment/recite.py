@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..adapters.adapter import Adapter
-from ..engines.base import Engine, Request, Sampling
+from ..engines.base import Engine, Request, Sampling, write_all
 from ..populations import TargetSet, countries
 from ..surveys.survey import Survey
 
@@ -128,11 +127,10 @@ def _countries(targets: TargetSet) -> list[tuple[str, dict[str, float]]]:
 
 
 def _write(engine: Engine, texts: Sequence[str], lengths: Sequence[int]) -> list[str]:
-    replies = [
-        engine.submit(Request(text, Sampling(max_tokens=most), ((Adapter(), 1.0),)))
-        for text, most in zip(texts, lengths, strict=True)
+    requests = [
+        Request(text, Sampling(max_tokens=most)) for text, most in zip(texts, lengths, strict=True)
     ]
-    return [reply.result().text for reply in replies]
+    return [text.text for text in write_all(engine, requests)]
 
 
 def _same_words(said: str, rest: str) -> bool:

@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..adapters.adapter import Adapter
-from ..errors import SpecificationError
+from ..errors import SpecificationError, require_one_of
 from ..files.hub import SCHEME
 from ..objectives.constants import settle_constants
 from ..populations import Country, Population, find_population, load_targets
 from ..populations.groups import SETS, expand, parse_countries
 from ..results import Result
-from ..results.names import ALL, ANSWERS_IN_TEXT
+from ..results.names import ALL, ANSWERS_IN_TEXT, counted
 from ..surveys.index_instrument import Indices
-from ..surveys.instrument import Instrument, counted
+from ..surveys.instrument import Instrument
 from ..surveys.instruments import Questionnaire, instrument_of, load_instrument
 from ..surveys.opinions import OpinionSurvey
 from ..surveys.readouts import item_means
@@ -33,7 +33,7 @@ from .figures import Resampling
 from .position_bias import PositionBias, position_bias
 from .published import published_note
 from .readouts import with_readouts
-from .wording import in_other_words, with_second_wording
+from .wording import with_second_wording
 
 if TYPE_CHECKING:
     from ..engines.base import Engine
@@ -149,9 +149,9 @@ def score(
         resampling=resampling, fitted_items=fitted,
     )  # fmt: skip
     if wordings == 2:
-        result = _second_wording(result, made, engine, populations, parsed, asking, resampling)
+        result = with_second_wording(result, made, engine, populations, parsed, asking, resampling)
     if readouts:
-        result = _three_readouts(result, made, engine, populations, parsed, asking, resampling)
+        result = with_readouts(result, made, engine, populations, parsed, asking, resampling)
     result = _shown(result, made, chosen or (), questions)
     bias = _position_bias(made, populations, engine, asking) if parsed else None
     if bias is not None and not math.isnan(bias.correlation):
@@ -193,41 +193,6 @@ def _shown(
     return result
 
 
-def _second_wording(
-    result: Result,
-    made: Instrument,
-    engine: Engine | None,
-    populations: Sequence[Population],
-    conditions: Sequence[Condition],
-    asking: Asking,
-    resampling: Resampling,
-) -> Result:
-    other = in_other_words(made)
-    if other is None or engine is None:
-        raise SpecificationError(
-            "A second wording needs a model, and an instrument of this package."
-        )
-    fitted = result.provenance.fitted_items
-    again = assess(
-        other, engine, populations, conditions, asking, resampling=resampling, fitted_items=fitted
-    )
-    return with_second_wording(result, again)
-
-
-def _three_readouts(
-    result: Result,
-    made: Instrument,
-    engine: Engine | None,
-    populations: Sequence[Population],
-    conditions: Sequence[Condition],
-    asking: Asking,
-    resampling: Resampling,
-) -> Result:
-    if made.pooled != "populations" or made.index_names or engine is None:
-        raise SpecificationError("--readouts reads a model's opinions; there are none here.")
-    return with_readouts(result, made, engine, populations, conditions, asking, resampling)
-
-
 def _check(resamples: int, seed: int, questions: str | None, labels: str, wordings: int) -> None:
     if wordings not in (1, 2):
         raise SpecificationError(f"There are 1 or 2 wordings of the instruction; not {wordings}.")
@@ -235,12 +200,9 @@ def _check(resamples: int, seed: int, questions: str | None, labels: str, wordin
         raise SpecificationError(
             f"An interval needs 1 resample or more and a seed of 0 or more; not {resamples} and {seed}."
         )
-    if questions is not None and questions not in QUESTIONS:
-        known = ", ".join(map(repr, QUESTIONS))
-        raise SpecificationError(f"The questions must be one of {known}; not {questions!r}.")
-    if labels not in STYLES or labels == "own":
-        known = ", ".join(repr(name) for name in STYLES if name != "own")
-        raise SpecificationError(f"The labels must be one of {known}; not {labels!r}.")
+    if questions is not None:
+        require_one_of("The questions", questions, QUESTIONS)
+    require_one_of("The labels", labels, [name for name in STYLES if name != "own"])
 
 
 def _populations(

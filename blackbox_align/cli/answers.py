@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .screen import print_hint, print_json, print_note, print_table, say
@@ -35,7 +35,7 @@ def _print(decision: Decision, answered: Mapping[str, Any]) -> None:
         say(f"* {sentence}")
     say()
     if "options" in answered:
-        _print_shares(answered)
+        _print_closed(answered)
     if "combined" in answered:
         _print_combined(answered)
     if "composed" in answered:
@@ -67,14 +67,20 @@ def _print_composed(composed: Mapping[str, Any]) -> None:
     print_hint(composed["text"] or "Nothing: no expert was asked.")
 
 
-def _print_shares(answered: Mapping[str, Any]) -> None:
+def _print_closed(answered: Mapping[str, Any]) -> None:
     if "counts" in answered:
         counted = zip(answered["options"], map(str, answered["counts"]), strict=True)
         print_table(("option", "simulated answers"), list(counted), right=(1,))
         return
     columns = {**answered.get("parts", {}), "mixture": answered["mixture"]}
+    print_shares(answered["options"], list(columns), list(columns.values()))
+
+
+def print_shares(
+    options: Sequence[str], heads: Sequence[str], shares: Sequence[Sequence[float]]
+) -> None:
+    """A row per option, and the shares of everybody who answers in a column each."""
     rows = [
-        [option, *(f"{100 * shares[n]:.1f}" for shares in columns.values())]
-        for n, option in enumerate(answered["options"])
+        [option, *(f"{100 * one[n]:.1f}" for one in shares)] for n, option in enumerate(options)
     ]
-    print_table(("simulated, %", *columns), rows, right=range(1, len(columns) + 1))
+    print_table(("simulated, %", *heads), rows, right=range(1, len(heads) + 1))

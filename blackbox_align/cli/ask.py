@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from ..errors import SpecificationError
+from ..errors import SpecificationError, require_one_of
 from .answers import print_answered
 from .elsewhere import Address, ask_elsewhere
 from .experts import form_as_fitted, model_of
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
     from ..committee import Committee, Decision
-    from ..engines.base import Sampling
     from ..experts import Expert
 
 _who, _how = panel("Who answers"), panel("How it is answered")
@@ -114,45 +113,53 @@ def ask_command(
     """
     import numpy as np
 
-    from .. import engines
-    from ..committee import Committee, closed_question, decide, read_profile, sentence_model
+    from .. import committee, engines
     from ..engines.base import Sampling
 
     _check(form, by_text and (population or like or profile), options is not None, temperature)
     _check_combined(form, combine, options, chat)
     check_most(100_000, samples=samples, max_tokens=max_tokens)
-    survey = closed_question(question, options.split(",")) if options is not None else None
+    survey = (
+        committee.closed_question(question, options.split(",")) if options is not None else None
+    )
     rng = np.random.default_rng(seed)
     if engine is not None:
         mixed = (like, profile, combine, chat, model)
-        decision, *shares = ask_elsewhere(engine, question, survey, population, form, mixed)
-        found: dict[str, Any] = {}
-        if shares:
-            found = _shown(shares[0], shares[1], decision, survey, form, samples, rng)
-        print_answered(as_json, question, decision, {**found, "note": _note(engine, "", False)})
+        decision, answered = ask_elsewhere(
+            engine, question, survey, population, form, samples, rng, mixed
+        )
+        print_answered(as_json, question, decision, answered)
         return
     experts = _sound(library)
-    embed = sentence_model(embedder) if embedder else None
-    known = read_profile(profile or [])
-    decision = decide(
+    embed = committee.sentence_model(embedder) if embedder else None
+    known = committee.read_profile(profile or [])
+    decision = committee.decide(
         question, experts, population=population, answers=like, profile=known, embed=embed, rng=rng
     )
-    answered: dict[str, Any] = {}
+    answered = {}
     if chosen := tuple(expert for expert in experts if expert.name in decision.weights):
         named = model or model_of(list(chosen))
         with closing(engines.open(named, device=device, form=form_as_fitted(chosen))) as opened:
-            committee = Committee(opened, chosen, lambda query: decision)
+            seated = committee.Committee(opened, chosen, lambda query: decision)
             if form == "composed":
-                answered = _composed(committee, decision, question, options, chat, embed)
+                answered = _composed(seated, decision, question, options, chat, embed)
             elif survey is not None:
-                answered = _closed(committee, decision, survey, form, samples, rng)
+                parts = committee.answer_closed(seated, decision, survey)
+                answered = committee.told_shares(*parts, decision, survey, form, samples, rng)
                 if combine is not None:
-                    answered |= _combined(combine, committee, decision, survey, rng)
+                    answered |= _combined(combine, seated, decision, survey, rng)
             else:
                 warm = temperature if temperature is not None else float(form == "sample")
                 sampling = Sampling(max_tokens, warm, seed=seed)
-                answered = _open(committee, decision, question, form, sampling, samples, rng)
-            answered["note"] = _note(opened.info.name, opened.info.disclaimer, survey is None)
+                said, kind = [{"role": "user", "content": question}], cast("Any", form)
+                asked = seated.requests(
+                    said, decision, kind, sampling=sampling, count=samples, rng=rng
+                )
+                answered = committee.told_texts(seated, asked, committee.write_all(opened, asked))
+            instead = "for texts fit experts on a real model, or give --options."
+            answered["note"] = committee.simulated_note(
+                opened.info.name, opened.info.disclaimer, "" if survey else instead
+            )
     print_answered(as_json, question, decision, answered)
 
 
@@ -161,11 +168,7 @@ def _check(form: str, ways: Any, closed: bool, temperature: float | None) -> Non
     from ..committee import FORMS
 
     check_finite(temperature=temperature)
-    known = (*FORMS, "composed")
-    if form not in known:
-        raise SpecificationError(
-            f"--as must be one of {', '.join(map(repr, known))}; not {form!r}."
-        )
+    require_one_of("--as", form, (*FORMS, "composed"))
     if ways:
         raise SpecificationError(
             "--by-text finds the weights in the question; leave out --population, --like and --profile."
@@ -198,37 +201,6 @@ def _sound(library: Path) -> list[Expert]:
     return [entry.expert for entry in entries if entry.expert is not None]
 
 
-def _closed(
-    committee: Committee, decision: Decision, survey: Any, form: str, samples: int, rng: Generator
-) -> dict[str, Any]:
-    """Distributions over the options of a closed question; of a sample, how often each was drawn."""
-    from ..committee import answer_closed
-
-    parts, mixture = answer_closed(committee, decision, survey)
-    return _shown(parts, mixture, decision, survey, form, samples, rng)
-
-
-def _shown(
-    parts: Any,
-    mixture: Any,
-    decision: Decision,
-    survey: Any,
-    form: str,
-    samples: int,
-    rng: Generator,
-) -> dict[str, Any]:
-    labels = survey.items[0].scale.options
-    found: dict[str, Any] = {"options": list(labels)}
-    if form == "sample":
-        # An expert drawn by weight that then answers by its own shares answers by the mixture's.
-        found["counts"] = rng.multinomial(samples, mixture / mixture.sum()).tolist()
-        return found
-    if form == "parts":
-        found["parts"] = {n: row.tolist() for n, row in zip(decision.weights, parts, strict=True)}
-    found["mixture"] = mixture.tolist()
-    return found
-
-
 def _combined(
     path: str, committee: Committee, decision: Decision, survey: Any, rng: Generator
 ) -> dict[str, Any]:
@@ -237,12 +209,11 @@ def _combined(
 
     from ..committee import answer_closed, combine_with
 
-    everyone = {expert.name: 1 / len(committee.experts) for expert in committee.experts}
+    experts = committee.experts
+    everyone = {expert.name: 1 / len(experts) for expert in experts}
     parts, _ = answer_closed(committee, replace(decision, weights=everyone), survey)
-    experts = {expert.name: expert for expert in committee.experts}
-    asked = [experts[name] for name in everyone]
     options = survey.items[0].scale.options
-    joined = combine_with(path, options, asked, parts, decision, rng)
+    joined = combine_with(path, options, experts, parts, decision, rng)
     rows = {
         name: {"share": share, "low": low, "high": high}
         for name, share, low, high in zip(
@@ -263,54 +234,13 @@ def _composed(
     """MoCulE's pipeline, with a chat model where one is named; else by sentences' likeness, or by words."""
     from ..committee import composed
     from ..committee.by_text import Query
+    from ..engines.chat import ChatAt, ChatHere
 
     say = None
     if chat is not None:
         address, _, name = chat.partition("#")
-        here = chat == "here"
-        say = (
-            composed.chat_in_process(committee.engine) if here else composed.chat_at(address, name)
-        )
+        model = ChatHere(committee.engine) if chat == "here" else ChatAt(address, name, seconds=300)
+        say = composed.said_by(model)
     asked = None if options is None else [option.strip() for option in options.split(",")]
     planner = composed.planned(committee, decision, asked, say, embed)
     return {"composed": planner.run(Query(question)).to_dict()}
-
-
-def _open(
-    committee: Committee,
-    decision: Decision,
-    question: str,
-    form: Any,
-    sampling: Sampling,
-    samples: int,
-    rng: Generator,
-) -> dict[str, Any]:
-    from ..committee import write_all
-
-    asked = committee.requests(
-        [{"role": "user", "content": question}],
-        decision,
-        form,
-        sampling=sampling,
-        count=samples,
-        rng=rng,
-    )
-    texts = write_all(committee.engine, asked)
-    return {
-        "texts": [
-            {"experts": list(committee.speakers(request)), "text": text.text, "ended": text.reason}
-            for request, text in zip(asked, texts, strict=True)
-        ]
-    }
-
-
-def _note(model: str, disclaimer: str, writes: bool) -> str:
-    from ..models import packaged_models
-
-    sentences = ["These are simulated answers: a model computed them, and nobody gave them."]
-    if writes and model in packaged_models():
-        sentences.append(
-            f"{model} was made to tick options and cannot write prose; for texts fit experts on a real "
-            "model, or give --options."
-        )
-    return " ".join([*sentences, disclaimer]).strip()

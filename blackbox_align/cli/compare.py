@@ -11,8 +11,8 @@ import typer
 
 from ..errors import SpecificationError
 from .comparison import json_of, print_comparison, print_multiverse
-from .options import AsJson, check_most, panel
-from .screen import command, print_hint, print_json, print_note, stderr
+from .options import AsJson, check_most, named_values, panel, read_seeds
+from .screen import command, duration, print_hint, print_json, print_note, stderr
 
 if TYPE_CHECKING:
     from ..fitting.plan import Done, Plan
@@ -144,7 +144,7 @@ def _axes(
     if country:
         axes["country"] = _codes(country)
     if seeds is not None:
-        axes["seed"] = _seeds(seeds)
+        axes["seed"] = read_seeds(seeds)
     return axes
 
 
@@ -158,26 +158,12 @@ def _fits_opinions(shared: dict[str, Any]) -> bool:
     return "opinions" in str(shared.get("objective", ""))
 
 
-def _seeds(text: str) -> tuple[int, ...]:
-    from ..fitting.plan import expand
-
-    found = expand(text) or text.split(",")
-    if not all(str(one).strip().isdecimal() for one in found):
-        raise SpecificationError(
-            f"Seeds are a number, several as 0,3,5, or a range such as 0..9; not {text!r}."
-        )
-    return tuple(int(one) for one in found)
-
-
 def _varied(vary: list[str]) -> tuple[dict[str, tuple[Any, ...]], dict[str, Any]]:
     axes: dict[str, tuple[Any, ...]] = {}
     shared: dict[str, Any] = {}
-    for pair in vary:
-        setting, equals, text = pair.partition("=")
-        if not equals or not text:
-            raise SpecificationError(f"What is varied is NAME=VALUE,VALUE; not {pair!r}.")
+    for setting, text in named_values(vary, "What is varied is NAME=VALUE,VALUE"):
         values = tuple(_value(value) for value in text.split(","))
-        where = setting.strip().replace("-", "_")
+        where = setting.replace("-", "_")
         if len(values) > 1:
             axes[where] = values
         else:
@@ -239,19 +225,12 @@ def _say_plan(plan: Plan, folder: Path, jobs: int) -> None:
     if most >= _WORTH_A_PROBE:
         seconds = seconds_an_evaluation(plan) * most / jobs
         print_note(
-            f"At most about {_time(seconds)} at the speed of a short probe, {jobs} at a time; searches that "
-            "reach the target end earlier."
+            f"At most about {duration(seconds)} at the speed of a short probe, {jobs} at a time; searches "
+            "that reach the target end earlier."
         )
 
 
 _WORTH_A_PROBE = 5000
-
-
-def _time(seconds: float) -> str:
-    for size, unit in ((3600, "hours"), (60, "minutes")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(1, seconds):.0f} seconds"
 
 
 @contextmanager

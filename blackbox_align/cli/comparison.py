@@ -87,10 +87,10 @@ def _print_tests(comparison: Comparison) -> None:
 def print_multiverse(plan: Plan, folder: Path) -> None:
     """Of a comparison that varies how it is asked: in how many configurations the gain holds."""
     from ..fitting.plan import results_of
-    from ..results.multiverse import CHOICES, multiverse, share_holding
+    from ..results.multiverse import multiverse, share_holding, ways_varied
 
-    varied = [name for name, values in plan.axes.items() if name in CHOICES and len(values) > 1]
-    if varied in ([], ["seed"]):
+    varied = ways_varied(plan.axes)
+    if not varied:
         return
     found = results_of(plan, folder)
     frame = multiverse(found)
@@ -112,17 +112,14 @@ def print_multiverse(plan: Plan, folder: Path) -> None:
         )
         for row in share_holding(frame, found).itertuples(index=False)
     ]
-    head = [
-        "",
-        "than un-prompted",
-        "than country in text",
-        "gain, smallest to largest",
-        "p",
-        "p, text",
-    ]
+    gain = ("than un-prompted", "than country in text", "gain, smallest to largest")
     tested = any(row[4] != "nan" for row in rows)  # of indices no question has a gain of its own
     width = 6 if tested else 4
-    print_table(head[:width], [row[:width] for row in rows], right=set(range(1, width)))
+    print_table(
+        ("", *gain, "p", "p, text")[:width],
+        [row[:width] for row in rows],
+        right=set(range(1, width)),
+    )
     if tested:
         say(
             "p: of the mean gain being 0, by turning the signs of whole questions with all their orders and "

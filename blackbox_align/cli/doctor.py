@@ -7,27 +7,18 @@ from typing import Annotated
 
 import typer
 
-from .options import (
-    AsJson,
-    ChatTemplate,
-    Device,
-    Dtype,
-    ModelName,
-    Revision,
-    System,
-    TrustRemoteCode,
-)
+from . import options
 from .screen import print_json, stdout
 
 
 def doctor_command(
-    model: ModelName = "respondent-tiny",
-    revision: Revision = None,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    trust_remote_code: TrustRemoteCode = False,
-    chat_template: ChatTemplate = "auto",
-    system: System = "",
+    model: options.ModelName = "respondent-tiny",
+    revision: options.Revision = None,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "auto",
+    trust_remote_code: options.TrustRemoteCode = False,
+    chat_template: options.ChatTemplate = "auto",
+    system: options.System = "",
     survey: Annotated[
         str, typer.Option(help="A survey's name, or a YAML file of yours.")
     ] = "vsm2013",
@@ -42,7 +33,7 @@ def doctor_command(
             help="Whether the model knows the survey by heart: items, scoring, published figures.",
         ),
     ] = False,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Examine this machine with a model: device, batch, speed, and several ways to the same answers."""
     import numpy as np

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from ..errors import SpecificationError
 from .options import panel
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+    from ..committee import Decision
 
 Address = Annotated[
     str | None,
@@ -25,14 +30,15 @@ def ask_elsewhere(
     survey: Any,
     population: str | None,
     form: str,
+    samples: int,
+    rng: Generator,
     others: Sequence[Any],
-) -> tuple[Any, ...]:
-    """The decision over the models at an address, their shares and the mixture; the decision alone where it
-    abstains.
+) -> tuple[Decision, dict[str, Any]]:
+    """The decision over the models at an address, and what they answer where it does not abstain.
 
     ``others`` are settings that need experts of a library; :class:`SpecificationError` where one is given.
     """
-    from ..committee import decide
+    from ..committee import decide, simulated_note, told_shares
     from ..committee.asking import ORDERS
     from ..serving.elsewhere import answer_closed_elsewhere, served_experts
 
@@ -46,6 +52,8 @@ def ask_elsewhere(
     key = os.environ.get("BBALIGN_API_KEY", "")
     experts: Any = served_experts(url, key)
     decision = decide(question, experts, population=population)
-    if decision.abstains:
-        return (decision,)
-    return (decision, *answer_closed_elsewhere(url, decision, survey, ORDERS, key))
+    answered: dict[str, Any] = {}
+    if not decision.abstains:
+        parts, mixture = answer_closed_elsewhere(url, decision, survey, ORDERS, key)
+        answered = told_shares(parts, mixture, decision, survey, form, samples, rng)
+    return decision, {**answered, "note": simulated_note(url, "")}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import ExpertError, SpecificationError
-from .options import AsJson, Device, ModelName, check_most
+from ..errors import ExpertError, SpecificationError, require_one_of
+from .options import AsJson, Device, ModelName, check_most, group
 from .screen import command, print_hint, print_json, print_note, print_table, say
 
 if TYPE_CHECKING:
@@ -20,10 +20,8 @@ Folder = Annotated[Path, typer.Option("--library", help="The library: a folder o
 Name = Annotated[str, typer.Argument(help="An expert's name in the library.", show_default=False)]
 _HERE = Path("experts")
 
-experts_app = typer.Typer(
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Keep experts in a library, from which `bbalign ask` answers.",
+experts_app = group(
+    "Keep experts in a library, from which `bbalign ask` answers.", no_args_is_help=True
 )
 
 
@@ -183,10 +181,7 @@ def export_command(
     from ..experts.prompt_embeds import export_prompt_embeds
     from ..experts.vocabulary import export_vocabulary
 
-    if format not in ("vocabulary", "prompt-embeds"):
-        raise SpecificationError(
-            f"--format must be 'vocabulary' or 'prompt-embeds'; not {format!r}."
-        )
+    require_one_of("--format", format, ("vocabulary", "prompt-embeds"))
     found = Library(library)
     chosen = [found.read(name) for name in dict.fromkeys(expert or found.names())]
     if format == "prompt-embeds":

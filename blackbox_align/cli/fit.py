@@ -10,65 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from ..errors import SpecificationError
-from .fit_options import (
-    Alpha,
-    Budget,
-    Compile,
-    Constants,
-    Country,
-    GpusPerWorker,
-    Group,
-    HeldOut,
-    HoldOut,
-    Init,
-    Language,
-    NumberOfWorkers,
-    Objective,
-    Opinions,
-    OptimizerName,
-    OptimizerOptions,
-    Orders,
-    Pareto,
-    Patience,
-    Placement,
-    RayAddress,
-    Readout,
-    Recite,
-    Respondents,
-    RunName,
-    Runs,
-    Seconds,
-    Seed,
-    Seeds,
-    Subspace,
-    SurveyName,
-    TargetLoss,
-    Targets,
-    Temperature,
-    Tokens,
-    Validation,
-    WarmStart,
-)
-from .options import (
-    AsJson,
-    ChatTemplate,
-    Device,
-    Dtype,
-    ModelName,
-    Revision,
-    System,
-    TrustRemoteCode,
-    check_finite,
-    check_most,
-    find_run,
-    optimizer_options,
-)
-from .output import by_gradients, print_experts, print_pareto, print_result, print_tables
-from .progress import fit_progress
-from .screen import command, print_aside, print_hint, print_json, print_note, print_remark
+from . import fit_options, options
+from .options import check_finite, check_most, find_run, optimizer_options
+from .progress import fit_progress, going_on
+from .screen import print_aside, print_hint, print_json, print_note, print_remark
 from .several import PAIRS, print_held_out, print_spread, variations
 
 if TYPE_CHECKING:
@@ -80,51 +26,51 @@ log = logging.getLogger("blackbox_align")
 
 
 def fit_command(
-    country: Country = None,
-    group: Group = None,
-    model: ModelName = "respondent-tiny",
-    revision: Revision = None,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    trust_remote_code: TrustRemoteCode = False,
-    chat_template: ChatTemplate = "auto",
-    system: System = "",
-    objective: Objective = "indices",
-    opinions: Opinions = "world-opinions",
-    held_out: HeldOut = 0.5,
-    validation: Validation = None,
-    survey: SurveyName = "vsm2013",
-    targets: Targets = None,
-    constants: Constants = "anchor",
-    readout: Readout = "expected",
-    respondents: Respondents = 50,
-    temperature: Temperature = 1.0,
-    optimizer: OptimizerName = "gauss-newton",
-    option: OptimizerOptions = None,
-    tokens: Tokens = None,
-    placement: Placement = "auto",
-    language: Language = None,
-    subspace: Subspace = 0,
-    alpha: Alpha = 1.0,
-    init: Init = "auto",
-    orders: Orders = "auto",
-    seed: Seed = 0,
-    seeds: Seeds = None,
-    hold_out: HoldOut = "",
-    warm_start: WarmStart = None,
-    budget: Budget = None,
-    target_loss: TargetLoss = None,
-    patience: Patience = None,
-    seconds: Seconds = None,
-    runs: Runs = Path("runs"),
-    name: RunName = None,
-    workers: NumberOfWorkers = None,
-    ray_address: RayAddress = None,
-    gpus_per_worker: GpusPerWorker = None,
-    compile: Compile = "auto",
-    pareto: Pareto = False,
-    recite: Recite = False,
-    as_json: AsJson = False,
+    country: fit_options.Country = None,
+    group: fit_options.Group = None,
+    model: options.ModelName = "respondent-tiny",
+    revision: options.Revision = None,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "auto",
+    trust_remote_code: options.TrustRemoteCode = False,
+    chat_template: options.ChatTemplate = "auto",
+    system: options.System = "",
+    objective: fit_options.Objective = "indices",
+    opinions: fit_options.Opinions = "world-opinions",
+    held_out: fit_options.HeldOut = 0.5,
+    validation: fit_options.Validation = None,
+    survey: fit_options.SurveyName = "vsm2013",
+    targets: fit_options.Targets = None,
+    constants: fit_options.Constants = "anchor",
+    readout: fit_options.Readout = "expected",
+    respondents: fit_options.Respondents = 50,
+    temperature: fit_options.Temperature = 1.0,
+    optimizer: fit_options.OptimizerName = "gauss-newton",
+    option: fit_options.OptimizerOptions = None,
+    tokens: fit_options.Tokens = None,
+    placement: fit_options.Placement = "auto",
+    language: fit_options.Language = None,
+    subspace: fit_options.Subspace = 0,
+    alpha: fit_options.Alpha = 1.0,
+    init: fit_options.Init = "auto",
+    orders: fit_options.Orders = "auto",
+    seed: fit_options.Seed = 0,
+    seeds: fit_options.Seeds = None,
+    hold_out: fit_options.HoldOut = "",
+    warm_start: fit_options.WarmStart = None,
+    budget: fit_options.Budget = None,
+    target_loss: fit_options.TargetLoss = None,
+    patience: fit_options.Patience = None,
+    seconds: fit_options.Seconds = None,
+    runs: fit_options.Runs = Path("runs"),
+    name: fit_options.RunName = None,
+    workers: fit_options.NumberOfWorkers = None,
+    ray_address: fit_options.RayAddress = None,
+    gpus_per_worker: fit_options.GpusPerWorker = None,
+    compile: fit_options.Compile = "auto",
+    pareto: fit_options.Pareto = False,
+    recite: fit_options.Recite = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Fit a soft prompt until the model answers the survey like a country.
 
@@ -144,11 +90,8 @@ def fit_command(
     if len(varied) > 1 and name is not None:
         raise SpecificationError("--name is the name of one run; --seeds and pairs make several.")
     watched = _Watched(as_json)
-    try:
+    with going_on("nothing is lost"):
         done = watched.fit(settings, varied)
-    except KeyboardInterrupt:
-        print_note(f"Interrupted; nothing is lost. To continue: {command(*sys.argv[1:])}")
-        raise typer.Exit(130) from None
     if len(done) > 1:
         _report_several(done, hold_out, as_json)
     else:
@@ -193,6 +136,8 @@ class _Watched:
             def on_result(result: Result) -> None:
                 live.close()  # the bar
                 if not self.as_json:
+                    from .output import print_tables
+
                     print_tables(result)
                     print_aside("The table stands. What was fitted is proved and written now.")
                     sys.stdout.flush()
@@ -218,6 +163,8 @@ class _Watched:
 
     def report(self, run: Run, pareto: bool) -> None:
         """What is to be seen of one run, the table included where it was not shown before."""
+        from .output import by_gradients, print_experts, print_pareto, print_result
+
         last = self.last
         if last is None:
             print_note(f"The run {run.path} was done already; nothing was evaluated.")

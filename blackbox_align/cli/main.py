@@ -31,47 +31,53 @@ from .surveys import surveys_app
 
 log = logging.getLogger("blackbox_align")
 
-# Two of each command, below its help.
-EXAMPLES = {
-    "fit": (
-        "bbalign fit --country SAU",
-        "bbalign fit --country SAU,USA --optimizer cma-diagonal --budget 1000",
-    ),
-    "show": ("bbalign show SAU-respondent-tiny-gauss-newton-0", "bbalign show runs/mine --json"),
-    "report": (
-        "bbalign report SAU-respondent-tiny-gauss-newton-0",
-        "bbalign report runs/comparison --figures pdf --out paper",
-    ),
-    "score": (
-        "bbalign score world-opinions --country KEN --condition none --condition prompting",
-        "bbalign score vsm2013 --country cultural-palette --baselines",
-    ),
-    "ask": (
-        'bbalign ask "How do Egyptians greet an elder?" --as parts',
-        'bbalign ask "Is it right to keep what one finds?" --options "yes,no" --population SAU=0.3,EGY=0.7',
-    ),
-    "serve": (
-        "bbalign serve experts --port 8000",
-        "bbalign serve experts --model HuggingFaceTB/SmolLM2-135M-Instruct --host 0.0.0.0 --api-key SECRET",
-    ),
-    "compare": (
-        "bbalign compare --country SAU,CHN --optimizer gauss-newton --optimizer de --optimizer random",
-        "bbalign compare plan.yaml --jobs 2 --csv searches.csv",
-    ),
-    "doctor": (
-        "bbalign doctor",
-        "bbalign doctor --model meta-llama/Llama-3.1-8B-Instruct --device cuda",
-    ),
-    "cache": ("bbalign cache", "bbalign cache --clear"),
-    "countries": ("bbalign countries SAU", "bbalign countries Europe --targets matrix-2015"),
-    "models": ("bbalign models", "bbalign models --json"),
-    "optimizers": ("bbalign optimizers", "bbalign optimizers --nevergrad --json"),
-}
-
-
-def _examples(lines: tuple[str, ...]) -> str:
-    return "\n\n".join(["For example:", *lines])
-
+# The commands and groups of them, each with two examples, which stand below its help.
+COMMANDS: tuple[tuple[str, Callable[..., None] | typer.Typer, str, str], ...] = (
+    ("fit", fit_command,
+     "bbalign fit --country SAU",
+     "bbalign fit --country SAU,USA --optimizer cma-diagonal --budget 1000"),
+    ("show", show_command,
+     "bbalign show SAU-respondent-tiny-gauss-newton-0",
+     "bbalign show runs/mine --json"),
+    ("report", report_command,
+     "bbalign report SAU-respondent-tiny-gauss-newton-0",
+     "bbalign report runs/comparison --figures pdf --out paper"),
+    ("score", score_command,
+     "bbalign score world-opinions --country KEN --condition none --condition prompting",
+     "bbalign score vsm2013 --country cultural-palette --baselines"),
+    ("ask", ask_command,
+     'bbalign ask "How do Egyptians greet an elder?" --as parts',
+     'bbalign ask "Is it right to keep what one finds?" --options "yes,no" --population SAU=0.3,EGY=0.7'),
+    ("serve", serve_command,
+     "bbalign serve experts --port 8000",
+     "bbalign serve experts --model HuggingFaceTB/SmolLM2-135M-Instruct --host 0.0.0.0 --api-key SECRET"),
+    ("compare", compare_command,
+     "bbalign compare --country SAU,CHN --optimizer gauss-newton --optimizer de --optimizer random",
+     "bbalign compare plan.yaml --jobs 2 --csv searches.csv"),
+    ("doctor", doctor_command,
+     "bbalign doctor",
+     "bbalign doctor --model meta-llama/Llama-3.1-8B-Instruct --device cuda"),
+    ("cache", cache_command, "bbalign cache", "bbalign cache --clear"),
+    ("countries", countries_command,
+     "bbalign countries SAU",
+     "bbalign countries Europe --targets matrix-2015"),
+    ("models", models_command, "bbalign models", "bbalign models --json"),
+    ("optimizers", optimizers_command,
+     "bbalign optimizers",
+     "bbalign optimizers --nevergrad --json"),
+    ("surveys", surveys_app,
+     "bbalign surveys show world-opinions",
+     "bbalign surveys check mine.yaml"),
+    ("runs", runs_app,
+     "bbalign runs --where country=SAU --sort loss",
+     "bbalign runs diff RUN ANOTHER"),
+    ("experts", experts_app,
+     "bbalign experts add runs/RUN",
+     "bbalign experts export served --expert SAU"),
+    ("palette", palette_app,
+     "bbalign palette map continents",
+     "bbalign palette fit palettes/continents"),
+)  # fmt: skip
 
 app = typer.Typer(
     name="bbalign",
@@ -82,46 +88,12 @@ app = typer.Typer(
     help="Align a frozen language model with the answers people give in surveys, without gradients.",
     epilog="Start with:  bbalign fit --country SAU",
 )
-_COMMANDS: dict[str, Callable[..., None]] = {
-    "fit": fit_command,
-    "show": show_command,
-    "report": report_command,
-    "score": score_command,
-    "ask": ask_command,
-    "serve": serve_command,
-    "compare": compare_command,
-    "doctor": doctor_command,
-    "cache": cache_command,
-    "countries": countries_command,
-    "models": models_command,
-    "optimizers": optimizers_command,
-}
-for _name, _function in _COMMANDS.items():
-    app.command(_name, epilog=_examples(EXAMPLES[_name]))(_function)
-app.add_typer(
-    surveys_app,
-    name="surveys",
-    epilog=_examples(("bbalign surveys show world-opinions", "bbalign surveys check mine.yaml")),
-)
-app.add_typer(
-    runs_app,
-    name="runs",
-    epilog=_examples(
-        ("bbalign runs --where country=SAU --sort loss", "bbalign runs diff RUN ANOTHER")
-    ),
-)
-app.add_typer(
-    experts_app,
-    name="experts",
-    epilog=_examples(
-        ("bbalign experts add runs/RUN", "bbalign experts export served --expert SAU")
-    ),
-)
-app.add_typer(
-    palette_app,
-    name="palette",
-    epilog=_examples(("bbalign palette map continents", "bbalign palette fit palettes/continents")),
-)
+for _name, _command, *_lines in COMMANDS:
+    _examples = "\n\n".join(["For example:", *_lines])
+    if isinstance(_command, typer.Typer):
+        app.add_typer(_command, name=_name, epilog=_examples)
+    else:
+        app.command(_name, epilog=_examples)(_command)
 
 
 def _print_version(wanted: bool) -> None:

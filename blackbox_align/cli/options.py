@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import json
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -60,6 +62,40 @@ def _spelled(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
+def group(help: str, **settings: Any) -> typer.Typer:
+    """A group of commands."""
+    names = {"help_option_names": ["-h", "--help"]}
+    return typer.Typer(help=help, context_settings=names, **settings)
+
+
+def named_values(pairs: Iterable[str], expected: str) -> list[tuple[str, str]]:
+    """``NAME=VALUE`` as pairs; :class:`SpecificationError` with what is ``expected`` for what is none."""
+    found = []
+    for pair in pairs:
+        name, equals, value = (part.strip() for part in pair.partition("="))
+        if not name or not equals:
+            raise SpecificationError(f"{expected}; not {pair!r}.")
+        found.append((name, value))
+    return found
+
+
+_RANGE = re.compile(r"(\d+)\.\.(\d+)")
+
+
+def read_seeds(text: str) -> tuple[int, ...]:
+    """The seeds of a range (``0..4``) or a list (``0,3,5``), each once; a thousand at most."""
+    found = _RANGE.fullmatch(text.strip())
+    seeds: Iterable[int] = ()
+    if found:
+        seeds = range(int(found[1]), int(found[2]) + 1)
+    elif re.fullmatch(r"\s*\d+\s*(,\s*\d+\s*)*", text):
+        seeds = dict.fromkeys(map(int, text.split(",")))
+    chosen = tuple(islice(seeds, 1001))
+    if not 1 <= len(chosen) <= 1000:
+        raise SpecificationError(f"--seeds is a range such as 0..4, or 0,1,2; not {text!r}.")
+    return chosen
+
+
 def find_run(name: str, runs: Path = Path("runs")) -> Path:
     """The folder of a run: as it is named, or under ``runs``."""
     for folder in (Path(name), runs / name):
@@ -76,12 +112,7 @@ def optimizer_options(optimizer: str, pairs: list[str]) -> dict[str, Any]:
 
     defaults = describe(optimizer).options if pairs else {}
     options: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals or not name:
-            raise SpecificationError(
-                f"An optimizer's option is NAME=VALUE, such as F=0.5; not {pair!r}."
-            )
+    for name, value in named_values(pairs, "An optimizer's option is NAME=VALUE, such as F=0.5"):
         options[name] = _option_value(name, value)
         _check_kind(name, options[name], defaults.get(name))
     return options

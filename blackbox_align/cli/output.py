@@ -1,4 +1,7 @@
-"""How results look: the tables and notes that several commands print."""
+"""How results look: the tables and notes that several commands print.
+
+It is imported where something is printed: a command's help waits for no arrays.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,27 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ..results.language import describe_language, describe_lines
+from ..results.names import COUNTRY_IN_TEXT, NONE, title
+from ..results.tables import (
+    ERROR,
+    MEASURES,
+    constants_line,
+    distances,
+    errors,
+    fitted_minus,
+    index_rows,
+    indices_of,
+    interval,
+    measure_rows,
+    opinion_rows,
+    opinions_of,
+    own_of,
+    own_rows,
+    points,
+    questions,
+    verdicts,
+)
 from .screen import command, print_hint, print_table, say
 
 if TYPE_CHECKING:
@@ -61,8 +85,6 @@ def print_experts(run: Run) -> None:
 
 def _print_populations(result: Result) -> None:
     """A table per instrument, opinions first, with one row per population."""
-    from ..results.tables import indices_of, opinions_of
-
     if opinions_of(result):
         _print_distances(result)
     if indices_of(result):
@@ -73,8 +95,6 @@ def _print_populations(result: Result) -> None:
 
 def _print_errors(result: Result) -> None:
     """One row per population; one that was not reached says which index is farthest off."""
-    from ..results.tables import errors, index_rows, indices_of
-
     asked, search = indices_of(result), result.search
     assert asked is not None and search is not None
     names = result.provenance.populations
@@ -110,9 +130,6 @@ def _print_errors(result: Result) -> None:
 
 def _print_distances(result: Result) -> None:
     """One row per population: held-out distances, and what fitting changed in them."""
-    from ..results.names import COUNTRY_IN_TEXT, NONE
-    from ..results.tables import distances, fitted_minus, interval, opinions_of, questions
-
     asked = opinions_of(result)
     assert asked is not None
     say(f"JS distance (nats) on held-out questions of {asked.title}\n", style="bold")
@@ -136,8 +153,6 @@ def _print_distances(result: Result) -> None:
 
 def print_population(result: Result, population: str, expert: str = "") -> None:
     """The tables of one population, opinions first, and where its expert is."""
-    from ..results.tables import indices_of, opinions_of, own_of, own_rows
-
     result = result.of(population)
     if opinions_of(result):
         _print_opinions(result, population)
@@ -160,8 +175,6 @@ def print_population(result: Result, population: str, expert: str = "") -> None:
 
 def _print_opinions(result: Result, population: str) -> None:
     """Held-out distances first, then those on the questions that the fit worked on."""
-    from ..results.tables import opinion_rows, opinions_of, questions, verdicts
-
     held_out = questions(result, population, "held-out")
     asked = opinions_of(result)
     assert asked is not None
@@ -184,8 +197,6 @@ def _print_opinions(result: Result, population: str) -> None:
 
 def print_measures(result: Result, population: str, split: Split, what: str) -> None:
     """Other measures than the distance, by condition."""
-    from ..results.tables import MEASURES, measure_rows
-
     heads = [head for head, _ in MEASURES.values()]
     rows = measure_rows(result, population, split)
     print_table((what, *heads, "worth in\npeople"), rows, right=range(1, 6))
@@ -193,9 +204,6 @@ def print_measures(result: Result, population: str, split: Split, what: str) -> 
 
 def _print_indices(result: Result, population: str) -> None:
     """Index by index."""
-    from ..results.names import title
-    from ..results.tables import ERROR, errors, index_rows, indices_of
-
     asked = indices_of(result)
     assert asked is not None
     name = result.provenance.populations[population]
@@ -274,8 +282,6 @@ def _print_search(result: Result, counted: str) -> None:
 
 
 def _print_language(result: Result, population: str) -> None:
-    from ..results.language import describe_language, describe_lines
-
     language = (result.language or {}).get(population)
     if language is not None:
         for sentence in describe_language(language):
@@ -286,8 +292,6 @@ def _print_language(result: Result, population: str) -> None:
 
 
 def _print_notes(result: Result) -> None:
-    from ..results.tables import constants_line, indices_of
-
     asked = indices_of(result)
     if asked is not None:
         say(f"Constants: {constants_line(asked)}.")
@@ -297,10 +301,3 @@ def _print_notes(result: Result) -> None:
             say(note)
     if disclaimer:
         say(disclaimer, style="yellow")
-
-
-def points(value: float, sign: bool = False) -> str:
-    """A figure in index points, or a dash where there is none."""
-    from ..results.tables import points
-
-    return points(value, sign)

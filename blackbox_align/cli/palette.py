@@ -8,24 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from . import options
 from .fit_options import Evaluations, HeldOut, Opinions, Orders, Seconds, Seed, Tokens
-from .options import (
-    AsJson,
-    Device,
-    Dtype,
-    ModelName,
-    Revision,
-    TrustRemoteCode,
-    check_most,
-    model_option,
-    panel,
-)
+from .options import check_most, group, model_option, panel
 from .palette_output import print_answer, print_gate, print_map, print_scores, show_palette
 from .progress import fit_progress
 from .screen import command, print_hint, print_json, say
 
 if TYPE_CHECKING:
     from ..palette.gate import GateSettings
+    from ..palette.palette import Palette
 
 _gate = panel("The gate")
 Folder = Annotated[Path, typer.Argument(help="The palette's folder.", show_default=False)]
@@ -39,10 +31,9 @@ ModelHere = Annotated[
     str | None, typer.Option(help="Where the model lies now. Default: as the palette names it.")
 ]
 
-palette_app = typer.Typer(
+palette_app = group(
+    "Colours: experts of groups of countries, and a gate over them (Cultural Palette).",
     no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Colours: experts of groups of countries, and a gate over them (Cultural Palette).",
 )
 
 
@@ -52,7 +43,7 @@ def map_command(
         str, typer.Argument(help="A map's name, or a YAML file. Default: all that ship.")
     ] = "",
     opinions: Opinions = "world-opinions",
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Show a map of colours, and whether people's answers tell its colours apart."""
     from ..palette.maps import load_map, map_names
@@ -79,11 +70,11 @@ def fit_command(
     folder: Folder,
     map_name: MapName = "continents",
     opinions: Opinions = "world-opinions",
-    model: ModelName = "respondent-tiny",
-    revision: Revision = None,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    trust_remote_code: TrustRemoteCode = False,
+    model: options.ModelName = "respondent-tiny",
+    revision: options.Revision = None,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "auto",
+    trust_remote_code: options.TrustRemoteCode = False,
     tokens: Tokens = None,
     held_out: HeldOut = 0.5,
     orders: Orders = "auto",
@@ -95,7 +86,7 @@ def fit_command(
     scope: Scope = None,
     gate_temperature: GateTemperature = None,
     published: Published = False,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Fit a colour for each part of a map, without gradients: one soft prompt a colour.
 
@@ -137,7 +128,7 @@ def fit_command(
 
 
 @palette_app.command("show")
-def show_command(folder: Folder, as_json: AsJson = False) -> None:
+def show_command(folder: Folder, as_json: options.AsJson = False) -> None:
     """Show a palette: its colours, what they were made of, and its gate."""
     from ..palette.palette import read_palette
 
@@ -158,25 +149,22 @@ def ask_command(
     centred: Centred = None,
     gate_temperature: GateTemperature = None,
     model: ModelHere = None,
-    device: Device = "auto",
-    as_json: AsJson = False,
+    device: options.Device = "auto",
+    as_json: options.AsJson = False,
 ) -> None:
     """Ask a palette: each colour's simulated answer and the pool that its gate makes of them.
 
     Without --options a text is written, each token drawn once from the pool of all colours.
     """
     from .. import engines
-    from ..committee import answer_closed, closed_question, write_all
+    from ..committee import answer_closed, closed_question, simulated_note, write_all
     from ..engines.base import Sampling
-    from ..palette.palette import read_palette
     from ..populations import find_country
 
     check_most(100_000, max_tokens=max_tokens)
     survey = closed_question(question, options.split(",")) if options else None
     subject = find_country(about).name if about else question
-    palette = read_palette(folder).with_gate(
-        source=source, centred=centred, temperature=gate_temperature
-    )
+    palette = palette_of(folder, source, centred, gate_temperature)
     with closing(engines.open(model or palette.record.model, device=device)) as engine:
         committee = palette.committee(engine)
         decision = palette.decide(engine, subject)
@@ -197,10 +185,7 @@ def ask_command(
                 sampling=Sampling(max_tokens),
             )
             answered["text"] = write_all(engine, asked)[0].text
-        answered["note"] = (
-            "These are simulated answers: a model computed them, and nobody gave them. "
-            f"{engine.info.disclaimer}".strip()
-        )
+        answered["note"] = simulated_note(engine.info.name, engine.info.disclaimer)
     if as_json:
         print_json(answered)
         return
@@ -219,21 +204,18 @@ def assess_command(
     centred: Centred = None,
     gate_temperature: GateTemperature = None,
     model: ModelHere = None,
-    device: Device = "auto",
+    device: options.Device = "auto",
     resamples: Annotated[int, typer.Option(help="Draws of the bootstrap.", min=1)] = 1000,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Measure a palette on single countries: questions that no colour was fitted to, beside baselines."""
     from .. import engines
     from ..palette.assess import POOL, assess_palette
-    from ..palette.palette import read_palette
     from ..results.plain import to_plain
     from ..surveys.opinion_files import load_opinions
 
     check_most(1_000_000, resamples=resamples)
-    palette = read_palette(folder).with_gate(
-        source=source, centred=centred, temperature=gate_temperature
-    )
+    palette = palette_of(folder, source, centred, gate_temperature)
     survey = load_opinions(opinions)
     with closing(engines.open(model or palette.record.model, device=device)) as engine:
         scores, gate = assess_palette(palette, engine, survey, country or (), orders)
@@ -275,3 +257,13 @@ def gate_settings(
     return with_settings(
         begun, source=source, centred=centred, scope=scope, temperature=temperature
     )
+
+
+def palette_of(
+    folder: Path, source: str | None, centred: bool | None, temperature: float | None
+) -> Palette:
+    """A palette under its own gate, but for what is asked for otherwise."""
+    from ..palette.palette import read_palette
+
+    changes = {"source": source, "centred": centred, "temperature": temperature}
+    return read_palette(folder).with_gate(**changes)

@@ -10,7 +10,7 @@ import typer
 
 from ..errors import ExpertError, SpecificationError
 from .fit_options import HeldOut, Opinions, Seed
-from .options import AsJson, Device, Dtype, ModelName, check_most, panel
+from .options import AsJson, Device, Dtype, ModelName, check_most, named_values, panel
 from .palette import (
     Centred,
     Folder,
@@ -22,9 +22,11 @@ from .palette import (
     Source,
     gate_settings,
     palette_app,
+    palette_of,
 )
 from .palette_output import show_palette
-from .screen import print_hint, print_json, stderr
+from .progress import live_sentence
+from .screen import print_hint, print_json
 
 _training, _PEFT = panel("The training"), "adapter_config.json"
 
@@ -71,8 +73,7 @@ def align_command(
         strength=strength, learning_rate=learning_rate, epochs=epochs, contrast=contrast,
         normalise=normalise, rank=rank, alpha=2.0 * rank, batch=batch, seed=seed,
     )  # fmt: skip
-    screen = stderr()
-    with screen.status("Loading") if screen.is_terminal else _Quiet() as status:
+    with live_sentence("Loading") as tell:
         made = align_palette(
             folder,
             load_map(map_name),
@@ -82,24 +83,11 @@ def align_command(
             device=device,
             dtype=dtype,
             gate=gate_settings(published),
-            on_step=lambda colour, step, steps, loss: status.update(
+            on_step=lambda colour, step, steps, loss: tell(
                 f"{colour}: step {step:,} of {steps:,}, loss {loss:.3f}"
             ),
         )
     show_palette(made, as_json)
-
-
-class _Quiet:
-    """Where there is no terminal nothing moves."""
-
-    def __enter__(self) -> _Quiet:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def update(self, sentence: str) -> None:
-        pass
 
 
 @palette_app.command("build")
@@ -155,12 +143,10 @@ def build_command(
 def _by_colour(pairs: list[str]) -> dict[str, Path]:
     """COLOUR=FOLDER, once for each."""
     named: dict[str, Path] = {}
-    for pair in pairs:
-        code, equals, path = pair.partition("=")
-        if not equals or not path or code in named:
-            raise SpecificationError(
-                f"--expert is COLOUR=FOLDER, once for each colour; not {pair!r}."
-            )
+    expected = "--expert is COLOUR=FOLDER, once for each colour"
+    for code, path in named_values(pairs, expected):
+        if not path or code in named:
+            raise SpecificationError(f"{expected}; not '{code}={path}'.")
         named[code] = Path(path)
     return named
 
@@ -194,11 +180,8 @@ def export_command(
     from ..experts.write import base_of
     from ..palette.export import export_mixture
     from ..palette.merging import merge
-    from ..palette.palette import read_palette
 
-    palette = read_palette(folder).with_gate(
-        source=source, centred=centred, temperature=gate_temperature
-    )
+    palette = palette_of(folder, source, centred, gate_temperature)
     blend = palette.blend()
     name = model or palette.record.model
     if format != "mixture":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .answers import print_shares
 from .screen import print_hint, print_json, print_note, print_table, say
 
 if TYPE_CHECKING:
@@ -125,13 +126,9 @@ def print_answer(palette: Palette, weights: Any, answered: dict[str, Any]) -> No
     """Each colour's simulated answer and their pool, or a text."""
     names = {colour.code: colour.name for colour in palette.map.colours}
     if "options" in answered:
-        columns = {**answered["parts"], "pool": answered["pool"]}
-        heads = [f"{names[c]} ({100 * weights[c]:.0f} %)" for c in weights]
-        rows = [
-            [option, *(f"{100 * shares[n]:.1f}" for shares in columns.values())]
-            for n, option in enumerate(answered["options"])
-        ]
-        print_table(("simulated, %", *heads, "pool"), rows, right=range(1, len(columns) + 1))
+        heads = [f"{names[code]} ({100 * weight:.0f} %)" for code, weight in weights.items()]
+        shares = [*answered["parts"].values(), answered["pool"]]
+        print_shares(answered["options"], [*heads, "pool"], shares)
     else:
         print_table(
             ("colour", "share of the gate"),

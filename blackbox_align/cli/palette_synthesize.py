@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import SpecificationError
-from .options import AsJson, Device, check_finite, check_most, panel
+from .options import AsJson, Device, check_finite, check_most, named_values, panel
 from .palette import MapName, palette_app
-from .screen import command, print_hint, print_json, print_note, print_table, say, stderr
+from .progress import going_on, live_sentence
+from .screen import command, duration, print_hint, print_json, print_note, print_table, say
 
 if TYPE_CHECKING:
-    from ..palette.chat import Chat
+    from ..engines.chat import Chat
     from ..palette.estimate import Estimate
     from ..palette.synthesis import Synthesis
 
@@ -80,8 +79,8 @@ def synthesize_command(
 
     A finished call is never made again: the same command goes on after a kill, and with more questions.
     """
+    from ..engines.chat import ChatHere
     from ..palette.calling import Caps, Patience, Price
-    from ..palette.chat import ChatHere
     from ..palette.maps import load_map
     from ..palette.questions import read_questions
     from ..palette.steps import SynthesisSettings
@@ -109,47 +108,29 @@ def synthesize_command(
             return
         if isinstance(given[2], ChatHere) and not given[2].engine.info.writes:
             print_note(f"{given[2].engine.info.name} writes no prose: its texts only try the way.")
-        screen = stderr()
-        with (
-            _kept(folder),
-            screen.status("Asking") if screen.is_terminal else nullcontext() as status,
-        ):
+        with going_on(f"what is finished is kept in {folder}"), live_sentence("Asking") as tell:
             made = synthesize(
                 *given, asked, settings, caps, patience, leave_out=leave_out or (), verdicts=read,
-                on_call=lambda finished, calls: status.update(
-                    f"{finished:,} of {calls:,} calls are finished"
-                ) if status else None,
+                on_call=lambda finished, calls: tell(f"{finished:,} of {calls:,} calls are finished"),
             )  # fmt: skip
     _show(made, map_name, as_json)
-
-
-@contextmanager
-def _kept(folder: Path) -> Iterator[None]:
-    """Says behind Ctrl-C what is left of it."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        print_note(
-            f"Interrupted; what is finished is kept in {folder}. To continue: {command(*sys.argv[1:])}"
-        )
-        raise typer.Exit(130) from None
 
 
 def _chat(
     engine: str, model: str, device: str, parameters: list[str] | tuple[str, ...], seconds: float
 ) -> Chat:
     from .. import engines
-    from ..palette.chat import ChatAt, ChatHere
+    from ..engines.chat import ChatAt, ChatHere
 
     values: dict[str, Any] = {}
-    for pair in parameters:
-        name, equals, value = pair.partition("=")
+    expected = "--set takes NAME=VALUE of a request's body"
+    for name, value in named_values(parameters, expected):
         try:
             values[name] = json.loads(value)
         except ValueError:
             values[name] = value
-        if not equals or not name or name in ("model", "messages", "stream"):
-            raise SpecificationError(f"--set takes NAME=VALUE of a request's body; not {pair!r}.")
+        if name in ("model", "messages", "stream"):
+            raise SpecificationError(f"{expected}; not '{name}={value}'.")
     if not engine:
         return ChatHere(engines.open(model or "respondent-tiny", device=device), values)
     if not model:
@@ -176,7 +157,7 @@ def _show_estimate(
         ("tokens written", f"{found.written:,.0f}"),
         ("tokens", f"{found.tokens:,.0f}"),
         ("price", "" if found.cost is None else f"{found.cost:,.2f}"),
-        ("time to go", "" if found.seconds is None else _duration(found.seconds)),
+        ("time to go", "" if found.seconds is None else duration(found.seconds)),
     ]
     print_table(("what", "how much"), [row for row in rows if row[1]])
     _say_left_out(left_out)
@@ -190,12 +171,6 @@ def _say_left_out(left_out: tuple[tuple[str, int], ...]) -> None:
     if left_out:
         told = ", ".join(f"{number:,} {why}" for why, number in left_out)
         say(f"Left out of the questions: {told}.")
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:,.0f} min" if seconds < 5400 else f"{seconds / 3600:,.1f} h"
 
 
 def _show(made: Synthesis, map_name: str, as_json: bool) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .screen import harmless, print_note, stderr
+import typer
+
+from .screen import command, harmless, print_note, stderr
 
 if TYPE_CHECKING:
     from ..fitting import Progress
@@ -77,18 +80,35 @@ def _lines(title: str) -> Callable[[Progress], None]:
 
 
 @contextmanager
-def score_progress() -> Iterator[Callable[[int], None] | None]:
-    """A live count of the questions on a terminal."""
+def live_sentence(doing: str) -> Iterator[Callable[[str], None]]:
+    """A sentence that stands on a terminal for as long as it lasts; what is yielded changes it."""
     console = stderr()
     if not console.is_terminal or console.is_dumb_terminal:
-        yield None
+        yield lambda sentence: None
         return
+    with console.status(doing) as status:
+        yield status.update
+
+
+@contextmanager
+def going_on(kept: str) -> Iterator[None]:
+    """Says behind Ctrl-C what is ``kept``, and by which command it goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print_note(f"Interrupted; {kept}. To continue: {command(*sys.argv[1:])}")
+        raise typer.Exit(130) from None
+
+
+@contextmanager
+def score_progress() -> Iterator[Callable[[int], None]]:
+    """A live count of the questions on a terminal."""
     asked = 0
-    with console.status("Loading") as status:
+    with live_sentence("Loading") as tell:
 
         def on_batch(questions: int) -> None:
             nonlocal asked
             asked += questions
-            status.update(f"{asked:,} questions asked")
+            tell(f"{asked:,} questions asked")
 
         yield on_batch

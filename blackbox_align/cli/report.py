@@ -99,7 +99,7 @@ def _folder_page(folder: Path, runs: list[Run]) -> Page:
     from ..fitting.looking import fitted
     from ..fitting.plan import FILE, Plan, read_comparison, results_of
     from ..report import comparison_page, fits_page, multiverse_parts
-    from ..results.multiverse import CHOICES
+    from ..results.multiverse import ways_varied
 
     fits, left_out = [], 0
     for run in runs:
@@ -113,8 +113,6 @@ def _folder_page(folder: Path, runs: list[Run]) -> Page:
     if not (folder / FILE).is_file():
         return fits_page(fits)
     plan = Plan.load(folder)
-    varied = [name for name, values in plan.axes.items() if name in CHOICES and len(values) > 1]
-    more = (
-        multiverse_parts(results_of(plan, folder), varied) if varied not in ([], ["seed"]) else ()
-    )
+    varied = ways_varied(plan.axes)
+    more = multiverse_parts(results_of(plan, folder), varied) if varied else ()
     return comparison_page(read_comparison(plan, folder), fits, folder.name, more)

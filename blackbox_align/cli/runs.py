@@ -10,9 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from ..errors import RunError, SpecificationError
-from .options import AsJson, find_run
-from .output import print_population, print_result
-from .pictures import print_pictures
+from .options import AsJson, find_run, group, named_values
 from .screen import command, print_json, print_note, print_table, say
 
 
@@ -26,11 +24,7 @@ class _ListFirst(TyperGroup):
         return parsed
 
 
-runs_app = typer.Typer(
-    cls=_ListFirst,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="List the runs in a folder; compare two of them, or remove some.",
-)
+runs_app = group("List the runs in a folder; compare two of them, or remove some.", cls=_ListFirst)
 _Name = Annotated[
     str, typer.Argument(help="A run's name in runs/, or its folder.", show_default=False)
 ]
@@ -52,7 +46,8 @@ def list_command(
     from ..fitting import find_runs
     from ..fitting.keeping import COLUMNS, matching, ordered
 
-    wanted = _pairs(where or [])
+    pairs = named_values(where or [], "--where is NAME=VALUE, such as country=SAU")
+    wanted = {name.replace("-", "_"): value for name, value in pairs}
     sound = []
     for run in find_runs(folder):
         if run.trouble:
@@ -71,16 +66,6 @@ def list_command(
         print_note(f"None of the {len(sound)} runs in {folder} is as asked for.")
     else:
         print_note(f"No runs in {folder} yet; this makes one: {command('fit', '--country', 'SAU')}")
-
-
-def _pairs(where: list[str]) -> dict[str, str]:
-    found = {}
-    for pair in where:
-        name, equals, value = pair.partition("=")
-        if not equals or not name.strip():
-            raise SpecificationError(f"--where is NAME=VALUE, such as country=SAU; not {pair!r}.")
-        found[name.strip().replace("-", "_")] = value.strip()
-    return found
 
 
 def _cell(value: Any) -> str:
@@ -167,6 +152,8 @@ def show_command(
     from ..fitting import Run
     from ..populations.groups import expand, parse_countries
     from ..results.statistical_files import write_answers
+    from .output import print_population, print_result
+    from .pictures import print_pictures
 
     shown = Run.load(find_run(run))
     result = shown.result

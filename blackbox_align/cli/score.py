@@ -8,19 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import SpecificationError
-from .options import (
-    AsJson,
-    ChatTemplate,
-    Device,
-    Dtype,
-    ModelName,
-    Revision,
-    System,
-    TrustRemoteCode,
-    check_most,
-    model_option,
-    panel,
-)
+from . import options
+from .options import check_most, model_option, panel
 from .progress import score_progress
 from .screen import print_json, print_table, say
 
@@ -56,13 +45,13 @@ def score_command(
     baselines: Annotated[
         bool, typer.Option("--baselines", help="The trivial baselines alone, without a model.")
     ] = False,
-    model: ModelName = "respondent-tiny",
-    revision: Revision = None,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    trust_remote_code: TrustRemoteCode = False,
-    chat_template: ChatTemplate = "auto",
-    system: System = "",
+    model: options.ModelName = "respondent-tiny",
+    revision: options.Revision = None,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "auto",
+    trust_remote_code: options.TrustRemoteCode = False,
+    chat_template: options.ChatTemplate = "auto",
+    system: options.System = "",
     orders: Annotated[
         str | None,
         model_option(
@@ -117,7 +106,7 @@ def score_command(
     ] = None,
     resamples: Annotated[int, _table(help="Draws of the bootstrap.")] = 1000,
     seed: Annotated[int, _table(help="Same seed, same intervals.")] = 0,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Score a model on a survey, beside the baselines that need no model."""
     settings = locals().copy()  # the options are the settings of `score`, but for these

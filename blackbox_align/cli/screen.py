@@ -115,6 +115,14 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=not unicode, allow_nan=False))
 
 
+def duration(seconds: float) -> str:
+    """A time that is about as long as it is said."""
+    for size, unit in ((3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:,.0f} {unit}"
+    return f"{max(1, seconds):.0f} seconds"
+
+
 def command(*arguments: object) -> str:
     """A command line of ours that can be pasted into a shell where this process was started."""
     return shlex.join([*_program(), *map(str, arguments)])

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SpecificationError
+from .options import read_seeds
 from .screen import print_table, say
 
 if TYPE_CHECKING:
     from ..results import Result
 
-_RANGE = re.compile(r"(\d+)\.\.(\d+)")
 PAIRS = "pairs"
 
 
 def variations(seeds: str | None, seed: int, hold_out: str, survey: str) -> list[dict[str, Any]]:
     """The settings in which the fits differ; a single one where nothing is varied."""
-    chosen = [seed] if seeds is None else _seeds(seeds)
+    chosen = (seed,) if seeds is None else read_seeds(seeds)
     held: Sequence[str] = [hold_out]
     if hold_out:
         from ..surveys import load_survey
@@ -35,19 +34,6 @@ def variations(seeds: str | None, seed: int, hold_out: str, survey: str) -> list
                     f"--hold-out pairs needs a survey of three indices or more; not {survey}."
                 )
     return [{"seed": one, "hold_out": names} for one in chosen for names in held]
-
-
-def _seeds(text: str) -> list[int]:
-    found = _RANGE.fullmatch(text.strip())
-    if found:
-        seeds = list(range(int(found[1]), int(found[2]) + 1))
-    elif re.fullmatch(r"\d+(,\d+)*", text.strip()):
-        seeds = list(dict.fromkeys(map(int, text.split(","))))
-    else:
-        seeds = []
-    if not seeds or len(seeds) > 1000:
-        raise SpecificationError(f"--seeds is a range such as 0..4, or 0,1,2; not {text!r}.")
-    return seeds
 
 
 def print_spread(results: Sequence[Result]) -> None:

@@ -6,7 +6,15 @@ a profile (:func:`weights_by_profile`), or read from a text (:class:`TextRouter`
 answers by them.
 """
 
-from .asking import answer_closed, closed_question, decide, write_all
+from ..engines.base import write_all
+from .asking import (
+    answer_closed,
+    closed_question,
+    decide,
+    simulated_note,
+    told_shares,
+    told_texts,
+)
 from .by_answers import FittedWeights, fit_weights, weights_by_answers
 from .by_profile import read_profile, weights_by_profile
 from .by_text import Embedder, Query, TextRouter
@@ -47,7 +55,10 @@ __all__ = [
     "read_personas",
     "read_profile",
     "sentence_model",
+    "simulated_note",
     "stated_weights",
+    "told_shares",
+    "told_texts",
     "weights_by_answers",
     "weights_by_profile",
     "write_all",

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from numpy.random import Generator
 
-from ..engines.base import Engine, Request, Text
+from ..engines.base import Request, Text
 from ..errors import SpecificationError
 from ..experts import Expert
+from ..models import packaged_models
 from ..surveys.sheet import average, sheet
-from ..surveys.signs import INSTRUCTIONS, LETTERS
-from ..surveys.survey import Item, Scale, Survey
+from ..surveys.signs import INSTRUCTIONS, LETTERS, lettered
+from ..surveys.survey import Item, Survey
 from .by_answers import weights_by_answers
 from .by_profile import weights_by_profile
 from .by_text import Embedder, Query, TextRouter
@@ -37,10 +39,7 @@ def closed_question(question: str, options: Sequence[str]) -> Survey:
             f"A closed question has 2 to {len(LETTERS)} different options; got "
             f"{', '.join(map(repr, given))}."
         )
-    labels = tuple(LETTERS[: len(given)])
-    codes = tuple(float(n) for n in range(1, len(given) + 1))
-    scale = Scale("asked", labels, tuple(given), codes)
-    item = Item("asked", question, scale)
+    item = Item("asked", question, lettered(given))
     return Survey("asked", "Asked of a committee", 1, INSTRUCTIONS["letters"], (item,))
 
 
@@ -48,6 +47,46 @@ def answer_closed(committee: Committee, decision: Decision, survey: Survey) -> t
     """(experts, options) shares, in the order of the weights, and (options,) their mixture."""
     parts = average(committee.parts(sheet(survey, ORDERS), decision), survey, ORDERS)
     return parts[:, 0], mixed(parts, decision)[0]
+
+
+def told_shares(
+    parts: Array,
+    mixture: Array,
+    decision: Decision,
+    survey: Survey,
+    form: str,
+    samples: int,
+    rng: Generator,
+) -> dict[str, Any]:
+    """What :func:`answer_closed` gave in plain values: shares of the options, of a sample their counts."""
+    told: dict[str, Any] = {"options": list(survey.items[0].scale.options)}
+    if form == "sample":
+        # An expert drawn by weight that then answers by its own shares answers by the mixture's.
+        return {**told, "counts": rng.multinomial(samples, mixture / mixture.sum()).tolist()}
+    if form == "parts":
+        told["parts"] = {n: row.tolist() for n, row in zip(decision.weights, parts, strict=True)}
+    return {**told, "mixture": mixture.tolist()}
+
+
+def told_texts(
+    committee: Committee, requests: Sequence[Request], texts: Sequence[Text]
+) -> dict[str, Any]:
+    """Texts in plain values, each with the experts that wrote it and why it ended."""
+    return {
+        "texts": [
+            {"experts": list(committee.speakers(request)), "text": text.text, "ended": text.reason}
+            for request, text in zip(requests, texts, strict=True)
+        ]
+    }
+
+
+def simulated_note(model: str, disclaimer: str, instead: str = "") -> str:
+    """What stands beside simulated answers; ``instead`` is said where texts are wanted of a model that
+    writes none."""
+    sentences = ["These are simulated answers: a model computed them, and nobody gave them."]
+    if instead and model in packaged_models():
+        sentences.append(f"{model} was made to tick options and cannot write prose; {instead}")
+    return " ".join([*sentences, disclaimer]).strip()
 
 
 def decide(
@@ -93,16 +132,3 @@ def decide(
     if profile:
         return weights_by_profile(profile, experts)
     return TextRouter(by_name, embed).decide(Query(question))
-
-
-def write_all(engine: Engine, requests: Sequence[Request]) -> list[Text]:
-    """The texts of requests, written side by side; where one fails the others are cancelled."""
-    replies = []
-    try:
-        for request in requests:
-            replies.append(engine.submit(request))
-        return [reply.result() for reply in replies]
-    except BaseException:
-        for reply in replies:
-            reply.cancel()
-        raise

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..errors import SpecificationError, UnknownNameError
+from ..errors import SpecificationError
 from ..experts import Expert
-from ..populations import find_country
 from .decision import Considered, Decision
+from .lexicon import people_key
 
 _COUNTRY = "country"
 
@@ -66,8 +66,8 @@ def weights_by_profile(profile: Mapping[str, str], experts: Sequence[Expert]) ->
 
 def _sharing(name: str, value: str, experts: Sequence[Expert]) -> list[str]:
     if name == _COUNTRY:
-        code = _code(value)
-        return [expert.name for expert in experts if _code(_own(expert, name)) == code]
+        people = people_key(value)
+        return [expert.name for expert in experts if people_key(_own(expert, name)) == people]
     own = {expert.name: _own(expert, name) for expert in experts}
     number = _number(value)
     if number is None:
@@ -80,13 +80,6 @@ def _sharing(name: str, value: str, experts: Sequence[Expert]) -> list[str]:
 def _own(expert: Expert, name: str) -> str:
     known = {key.casefold(): text for key, text in expert.card.profile.items()}
     return known.get(name, expert.country if name == _COUNTRY else "")
-
-
-def _code(name: str) -> str:
-    try:
-        return find_country(name).code
-    except UnknownNameError:
-        return name.casefold()
 
 
 def _number(text: str) -> float | None:

@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..errors import SpecificationError
+from ..errors import SpecificationError, require_one_of
 from ..populations import countries
 from .decision import Considered, Decision
 from .evidence import STRENGTHS, Evidence, Populations
@@ -64,8 +64,7 @@ class TextRouter:
     strengths: Mapping[Kind, float] = field(default_factory=lambda: dict(STRENGTHS))
 
     def __post_init__(self) -> None:
-        if self.far not in ("abstain", "cluster"):
-            raise SpecificationError(f"far is {self.far!r}; it is one of 'abstain', 'cluster'.")
+        require_one_of("far", self.far, ("abstain", "cluster"))
         if not self.experts:
             raise SpecificationError("There is no expert to choose among; give at least one.")
 

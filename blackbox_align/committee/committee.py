@@ -23,7 +23,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from ..engines.base import Engine, Message, Request, Sampling
-from ..errors import ModelError, SpecificationError, UnknownNameError
+from ..errors import ModelError, SpecificationError, UnknownNameError, require_one_of
 from ..experts import Expert
 from ..surveys.sheet import Sheet
 from .by_text import Query
@@ -115,14 +115,12 @@ class Committee:
         experts = self._chosen(decision)
         for expert in experts:
             expert.refuse_speechless()
+        require_one_of("The form", form, FORMS)
         if form == "parts":
             return [Request(prompt, sampling, ((e.adapter(), 1.0),)) for e in experts]
         if form == "pooled":
             voices = tuple((e.adapter(), decision.weights[e.name]) for e in experts)
             return [Request(prompt, sampling, voices, pool)]
-        if form != "sample":
-            known = ", ".join(map(repr, FORMS))
-            raise SpecificationError(f"The form must be one of {known}; not {form!r}.")
         if rng is None or count < 1:
             raise SpecificationError(
                 f"A sample draws 1 answer or more by a generator; got {count} and rng={rng!r}."

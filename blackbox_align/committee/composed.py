@@ -6,23 +6,22 @@ an address, and one that needs none. It is the baseline to beat, and not how a c
 
 from __future__ import annotations
 
-import json
 import re
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
-from ..engines.base import Engine, Request, Sampling
+from ..engines.base import Sampling, write_all
+from ..engines.chat import Chat, NoAnswer
 from ..errors import ModelError
-from .asking import answer_closed, closed_question, write_all
+from .asking import answer_closed, closed_question
 from .by_text import Embedder, Query
 from .committee import Committee
 from .decision import Decision
 
-Chat = Callable[[str, int], str]
+Say = Callable[[str, int], str]
 """From what is said to a chat model, and the tokens of its answer at most, to that answer."""
 
 SENSITIVE = 5  # from this score on the experts are asked
@@ -31,38 +30,14 @@ _TOKENS_A_WORD = 1.5
 COMPOSED_TOKENS = int(COMPOSED_WORDS * _TOKENS_A_WORD)
 
 
-# -- chat models ---------------------------------------------------------------------------------
-
-
-def chat_in_process(engine: Engine) -> Chat:
-    """A chat model in this process; greedy, so that the same is said twice."""
+def said_by(chat: Chat) -> Say:
+    """How a chat model is asked by the agents; :class:`ModelError` where it gives no answer."""
 
     def say(prompt: str, most: int) -> str:
-        message = [{"role": "user", "content": prompt}]
-        return engine.submit(Request(message, Sampling(most, 0.0))).result().text.strip()
-
-    return say
-
-
-def chat_at(address: str, model: str, key: str = "") -> Chat:
-    """A chat model behind an OpenAI-compatible address such as ``http://localhost:8000/v1``."""
-
-    def say(prompt: str, most: int) -> str:
-        messages = [{"role": "user", "content": prompt}]
-        asked = {"model": model, "messages": messages, "max_tokens": most, "temperature": 0}
-        headers = {"Content-Type": "application/json"}
-        if key:
-            headers["Authorization"] = f"Bearer {key}"
-        request = urllib.request.Request(
-            f"{address.rstrip('/')}/chat/completions", json.dumps(asked).encode(), headers
-        )
         try:
-            with urllib.request.urlopen(request, timeout=300) as reply:
-                return str(json.load(reply)["choices"][0]["message"]["content"]).strip()
-        except (OSError, ValueError, LookupError, TypeError) as error:
-            raise ModelError(
-                f"The chat model {model!r} at {address} gave no answer: {error}."
-            ) from None
+            return chat.say(prompt, most, 0).text
+        except NoAnswer as trouble:
+            raise ModelError(f"The chat model {chat.name!r} gave no answer: {trouble}.") from None
 
     return say
 
@@ -113,7 +88,7 @@ class SensitivityByReference:
 
 @dataclass(frozen=True)
 class SensitivityByChat:
-    chat: Chat
+    chat: Say
 
     def rate(self, query: Query) -> int:
         said = self.chat(
@@ -159,7 +134,7 @@ class TopicsByWords:
 
 @dataclass(frozen=True)
 class TopicsByChat:
-    chat: Chat
+    chat: Say
 
     def name(self, query: Query) -> tuple[str, ...]:
         said = self.chat(
@@ -230,7 +205,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class ComposerByChat:
-    chat: Chat
+    chat: Say
     words: int = COMPOSED_WORDS
 
     def compose(self, query: Query, answers: Mapping[str, str], decision: Decision) -> str:
@@ -302,7 +277,7 @@ def planned(
     committee: Committee,
     decision: Decision,
     options: Sequence[str] | None = None,
-    chat: Chat | None = None,
+    chat: Say | None = None,
     embed: Embedder | None = None,
 ) -> Planner:
     """The pipeline over a decision that is made: with a chat model where there is one, else without.

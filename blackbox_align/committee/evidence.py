@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ..errors import UnknownNameError
-from ..populations import countries, find_country
-from .lexicon import Kind, Lexicon, Match, Sense, fold, lexicon
+from ..populations.countries import known_country
+from .lexicon import Kind, Lexicon, Match, Sense, fold, lexicon, people_key
 
 STRENGTHS: Mapping[Kind, float] = {"name": 1.0, "people": 0.75, "place": 0.5, "language": 0.25}
 """What a match counts by its kind: the surer a word names a country, the more."""
@@ -51,28 +50,28 @@ class Populations:
         """Experts by country code; those of other populations stand under their own folded name."""
         found: dict[str, list[str]] = {}
         for expert, population in self.experts.items():
-            found.setdefault(country_code(population) or fold(population), []).append(expert)
+            found.setdefault(people_key(population), []).append(expert)
         return {code: tuple(experts) for code, experts in found.items()}
 
     @cached_property
     def lexicon(self) -> Lexicon:
         """The world's lexicon, and the names of populations that are no countries."""
-        others = [fold(p) for p in self.experts.values() if not country_code(p)]
+        others = [fold(p) for p in self.experts.values() if known_country(p) is None]
         own = {phrase: Sense("name", {phrase: 1.0}) for phrase in others}
         return Lexicon({**lexicon().senses, **own}) if own else lexicon()
 
     def name(self, expert: str) -> str:
         """What the expert's population is called."""
-        code = country_code(self.experts[expert])
-        return countries()[code].name if code else self.experts[expert]
+        country = known_country(self.experts[expert])
+        return country.name if country else self.experts[expert]
 
     def profile_matches(self, profile: Mapping[str, str]) -> tuple[Match, ...]:
         """What a profile names; the value of ``country`` may also be a code."""
         found: list[Match] = []
         for key, value in profile.items():
-            code = country_code(value) if key.casefold() in _COUNTRY_KEYS else None
-            if code:
-                found.append(Match(value, 0, len(value), Sense("name", {code: 1.0})))
+            country = known_country(value) if key.casefold() in _COUNTRY_KEYS else None
+            if country:
+                found.append(Match(value, 0, len(value), Sense("name", {country.code: 1.0})))
             else:
                 found += self.lexicon.matches(value)
         return tuple(found)
@@ -125,11 +124,3 @@ class _Tally:
             tuple(dict.fromkeys(region.phrase for region in self.regions)),
             tuple(e for e in self.populations.experts if inside and all(e in s for s in inside)),
         )
-
-
-def country_code(population: str) -> str | None:
-    """The code of a country by any of its names; None for another population."""
-    try:
-        return find_country(population).code
-    except UnknownNameError:
-        return None

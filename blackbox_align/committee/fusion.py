@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.cluster.vq import kmeans2
+from scipy.special import softmax
 
 from ..errors import SpecificationError
 
@@ -102,12 +103,6 @@ def fuse(
     # Scores that differ by rounding alone are equal, and of those the experts that stand first are taken.
     chosen = np.argsort(-np.round(deciding, 9), kind="stable")[: settings.top]
     return Fused(scores, tuple(map(int, chosen)), softmax(deciding[chosen]), threshold, fell_back)
-
-
-def softmax(scores: np.ndarray) -> np.ndarray:
-    """(n,) weights in proportion to exp(score), 1 in sum."""
-    risen = np.exp(scores - scores.max())
-    return risen / risen.sum()
 
 
 def cluster_centroids(experts: np.ndarray, clusters: int) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataFileError, SpecificationError
 from ..experts import Expert
+from ..files.numbers import amount
 from ..files.tables import as_table, read_rows
 from ..surveys.survey import Survey
 
@@ -41,10 +41,7 @@ def known_answers(path: Path | str, experts: Sequence[Expert]) -> tuple[Array, A
     words = _words(name)
     counts: dict[str, dict[int, float]] = {}
     table = as_table(Path(path), read_rows(Path(path), _EXPECTED))
-    for column in ("item", "answer"):
-        if column not in table.columns:
-            seen = ", ".join(table.columns)
-            raise DataFileError(table.path, 1, f"there is no column {column!r}; found {seen}.")
+    table.require("item", "answer")
     for line, row in table.records():
         item = row["item"].strip()
         known = [answers[item] for answers in own if item in answers]
@@ -54,10 +51,10 @@ def known_answers(path: Path | str, experts: Sequence[Expert]) -> tuple[Array, A
                 f"{len(own) - len(known)} of {len(own)} experts have no answer to {item!r}; expected an "
                 f"item of {name} that all were asked ({', '.join(list(own[0])[:5])}, ...).",
             )  # fmt: skip
-        option = _option(row["answer"].strip(), words.get(item, ()), len(known[0]))
-        count = _count(row.get("count", row.get("share", "1")))
+        told = row.get("count", row.get("share", "1"))
+        option, count = option_of(row["answer"], words.get(item, ()), len(known[0])), amount(told)
         if option is None or count is None:
-            cell = row["answer"] if option is None else row.get("count", row.get("share"))
+            cell = row["answer"] if option is None else told
             what = f"a number from 1 to {len(known[0])} or an option's words" if option is None else (
                 "a number of 0 or more")  # fmt: skip
             raise DataFileError(table.path, line, f"{cell!r} stands here; expected {what}.")
@@ -97,20 +94,13 @@ def _words(instrument: str) -> Mapping[str, Sequence[tuple[str, str]]]:
     }
 
 
-def _option(cell: str, words: Sequence[tuple[str, str]], options: int) -> int | None:
-    folded = cell.casefold()
+def option_of(cell: str, words: Sequence[tuple[str, ...]], options: int) -> int | None:
+    """The place of an option that is said by one of its ``words``, or by its number from 1; else None."""
+    said = cell.strip()
     for number, names in enumerate(words):
-        if folded in (name.casefold() for name in names):
+        if said.casefold() in map(str.casefold, names):
             return number
-    return int(cell) - 1 if cell.isdecimal() and 1 <= int(cell) <= options else None
-
-
-def _count(cell: str | None) -> float | None:
-    try:
-        value = float((cell or "").strip().removesuffix("%"))
-    except ValueError:
-        return None
-    return value if math.isfinite(value) and value >= 0 else None
+    return int(said) - 1 if said.isdecimal() and 1 <= int(said) <= options else None
 
 
 def _arrays(

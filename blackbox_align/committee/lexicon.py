@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import Any, Literal
 
 from ..errors import MissingDependencyError
-from ..populations import countries
+from ..populations.countries import countries, known_country
 from . import traps
 
 Kind = Literal["name", "people", "place", "language", "region", "nothing", "homonym"]
@@ -106,6 +106,12 @@ def fold(text: str) -> str:
     return " ".join(_WORD.findall(_plain(text)))
 
 
+def people_key(name: str) -> str:
+    """A country's code by any of its names; of any other people the name, folded."""
+    country = known_country(name)
+    return country.code if country else fold(name)
+
+
 @lru_cache
 def lexicon() -> Lexicon:
     """The lexicon of all countries; needs the extra ``routing``."""
@@ -126,8 +132,8 @@ def lexicon() -> Lexicon:
             senses.update(dict.fromkeys(_inflected(word), _even("region", codes)))
     senses.update(dict.fromkeys(traps.NO_COUNTRY, NOTHING))
     senses.update(dict.fromkeys(traps.HOMONYMS, HOMONYM))
-    for phrase, codes in traps.MEANT.items():
-        senses[phrase] = _even("name", codes)
+    for codes, words in traps.MEANT.items():
+        senses.update({fold(word): _even("name", codes) for word in words.split()})
     return Lexicon(senses)
 
 

@@ -16,6 +16,7 @@ from ..files.tables import as_table, read_rows
 from .by_profile import weights_by_profile
 from .combine import Combined, combine
 from .decision import Decision
+from .known_answers import option_of
 
 Array = NDArray[np.floating]
 _EXPECTED = "a header such as 'answer,country' and a line for each person"
@@ -47,33 +48,23 @@ def combine_with(
         The file has no such column, or an answer that is no option.
     """
     table = as_table(Path(path), read_rows(Path(path), _EXPECTED))
-    if "answer" not in table.columns:
-        seen = ", ".join(table.columns)
-        raise DataFileError(table.path, 1, f"there is no column 'answer'; found {seen}.")
-    folded = [option.casefold() for option in options]
+    table.require("answer")
+    words = [(option,) for option in options]
     shares = {expert.name: row for expert, row in zip(experts, parts, strict=True)}
     real, same = [], []
     for line, row in table.records():
         cell = row.pop("answer").strip()
-        number = folded.index(cell.casefold()) if cell.casefold() in folded else _number(cell)
-        if not 0 <= number < len(options):
+        number = option_of(cell, words, len(options))
+        if number is None:
             raise DataFileError(
                 table.path, line, f"{cell!r} is no option; expected one of {', '.join(options)}."
             )
         real.append(np.eye(len(options))[number])
         known = {key: value.strip() for key, value in row.items() if value.strip()}
         chosen = weights_by_profile(known, experts) if known else decision
-        weights = (decision if chosen.abstains else chosen).weights
-        same.append(sum(weight * shares[name] for name, weight in weights.items()))
-    names = list(decision.weights)
-    drawn = rng.choice(len(names), size=_OTHERS, p=_normed(list(decision.weights.values())))
+        asked = decision if chosen.abstains else chosen
+        same.append(sum(weight * shares[name] for name, weight in asked.weights.items()))
+    names, weights = list(decision.weights), np.array(list(decision.weights.values()))
+    drawn = rng.choice(len(names), size=_OTHERS, p=weights / math.fsum(weights))
     others = np.array([shares[names[n]] for n in drawn])
     return combine(np.array(real).reshape(-1, len(options)), np.array(same), others)
-
-
-def _number(cell: str) -> int:
-    return int(cell) - 1 if cell.isdecimal() else -1
-
-
-def _normed(weights: Sequence[float]) -> Array:
-    return np.array(weights) / math.fsum(weights)

@@ -7,13 +7,15 @@ its answer counts as much as its people do in the sample.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..errors import DataFileError, SpecificationError, UnknownNameError
-from ..files.tables import read_text, split_table
-from ..populations import countries, find_country
+from ..files.numbers import amount
+from ..files.tables import CsvTable, as_table, read_rows
+from ..populations import countries
 from .decision import Considered, Decision
+from .lexicon import people_key
 
 _EXAMPLE = "such as 'SAU=0.3,EGY=0.7'"
 _NAMES = ("population", "expert", "country", "code", "name")
@@ -55,7 +57,7 @@ def stated_weights(population: str | Path, experts: Mapping[str, str]) -> Decisi
     weights: dict[str, float] = {}
     because = [_sentence(source, total, len(shares))]
     for name, share in shares.items():
-        voices = _voices(experts)[_key(name)]
+        voices = _voices(experts)[people_key(name)]
         if share > 0:
             weights |= {voice: share / total / len(voices) for voice in voices}
         if len(voices) > 1:
@@ -89,13 +91,13 @@ def _parse(text: str, experts: Mapping[str, str]) -> dict[str, float]:
                 f"{part.strip()!r} in {text!r} is no share of a population; "
                 f"write a name, an equals sign and a number, {_EXAMPLE}."
             )
-        share = _number(number)
+        share = amount(number)
         if share is None:
             raise SpecificationError(
                 f"The share of {name} is {number.strip()!r}; write a number of 0 or more, {_EXAMPLE}."
             )
         _require(name, experts)
-        if _key(name) in map(_key, shares):
+        if people_key(name) in map(people_key, shares):
             raise SpecificationError(f"{name} stands twice in {text!r}; add its shares up.")
         shares[name] = share
     return shares
@@ -103,26 +105,19 @@ def _parse(text: str, experts: Mapping[str, str]) -> dict[str, float]:
 
 def _read_counts(path: Path, experts: Mapping[str, str]) -> dict[str, float]:
     expected = "a header such as 'population,count' and a line for each population"
-    rows = split_table(path, read_text(path), expected)
-    line, header = rows[0]
-    columns = [cell.strip().casefold() for cell in header]
-    where = _column(path, line, columns, _NAMES)
-    count = _column(path, line, columns, _COUNTS)
+    table = as_table(path, read_rows(path, expected))
+    where, count = _column(table, _NAMES), _column(table, _COUNTS)
     shares: dict[str, float] = {}
-    for line, cells in rows[1:]:
-        if len(cells) != len(columns):
-            raise DataFileError(
-                path, line, f"{len(cells)} cells where the first line has {len(columns)}."
-            )
-        name, share = cells[where].strip(), _number(cells[count])
+    for line, row in table.records():
+        name, share = row[where].strip(), amount(row[count])
         if share is None:
-            seen = cells[count].strip()
+            seen = row[count].strip()
             raise DataFileError(path, line, f"the count is {seen!r}; write a number of 0 or more.")
         try:
             _require(name, experts)
         except UnknownNameError as error:
             raise DataFileError(path, line, str(error)) from None
-        if _key(name) in map(_key, shares):
+        if people_key(name) in map(people_key, shares):
             raise DataFileError(path, line, f"{name} stands here twice; add its counts up.")
         shares[name] = share
     if not shares:
@@ -130,49 +125,31 @@ def _read_counts(path: Path, experts: Mapping[str, str]) -> dict[str, float]:
     return shares
 
 
-def _column(path: Path, line: int, columns: list[str], names: Iterable[str]) -> int:
-    found = [columns.index(name) for name in names if name in columns]
+def _column(table: CsvTable, names: Sequence[str]) -> str:
+    found = [name for name in names if name in table.columns]
     if not found:
         first, *others = names
-        raise DataFileError(
-            path,
-            line,
-            f"there is no column {first!r} (or {', '.join(others)}); found {', '.join(columns)}.",
-        )
+        message = f"there is no column {first!r} (or {', '.join(others)}); found "
+        raise DataFileError(table.path, 1, f"{message}{', '.join(table.columns)}.")
     return found[0]
-
-
-def _number(cell: str) -> float | None:
-    """A number of 0 or more; a per cent sign is let pass, as only ratios matter."""
-    try:
-        value = float(cell.strip().removesuffix("%"))
-    except ValueError:
-        return None
-    return value if math.isfinite(value) and value >= 0 else None
-
-
-def _key(name: str) -> str:
-    """A country's code, or the name without case where it is no country's."""
-    try:
-        return find_country(name).code
-    except UnknownNameError:
-        return name.casefold().strip()
 
 
 def _voices(experts: Mapping[str, str]) -> dict[str, list[str]]:
     """The experts of every population; an expert is reached by its own name, too."""
-    voices = {_key(expert): [expert] for expert in experts}
+    voices = {people_key(expert): [expert] for expert in experts}
     by_population: dict[str, list[str]] = {}
     for expert, population in experts.items():
-        by_population.setdefault(_key(population), []).append(expert)
+        by_population.setdefault(people_key(population), []).append(expert)
     return voices | by_population
 
 
 def _require(name: str, experts: Mapping[str, str]) -> None:
-    if _key(name) not in _voices(experts):
+    if people_key(name) not in _voices(experts):
         known = [*experts, *experts.values()]
         known += [
-            countries()[code].name for code in map(_key, experts.values()) if code in countries()
+            countries()[code].name
+            for code in map(people_key, experts.values())
+            if code in countries()
         ]
         hint = (
             "`bbalign experts list` shows all; a people without an expert is found by its answers."

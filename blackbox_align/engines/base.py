@@ -290,3 +290,16 @@ class Engine(Protocol):
 
 __all__ = ["AS_MANY", "PARITY", "PLACEMENTS", "Answers", "Engine", "EngineInfo", "Message", "Piece",
            "Reason", "Reply", "Request", "Sampling", "Text", "Token", "check_placement"]  # fmt: skip
+
+
+def write_all(engine: Engine, requests: Sequence[Request]) -> list[Text]:
+    """The texts of requests, written side by side; where one fails the others are cancelled."""
+    replies = []
+    try:
+        for request in requests:
+            replies.append(engine.submit(request))
+        return [reply.result() for reply in replies]
+    except BaseException:
+        for reply in replies:
+            reply.cancel()
+        raise

@@ -28,7 +28,7 @@ from ..adapters.adapter import PLACEMENTS, Adapter, Gate, Lora, Placement, SoftP
 from ..engines.base import EngineInfo
 from ..errors import BlackboxAlignError, ExpertError, RunError
 from ..files.atomic import plain_errors, read_sealed_json
-from ..results import Result
+from ..results.format1 import read_format1
 from ..results.plain import from_plain
 from .card import Card
 from .peft_files import CONFIG, WEIGHTS, read_bare_prompt, read_object, read_peft
@@ -262,7 +262,7 @@ def _gate(folder: Path, parts: Parts) -> Gate:
 
 def _card_of_format1(folder: Path) -> Card:
     metadata = read_object(folder / RECORD)
-    result = Result.from_fit_dict(metadata, f"{folder / RECORD}")
+    result = read_format1(metadata, f"{folder / RECORD}")
     settings: Any = metadata.get("specification", {})
     return Card.of(result, next(iter(result.provenance.populations)), settings)
 

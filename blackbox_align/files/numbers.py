@@ -4,6 +4,7 @@ them.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 
@@ -48,6 +49,15 @@ def points_part_thousands(cells: Sequence[str]) -> bool:
     return len(pointed) < len(told) or all(
         float(cell) < 30 for cell in pointed if cell.count(".") == 1
     )
+
+
+def amount(cell: str) -> float | None:
+    """A number of 0 or more, a percent sign let pass; None for anything else."""
+    try:
+        value = float(cell.strip().removesuffix("%"))
+    except ValueError:
+        return None
+    return value if 0 <= value < math.inf else None
 
 
 def is_number(cell: str) -> bool:

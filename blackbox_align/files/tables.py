@@ -196,6 +196,14 @@ class CsvTable:
     above: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
+    def require(self, *columns: str) -> None:
+        """Raise :class:`DataFileError` where one of these columns is missing."""
+        for column in columns:
+            if column not in self.columns:
+                seen = ", ".join(self.columns)
+                message = f"there is no column {column!r}; found {seen}."
+                raise DataFileError(self.path, 1, message)
+
     def records(self) -> Iterator[tuple[int, dict[str, str]]]:
         for line, row in self.rows:
             yield line, dict(zip(self.columns, row, strict=True))

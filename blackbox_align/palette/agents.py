@@ -22,8 +22,7 @@ from numpy.typing import NDArray
 
 from ..adapters.adapter import Adapter
 from ..assessment.asking import Asking, ask
-from ..committee import write_all
-from ..engines.base import Engine, Request, Sampling
+from ..engines.base import Engine, Request, Sampling, write_all
 from ..errors import ModelError
 from ..surveys.sheet import Question, Sheet, asked, average
 from ..surveys.survey import Survey
@@ -112,10 +111,9 @@ def _sheet(survey: Survey, orders: str, before: Callable[[int, tuple[int, ...]],
     """All items in all orders of their options, each behind a text of its own."""
     questions = []
     for number, order in asked(survey, orders):
-        item = survey.items[number]
-        scale = replace(item.scale, options=tuple(item.scale.options[n] for n in order))
-        text, lines = survey.question(replace(item, scale=scale)), before(number, order)
-        questions.append(Question(f"{lines}\n{text}" if lines else text, tuple(item.scale.labels)))
+        item, lines = survey.items[number], before(number, order)
+        text = survey.question(item, order)
+        questions.append(Question(f"{lines}\n{text}" if lines else text, item.scale.labels))
     return Sheet(tuple(questions))
 
 

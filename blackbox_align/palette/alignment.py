@@ -23,7 +23,7 @@ from ..adapters.adapter import Lora
 from ..engines.adapted import import_for_peft
 from ..engines.checkpoint import Checkpoint
 from ..engines.local.chat import Reader, common_prefix
-from ..errors import RunError, SpecificationError
+from ..errors import RunError, SpecificationError, require_one_of
 from ..experts.peft_files import read_peft
 from ..files.atomic import plain_errors, read_json, replace_folder, write_json
 from .loss import CONTRASTS, NORMALISATIONS, answer_log_probabilities, preference_loss
@@ -31,6 +31,9 @@ from .preferences import Preference
 
 TARGETS = ("gate_proj", "up_proj", "down_proj")
 _RECORD, _ADAPTER = "alignment.json", "adapter"
+_POSITIVE = (
+    "learning_rate", "epochs", "rank", "alpha", "batch", "most_tokens", "save_every",
+)  # fmt: skip
 OnStep = Callable[[int, int, float], None]
 
 
@@ -64,22 +67,9 @@ class AlignmentSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, value, known in (
-            ("contrast", self.contrast, CONTRASTS),
-            ("normalise", self.normalise, NORMALISATIONS),
-        ):
-            if value not in known:
-                names = " or ".join(map(repr, known))
-                raise SpecificationError(f"{name} must be {names}; not {value!r}.")
-        for name in (
-            "learning_rate",
-            "epochs",
-            "rank",
-            "alpha",
-            "batch",
-            "most_tokens",
-            "save_every",
-        ):
+        require_one_of("contrast", self.contrast, CONTRASTS)
+        require_one_of("normalise", self.normalise, NORMALISATIONS)
+        for name in _POSITIVE:
             if not getattr(self, name) > 0:
                 raise SpecificationError(f"{name} must be above 0; not {getattr(self, name)}.")
         if not (np.isfinite(self.strength) and self.strength >= 0 and 0 <= self.dropout < 1):

@@ -128,7 +128,7 @@ def _people(
         own.append(shares[here])
         others.append(baselines.mean_of_others(shares, here))
         none = np.full_like(shares[here], np.nan)
-        same.append(baselines.mean_of_others(shares[alike], None) if alike.any() else none)
+        same.append(baselines.known_mean(shares[alike]) if alike.any() else none)
     return np.stack(own), np.stack(others), np.stack(same)
 
 

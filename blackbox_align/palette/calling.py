@@ -11,13 +11,13 @@ import heapq
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
 
+from ..engines.chat import NOTHING, Chat, NoAnswer, Said
 from ..errors import BlackboxAlignError, ModelError, SpecificationError
-from .calls import CallJournal
-from .chat import NOTHING, Chat, NoAnswer, Said
+from .calls import Call, CallJournal
+from .steps import Synthesizer
 
 _MOST_BUSY = 30  # times that a server may say of one call that it is asked too much
 _LONGEST_PAUSE = 60.0
@@ -25,28 +25,6 @@ _IN_A_ROW = 10  # calls given up one after another: nothing will come of the res
 _SAFE = 1.1  # over the most tokens a byte that were seen
 _OVERHEAD = 64  # tokens around a message
 _ENOUGH = 10  # finished calls, from which a token's bytes are known
-
-
-@dataclass(frozen=True, order=True)
-class Call:
-    """A prompt to be answered once. Calls come in the order of ``place``."""
-
-    place: tuple[int, ...]
-    key: str = field(compare=False)
-    prompt: str = field(compare=False, repr=False)
-    about: tuple[tuple[str, str], ...] = field(compare=False, default=())
-
-
-class Plan(Protocol):
-    """Which calls there are to make."""
-
-    def ready(self) -> Iterable[Call]:
-        """Those that are not finished and wait for no other."""
-        ...
-
-    def after(self, call: Call) -> Iterable[Call]:
-        """Those that waited for this one last."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -144,7 +122,7 @@ class Caller:
             if entry.get("bytes")
         ]
 
-    def run(self, plan: Plan, on_call: Callable[[Call], None] = lambda call: None) -> Ended:
+    def run(self, plan: Synthesizer, on_call: Callable[[Call], None] = lambda call: None) -> Ended:
         """Makes all calls of a plan, the first in order first.
 
         Ctrl-C lets those under way come to their end, for they may be paid for; a second one leaves them.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,16 @@ def call_key(**what: Any) -> str:
     """A hash of all that an answer follows from: step, version of the prompt, model, parameters, words."""
     text = json.dumps(what, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+@dataclass(frozen=True, order=True)
+class Call:
+    """A prompt to be answered once. Calls come in the order of ``place``."""
+
+    place: tuple[int, ...]
+    key: str = field(compare=False)
+    prompt: str = field(compare=False, repr=False)
+    about: tuple[tuple[str, str], ...] = field(compare=False, default=())
 
 
 class CallJournal:

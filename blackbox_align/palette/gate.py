@@ -17,7 +17,7 @@ from scipy.special import softmax
 
 from ..adapters.adapter import Gate
 from ..engines.base import Engine
-from ..errors import SpecificationError
+from ..errors import SpecificationError, require_one_of
 
 Array = NDArray[np.floating]
 Source = Literal["layer-input", "feed-forward"]
@@ -46,13 +46,8 @@ class GateSettings:
     temperature: float = 1.0
 
     def __post_init__(self) -> None:
-        for name, value, known in (
-            ("source", self.source, SOURCES),
-            ("scope", self.scope, SCOPES),
-        ):
-            if value not in known:
-                names = " or ".join(map(repr, known))
-                raise SpecificationError(f"The {name} of a gate must be {names}; not {value!r}.")
+        require_one_of("The source of a gate", self.source, SOURCES)
+        require_one_of("The scope of a gate", self.scope, SCOPES)
         if not (np.isfinite(self.temperature) and self.temperature > 0):
             raise SpecificationError(
                 f"The temperature of a gate must be above 0; not {self.temperature:g}."
@@ -100,11 +95,6 @@ def prompt_weights(rows: Array, subject: Array, temperature: float = 1.0) -> Arr
     """
     scores = np.einsum("lkd,...ld->...lk", rows.astype(np.float64), subject)
     return np.asarray(softmax(scores / temperature, axis=-1))
-
-
-def token_gate(rows: Array, settings: GateSettings) -> Gate:
-    """The gate of every token, as an adapter carries it."""
-    return Gate(rows=rows, temperature=settings.temperature)
 
 
 def one_hot(layers: int, colours: int, colour: int) -> Gate:

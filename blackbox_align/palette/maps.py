@@ -178,7 +178,7 @@ def mean_shares(opinions: OpinionSurvey, countries: Sequence[str]) -> NDArray[np
     there = [code for code in countries if code in opinions.countries]
     if not there:
         return np.full((len(opinions.survey.items), opinions.survey.width), np.nan)
-    return baselines.mean_of_others(shares_by_country(opinions, there), None)
+    return baselines.known_mean(shares_by_country(opinions, there))
 
 
 def _colour(document: YamlDocument, code: str, entry: Any) -> Colour:

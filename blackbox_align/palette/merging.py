@@ -17,16 +17,8 @@ from ..errors import SpecificationError, UnknownNameError
 
 Array = NDArray[np.floating]
 MERGES = ("soup", "ties", "model-stock")
-_APART = (
-    "linear",
-    "dare_linear",
-    "dare_ties",
-    "magnitude_prune",
-    "ties_svd",
-    "dare_ties_svd",
-    "cat",
-    "svd",
-)
+_APART = ("linear", "dare_linear", "dare_ties", "magnitude_prune", "ties_svd", "dare_ties_svd",
+          "cat", "svd")  # fmt: skip
 
 
 def merge(loras: Sequence[Lora], how: str, density: float = 0.2) -> Lora:

@@ -31,7 +31,7 @@ from ..experts import Expert, Library
 from ..experts.tensors import read_tensors, write_tensors
 from ..files.atomic import plain_errors, read_sealed_json, replace_folder, write_sealed_json
 from ..results.plain import from_plain, to_plain
-from .gate import GateSettings, gate_rows, name_states, prompt_weights, token_gate, with_settings
+from .gate import GateSettings, gate_rows, name_states, prompt_weights, with_settings
 from .maps import PaletteMap
 
 Array = NDArray[np.floating]
@@ -156,7 +156,10 @@ class Palette:
                 "model; ask them as a pool of answers, which works for any kind."
             )
         loras = tuple(one.loras[0] for one in adapters)
-        gate = token_gate(self.rows, self.gate) if weights is None else Gate(weights)
+        temperature = self.gate.temperature
+        gate = (
+            Gate(weights) if weights is not None else Gate(rows=self.rows, temperature=temperature)
+        )
         return Adapter(loras=loras, gate=gate)
 
     def refuse_other_model(self, info: EngineInfo) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,6 @@ from ..files.tables import read_text
 from ..populations import find_population
 from ..surveys.opinions import OpinionSurvey
 from ..surveys.sheet import option_orders
-from ..surveys.survey import Item
 from .maps import PaletteMap, mean_shares
 
 Array = NDArray[np.floating]
@@ -129,7 +128,7 @@ def survey_preferences(
             option = int(rng.choice(len(options), p=options / options.sum()))
             labels[code] = item.scale.labels[order.index(option)]
         preamble = told[int(rng.choice(len(told), p=chances / chances.sum()))]
-        text = _query(opinions, item, order)
+        text = opinions.survey.question(item, order)
         others = (label for code, label in labels.items() if code != colour)
         rejected = tuple(dict.fromkeys(label for label in others if label != labels[colour]))
         yield Preference(f"{preamble}\n{text}" if preamble else text, labels[colour], rejected)
@@ -137,11 +136,6 @@ def survey_preferences(
 
 def _named(palette_map: PaletteMap, colour: str) -> list[str]:
     return [find_population(code).preamble() for code in palette_map.colour(colour).countries]
-
-
-def _query(opinions: OpinionSurvey, item: Item, order: tuple[int, ...]) -> str:
-    options = tuple(item.scale.options[n] for n in order)
-    return opinions.survey.question(replace(item, scale=replace(item.scale, options=options)))
 
 
 def _text(path: Path, line: int, value: dict[str, Any], *names: str) -> str:

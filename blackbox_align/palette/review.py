@@ -6,13 +6,12 @@ It is one file without network. Verdicts are kept by the browser as they are giv
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..files.policy import policy_hash
 from .maps import PaletteMap
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def review_page(answers: Sequence[SynthesisAnswer], palette_map: PaletteMap, mod
         f"{found:,}. No person gave these answers: a model wrote them, and what they say of people may be "
         "false. Accept what you would let stand as one view from there, reject the rest."
     )
-    policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}"
+    policy = f"default-src 'none'; style-src {policy_hash(style)}; script-src {policy_hash(script)}"
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
@@ -75,7 +74,3 @@ def _card(one: SynthesisAnswer, colour: str) -> str:
         f'<p class="text">{escape(one.remarks)}</p></details>\n'
         f"<fieldset><legend>Verdict</legend>{choices}</fieldset>\n</article>"
     )
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

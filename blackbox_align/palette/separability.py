@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SpecificationError
+from ..statistics.baselines import known_mean
 from ..statistics.bootstrap import Bootstrap, Estimate
 from ..statistics.distances import js_distance
 from ..surveys.instruments import shares_by_country
@@ -96,12 +97,14 @@ def separability(
     alike = colour[one] == colour[other]
     question = np.arange(shares.shape[1])
     boot = Bootstrap(question, np.zeros_like(question), resamples, seed)
-    within, between = _mean(distances[alike]), _mean(distances[~alike])
+    within, between = known_mean(distances[alike]), known_mean(distances[~alike])
     near, far, gain = boot.estimate(np.stack([within, between, between - within], axis=1))
     colours = []
     for number, each in enumerate(known.colours):
         here = (colour[one] == number) | (colour[other] == number)
-        rows = np.stack([_mean(distances[here & alike]), _mean(distances[here & ~alike])], axis=1)
+        rows = np.stack(
+            [known_mean(distances[here & alike]), known_mean(distances[here & ~alike])], axis=1
+        )
         colours.append(OfColour(each.code, each.name, len(each.countries), *boot.estimate(rows)))
     to_all = np.full((len(codes), len(codes), len(question)), np.nan)
     to_all[one, other] = to_all[other, one] = distances
@@ -113,11 +116,11 @@ def _of_country(
     country: int, distances: Array, colour: NDArray[np.integer], known: PaletteMap, boot: Bootstrap
 ) -> OfCountry:
     """``distances`` are the (countries, questions) to every country, NaN to itself."""
-    far = np.stack([_mean(distances[colour == n]) for n in range(len(known.colours))])
+    far = np.stack([known_mean(distances[colour == n]) for n in range(len(known.colours))])
     own = int(colour[country])
-    each = _mean(far.T)
+    each = known_mean(far.T)
     nearest = "" if np.isnan(each).all() else known.codes[int(np.nanargmin(each))]
-    gain = boot.estimate((_mean(distances[colour != own]) - far[own])[:, None])[0]
+    gain = boot.estimate((known_mean(distances[colour != own]) - far[own])[:, None])[0]
     return OfCountry(
         known.countries[country], known.colours[own].code, float(each[own]), nearest, gain
     )
@@ -129,10 +132,3 @@ def _pairs(shares: Array) -> Array:
     far = np.stack([js_distance(shares[a], shares[b]) for a, b in zip(one, other, strict=True)])
     unknown = np.asarray(np.isnan(shares).any(-1))
     return np.where(unknown[one] | unknown[other], np.nan, far)
-
-
-def _mean(values: Array) -> Array:
-    """The mean over the first axis of what is known; NaN where nothing is."""
-    known = ~np.isnan(values)
-    total = np.where(known, values, 0.0).sum(0)
-    return np.where(known.any(0), total / np.maximum(known.sum(0), 1), np.nan)

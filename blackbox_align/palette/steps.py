@@ -11,10 +11,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..engines.chat import Chat
 from ..errors import SpecificationError
-from .calling import Call
-from .calls import CallJournal, call_key
-from .chat import Chat
+from .calls import Call, CallJournal, call_key
 from .checks import findings
 from .maps import PaletteMap
 from .preferences import Preference
@@ -78,11 +77,13 @@ class Synthesizer:
         return len(self.questions) * len(STEPS) * len(self.palette_map.colours)
 
     def ready(self) -> Iterator[Call]:
+        """The calls that are not finished and wait for no other."""
         for question in range(len(self.questions)):
             for step in range(len(STEPS)):
                 yield from self._open(question, step)
 
     def after(self, call: Call) -> Iterator[Call]:
+        """The calls that waited for this one last."""
         question, step, colour = call.place
         if step == 0:
             yield from self._open(question, 1)

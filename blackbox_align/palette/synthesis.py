@@ -24,12 +24,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from ..engines.chat import Chat
 from ..errors import ChangedSpecificationError, RunError, SpecificationError, UnknownNameError
 from ..files.atomic import plain_errors, read_json, write_json, write_text
 from ..results.plain import to_plain
-from .calling import Call, Caller, Caps, Ended, Patience
-from .calls import CallJournal
-from .chat import Chat
+from .calling import Caller, Caps, Ended, Patience
+from .calls import Call, CallJournal
 from .checks import CHECKS
 from .estimate import Estimate, estimate
 from .maps import PaletteMap
@@ -107,13 +107,10 @@ def synthesize(
         if name not in CHECKS:
             raise UnknownNameError("finding", name, CHECKS, f"There are {', '.join(CHECKS)}.")
     place = Path(folder)
-    with _held(place):
-        _begin(place, palette_map, chat, questions, settings)
-        journal = CallJournal(place / JOURNAL)
-        made = Synthesizer(palette_map, questions.texts, chat, settings, journal)
+    with _opened(place, palette_map, chat, questions, settings) as made:
         ended = Ended()
         if caps is not None:
-            caller = Caller(chat, journal, settings.most_tokens, caps, patience or Patience())
+            caller = Caller(chat, made.journal, settings.most_tokens, caps, patience or Patience())
             ended = _ask(made, caller, on_call)
         found = _written(place, made, ended, leave_out, verdicts or {})
     if ended.interrupted:
@@ -150,14 +147,11 @@ def foresee(
     """
     settings, patience = settings or SynthesisSettings(), patience or Patience()
     place = Path(folder)
-    with _held(place):
-        _begin(place, palette_map, chat, questions, settings)
-        journal = CallJournal(place / JOURNAL)
-        made = Synthesizer(palette_map, questions.texts, chat, settings, journal)
+    with _opened(place, palette_map, chat, questions, settings) as made:
         wanted = probe * made.calls // len(questions.texts)
         if sum(1 for _ in made.finished()) < wanted:
             some = replace(made, questions=questions.drawn(probe).texts)
-            caller = Caller(chat, journal, settings.most_tokens, caps or Caps(), patience)
+            caller = Caller(chat, made.journal, settings.most_tokens, caps or Caps(), patience)
             ended = caller.run(some)
             if ended.interrupted:
                 raise KeyboardInterrupt
@@ -210,7 +204,13 @@ def _begin(
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[None]:
+def _opened(
+    folder: Path,
+    palette_map: PaletteMap,
+    chat: Chat,
+    questions: Questions,
+    settings: SynthesisSettings,
+) -> Iterator[Synthesizer]:
     """One process at a time; a folder that holds something else is refused."""
     from filelock import FileLock, Timeout
 
@@ -229,7 +229,9 @@ def _held(folder: Path) -> Iterator[None]:
                 f"{folder} is being worked on by another process; wait for it, or take another folder."
             ) from None
     try:
-        yield
+        _begin(folder, palette_map, chat, questions, settings)
+        journal = CallJournal(folder / JOURNAL)
+        yield Synthesizer(palette_map, questions.texts, chat, settings, journal)
     finally:
         lock.release()
 

@@ -39,26 +39,19 @@ class Picture:
     width: float = 4.6
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw it on ``ax``, or on Axes of its own; returns the Axes."""
-        return draw(self.draw, self.frame, ax, (self.width, self.height))
+        """Draw it in the style of all figures, on ``ax`` or on Axes of its own; returns the Axes.
 
-
-def draw(
-    put: Draw, frame: pd.DataFrame, ax: Axes | None = None, size: tuple[float, float] = (4.6, 3.0)
-) -> Axes:
-    """Draw ``frame`` by ``put`` in the style of all figures.
-
-    Raises :class:`..errors.SpecificationError` where matplotlib is not installed.
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise SpecificationError(
-            "Figures are drawn by matplotlib, which is not installed: pip install 'blackbox-align[report]'."
-        ) from None
-
-    with styled():
-        if ax is None:
-            ax = Figure(figsize=size, layout="constrained").subplots()
-        put(frame, ax)
-    return ax
+        Raises :class:`..errors.SpecificationError` where matplotlib is not installed.
+        """
+        try:
+            from matplotlib.figure import Figure
+        except ImportError:
+            raise SpecificationError(
+                "Figures are drawn by matplotlib, which is not installed: pip install "
+                "'blackbox-align[report]'."
+            ) from None
+        with styled():
+            if ax is None:
+                ax = Figure(figsize=(self.width, self.height), layout="constrained").subplots()
+            self.draw(self.frame, ax)
+        return ax

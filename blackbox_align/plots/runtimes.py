@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .style import (
-    DASHES,
     INK,
     LAND,
-    MARKS,
     MUTED,
     PAPER,
     SERIES,
     legend_above,
+    look,
     plain_log,
     rows_down,
     shortened,
@@ -38,9 +37,8 @@ def ecdf(frame: pd.DataFrame, ax: Axes) -> None:
     unit = "rounds" if "rounds" in frame else "evaluations"
     for n, name, rows in _methods(frame):
         ax.step(
-            rows[unit], rows["share"], where="post", color=SERIES[n % 8],
-            linestyle=DASHES[n % 8], marker=MARKS[n % 8], markevery=max(1, len(rows) // 5),
-            markersize=4.5, label=shortened(name, 30),
+            rows[unit], rows["share"], where="post", markevery=max(1, len(rows) // 5), markersize=4.5,
+            label=shortened(name, 30), **look(n),
         )  # fmt: skip
     ax.set_xscale("log")
     _plain_evaluations(ax, unit)
@@ -58,9 +56,8 @@ def anytime(frame: pd.DataFrame, ax: Axes) -> None:
             linewidth=0,
         )  # fmt: skip
         ax.plot(
-            rows["evaluations"], rows["median"], color=SERIES[n % 8], linestyle=DASHES[n % 8],
-            marker=MARKS[n % 8], markevery=max(1, len(rows) // 5), markersize=4.5,
-            label=shortened(name, 30),
+            rows["evaluations"], rows["median"], markevery=max(1, len(rows) // 5), markersize=4.5,
+            label=shortened(name, 30), **look(n),
         )  # fmt: skip
     ax.set_xscale("log")
     _plain_evaluations(ax)

@@ -98,13 +98,19 @@ def find_country(name: str) -> Country:
     Raises :class:`UnknownNameError`, with the nearest names, where there is none, and where a name
     could be several countries' ("Korea").
     """
+    found = known_country(name)
+    if found is None:
+        hint = "`bbalign countries` lists them all."
+        raise UnknownNameError("country", name, suggestions(name), hint)
+    return found
+
+
+def known_country(name: str) -> Country | None:
+    """The country of :func:`find_country`; None where that finds none."""
     asked = fold(name)
     found = _by_spelling().get(asked)
     if found is None and asked not in _TRAPS:
         found = _by_words().get(_without_form(asked)) or _in_other_languages().get(asked)
-    if found is None:
-        hint = "`bbalign countries` lists them all."
-        raise UnknownNameError("country", name, suggestions(name), hint)
     return found
 
 

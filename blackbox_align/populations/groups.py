@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from ..errors import SpecificationError, UnknownNameError
-from .countries import Country, countries, find_country
+from .countries import Country, countries, find_country, known_country
 
 CONTINENTS = ("Africa", "Americas", "Asia", "Europe", "Oceania")
 SETS = {
@@ -97,10 +97,8 @@ def _word(name: str) -> str | None:
     for group in GROUPS:
         if bare == group.casefold():
             return group
-    try:
-        return find_country(name).code
-    except UnknownNameError:
-        return None
+    country = known_country(name)
+    return country.code if country else None
 
 
 def _spellings() -> list[str]:

@@ -13,9 +13,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ..errors import UnknownNameError
 from ..files.missing import is_mark
-from .countries import Country, countries, country_of_number, find_country, fold, suggestions
+from .countries import Country, countries, country_of_number, fold, known_country, suggestions
 
 # Languages of ISO 639-1 whose code is another country's of ISO 3166, with the language's name.
 _LANGUAGES = {
@@ -169,27 +168,17 @@ def _country(label: str) -> Country | None:
     """The country of one label, without what programmes write around a name; None where there is none."""
     bare = _MARKED.sub("", _NUMBERED.sub("", label, count=1))
     code, dash, rest = bare.partition("-")
-    try:
-        return find_country(label)
-    except UnknownNameError:
-        if bare in _PARTS:
-            return countries()[_PARTS[bare]]
-        if len(code) == 2 and code.isupper() and dash and rest:
-            return _coded(code, rest)
-    try:
-        return find_country(bare) if bare != label else None
-    except UnknownNameError:
-        return None
+    found = known_country(label)
+    if found is None and bare in _PARTS:
+        return countries()[_PARTS[bare]]
+    if found is None and len(code) == 2 and code.isupper() and dash and rest:
+        return _coded(code, rest)
+    return found or known_country(bare)
 
 
 def _coded(code: str, rest: str) -> Country | None:
     """The country of ``AU-Australia``; none for a part of one (``DE-W``), or where both contradict."""
-    found = []
-    for name in (code, rest):
-        try:
-            found.append(find_country(name))
-        except UnknownNameError:
-            continue
+    found = [country for country in map(known_country, (code, rest)) if country]
     part = rest.isupper() and len(rest) <= 3
     return found[0] if not part and len({c.code for c in found}) == 1 else None
 
@@ -215,20 +204,14 @@ def _languages(labels: list[str]) -> str:
     differing = [s for s in short if s.casefold() in _LANGUAGES and s.casefold() not in _SAME]
     if not given_away and not (lower and differing):
         return ""
+    meant = {s: country.name if (country := known_country(s)) else "no country" for s in differing}
     examples = ", ".join(
-        f"{s} is {_LANGUAGES[s.casefold()]}, or {_country_name(s)}" for s in differing[:3]
+        f"{s} is {_LANGUAGES[s.casefold()]}, or {name}" for s, name in list(meant.items())[:3]
     ) or ", ".join(given_away[:3])
     return (
         f"the codes {', '.join(short[:6])} look like languages and not like countries ({examples}); "
         "write countries by name or by code of three letters."
     )
-
-
-def _country_name(code: str) -> str:
-    try:
-        return find_country(code).name
-    except UnknownNameError:
-        return "no country"
 
 
 def _foreign_codes(labels: list[str], found: Mapping[str, Country]) -> str:
@@ -266,7 +249,7 @@ def unknown_sentence(unknown: Mapping[str, str], lines: Mapping[str, int]) -> st
         ((label, near),) = unknown.items()
         if label == "NA":
             return f"'NA' is no country here: {near}."
-        hint = f" Did you mean {_quoted(near)}?" if near else ""
+        hint = f" Did you mean {' or '.join(map(repr, near.split(' or ')))}?" if near else ""
         return f"Unknown country {label!r}.{hint} `bbalign countries` lists them all."
     parts = [
         f"{label!r} (line {lines[label]}{', perhaps ' + near if near else ''})"
@@ -276,7 +259,3 @@ def unknown_sentence(unknown: Mapping[str, str], lines: Mapping[str, int]) -> st
         f"{len(unknown)} labels are no country that is known: {'; '.join(parts)}. "
         "`bbalign countries` lists them all."
     )
-
-
-def _quoted(near: str) -> str:
-    return " or ".join(repr(name) for name in near.split(" or "))

@@ -16,11 +16,11 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from ..errors import DataFileError, UnknownNameError
+from ..errors import DataFileError
 from ..files.missing import is_mark
 from ..files.report import Report
 from ..files.tables import CsvTable, as_table, read_rows
-from .countries import countries, find_country
+from .countries import countries, known_country
 from .targets import TargetSet
 
 _NOT_INDICES = {
@@ -120,10 +120,9 @@ def _slug(text: str) -> str:
 
 def _code(label: str) -> str | None:
     bare = label.strip().casefold()
-    try:
-        return _SPELLINGS.get(bare) or find_country(label).code
-    except UnknownNameError:
-        return _run_together().get(bare.replace(" ", ""))
+    country = known_country(label)
+    found = _SPELLINGS.get(bare) or (country.code if country else None)
+    return found or _run_together().get(bare.replace(" ", ""))
 
 
 @lru_cache

@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import DataFileError, UnknownNameError
+from ..errors import DataFileError
 from ..files.frame import Frame, Row
 from ..files.missing import is_mark
 from ..files.numbers import bare_number, is_number
 from ..files.tables import is_binary_table, read_bytes, read_frame, read_text
 from .columns import CODES, TIMES, country_columns, index_name, is_net, is_other, plain, twice
-from .countries import Country, find_country
+from .countries import Country, known_country
 from .figures import Cell, check_figures
 from .labels import read_labels, unknown_sentence
 from .target_json import json_rows
@@ -346,15 +346,15 @@ def _agree(
     """Check a column of codes beside the names; one of another scheme is not read, and told."""
     codes: dict[int, Country] = {}
     for line, row in body:
-        try:
-            codes[line] = find_country(row[n])
-        except UnknownNameError:
-            if not is_mark(row[n]):
-                yield (
-                    f"Not read: the column {column}, whose codes are not all ISO's "
-                    f"({row[n].strip()!r}, line {line}); the names count."
-                )
-                return
+        country = known_country(row[n])
+        if country is not None:
+            codes[line] = country
+        elif not is_mark(row[n]):
+            yield (
+                f"Not read: the column {column}, whose codes are not all ISO's "
+                f"({row[n].strip()!r}, line {line}); the names count."
+            )
+            return
     pairs = [
         (line, row[n].strip(), country)
         for (line, row), country in zip(body, countries, strict=True)

@@ -6,8 +6,6 @@ what was read is drawn and tabulated.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import SpecificationError
 from ..files.atomic import plain_errors, write_text
+from ..files.policy import policy_hash
 from ..plots import Picture
 from ..plots.style import COLOURS
 from ..version import __version__
@@ -86,7 +85,7 @@ def write_page(page: Page, folder: Path | str, *, figures: Sequence[str] = ()) -
         simulated=SIMULATED,
         style=_colours() + style,
         script=script,
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        script_hash=policy_hash(script),
         version=__version__,
     )
     target = Path(folder) / "report.html"

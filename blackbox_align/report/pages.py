@@ -15,7 +15,7 @@ from ..results.comparison_pictures import comparison_pictures
 from ..results.fit_pictures import answers_frame, fit_pictures, interval_picture
 from ..results.many_pictures import many_pictures, summary_frame
 from ..results.multiverse import multiverse, multiverse_picture, share_holding
-from ..results.names import title
+from ..results.names import counted, title
 from ..results.result import Result, Split
 from ..results.tables import (
     ASKED,
@@ -155,8 +155,7 @@ def fits_page(
     summary = summary_frame(named)
     countries, models = summary["country"].nunique(), sorted(set(summary["model"]))
     lead = [
-        f"{len(fits):,} {_plural('run', fits)} over {countries} {_plural('population', countries)}, by "
-        f"{', '.join(models)}.",
+        f"{counted(len(fits), 'run')} over {counted(countries, 'population')}, by {', '.join(models)}.",
         f"{countries} countries carry no claim about others."
         if countries < 10
         else "Countries are not drawn at random: means over them speak of these alone.",
@@ -182,7 +181,7 @@ def fits_page(
         Block("Checklist of the first run", (), _checklist(first)),
     )
     return Page(
-        title or f"{len(fits):,} {_plural('run', fits)}: simulated answers of {', '.join(models)}",
+        title or f"{counted(len(fits), 'run')}: simulated answers of {', '.join(models)}",
         tuple(lead),
         (*more, *many_pictures(named), table, *ends),
         disclaimer,
@@ -268,11 +267,6 @@ def _lost(count: int) -> tuple[str, ...]:
     return (
         (f"{count} more notes belong to single runs: their own pages say them.",) if count else ()
     )
-
-
-def _plural(word: str, count: int | Sequence[Any]) -> str:
-    number = count if isinstance(count, int) else len(count)
-    return word if number == 1 else f"{word}s"
 
 
 def result_page(result: Result, name: str = "") -> Page:

@@ -14,17 +14,8 @@ WITHOUT_A_MODEL = (
     "uniform", "one-hot of the true mode", "mean of other countries", "mean of the colour's other countries",
 )  # fmt: skip
 UNIT = "S = 100 (1 - JS distance in nats)"
-_NEEDED = (
-    "ways",
-    "by_country",
-    "rows",
-    "questions",
-    "countries",
-    "model",
-    "revision",
-    "orders",
-    "survey",
-)
+_NEEDED = ("ways", "by_country", "rows", "questions", "countries", "model", "revision", "orders",
+           "survey")  # fmt: skip
 
 
 def is_study(value: Any) -> bool:

@@ -11,6 +11,7 @@ from ..errors import UnknownNameError
 from ..plots.picture import Picture
 from ..plots.runtimes import anytime, boxes, critical_difference, ecdf, relative
 from ..statistics.runtimes import evaluations_to, ratio_of_running_times, share_reached
+from .names import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,15 +75,11 @@ def _who(comparison: Comparison) -> str:
     countries = len({_country(cell) for cell in cells})
     failed = len(comparison.cells) - len(cells)
     return (
-        f"{_count(len(cells), 'search', 'searches')}: {_count(len(_methods(comparison)), 'method')}, "
-        f"{_count(countries, 'country', 'countries')}, {_count(seeds, 'seed')}, at "
+        f"{counted(len(cells), 'search', 'searches')}: {counted(len(_methods(comparison)), 'method')}, "
+        f"{counted(countries, 'country', 'countries')}, {counted(seeds, 'seed')}, at "
         f"most {comparison.budget:,} evaluations each"
         + (f" ({failed} more failed or are missing)" if failed else "")
     )
-
-
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def run_length_targets(comparison: Comparison) -> dict[str, list[float]]:

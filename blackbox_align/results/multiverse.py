@@ -30,6 +30,12 @@ _JUDGED: tuple[tuple[str, Split], ...] = (
 )  # fmt: skip
 
 
+def ways_varied(axes: Mapping[str, Sequence[Any]]) -> list[str]:
+    """The :data:`CHOICES` of which a plan has several values; none where that is the seed alone."""
+    varied = [name for name, values in axes.items() if name in CHOICES and len(values) > 1]
+    return [] if varied == ["seed"] else varied
+
+
 def multiverse(found: Sequence[tuple[Mapping[str, Any], Result]]) -> pd.DataFrame:
     """One row per configuration and population: its settings, and by how much the fitted prompt is nearer.
 

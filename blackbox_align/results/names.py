@@ -72,6 +72,11 @@ MEAN, ALL = "mean", "all"
 """Populations of a figure: the mean over populations, and over all questions whoever they are about."""
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number with its noun: ``1 question``, ``1,227 questions``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def title(condition: str) -> str:
     """A condition in words; a baseline stands in parentheses."""
     said = TITLES.get(condition, condition)

@@ -343,19 +343,14 @@ class Result:
         if not isinstance(value, Mapping):
             raise RunError(f"{where}: expected an object with named entries; the file is damaged.")
         if "format" not in value:
-            return cls.from_fit_dict(value, where)
+            from .format1 import read_format1
+
+            return read_format1(value, where)
         if value["format"] != FORMAT:
             raise RunError(
                 f"{where} is in format {value['format']!r}; this version reads {FORMAT} and 1."
             )
         return from_plain(cls, {k: v for k, v in value.items() if k != "format"}, where)
-
-    @classmethod
-    def from_fit_dict(cls, value: Mapping[str, Any], where: str = "result") -> Result:
-        """A result from the dictionaries that fits wrote in format 1, of one country or of several."""
-        from .format1 import read_format1
-
-        return read_format1(value, where)
 
     @classmethod
     def joined(cls, parts: Sequence[Result]) -> Result:

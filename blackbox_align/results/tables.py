@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .names import (
@@ -31,6 +30,8 @@ _ROWS = (
     *(NONE, COUNTRY_IN_TEXT, ANSWERS_IN_TEXT, FITTED, UNIFORM, MODE, MEAN_OF_OTHERS),
     *(MEAN_OF_OTHER_GROUPS, MIXTURE, MIXTURE_OF_GROUPS, TEMPERED, CORRECTED, NOISE),
 )
+
+_PLACE = {name: n for n, name in enumerate(_ROWS)}
 
 DISTANCE = "js_distance_nats"
 ERROR = "absolute_error_points"
@@ -80,8 +81,7 @@ def own_of(result: Result) -> Asked | None:
 def own_rows(result: Result, population: str) -> list[tuple[str, str]]:
     """A row per condition: its name, and the loss by that function with its interval."""
     found = result.select(population=population, metric=OWN)
-    order = {name: n for n, name in enumerate(_ROWS)}
-    found.sort(key=lambda figure: order.get(figure.condition, len(order)))
+    found.sort(key=lambda figure: _PLACE.get(figure.condition, len(_PLACE)))
     return [(title(f.condition), interval(f) if f.n > 1 else f"{f.value:.3f}") for f in found]
 
 
@@ -145,8 +145,7 @@ def opinion_rows(result: Result, population: str) -> list[tuple[str, str, str, s
 def conditions_of(result: Result, population: str) -> list[str]:
     """The conditions that have distances, asked ones first, then baselines, the floor last."""
     found = [f.condition for f in result.select(population=population, metric=DISTANCE)]
-    order = {name: n for n, name in enumerate(_ROWS)}
-    return sorted(dict.fromkeys(found), key=lambda name: order.get(name, order[FITTED]))
+    return sorted(dict.fromkeys(found), key=lambda name: _PLACE.get(name, _PLACE[FITTED]))
 
 
 def measure_rows(
@@ -243,11 +242,6 @@ def points(value: float, sign: bool = False) -> str:
         return "-"
     rounded = round(value, 1) + 0.0  # no -0.0
     return f"{rounded:+.1f}" if sign else f"{rounded:.1f}"
-
-
-def populations(result: Result) -> Iterator[tuple[str, str]]:
-    """Code and name of every population of a fit."""
-    yield from result.provenance.populations.items()
 
 
 def _figure(

@@ -25,7 +25,7 @@ from .page import PAGE, POLICY
 from .question import answer
 from .refusals import Refusal, refusal_of
 from .replies import Form, usage
-from .roster import BASE, COMMITTEE, PALETTE
+from .roster import BASE
 
 _log = logging.getLogger("blackbox_align")
 _DISCARDED = (
@@ -200,7 +200,6 @@ def _models(desk: Desk) -> list[dict[str, Any]]:
         for name, e in experts.items()
     ]  # fmt: skip
     known = [{"id": BASE, **common, "root": info.name}]
-    mixtures = (COMMITTEE, PALETTE) if desk.palette is not None else (COMMITTEE,)
     if experts:
         known += [
             {
@@ -211,7 +210,7 @@ def _models(desk: Desk) -> list[dict[str, Any]]:
                 "as": _FORMS,
                 "note": _COMPOSED,
             }
-            for name in mixtures
+            for name in desk.mixtures
         ]
     return known + about
 

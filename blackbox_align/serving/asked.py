@@ -15,7 +15,7 @@ from ..errors import UnknownNameError
 from .bodies import ChatBody, CompletionBody
 from .desk import Desk
 from .refusals import Refusal
-from .roster import BASE, COMMITTEE, MIXTURES, PALETTE
+from .roster import BASE, PALETTE
 
 Prompt = Any  # of engines.base.Request
 
@@ -109,7 +109,7 @@ def _choices(
     count = body.n or 1
     seeds = [sampling.seed]
     seeds += np.random.default_rng(sampling.seed).integers(2**63, size=count - 1).tolist()
-    if body.model not in _mixtures(desk):
+    if body.model not in desk.mixtures:
         adapter = _adapter(body.model, desk)
         requests = [
             Request(prompt, replace(sampling, seed=seed), ((adapter, 1.0),), echo=echo)
@@ -140,14 +140,10 @@ def _adapter(model: str, desk: Desk) -> Adapter:
         return Adapter()
     experts = desk.roster.experts()
     if model not in experts:
-        known = [BASE, *_mixtures(desk), *experts]
+        known = [BASE, *desk.mixtures, *experts]
         error = UnknownNameError("model", model, known, "See /v1/models.")
         raise Refusal(404, str(error), code="model_not_found", param="model")
     return experts[model].adapter()
-
-
-def _mixtures(desk: Desk) -> tuple[str, ...]:
-    return MIXTURES if desk.palette is not None else (COMMITTEE,)
 
 
 def consult(

@@ -15,7 +15,7 @@ from ..engines.local.engine import LocalEngine
 from ..palette.palette import Palette
 from .limits import Limits
 from .refusals import Refusal, refusal_of
-from .roster import Roster
+from .roster import COMMITTEE, MIXTURES, Roster
 
 T = TypeVar("T")
 
@@ -33,6 +33,11 @@ class Desk:
         self.engine, self.roster, self.limits, self.palette = engine, roster, limits, palette
         self.rows = 0
         self._lock = threading.Lock()
+
+    @property
+    def mixtures(self) -> tuple[str, ...]:
+        """The models that are several experts."""
+        return MIXTURES if self.palette is not None else (COMMITTEE,)
 
     def take(self, rows: int) -> None:
         """Rows are taken; :class:`Refusal` where they are too many for now (429), or ever (400)."""

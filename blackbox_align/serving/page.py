@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from importlib.resources import files
+
+from ..files.policy import policy_hash
 
 PAGE = files(__package__).joinpath("page.html").read_text(encoding="utf-8")
 
 
 def _hash(tag: str) -> str:
     (content,) = re.findall(rf"<{tag}>(.*?)</{tag}>", PAGE, re.DOTALL)
-    digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
-    return f"'sha256-{digest}'"
+    return policy_hash(content)
 
 
 # What the page may do: run its own script, look as it does, and ask where it came from.

@@ -10,23 +10,29 @@ from typing import Any
 
 import numpy as np
 
-from ..committee import Committee, Decision, answer_closed, closed_question
+from ..committee import (
+    Committee,
+    Decision,
+    answer_closed,
+    closed_question,
+    simulated_note,
+    told_shares,
+    told_texts,
+)
 from ..committee.by_text import Query
 from ..committee.composed import (
     COMPOSED_TOKENS,
     COMPOSED_WORDS,
     EXPERT_WORDS,
-    chat_in_process,
     planned,
+    said_by,
 )
 from ..engines.base import Sampling
-from ..models import packaged_models
+from ..engines.chat import ChatHere
 from .asked import decided, seated
 from .bodies import AskBody
 from .desk import Desk, Writing
 from .refusals import Refusal, refusal_of
-
-SIMULATED = "These are simulated answers: a model computed them, and nobody gave them."
 
 
 async def answer(body: AskBody, desk: Desk) -> dict[str, Any]:
@@ -57,12 +63,9 @@ async def answer(body: AskBody, desk: Desk) -> dict[str, Any]:
                 )
     except Exception as error:
         raise refusal_of(error) from error
-    return {
-        "question": body.question,
-        "decision": decision.to_dict(),
-        **found,
-        "note": _note(desk, body),
-    }
+    info, instead = desk.engine.info, "give options, or serve experts of a real model."
+    note = simulated_note(info.name, info.disclaimer, "" if body.options is not None else instead)
+    return {"question": body.question, "decision": decision.to_dict(), **found, "note": note}
 
 
 async def _closed(
@@ -73,16 +76,8 @@ async def _closed(
     parts, mixture = await desk.ask(
         lambda: answer_closed(committee, decision, survey), len(decision.weights)
     )
-    found: dict[str, Any] = {"options": list(survey.items[0].scale.options)}
-    if body.form == "sample":
-        rng = np.random.default_rng(body.seed)
-        # An expert drawn by weight that then answers by its own shares answers by the mixture's.
-        found["counts"] = rng.multinomial(body.samples, mixture / mixture.sum()).tolist()
-        return found
-    if body.form == "parts":
-        found["parts"] = {n: row.tolist() for n, row in zip(decision.weights, parts, strict=True)}
-    found["mixture"] = mixture.tolist()
-    return found
+    rng = np.random.default_rng(body.seed)
+    return told_shares(parts, mixture, decision, survey, body.form, body.samples, rng)
 
 
 async def _open(
@@ -102,19 +97,14 @@ async def _open(
     )
     with closing(await Writing.begin(desk, requests)) as writing:
         texts = await writing.texts()
-    return {
-        "texts": [
-            {"experts": list(committee.speakers(request)), "text": text.text, "ended": text.reason}
-            for request, text in zip(requests, texts, strict=True)
-        ]
-    }
+    return told_texts(committee, requests, texts)
 
 
 async def _composed(
     body: AskBody, desk: Desk, committee: Committee, decision: Decision
 ) -> dict[str, Any]:
     """MoCulE's pipeline, with all its steps; ``chat`` has the model as it is rate and compose."""
-    chat = chat_in_process(desk.engine) if body.chat else None
+    chat = said_by(ChatHere(desk.engine)) if body.chat else None
     planner = planned(committee, decision, body.options, chat)
     found = await desk.ask(lambda: planner.run(Query(body.question)), len(decision.weights))
     return {"composed": found.to_dict()}
@@ -139,14 +129,3 @@ def _refuse_beside_composed(body: AskBody, desk: Desk) -> None:
             400, f"as: composed texts need {COMPOSED_TOKENS} tokens, and at most {desk.limits.tokens} are "
             "written here; give options.", param="as",
         )  # fmt: skip
-
-
-def _note(desk: Desk, body: AskBody) -> str:
-    info = desk.engine.info
-    sentences = [SIMULATED]
-    if body.options is None and info.name in packaged_models():
-        sentences.append(
-            f"{info.name} was made to tick options and cannot write prose; give options, or serve experts "
-            "of a real model."
-        )
-    return " ".join([*sentences, info.disclaimer]).strip()

@@ -65,15 +65,16 @@ def mode(shares: Array) -> Array:
     return answers
 
 
-def mean_of_others(values: Array, own: int | None) -> Array:
-    """(...): the mean of (populations, ...) over all but the row ``own``; NaN where nobody else is known.
-
-    What is missing in one population is left out of the mean; None leaves nobody out.
-    """
-    others = values if own is None else np.delete(values, own, axis=0)
-    known = ~np.isnan(others)
-    total = np.where(known, others, 0.0).sum(0)
+def known_mean(values: Array) -> Array:
+    """(...): the mean of (populations, ...) over those that are known, NaN where none is."""
+    known = ~np.isnan(values)
+    total = np.where(known, values, 0.0).sum(0)
     return np.where(known.any(0), total / np.maximum(known.sum(0), 1), np.nan)
+
+
+def mean_of_others(values: Array, own: int) -> Array:
+    """(...): :func:`known_mean` of (populations, ...) over all but the row ``own``."""
+    return known_mean(np.delete(values, own, axis=0))
 
 
 def sharpened(answers: Array, temperature: float) -> Array:

@@ -7,8 +7,9 @@ Jensen-Shannon *divergence* lies in 0..ln 2 nats or 0..1 bits; the *distance* is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import product
 
 import numpy as np
 from scipy.special import entr, rel_entr
@@ -117,52 +118,28 @@ WORTH = Metric("worth_in_people", "worth in people asked at random", True, PEOPL
 """No mean: see :func:`..statistics.sampling.worth`; what is measured row by row are squared errors."""
 
 
-def _js(
-    name: str, title: str, better: bool, function: Callable[..., np.ndarray]
-) -> DistributionMetric:
-    return DistributionMetric(name, title, better, function=function)
+def _js_metrics() -> Iterator[DistributionMetric]:
+    """Jensen-Shannon's distance and divergence, in nats and bits, as they are and subtracted from 1."""
+    ways = (("distance", js_distance, np.sqrt(LN2)), ("divergence", js_divergence, LN2))
+    for flipped in (True, False):
+        for (kind, function, bit), unit in product(ways, ("nats", "bits")):
+
+            def measured(
+                p: np.ndarray,
+                q: np.ndarray,
+                *,
+                far: Callable[..., np.ndarray] = function,
+                scale: float = bit if unit == "bits" else 1.0,
+                flipped: bool = flipped,
+            ) -> np.ndarray:
+                return 1 - far(p, q) / scale if flipped else far(p, q) / scale
+
+            yield DistributionMetric(
+                f"{'one_minus_' if flipped else ''}js_{kind}_{unit}",
+                f"{'1 - ' if flipped else ''}JS {kind} ({unit})",
+                flipped,
+                function=measured,
+            )
 
 
-DISTRIBUTION_METRICS: dict[str, DistributionMetric] = {
-    metric.name: metric
-    for metric in (
-        _js(
-            "one_minus_js_distance_nats",
-            "1 - JS distance (nats)",
-            True,
-            lambda p, q: 1 - js_distance(p, q),
-        ),
-        _js(
-            "one_minus_js_distance_bits",
-            "1 - JS distance (bits)",
-            True,
-            lambda p, q: 1 - js_distance(p, q) / np.sqrt(LN2),
-        ),
-        _js(
-            "one_minus_js_divergence_nats",
-            "1 - JS divergence (nats)",
-            True,
-            lambda p, q: 1 - js_divergence(p, q),
-        ),
-        _js(
-            "one_minus_js_divergence_bits",
-            "1 - JS divergence (bits)",
-            True,
-            lambda p, q: 1 - js_divergence(p, q) / LN2,
-        ),
-        _js("js_distance_nats", "JS distance (nats)", False, js_distance),
-        _js(
-            "js_distance_bits",
-            "JS distance (bits)",
-            False,
-            lambda p, q: js_distance(p, q) / np.sqrt(LN2),
-        ),
-        _js("js_divergence_nats", "JS divergence (nats)", False, js_divergence),
-        _js(
-            "js_divergence_bits",
-            "JS divergence (bits)",
-            False,
-            lambda p, q: js_divergence(p, q) / LN2,
-        ),
-    )
-}
+DISTRIBUTION_METRICS = {metric.name: metric for metric in _js_metrics()}

@@ -17,15 +17,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DataFileError, SpecificationError
+from ..errors import DataFileError, require_one_of
 from ..files.report import Report
 from ..populations.labels import Labels, read_labels
 from ..populations.population import Population
 from .non_response import look_alikes, non_responses
 from .opinions import MISSING, Distribution, OpinionSurvey, Sample
 from .scales import arranged, contradicts, is_ladder, refuse_dates
-from .signs import INSTRUCTIONS, LABELS, LETTERS, with_labels
-from .survey import Item, Scale, Survey
+from .signs import INSTRUCTIONS, LABELS, LETTERS, lettered, with_labels
+from .survey import Item, Survey
 
 # Shares are printed in whole percents or to three digits: their sum is off by rounding, no more.
 _SUM_TOLERANCE = 0.02
@@ -123,11 +123,8 @@ def assemble(rows: Iterable[RawAnswers | Unreadable], source: Source) -> Opinion
         Nothing in the file can be used, the labels are of another scheme than countries', or the
         order of a scale cannot be known; the message says why.
     """
-    if source.missing not in MISSING or source.labels not in LABELS:
-        raise SpecificationError(
-            f"missing must be one of {MISSING} and labels one of {LABELS}; "
-            f"not {source.missing!r} and {source.labels!r}."
-        )
+    require_one_of("missing", source.missing, MISSING)
+    require_one_of("labels", source.labels, LABELS)
     table = list(rows)
     answers = [row for row in table if isinstance(row, RawAnswers)]
     labels = _read_samples(answers, source)
@@ -277,13 +274,13 @@ def _question(
             tally.drop(f"{len(kept)} options are left, not 2 to {len(LETTERS)}", row.place)
             return None
         item_id = row.item or _content_id(source.name, row.question, row.options)
-        if any(item_id == other.item.id for other in _same_item(row.item, questions)):
+        if row.item and any(item_id == other.item.id for other in questions.values()):
             tally.drop("the item has another question or other options before", row.place)
             return None
         refuse_dates(source.path, item_id, kept)
         kept = arranged(kept)
         ordered = bool(row.ordered or (row.ordered is None and is_ladder(kept)))
-        item = Item(item_id, row.question.strip(), _scale(kept))
+        item = Item(item_id, row.question.strip(), lettered([option.strip() for option in kept]))
         left_out = tuple(o for o in row.options if o not in kept)
         question = questions[key] = _Question(item, row.options, kept, ordered, left_out)
     listed = row.options[: row.listed]
@@ -298,12 +295,6 @@ def _question(
             )
         tally.reordered.append(row.place)
     return question
-
-
-def _same_item(
-    item: str, questions: Mapping[tuple[str, str, frozenset[str]], _Question]
-) -> list[_Question]:
-    return [question for key, question in questions.items() if item and key[0] == item]
 
 
 def _distribution(
@@ -387,11 +378,6 @@ def _is_torn(options: Sequence[str]) -> bool:
     capitals = sum(text[:1].isupper() for text in texts)
     torn = any(b[:1].islower() and a[:1].isupper() for a, b in pairwise(texts))
     return torn and len(texts) > 2 and 2 * capitals > len(texts)
-
-
-def _scale(options: tuple[str, ...]) -> Scale:
-    codes, signs = tuple(float(n + 1) for n in range(len(options))), LETTERS[: len(options)]
-    return Scale("", tuple(signs), tuple(option.strip() for option in options), codes)
 
 
 def _content_id(name: str, question: str, options: tuple[str, ...]) -> str:

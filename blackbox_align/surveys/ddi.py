@@ -7,7 +7,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from ..files.xml import parse_xml
-from .forms import OPEN, Form, FormItem, joined, plain_text
+from .forms import Form, FormItem, joined, plain_text
 
 
 def is_ddi(content: bytes) -> bool:
@@ -37,14 +37,8 @@ def read_ddi(path: Path, content: bytes) -> Form:
             code = _text(category, "catValu")
             options[code] = _text(category, "labl") or code
             none |= {code} if category.get("missing") == "Y" else set()
-        if len(options) < 2:
-            form.leave_out(OPEN, name)
-        else:
-            form.add(
-                FormItem(
-                    name, joined(*asked[:1]) or label, options, frozenset(none & options.keys())
-                )
-            )
+        missing = frozenset(none & options.keys())
+        form.add(FormItem(name, joined(*asked[:1]) or label, options, missing))
     return form
 
 

@@ -58,16 +58,8 @@ _VARIABLE = (
 _CODE = ("code", "value", "values", "value_code", "codes", "option_code")
 _LABEL = ("category", "value_label", "code_label", "category_label", "option", "answer", "response",
           "labels", "label", "meaning")  # fmt: skip
-_TEXT = (
-    "question",
-    "question_text",
-    "question_wording",
-    "text",
-    "variable_label",
-    "description",
-    "label",
-    "title",
-)
+_TEXT = ("question", "question_text", "question_wording", "text", "variable_label", "description", "label",
+         "title")  # fmt: skip
 # What a column is called whose cells list all answers to a question.
 _CELL = ("values", "value_labels", "codes", "coding", "categories", "labels", "choices", "options", "scale",
          "response_options", "responses", "answer_options", "response_categories", "valid_values", "value",
@@ -77,17 +69,11 @@ _BY_CODE = re.compile(
 )
 _BY_LABEL = re.compile(r"(?P<label>.*\S)\s*[=:]\s*(?P<code>-?\d{1,5})")
 _OPTION = re.compile(r"(option|answer|choice|response|opt|antwort|opcion)(_[a-z]|_?\d{1,2})")
-_RIGHT = {
-    "answer",
-    "correct",
-    "correct_answer",
-    "right",
-    "gold",
-    "prompt_question",
-    "country",
-    "share",
-    "count",
-}
+_RIGHT = {"answer", "correct", "correct_answer", "right", "gold", "prompt_question", "country", "share",
+          "count"}  # fmt: skip
+_FIGURES = {"share", "percent", "count", "n", "freq", "frequency", "proportion", "percentage",
+            "pct"}  # fmt: skip
+_OPINION_QA = (("option_mapping",), ("references", "option_ordinal"))
 _ANSWERED = frozenset(
     {
         "selections", "distribution", "gold_distribution", "options_dist", "label", "country", "attribute",
@@ -121,43 +107,29 @@ def _kind(heads: Sequence[str]) -> Any:
     names = {_REDCAP.get(head.casefold(), plain(head)) for head in heads}
     if {"field_name", "field_type", "select_choices_or_calculations"} <= names:
         return _redcap
-    if {"question", "option_mapping"} <= names or {
-        "question",
-        "references",
-        "option_ordinal",
-    } <= names:
+    if any({"question", *more} <= names for more in _OPINION_QA):
         return _opinion_qa
-    if names & _RIGHT or country_columns(
-        [head for head in heads if plain(head) in ("country", "cntry", "iso3")]
-    ):
+    if names & {*_RIGHT, "cntry", "iso3"}:
         return None
-    if {"question", "text", "question_text"} & names and sum(
-        _OPTION.fullmatch(n) is not None for n in names
-    ) > 1:
+    options = [name for name in names if _OPTION.fullmatch(name)]
+    if {"question", "text", "question_text"} & names and len(options) > 1:
         return _options_in_columns
-    shares = {
-        "share",
-        "percent",
-        "count",
-        "n",
-        "freq",
-        "frequency",
-        "proportion",
-        "percentage",
-        "pct",
-    }
-    if names & {*_VARIABLE} and names & {*_CODE} and names & {*_LABEL} and not names & shares:
+    if names & {*_VARIABLE} and names & {*_CODE} and names & {*_LABEL} and not names & _FIGURES:
         return _codes
     return None
+
+
+def _spelled(table: CsvTable, names: Sequence[str], but: str = "") -> str:
+    """The first of some names of columns as a table spells it, ``but`` another; nothing without one."""
+    by_name = {plain(name): name for name in table.columns if name != but}
+    return next((by_name[name] for name in names if name in by_name), "")
 
 
 def _redcap(table: CsvTable, form: Form) -> Form:
     columns = {_REDCAP.get(name, plain(name)): name for name in table.columns}
     for line, row in table.records():
-        name, kind = (
-            row[columns["field_name"]].strip(),
-            row[columns["field_type"]].strip().casefold(),
-        )
+        name = row[columns["field_name"]].strip()
+        kind = row[columns["field_type"]].strip().casefold()
         label = plain_text(row.get(columns.get("field_label", ""), ""))
         listed = row[columns["select_choices_or_calculations"]]
         fixed = {"yesno": {"1": "Yes", "0": "No"}, "truefalse": {"1": "True", "0": "False"}}
@@ -190,13 +162,8 @@ def _choices(path: Path, line: int, listed: str) -> dict[str, str]:
 
 
 def _codes(table: CsvTable, form: Form) -> Form:
-    by_name = {plain(name): name for name in table.columns}
-    variable = next(by_name[name] for name in _VARIABLE if name in by_name)
-    code = next(by_name[name] for name in _CODE if name in by_name)
-    label = next(by_name[name] for name in _LABEL if name in by_name)
-    text = next(
-        (by_name[name] for name in _TEXT if name in by_name and by_name[name] != label), variable
-    )
+    variable, code, label = (_spelled(table, names) for names in (_VARIABLE, _CODE, _LABEL))
+    text = _spelled(table, _TEXT, label) or variable
     found: dict[str, tuple[str, dict[str, str]]] = {}
     last = ""
     for line, row in table.records():
@@ -209,10 +176,7 @@ def _codes(table: CsvTable, form: Form) -> Form:
         if row[code].strip():
             options[row[code].strip()] = plain_text(row[label])
     for name, (question, options) in found.items():
-        if len(options) < 2:
-            form.leave_out(OPEN, name)
-        else:
-            form.add(FormItem(name, plain_text(question), options))
+        form.add(FormItem(name, plain_text(question), options))
     return form
 
 
@@ -249,30 +213,23 @@ def _listing(table: CsvTable) -> str:
 
 
 def _in_cells(table: CsvTable, form: Form) -> Form:
-    by_name = {plain(name): name for name in table.columns}
     column = _listing(table)
-    text = next(
-        (by_name[name] for name in _TEXT if name in by_name and by_name[name] != column), ""
-    )
-    variable = _names(table, by_name, (text, column), form)
+    text = _spelled(table, _TEXT, column)
+    variable = _names(table, (text, column), form)
     for number, (_, row) in enumerate(table.records(), start=1):
         name = row[variable].strip() if variable else f"q{number}"
         options = _listed(row[column])
-        if len(options) < 2:
-            form.leave_out(OPEN, name)
-        else:
-            question = plain_text(row[text]) if text else name
-            form.add(FormItem(name, question or name, options))
+        form.add(FormItem(name, (plain_text(row[text]) if text else "") or name, options))
     return form
 
 
-def _names(table: CsvTable, by_name: Mapping[str, str], passed: Sequence[str], form: Form) -> str:
+def _names(table: CsvTable, passed: Sequence[str], form: Form) -> str:
     """The column of the names of questions: by its head, or as the first of distinct single words.
 
     Where there is none they are numbered, which is told, for responses may have such names for others.
     """
-    called = next((by_name[n] for n in _VARIABLE if by_name.get(n, passed[0]) not in passed), "")
-    if called:
+    called = _spelled(table, _VARIABLE, passed[0])
+    if called and called not in passed:
         return called
     for name in table.columns:
         cells = [row[name].strip() for _, row in table.records()]
@@ -318,24 +275,15 @@ def _whole(code: Any) -> str:
 
 
 def _options_in_columns(table: CsvTable, form: Form) -> Form:
-    by_name = {plain(name): name for name in table.columns}
-    text = next(by_name[name] for name in ("question", "text", "question_text") if name in by_name)
+    text = _spelled(table, ("question", "text", "question_text"))
     places = [name for name in table.columns if _OPTION.fullmatch(plain(name))]
-    named = _names(table, by_name, (text, *places), form)
+    named = _names(table, (text, *places), form)
     for number, (_, row) in enumerate(table.records(), start=1):
         listed = [plain_text(row[place]) for place in places if row[place].strip()]
-        form.add(
-            FormItem(
-                row[named].strip() if named else f"q{number}",
-                plain_text(row[text]),
-                _numbered(listed),
-            )
-        )
+        options = {str(n): option for n, option in enumerate(listed, start=1)}
+        name = row[named].strip() if named else f"q{number}"
+        form.add(FormItem(name, plain_text(row[text]), options))
     return form
-
-
-def _numbered(options: Sequence[str]) -> dict[str, str]:
-    return {str(n): option for n, option in enumerate(options, start=1)}
 
 
 def is_question_list(value: Any) -> bool:
@@ -369,8 +317,5 @@ def read_question_list(path: Path, value: Sequence[Mapping[str, Any]]) -> Form:
             )
         except MalformedError as error:
             raise DataFileError(path, None, f"entry {number} ({name}): {error}.") from None
-        if len(options) < 2:
-            form.leave_out(OPEN, name)
-        else:
-            form.add(FormItem(name, plain_text(entry.get("question")), options))
+        form.add(FormItem(name, plain_text(entry.get("question")), options))
     return form

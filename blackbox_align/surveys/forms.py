@@ -15,7 +15,7 @@ from ..errors import DataFileError
 from ..files.missing import is_missing_code
 from .non_response import non_responses
 from .scales import dates_among
-from .signs import INSTRUCTIONS, LETTERS
+from .signs import INSTRUCTIONS, LETTERS, lettered
 from .survey import Item, Scale, Survey
 
 SEVERAL = "they take several answers, or an order of them"
@@ -67,7 +67,9 @@ class Form:
         """Take a question, or say why it is left out."""
         texts = (item.question, *item.options.values())
         answers = len(item.options) - len(item.no_answers())
-        if any(_PIPED.search(text) for text in texts):
+        if len(item.options) < 2:
+            self.leave_out(OPEN, item.id)
+        elif any(_PIPED.search(text) for text in texts):
             self.leave_out(FILLED_IN, item.id)
         elif not item.id or not all(texts):
             self.leave_out("a text of theirs is blank", item.id or "a question without a name")
@@ -114,8 +116,7 @@ def _scale(item: FormItem) -> Scale:
     none = item.no_answers()
     kept = {code: label for code, label in item.options.items() if code not in none}
     numbers = all(re.fullmatch(r"-?\d{1,9}", code, re.ASCII) for code in kept)
-    codes = tuple(float(code) for code in (kept if numbers else range(1, len(kept) + 1)))
-    return Scale("", tuple(LETTERS[: len(kept)]), tuple(kept.values()), codes)
+    return lettered(list(kept.values()), [float(code) for code in kept] if numbers else None)
 
 
 def plain_text(marked: object) -> str:

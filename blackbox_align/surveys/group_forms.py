@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ..populations.population import Population
@@ -32,64 +33,56 @@ def read_groups_of(
 ) -> tuple[Rows, dict[str, Population]]:
     """The distributions of entries, each with its place, and the groups by their label."""
     groups: dict[str, Population] = {}
-    parse = (_simbench if entries and set(entries[0][1]) >= _SIMBENCH else _subpop)(groups)
-    rows = list(each(dict(entries), parse, "at"))
+    form = _simbench if entries and set(entries[0][1]) >= _SIMBENCH else _subpop
+    rows = list(each(dict(entries), partial(form, groups), "at"))
     return iter(rows), groups
 
 
-def _subpop(groups: dict[str, Population]) -> Any:
-    def parse(place: str, entry: Any) -> Rows:
-        about, name = (
-            text_of(field_of(entry, "attribute"), "the attribute"),
-            str(field_of(entry, "group")),
-        )
-        label = f"{about}: {name}"
-        wording = f"Answer as a typical person would whose {about} is: {{name}}."
-        groups.setdefault(label, Population(label, name, wording))
-        options = options_of(_read(field_of(entry, "options"), "options"))
-        shares = shares_of(_read(field_of(entry, "responses"), "responses"))
-        question = text_of(field_of(entry, "question"), "the question")
-        # Shares are of those who answered; a refusal may be listed without one.
-        yield RawAnswers(place, question, options[: len(shares)], label, shares)
-
-    return parse
+def _subpop(groups: dict[str, Population], place: str, entry: Any) -> Rows:
+    about = text_of(field_of(entry, "attribute"), "the attribute")
+    name = str(field_of(entry, "group"))
+    label = f"{about}: {name}"
+    wording = f"Answer as a typical person would whose {about} is: {{name}}."
+    groups.setdefault(label, Population(label, name, wording))
+    options = options_of(_read(field_of(entry, "options"), "options"))
+    shares = shares_of(_read(field_of(entry, "responses"), "responses"))
+    question = text_of(field_of(entry, "question"), "the question")
+    # Shares are of those who answered; a refusal may be listed without one.
+    yield RawAnswers(place, question, options[: len(shares)], label, shares)
 
 
-def _simbench(groups: dict[str, Population]) -> Any:
-    def parse(place: str, entry: Any) -> Rows:
-        template = text_of(field_of(entry, "group_prompt_template"), "the prompt of the group")
-        values = _read(entry["group_prompt_variable_map"] or "{}", "group_prompt_variable_map")
-        wording = template
-        for name, value in values.items() if isinstance(values, dict) else ():
-            wording = wording.replace(f"{{{name}}}", str(value))
-        wording = " ".join(wording.split()) or "everybody"
-        groups.setdefault(
-            wording, Population(wording, wording, wording.replace("{", "(").replace("}", ")"))
-        )
-        text = text_of(field_of(entry, "input_template"), "the question")
-        found = list(_LETTER.finditer(text))
-        options = {match[1]: match[2].strip() for match in found}
-        answers = _read(field_of(entry, "human_answer"), "human_answer")
-        if (
-            not isinstance(answers, dict)
-            or not found
-            or len(options) < len(found)
-            or set(answers) - set(options)
-        ):
-            raise MalformedError("its answers are none of the options (A), (B), ... in its text")
-        question = re.sub(
-            r"\s*(Options|Answer options|Choices)\s*:?\s*$",
-            "",
-            text[: found[0].start()],
-            flags=re.I,
-        )
-        question = re.sub(r"^\s*Question\s*:\s*", "", question, flags=re.I)
-        shares = shares_of([answers.get(letter, 0.0) for letter in options])
-        size = entry.get("group_size")
-        people = float(size) if re.fullmatch(r"\d+(\.\d+)?", str(size)) else None
-        yield RawAnswers(place, question, tuple(options.values()), wording, shares, people=people)
-
-    return parse
+def _simbench(groups: dict[str, Population], place: str, entry: Any) -> Rows:
+    template = text_of(field_of(entry, "group_prompt_template"), "the prompt of the group")
+    values = _read(entry["group_prompt_variable_map"] or "{}", "group_prompt_variable_map")
+    wording = template
+    for name, value in values.items() if isinstance(values, dict) else ():
+        wording = wording.replace(f"{{{name}}}", str(value))
+    wording = " ".join(wording.split()) or "everybody"
+    groups.setdefault(
+        wording, Population(wording, wording, wording.replace("{", "(").replace("}", ")"))
+    )
+    text = text_of(field_of(entry, "input_template"), "the question")
+    found = list(_LETTER.finditer(text))
+    options = {match[1]: match[2].strip() for match in found}
+    answers = _read(field_of(entry, "human_answer"), "human_answer")
+    if (
+        not isinstance(answers, dict)
+        or not found
+        or len(options) < len(found)
+        or set(answers) - set(options)
+    ):
+        raise MalformedError("its answers are none of the options (A), (B), ... in its text")
+    question = re.sub(
+        r"\s*(Options|Answer options|Choices)\s*:?\s*$",
+        "",
+        text[: found[0].start()],
+        flags=re.I,
+    )
+    question = re.sub(r"^\s*Question\s*:\s*", "", question, flags=re.I)
+    shares = shares_of([answers.get(letter, 0.0) for letter in options])
+    size = entry.get("group_size")
+    people = float(size) if re.fullmatch(r"\d+(\.\d+)?", str(size)) else None
+    yield RawAnswers(place, question, tuple(options.values()), wording, shares, people=people)
 
 
 def _read(value: Any, what: str) -> Any:

@@ -64,9 +64,6 @@ class Indices(OfSurvey):
         codes = self.chosen or self.targets.codes
         return tuple(country_population(countries()[code]) for code in codes)
 
-    def shares(self, population: Population) -> Array:
-        return np.full((len(self.items), self.survey.width), np.nan)
-
     def figures(self, population: Population) -> Array:
         return self.targets.target(population.code, self.index_names)
 
@@ -79,9 +76,6 @@ class Indices(OfSurvey):
         shift = np.array(self.constants or np.zeros(len(self.index_names)))
         means = item_means(answers[None], self.survey, self.readout)
         return np.asarray(raw_indices(self.survey, means)[0] + shift)
-
-    def asked_of(self, population: Population) -> Whole:
-        return np.arange(len(self.items))
 
     def rows(self, population: Population) -> Whole:
         return np.arange(len(self.index_names))
@@ -148,12 +142,7 @@ class Indices(OfSurvey):
         return replace(self, chosen=tuple(population.code for population in populations))
 
     def without(self, items: Collection[str]) -> Indices:
-        if not items:
-            return self
-        raise SpecificationError(
-            f"{self.title} is scored through indices, each of which needs all of its items; "
-            f"{', '.join(sorted(items))} cannot be left out."
-        )
+        return self.whole(items)
 
     def _error(self, indices: Array, population: Population) -> Measured:
         return {ABSOLUTE_ERROR.name: np.abs(indices - self.figures(population))}
@@ -166,4 +155,4 @@ class Indices(OfSurvey):
         for row, code in zip(rows, others, strict=True):
             figures = self.targets.figures[code]
             row[:] = [figures[place[n]] if n in place else np.nan for n in self.index_names]
-        return baselines.mean_of_others(rows, None)
+        return baselines.known_mean(rows)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import SpecificationError
 from ..populations import Population
 from ..results import Asked
 from ..statistics.distances import Metric
@@ -36,12 +37,10 @@ class Instrument(Protocol):
     @property
     def digest(self) -> str:
         """A hash of what is asked, and of what is known of people."""
-        ...
 
     @property
     def survey(self) -> Survey:
         """What is asked."""
-        ...
 
     @property
     def items(self) -> tuple[Item, ...]: ...
@@ -52,41 +51,33 @@ class Instrument(Protocol):
     @property
     def headline(self) -> tuple[str, ...]:
         """The metrics to print first."""
-        ...
 
     @property
     def pooled(self) -> Pooled: ...
     @property
     def resampled(self) -> str:
         """What a bootstrap draws again: questions or indices."""
-        ...
 
     @property
     def index_names(self) -> tuple[str, ...]: ...
 
     def shares(self, population: Population) -> Array:
         """(items, options): what people answered, or what is right; NaN where that is not known."""
-        ...
 
     def figures(self, population: Population) -> Array:
         """(indices,) published points, NaN where there is none; empty where there are no indices."""
-        ...
 
     def indices(self, answers: Array) -> Array:
         """(indices,) points that (items, options) answers give; empty where there are no indices."""
-        ...
 
     def asked_of(self, population: Population) -> Whole:
         """The positions of the items that are asked of, or about, a population, in order."""
-        ...
 
     def rows(self, population: Population) -> Whole:
         """(rows,) the question of every row of :meth:`measure`."""
-        ...
 
     def measure(self, answers: Array, population: Population) -> Measured:
         """Every metric of (items, options) answers, row by row; NaN where it is not defined."""
-        ...
 
     def baselines(
         self,
@@ -102,34 +93,26 @@ class Instrument(Protocol):
         of them without asking anew; what is fitted is fitted on ``fitted_items`` where there are any.
         With ``rng``, which draws samples of people, there is their noise.
         """
-        ...
 
     def fitted(self, fitted_items: Collection[str]) -> NDArray[np.bool_]:
         """(questions,) which of the questions that :meth:`rows` names were fitted; empty where all figures
         are of all of them.
         """
-        ...
 
     def notes(self, populations: Sequence[Population]) -> list[str]:
         """What has to stand beside a table of some populations: counts, rules, what is missing."""
-        ...
 
     def asked(self) -> Asked:
         """What a result records of it."""
-        ...
 
     def select(self, populations: Sequence[Population]) -> Instrument:
         """The part that is asked of some populations; an error where one is not in it."""
-        ...
 
     def without(self, items: Collection[str]) -> Instrument:
         """The instrument without some of its items."""
-        ...
 
 
-def counted(number: int, one: str, many: str = "") -> str:
-    """A number with its noun: ``1 question``, ``1,227 questions``."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+Kind = TypeVar("Kind", bound="OfSurvey")
 
 
 class OfSurvey:
@@ -160,6 +143,12 @@ class OfSurvey:
     def index_names(self) -> tuple[str, ...]:
         return ()
 
+    def shares(self, population: Population) -> Array:
+        return np.full((len(self.items), self.survey.width), np.nan)
+
+    def asked_of(self, population: Population) -> Whole:
+        return np.arange(len(self.items))
+
     def figures(self, population: Population) -> Array:
         return np.zeros(0)
 
@@ -168,6 +157,15 @@ class OfSurvey:
 
     def indices(self, answers: Array) -> Array:
         return np.zeros(0)
+
+    def whole(self: Kind, items: Collection[str]) -> Kind:
+        """The instrument itself, for one that is measured by all of its items together."""
+        if items:
+            raise SpecificationError(
+                f"{self.title} is measured by the answers to all of its items; "
+                f"{', '.join(sorted(items))} cannot be left out."
+            )
+        return self
 
     def asked(self: Instrument) -> Asked:
         return Asked(

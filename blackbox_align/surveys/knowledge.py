@@ -18,8 +18,9 @@ import numpy as np
 from ..errors import DataFileError, UnknownNameError
 from ..files.report import Report
 from ..files.tables import CsvTable
-from ..populations.countries import find_country
+from ..populations.countries import find_country, known_country
 from .opinion_files import read_content
+from .signs import lettered
 from .survey import Item, Scale, Survey
 
 _EASY = {f"prompt_option_{letter}" for letter in "abcd"}
@@ -107,10 +108,10 @@ def load_knowledge(path: Path | str) -> KnowledgeTest:
     seen: Counter[str] = Counter()
     for line, row in table.records():
         found = _easy(row) if rule == "easy" else _hard(row)
-        question, code = row["question_idx"].strip(), _code(row["country"])
+        question, country = row["question_idx"].strip(), known_country(row["country"])
         if isinstance(found, str):
             dropped.setdefault(found, []).append(f"line {line}")
-        elif not code:
+        elif country is None:
             dropped.setdefault("its country is not known", []).append(f"line {line}")
         elif rule == "easy" and question in seen:
             dropped.setdefault("its question_idx stands there before", []).append(f"line {line}")
@@ -119,7 +120,7 @@ def load_knowledge(path: Path | str) -> KnowledgeTest:
             seen[question] += 1
             name = question if rule == "easy" else f"{question}.{seen[question]}"
             items.append(Item(name, text, scale))
-            judgements.append(Judgement(name, question, code, right))
+            judgements.append(Judgement(name, question, country.code, right))
     left_out = {reason: tuple(lines) for reason, lines in dropped.items()}
     report = Report(len(table.rows), len(items), left_out, unit="rows")
     if not items:
@@ -162,12 +163,7 @@ def _easy(row: Mapping[str, str]) -> _Read | str:
         return "an option is blank"
     if len(answer) != 1 or answer not in "ABCD":
         return "the answer is none of A, B, C, D"
-    codes = (1.0, 2.0, 3.0, 4.0)
-    return (
-        row["prompt_question"].strip(),
-        Scale("", tuple("ABCD"), options, codes),
-        ord(answer) - 65,
-    )
+    return row["prompt_question"].strip(), lettered(options), "ABCD".index(answer)
 
 
 def _hard(row: Mapping[str, str]) -> _Read | str:
@@ -179,11 +175,4 @@ def _hard(row: Mapping[str, str]) -> _Read | str:
     if answer not in _TRUTH:
         return "the answer is neither true nor false"
     text = f"{row['prompt_question'].strip()}\nAnswer given: {option}"
-    return text, Scale("", ("A", "B"), ("true", "false"), (1.0, 2.0)), _TRUTH[answer]
-
-
-def _code(label: str) -> str:
-    try:
-        return find_country(label).code
-    except UnknownNameError:
-        return ""
+    return text, lettered(("true", "false")), _TRUTH[answer]

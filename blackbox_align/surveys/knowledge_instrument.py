@@ -11,10 +11,10 @@ from functools import cached_property
 import numpy as np
 
 from ..populations import Population, countries, country_population
-from ..results.names import ALWAYS_A, ALWAYS_FALSE, ALWAYS_TRUE, UNIFORM
+from ..results.names import ALWAYS_A, ALWAYS_FALSE, ALWAYS_TRUE, UNIFORM, counted
 from ..statistics import baselines
 from ..statistics.distances import Metric, credit
-from .instrument import Array, Measured, OfSurvey, Whole, counted
+from .instrument import Array, Measured, OfSurvey, Whole
 from .knowledge import KnowledgeTest
 from .survey import Survey
 

@@ -32,13 +32,6 @@ _FORM = (
 )
 
 
-def load_survey(name_or_file: str | Path) -> Survey:
-    """:func:`.reading.load_survey`, where scripts for earlier versions import it from."""
-    from .reading import load_survey as load
-
-    return load(name_or_file)
-
-
 def survey_names() -> list[str]:
     """The surveys that ship with the package."""
     return sorted(path.parent.name for path in data_folder().glob("*/survey.yaml"))
@@ -46,20 +39,7 @@ def survey_names() -> list[str]:
 
 def read_survey(path: Path) -> Survey:
     """A survey from a YAML file; :class:`DataFileError` names the line of a mistake and the mend."""
-    return _parse(read_yaml(path))
-
-
-@lru_cache
-def packaged_survey(name: str) -> Survey:
-    """A survey that ships with the package; :class:`UnknownNameError` where there is none of that name."""
-    if name not in survey_names():
-        raise UnknownNameError(
-            "survey", name, survey_names(), "Surveys in files end in .yaml; see `bbalign surveys`."
-        )
-    return read_survey(data_folder() / name / "survey.yaml")
-
-
-def _parse(document: YamlDocument) -> Survey:
+    document = read_yaml(path)
     top = document.value
     if isinstance(top, list):
         document.fail((), f"expected 'key: value' pairs here, found a list: {_FORM}")
@@ -84,6 +64,16 @@ def _parse(document: YamlDocument) -> Survey:
         left_out=left_out,
     )
     return with_single_signs(survey)
+
+
+@lru_cache
+def packaged_survey(name: str) -> Survey:
+    """A survey that ships with the package; :class:`UnknownNameError` where there is none of that name."""
+    if name not in survey_names():
+        raise UnknownNameError(
+            "survey", name, survey_names(), "Surveys in files end in .yaml; see `bbalign surveys`."
+        )
+    return read_survey(data_folder() / name / "survey.yaml")
 
 
 def _scales(document: YamlDocument, table: Mapping[Key, Any]) -> dict[str, Scale]:

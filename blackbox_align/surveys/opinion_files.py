@@ -62,24 +62,20 @@ def load_opinions(
     if is_yaml(path):
         return _from_yaml(path, missing, labels)
     content = _own_rows(path, read_content(path))
+    source = Source(path, path.name, path.name.partition(".")[0], missing, labels)
     if isinstance(content, CsvTable) and is_own_form(content):
         answers = read_own_form(content)
-        source = Source(path, path.name, path.name.partition(".")[0], missing, labels)
         notes = (*content.notes, *answers.notes)
-        source = replace(source, groups=answers.groups, notes=notes)
-        return assemble(answers.rows, source)
+        return assemble(answers.rows, replace(source, groups=answers.groups, notes=notes))
     if isinstance(content, CsvTable) and is_cross_table(content):
-        name = path.name.partition(".")[0]
         crossed, told = read_cross_table(content)
-        source = Source(path, path.name, name, missing, labels, notes=(*content.notes, *told))
-        return assemble(crossed, source)
+        return assemble(crossed, replace(source, notes=(*content.notes, *told)))
     entries = _entries(content)
     if entries and is_of_groups(list(entries[0][1])):
         rows, groups = read_groups_of(entries)
-        name = path.name.partition(".")[0]
-        return assemble(rows, Source(path, path.name, name, missing, labels, groups=groups))
+        return assemble(rows, replace(source, groups=groups))
     form = find_form(path, content)
-    source = Source(path, form.title, form.name, missing, labels, form.whole, split=True)
+    source = replace(source, title=form.title, name=form.name, whole=form.whole, split=True)
     return assemble(form.rows(path, records(content)), source)
 
 

@@ -47,17 +47,8 @@ from .entries import (
 from .looks_like import columns_look_like, content_looks_like
 
 # What the shares of an entry are called, as a list in the order of the options or by option.
-_SHARES = (
-    "distribution",
-    "shares",
-    "probabilities",
-    "probs",
-    "proportions",
-    "percentages",
-    "answers",
-    "counts",
-    "frequencies",
-)
+_SHARES = ("distribution", "shares", "probabilities", "probs", "proportions", "percentages", "answers",
+           "counts", "frequencies")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -75,44 +66,51 @@ class Form:
 
 def find_form(path: Path, content: Any) -> Form:
     """The form of a file's content; :class:`DataFileError` where it is none, saying what it is."""
-    goqa = "GlobalOpinionQA"
     if isinstance(content, CsvTable):
         if {"question", "selections", "options"} <= set(content.columns):
-            return Form(goqa, "goqa", _selections_csv)
+            return _goqa(_selections, "line", lambda table: dict(table.records()))
         if {"question", "options"} <= set(content.columns) and labels_of(content.heads):
-            return Form(goqa, "goqa", _wide_csv)
+            return Form("GlobalOpinionQA", "goqa", _wide_csv)
         _refuse(path, columns_look_like(content))
     content = records(content)
     if isinstance(content, list) and content and isinstance(content[0], dict):
         keys = content[0].keys()
         if {"question", "options", "selections"} <= keys:
-            return Form(goqa, "goqa", _selections_json)
+            return _goqa(_selections, "line")
         if {"question", "options", "attribute", "gold_distribution"} <= keys:
-            return Form(goqa, "goqa", _gold_distributions)
+            return _goqa(_gold_distribution)
         if {"country", "question"} <= keys and {*_SHARES} & keys:
-            return Form(goqa, "goqa", _plain)
+            return _goqa(_plain)
         if {"input_text", "label", "country"} <= keys:
-            return Form(goqa, "goqa", _prompts)
+            return _goqa(_prompt, "line")
         if {"question", "options"} <= keys and labels_of(list(keys)):
-            return Form(goqa, "goqa", _wide_json)
+            return Form("GlobalOpinionQA", "goqa", _wide_json)
         if {"instruction", "input", "options", "options_dist"} <= keys:
             _refuse_corrupted(path, content)
-            return Form(goqa, "goqa", _instructions)
-        _refuse(path, content_looks_like(content))
+            return _goqa(_instruction)
     if isinstance(content, dict) and content:
         first = next(iter(content.values()))
         inner = next(iter(first.values()), None) if isinstance(first, dict) else None
         if isinstance(first, dict) and "MC_options" in first:
-            return Form(goqa, "goqa", _by_question)
+            return _goqa(_of_question, entries=lambda by_question: list(by_question.items()))
         if isinstance(inner, dict):
             innermost = next(iter(inner.values()), None)
             if isinstance(innermost, list):
-                return Form(goqa, "goqa", _similar_questions)
+                return _goqa(_similar_questions)
             if isinstance(innermost, (int, float)) and not any(map(_is_code, inner)):
-                return Form(goqa, "goqa", _nested)
+                return Form("GlobalOpinionQA", "goqa", _nested)
             if isinstance(innermost, (int, float)) or not inner:
                 return Form("World Values Survey", "wvs", coded_answers, whole=False)
     _refuse(path, content_looks_like(content))
+
+
+def _goqa(
+    parse: Callable[[str, Any], Rows],
+    place: str = "entry",
+    entries: Callable[[Any], Any] = lambda content: content,
+) -> Form:
+    """A form of GlobalOpinionQA that is read entry by entry."""
+    return Form("GlobalOpinionQA", "goqa", lambda _, content: each(entries(content), parse, place))
 
 
 def _refuse(path: Path, message: str) -> NoReturn:
@@ -122,20 +120,10 @@ def _refuse(path: Path, message: str) -> NoReturn:
 # -- GlobalOpinionQA -----------------------------------------------------------------------------
 
 
-def _selections_csv(path: Path, table: CsvTable) -> Rows:
-    def parse(place: str, row: Any) -> Rows:
-        yield from _selected(place, row["question"], row["options"], row["selections"])
-
-    yield from each(dict(table.records()), parse, "line")
-
-
-def _selections_json(path: Path, entries: list[Any]) -> Rows:
-    def parse(place: str, entry: Any) -> Rows:
-        question = text_of(field_of(entry, "question"), "the question")
-        options = field_of(entry, "options")
-        yield from _selected(place, question, options, field_of(entry, "selections"))
-
-    yield from each(entries, parse, "line")
+def _selections(place: str, entry: Any) -> Rows:
+    question = text_of(field_of(entry, "question"), "the question")
+    options = field_of(entry, "options")
+    yield from _selected(place, question, options, field_of(entry, "selections"))
 
 
 _OPENING = re.compile(r"(selections?|shares?|distribution)[._ \[/]+", re.IGNORECASE)
@@ -219,32 +207,24 @@ def _selected(place: str, question: str, options: Any, selections: Any) -> Rows:
             yield Unreadable(where, str(error))
 
 
-def _gold_distributions(path: Path, entries: list[Any]) -> Rows:
-    def parse(place: str, entry: Any) -> Rows:
-        options = options_of(field_of(entry, "options"))
-        asked = text_of(field_of(entry, "question"), "the question")
-        found = re.fullmatch(r"Question: (.*)\nOptions: .*\nAnswer:\s*", asked, re.DOTALL)
-        if not found:
-            raise MalformedError("it is not of the form 'Question: ... Options: ... Answer:'")
-        label = text_of(field_of(entry, "attribute"), "the label")
-        shares = shares_of(field_of(entry, "gold_distribution"))
-        yield RawAnswers(place, found[1], options, label, shares)
-
-    yield from each(entries, parse)
+def _gold_distribution(place: str, entry: Any) -> Rows:
+    options = options_of(field_of(entry, "options"))
+    asked = text_of(field_of(entry, "question"), "the question")
+    found = re.fullmatch(r"Question: (.*)\nOptions: .*\nAnswer:\s*", asked, re.DOTALL)
+    if not found:
+        raise MalformedError("it is not of the form 'Question: ... Options: ... Answer:'")
+    label = text_of(field_of(entry, "attribute"), "the label")
+    shares = shares_of(field_of(entry, "gold_distribution"))
+    yield RawAnswers(place, found[1], options, label, shares)
 
 
-def _plain(path: Path, entries: list[Any]) -> Rows:
-    def parse(place: str, entry: Any) -> Rows:
-        question = text_of(field_of(entry, "question"), "the question")
-        label = text_of(field_of(entry, "country"), "the label")
-        key = next((key for key in _SHARES if key in entry), "distribution")
-        shares = field_of(entry, key)
-        options = options_of(
-            entry.get("options", list(shares) if isinstance(shares, dict) else None)
-        )
-        yield RawAnswers(place, question, options, label, shares_of(_by_label(shares, options)))
-
-    yield from each(entries, parse)
+def _plain(place: str, entry: Any) -> Rows:
+    question = text_of(field_of(entry, "question"), "the question")
+    label = text_of(field_of(entry, "country"), "the label")
+    key = next((key for key in _SHARES if key in entry), "distribution")
+    shares = field_of(entry, key)
+    options = options_of(entry.get("options", list(shares) if isinstance(shares, dict) else None))
+    yield RawAnswers(place, question, options, label, shares_of(_by_label(shares, options)))
 
 
 _PROMPT = re.compile(
@@ -254,39 +234,30 @@ _PROMPT = re.compile(
 )
 
 
-def _prompts(path: Path, entries: list[Any]) -> Rows:
-    def parse(place: str, entry: Any) -> Rows:
-        found = _PROMPT.fullmatch(text_of(field_of(entry, "input_text"), "the prompt"))
-        if not found:
-            raise MalformedError("its prompt is not of the form of the others")
-        label = text_of(field_of(entry, "country"), "the label")
-        if found["label"] != label:
-            raise MalformedError("the prompt names another country than the entry")
-        options = tuple(re.split(r"(?:^|\n)\([A-Z]\) ", found["options"])[1:])
-        yield RawAnswers(
-            place, found["question"], options, label, shares_of(field_of(entry, "label"))
-        )
-
-    yield from each(entries, parse, "line")
+def _prompt(place: str, entry: Any) -> Rows:
+    found = _PROMPT.fullmatch(text_of(field_of(entry, "input_text"), "the prompt"))
+    if not found:
+        raise MalformedError("its prompt is not of the form of the others")
+    label = text_of(field_of(entry, "country"), "the label")
+    if found["label"] != label:
+        raise MalformedError("the prompt names another country than the entry")
+    options = tuple(re.split(r"(?:^|\n)\([A-Z]\) ", found["options"])[1:])
+    yield RawAnswers(place, found["question"], options, label, shares_of(field_of(entry, "label")))
 
 
-def _by_question(path: Path, content: dict[str, Any]) -> Rows:
+def _of_question(place: str, asked: Any) -> Rows:
     """Shares, or numbers of people, per country; by the options' order or by their labels."""
-
-    def parse(place: str, question: Any) -> Rows:
-        entry = content[question]
-        options = field_of(entry, "MC_options")
-        if isinstance(options, str):
-            options = literal(options, "options")
-        texts = options_of(options)
-        asked = text_of(entry.get("question_text", question), "the question")
-        about = ("MC_options", "countries", "question_text", "source", "topic")
-        selections = {k: v for k, v in entry.items() if k not in about}
-        yield from _selected(
-            place, asked, list(texts), {k: _by_label(v, texts) for k, v in selections.items()}
-        )
-
-    yield from each(list(content), parse)
+    question, entry = asked
+    options = field_of(entry, "MC_options")
+    if isinstance(options, str):
+        options = literal(options, "options")
+    texts = options_of(options)
+    wording = text_of(entry.get("question_text", question), "the question")
+    about = ("MC_options", "countries", "question_text", "source", "topic")
+    selections = {k: v for k, v in entry.items() if k not in about}
+    yield from _selected(
+        place, wording, list(texts), {k: _by_label(v, texts) for k, v in selections.items()}
+    )
 
 
 def _by_label(shares: Any, options: tuple[str, ...]) -> Any:
@@ -319,27 +290,24 @@ def _nested(path: Path, content: dict[str, Any]) -> Rows:
                 yield Unreadable(where, str(error))
 
 
-def _similar_questions(path: Path, content: dict[str, Any]) -> Rows:
-    def parse(place: str, by_label: Any) -> Rows:
-        if not isinstance(by_label, dict):
-            raise MalformedError("it is no table of countries")
-        for label, questions in by_label.items():
-            where = f"{place}: {label}"
-            if not isinstance(questions, dict):
-                yield Unreadable(where, "it is no table of questions")
-                continue
-            for question, answers in questions.items():
-                if isinstance(answers, list) and len(answers) == 1 and isinstance(answers[0], dict):
-                    (table,) = answers
-                    try:
-                        shares = shares_of(list(table.values()))
-                        yield RawAnswers(where, question, tuple(table), label, shares)
-                    except MalformedError as error:
-                        yield Unreadable(where, str(error))
-                else:
-                    yield Unreadable(where, "the answers are no table of options")
-
-    yield from each(content, parse)
+def _similar_questions(place: str, by_label: Any) -> Rows:
+    if not isinstance(by_label, dict):
+        raise MalformedError("it is no table of countries")
+    for label, questions in by_label.items():
+        where = f"{place}: {label}"
+        if not isinstance(questions, dict):
+            yield Unreadable(where, "it is no table of questions")
+            continue
+        for question, answers in questions.items():
+            if isinstance(answers, list) and len(answers) == 1 and isinstance(answers[0], dict):
+                (table,) = answers
+                try:
+                    shares = shares_of(list(table.values()))
+                    yield RawAnswers(where, question, tuple(table), label, shares)
+                except MalformedError as error:
+                    yield Unreadable(where, str(error))
+            else:
+                yield Unreadable(where, "the answers are no table of options")
 
 
 def _refuse_corrupted(path: Path, entries: list[Any]) -> None:
@@ -370,21 +338,17 @@ def _refuse_corrupted(path: Path, entries: list[Any]) -> None:
         )
 
 
-def _instructions(path: Path, entries: list[Any]) -> Rows:
-    def parse(place: str, entry: Any) -> Rows:
-        instruction = text_of(field_of(entry, "instruction"), "the instruction")
-        found = re.fullmatch(r"How would someone from (.*) answer the .*", instruction.strip())
-        if not found:
-            raise MalformedError("its instruction names no country")
-        question = text_of(field_of(entry, "input"), "the question")
-        question = re.sub(r"\s*Here are the options:\s*$", "", question)
-        options = tuple(
-            re.sub(r"^\([A-Z]\)\s*", "", option)
-            for option in options_of(field_of(entry, "options"))
-        )
-        table = field_of(entry, "options_dist")
-        if not isinstance(table, dict):
-            raise MalformedError("the shares are no table")
-        yield RawAnswers(place, question, options, found[1], shares_of(list(table.values())))
-
-    yield from each(entries, parse)
+def _instruction(place: str, entry: Any) -> Rows:
+    instruction = text_of(field_of(entry, "instruction"), "the instruction")
+    found = re.fullmatch(r"How would someone from (.*) answer the .*", instruction.strip())
+    if not found:
+        raise MalformedError("its instruction names no country")
+    question = text_of(field_of(entry, "input"), "the question")
+    question = re.sub(r"\s*Here are the options:\s*$", "", question)
+    options = tuple(
+        re.sub(r"^\([A-Z]\)\s*", "", option) for option in options_of(field_of(entry, "options"))
+    )
+    table = field_of(entry, "options_dist")
+    if not isinstance(table, dict):
+        raise MalformedError("the shares are no table")
+    yield RawAnswers(place, question, options, found[1], shares_of(list(table.values())))

@@ -22,6 +22,7 @@ from ..results.names import (
     NOISE,
     TEMPERED,
     UNIFORM,
+    counted,
 )
 from ..statistics import baselines
 from ..statistics.correction import fit_correction
@@ -43,7 +44,7 @@ from ..statistics.distances import (
     variance,
 )
 from ..statistics.sampling import errors_of_shares, sample_shares
-from .instrument import Array, Measured, OfSurvey, Whole, counted
+from .instrument import Array, Measured, OfSurvey, Whole
 from .opinions import OpinionSurvey
 from .survey import Survey
 
@@ -124,8 +125,8 @@ class Opinions(OfSurvey):
         made = {
             UNIFORM: baselines.uniform(self.sizes)[rows],
             MODE: baselines.mode(self._observed[self._places(population)]),
-            MEAN_OF_OTHER_GROUPS if groups else MEAN_OF_OTHERS: baselines.mean_of_others(
-                self._others_of(population), None
+            MEAN_OF_OTHER_GROUPS if groups else MEAN_OF_OTHERS: baselines.known_mean(
+                self._others_of(population)
             )[rows],
             MIXTURE_OF_GROUPS if groups else MIXTURE: self._mixture(population, fitted_items)[rows],
         }

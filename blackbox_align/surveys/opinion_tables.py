@@ -17,12 +17,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ..errors import DataFileError, UnknownNameError, nearest_names
+from ..errors import DataFileError, nearest_names
 from ..files.missing import is_mark
 from ..files.numbers import bare_number, points_part_thousands
 from ..files.tables import CsvTable
 from ..populations.columns import TIMES, country_columns, is_other, plain
-from ..populations.countries import find_country
+from ..populations.countries import known_country
 from ..populations.population import GROUP_WORDING, Population
 from .assembly import RawAnswers, Unreadable
 from .cross_tables import is_sum
@@ -266,10 +266,7 @@ def _whom(table: CsvTable, columns: Mapping[str, str]) -> tuple[str, list[str]]:
 
 
 def _is_country(column: str) -> bool:
-    try:
-        return not is_other(column) and bool(find_country(column))
-    except UnknownNameError:
-        return False
+    return not is_other(column) and known_country(column) is not None
 
 
 def _places(table: CsvTable, columns: Mapping[str, str]) -> list[str]:

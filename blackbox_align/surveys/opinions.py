@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..errors import SpecificationError
+from ..errors import SpecificationError, require_one_of
 from ..files.report import Report
 from ..populations.countries import countries
 from ..populations.population import Population, find_population
@@ -112,9 +112,7 @@ class OpinionSurvey:
         SpecificationError
             A country has no such sample here; the message says which ones of its continent have.
         """
-        if samples not in SAMPLES:
-            known = ", ".join(repr(name) for name in SAMPLES)
-            raise SpecificationError(f"The samples must be one of {known}; not {samples!r}.")
+        require_one_of("The samples", samples, SAMPLES)
         kinds = {"group", samples}
         kept = [d for d in self.distributions if samples == "all" or d.sample.kind in kinds]
         if countries is not None:

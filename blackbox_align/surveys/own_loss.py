@@ -109,12 +109,6 @@ class OwnLoss(OfSurvey):
         drawn /= drawn.sum(axis=2, keepdims=True)
         return [f"{value:.6g}" for value in self.residuals(drawn).ravel()[:64]]
 
-    def shares(self, population: Population) -> Array:
-        return np.full((len(self.items), self.survey.width), np.nan)
-
-    def asked_of(self, population: Population) -> Whole:
-        return np.arange(len(self.items))
-
     def rows(self, population: Population) -> Whole:
         return np.arange(self.residuals(self._even[None]).shape[1])
 
@@ -147,9 +141,4 @@ class OwnLoss(OfSurvey):
         return OwnLoss(self.survey, self.function, tuple(populations))
 
     def without(self, items: Collection[str]) -> OwnLoss:
-        if not items:
-            return self
-        raise SpecificationError(
-            f"{name_of(self.function)} takes the answers to all items of {self.title}; "
-            f"{', '.join(sorted(items))} cannot be left out."
-        )
+        return self.whole(items)

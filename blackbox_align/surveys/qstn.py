@@ -15,7 +15,7 @@ from ..files.tables import CsvTable, as_table, read_rows
 from ..populations.population import Population
 from .entries import MalformedError, literal, options_of
 from .non_response import non_responses
-from .signs import INSTRUCTIONS, LETTERS
+from .signs import INSTRUCTIONS, LETTERS, lettered
 from .survey import Item, Scale, Survey
 
 _ITEM = ("questionnaire_item_id", "survey_item_id")
@@ -115,6 +115,5 @@ def _scale(path: Path, line: int, row: dict[str, str]) -> tuple[Scale, list[str]
             f"an item needs 2 to {len(LETTERS)} answers and as many codes; found {len(kept)} and "
             f"{len(numbers)}.",
         )
-    labels = tuple(LETTERS[: len(kept)])
-    texts, values = tuple(options[n] for n in kept), tuple(numbers[n] for n in kept)
-    return Scale("", labels, texts, values), [option for option in options if option in none]
+    scale = lettered([options[n] for n in kept], [numbers[n] for n in kept])
+    return scale, [option for option in options if option in none]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import SpecificationError
+from ..errors import SpecificationError, require_one_of
 from .survey import Survey
 
 READOUTS = ("expected", "greedy", "sampled")
@@ -37,6 +37,7 @@ def item_means(
     -------
     (candidates, items) float64, in the units of the survey's codes (1..5 for VSM 2013)
     """
+    require_one_of("The readout", readout, READOUTS)
     p = np.asarray(probabilities, dtype=np.float64)
     if readout == "expected":
         # One memory layout: the same probabilities give the same bits in any company.
@@ -45,14 +46,9 @@ def item_means(
         likeliest = p.argmax(-1)[..., None]
         codes = np.take_along_axis(survey.codes[None], likeliest, axis=-1)[..., 0]
         return np.where(np.isfinite(p).all(-1), codes, np.nan)
-    if readout == "sampled":
-        if rng is None:
-            raise SpecificationError(
-                "The readout 'sampled' draws answers, so it needs a generator."
-            )
-        return _sampled_means(p, survey.codes, respondents, temperature, rng)
-    known = ", ".join(repr(name) for name in READOUTS)
-    raise SpecificationError(f"The readout must be one of {known}; not {readout!r}.")
+    if rng is None:
+        raise SpecificationError("The readout 'sampled' draws answers, so it needs a generator.")
+    return _sampled_means(p, survey.codes, respondents, temperature, rng)
 
 
 def raw_indices(survey: Survey, means: np.ndarray) -> np.ndarray:

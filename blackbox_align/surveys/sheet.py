@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import permutations
 
 import numpy as np
 
-from ..errors import SpecificationError
+from ..errors import require_one_of
 from .survey import Scale, Survey
 
 ORDERS = ("1", "reversed", "cyclic", "all")
@@ -60,9 +60,7 @@ def option_orders(options: int, orders: str) -> list[tuple[int, ...]]:
     ``1`` is the order of the file, ``reversed`` that and its reverse, ``cyclic`` every rotation,
     ``all`` every permutation for up to five options and every rotation beyond.
     """
-    if orders not in ORDERS:
-        known = ", ".join(repr(name) for name in ORDERS)
-        raise SpecificationError(f"The orders must be one of {known}; not {orders!r}.")
+    require_one_of("The orders", orders, ORDERS)
     plain = tuple(range(options))
     if orders == "1" or options < 2:
         return [plain]
@@ -75,11 +73,8 @@ def option_orders(options: int, orders: str) -> list[tuple[int, ...]]:
 
 def sheet(survey: Survey, orders: str = "1", texts: Sequence[tuple[str, str]] = ()) -> Sheet:
     """Every item of ``survey`` in all its orders; see :func:`asked` for which question is which."""
-    questions = []
-    for number, order in asked(survey, orders):
-        item = survey.items[number]
-        scale = replace(item.scale, options=tuple(item.scale.options[n] for n in order))
-        questions.append(Question(survey.question(replace(item, scale=scale)), tuple(scale.labels)))
+    items = [(survey.items[number], order) for number, order in asked(survey, orders)]
+    questions = [Question(survey.question(i, order), i.scale.labels) for i, order in items]
     return Sheet(tuple(questions), tuple(texts))
 
 

@@ -8,6 +8,7 @@ letters, or the digits 1 to 9. The codes that enter an item mean are another thi
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from .survey import Scale, Survey
@@ -22,6 +23,13 @@ INSTRUCTIONS = {
     labels: f"Choose the answer that fits best. {sign}" for labels, sign in _SIGNS.items()
 }
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def lettered(options: Sequence[str], codes: Sequence[float] | None = None) -> Scale:
+    """A scale of options that are called A, B, ...; their codes are 1, 2, ... where none are given."""
+    numbers = range(1, len(options) + 1) if codes is None else codes
+    labels = tuple(LETTERS[: len(options)])
+    return Scale("", labels, tuple(options), tuple(float(number) for number in numbers))
 
 
 def with_labels(survey: Survey, labels: str) -> Survey:

@@ -37,6 +37,10 @@ class Scale:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def in_order(self, order: Sequence[int]) -> Scale:
+        """The labels as they stand, before the options in another order."""
+        return replace(self, options=tuple(self.options[n] for n in order))
+
     def line(self) -> str:
         """The scale as it is shown: ``1 = always, 2 = usually, ...``."""
         return ", ".join(
@@ -90,14 +94,15 @@ class Survey:
         """The same survey asked after a text, for example one that names a country."""
         return replace(self, preamble=text)
 
-    def question(self, item: Item) -> str:
-        """The text that a model reads for one item.
+    def question(self, item: Item, order: Sequence[int] | None = None) -> str:
+        """The text that a model reads for one item, in an ``order`` of its options.
 
         The scale comes before the item, so that items on one scale share their opening and an
         evaluator computes it once.
         """
         opening = f"{self.preamble}\n" if self.preamble else ""
-        return f"{opening}{self.instruction}\n{item.scale.line()}\nQuestion: {item.text}"
+        scale = item.scale if order is None else item.scale.in_order(order)
+        return f"{opening}{self.instruction}\n{scale.line()}\nQuestion: {item.text}"
 
     @property
     def width(self) -> int:

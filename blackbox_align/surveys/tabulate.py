@@ -247,7 +247,7 @@ def _item_rows(
     kept = [names[code] for code in options if code not in missing]
     ordered = (
         "yes"
-        if is_ladder([c for c in options if c not in missing]) and _plain(people, item)
+        if is_ladder([c for c in options if c not in missing]) and item not in people.labels
         else ""
     )
     question = " ".join(people.questions.get(item, item).split())
@@ -266,11 +266,6 @@ def _item_rows(
         if (total := math.fsum(by_option.values())) > 0
         for code in options
     ]
-
-
-def _plain(people: Respondents, item: str) -> bool:
-    """Whether the codes of an item are its answers, and not the names of some."""
-    return item not in people.labels
 
 
 def _options(people: Respondents, item: str) -> list[str]:

@@ -12,6 +12,7 @@ import pytest
 from blackbox_align.committee import composed
 from blackbox_align.committee.by_text import Query
 from blackbox_align.committee.decision import Decision
+from blackbox_align.engines.chat import ChatAt
 from blackbox_align.errors import ModelError
 
 WEDDING = Query("Which gift should one bring to a wedding of relatives?")
@@ -107,7 +108,7 @@ def chat_server():
 
 def test_a_chat_model_at_an_address_rates_names_topics_and_composes(chat_server):
     address, asked = chat_server
-    say = composed.chat_at(address, "one", "secret")
+    say = composed.said_by(ChatAt(address, "one", "secret"))
     made = planner(
         sensitivity=composed.SensitivityByChat(say),
         topics=composed.TopicsByChat(say),
@@ -118,8 +119,8 @@ def test_a_chat_model_at_an_address_rates_names_topics_and_composes(chat_server)
     assert {path for path, _, _ in asked} == {"/v1/chat/completions"}
     assert {key for _, _, key in asked} == {"Bearer secret"}
     assert "From egypt, weight 0.75: egypt says gold" in asked[-1][1]["messages"][0]["content"]
-    with pytest.raises(ModelError, match=r"'two' at http.* gave no answer"):
-        composed.chat_at(address, "two")("hello", 4)
+    with pytest.raises(ModelError, match="there is no model 'two'"):
+        composed.said_by(ChatAt(address, "two"))("hello", 4)
 
 
 def test_a_rating_that_is_no_number_is_told():

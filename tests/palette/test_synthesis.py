@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from blackbox_align.engines.chat import ChatAt, Said
 from blackbox_align.errors import (
     ChangedSpecificationError,
     RunError,
@@ -22,7 +23,6 @@ from blackbox_align.errors import (
 )
 from blackbox_align.palette.calling import Caps, Patience, Price
 from blackbox_align.palette.calls import CallJournal
-from blackbox_align.palette.chat import ChatAt, Said
 from blackbox_align.palette.checks import COPY, OTHER_COLOUR, REFUSAL, UNCHANGED, findings
 from blackbox_align.palette.maps import Colour, PaletteMap, load_map
 from blackbox_align.palette.preferences import read_preferences

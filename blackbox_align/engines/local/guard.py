@@ -102,7 +102,8 @@ def differs(
     if reached != layers:
         return f"{reached} of its {layers} layers could be reached"
     rounded = _rounded(prompts, passes.precision)
-    plain = [passes.plainly(part, each, placement, 1) for each in (prompts, rounded)]
+    # All prompts behind one question at once, which have one length: nothing is padded.
+    plain = [passes.plainly(part, each, placement, len(each)) for each in (prompts, rounded)]
     expected, again = (_soft(scores, part) for scores in plain)
     if not bool(expected.isfinite().all()):
         return None  # nothing can be said, and the answers say it themselves

@@ -1,4 +1,4 @@
-"""Who writes texts for synthesis: a model at an OpenAI-compatible address, or one in this process.
+"""Chat models: one at an OpenAI-compatible address, or one in this process.
 
 Both say a text or raise: :class:`NoAnswer` for a call that gave nothing, with whether asking again may help,
 and :class:`..errors.ModelError` where no call can succeed (no key, no such model, nobody there).
@@ -17,8 +17,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from ..engines.base import Engine, Request, Sampling
 from ..errors import BlackboxAlignError, ModelError, SpecificationError
+from .base import Engine, Request, Sampling
 
 _LARGEST = 1 << 24  # bytes of a reply: more is no answer to a question
 NOTHING = (0, 0)
@@ -70,11 +70,9 @@ class Chat(Protocol):
 
     def say(self, prompt: str, most: int, seed: int) -> Said:
         """The answer to one message, of ``most`` tokens or fewer."""
-        ...
 
     def close(self) -> None:
         """Lets go of what it holds."""
-        ...
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
