@@ -7,28 +7,27 @@ What a file is, is seen in its first bytes and never in its name.
 from __future__ import annotations
 
 import io
-import math
 import re
 import zipfile
-from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ..errors import DataFileError, MissingDependencyError
+from .workbooks import filled, workbook
 
 _TABULATE = (
     "`bbalign surveys tabulate FILE --country COLUMN` makes the shares per country from the rows of "
     "respondents in it."
 )
 _WRITE_CSV = "write a CSV file with write.csv(DATA, 'data.csv', row.names = FALSE)."
+_OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 _FOREIGN = {
     b"$FL2": f"this is an SPSS file. {_TABULATE}",
     b"$FL3": f"this is an SPSS file (.zsav). {_TABULATE}",
     b"<stata_dta>": f"this is a Stata file. {_TABULATE}",
     b"HEADER RECORD*******LIB": f"this is a SAS transport file. {_TABULATE}",
     b"\0" * 12 + b"\xc2\xea\x81\x60": f"this is a SAS file. {_TABULATE}",
-    b"\xd0\xcf\x11\xe0": "this is a document of an old Office program (.doc, .ppt); give the table as "
+    _OLD_OFFICE: "this is a document of an old Office program (.doc, .ppt); give the table as "
     ".xlsx or CSV.",
     b"%PDF": "this is a PDF document; give the table in it as a CSV or Excel file. Where it is a "
     "questionnaire, write its questions down in YAML (docs/data.md).",
@@ -53,7 +52,7 @@ _OLD_STATA = range(102, 116)  # the first byte of .dta before Stata 13
 
 def is_spreadsheet(content: bytes) -> bool:
     """Whether the bytes are a workbook: of Excel (.xlsx, .xlsm, .xlsb, .xls) or OpenDocument (.ods)."""
-    if content.startswith(b"\xd0\xcf\x11\xe0"):
+    if content.startswith(_OLD_OFFICE):
         return "Workbook".encode("utf-16-le") in content or "Book".encode("utf-16-le") in content
     members = _members(content)
     return bool({"xl/workbook.xml", "xl/workbook.bin"} & set(members)) or (
@@ -86,6 +85,10 @@ def is_parquet(content: bytes) -> bool:
 
 def refuse_foreign(path: Path, content: bytes) -> None:
     """Raise :class:`DataFileError` for bytes of a known format that is no text, and say the way."""
+    if content.startswith(_OLD_OFFICE) and "EncryptedPackage".encode("utf-16-le") in content:
+        raise DataFileError(
+            path, None, "this is locked with a password; open it and save it without one."
+        )
     for opening, sentence in _FOREIGN.items():
         if content.startswith(opening):
             raise DataFileError(path, None, sentence)
@@ -193,27 +196,6 @@ def _is_table(rows: Sequence[tuple[int, list[str]]]) -> bool:
     return several > 1 and 2 * several > len(rows)
 
 
-def workbook(path: Path, content: bytes) -> dict[str, list[tuple[int, list[str]]]]:
-    """The rows of each sheet of a workbook that are not empty, with their numbers in it."""
-    try:
-        from python_calamine import CalamineWorkbook
-    except ImportError:
-        raise MissingDependencyError("python-calamine", "Reading spreadsheets") from None
-    try:
-        book = CalamineWorkbook.from_filelike(io.BytesIO(content))
-        return {
-            name: _filled(book.get_sheet_by_name(name).to_python(skip_empty_area=False))
-            for name in book.sheet_names
-        }
-    except BaseException as error:  # whatever a damaged file makes the library raise
-        # Its Rust panics in some, which PyO3 raises as a BaseException that has no public name.
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-            raise
-        raise DataFileError(
-            path, None, f"the workbook is damaged ({type(error).__name__}); save it again."
-        ) from error
-
-
 def parquet_rows(path: Path, content: bytes) -> list[tuple[int, list[str]]]:
     """The rows of a parquet file as text, the names of the columns first."""
     try:
@@ -226,23 +208,4 @@ def parquet_rows(path: Path, content: bytes) -> list[tuple[int, list[str]]]:
         message = f"the parquet file is damaged ({type(error).__name__}); fetch it again."
         raise DataFileError(path, None, message) from error
     rows = [list(columns), *zip(*columns.values(), strict=True)]
-    return _filled(rows)
-
-
-def _filled(rows: Iterable[Sequence[Any]]) -> list[tuple[int, list[str]]]:
-    """The rows that hold something, as text, with their numbers."""
-    texts = ((n, [cell_text(value) for value in row]) for n, row in enumerate(rows, start=1))
-    return [(n, row) for n, row in texts if any(cell.strip() for cell in row)]
-
-
-def cell_text(value: Any) -> str:
-    """A value of a spreadsheet or a data frame as the text that a CSV file would hold."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, bool):
-        return "TRUE" if value else "FALSE"
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    if isinstance(value, (date, datetime)):
-        return value.isoformat()
-    return str(value)
+    return filled(rows)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 MARKS = frozenset(
     {
         "", "na", "n/a", "n.a.", "nan", "null", "#null!", "#n/a", "#na", "none", "nil", "missing",
-        "-", "--", "–", "—", ".", "..", "...", "<na>", "nat", "#div/0!", "#value!", "#ref!",
+        "-", "--", "–", "—", ".", "..", "...", ":", "<na>", "nat", "#div/0!", "#value!", "#ref!",
     }
 )  # fmt: skip
 

@@ -10,7 +10,10 @@ def records(content: Any) -> Any:
 
     Read are the forms of pandas (``records``, ``split``, ``table``, ``columns``, ``index``), lists by
     column, a page of the Hugging Face viewer (``rows``, each with a ``row``), and a list under one name.
+    A value that R's jsonlite wrote as a list of one is that value.
     """
+    if _all_are(content, dict) and all(_are_boxed(list(row.values())) for row in content):
+        return [{name: value[0] for name, value in row.items()} for row in content]
     if not isinstance(content, dict) or not content:
         return content
     rows: Any = content.get("rows")
@@ -39,6 +42,10 @@ def records(content: Any) -> Any:
 
 def _all_are(values: Any, kind: type) -> bool:
     return isinstance(values, list) and bool(values) and all(isinstance(v, kind) for v in values)
+
+
+def _are_boxed(values: list[Any]) -> bool:
+    return _all_are(values, list) and all(len(value) == 1 for value in values)
 
 
 def _are_numbers(table: dict[str, Any]) -> bool:

@@ -19,6 +19,7 @@ from .frame import Frame, Row, frame
 _LARGEST = 1 << 30  # bytes: a file that grows beyond this when it is unpacked is no survey
 _LONGEST_CELL = 1 << 24
 _SEPARATORS = (",", ";", "\t", "|")
+_EUROSTAT = re.compile(r"(\w+,)+\w+\\TIME_PERIOD\b")
 
 
 def read_bytes(path: Path) -> bytes:
@@ -63,7 +64,8 @@ def read_text(path: Path) -> str:
         reason = error.reason if isinstance(error, UnicodeDecodeError) else error
         message = (
             f"this is not UTF-8 text ({reason}); save the file as UTF-8 (in Excel as 'CSV UTF-8'; a file of "
-            "Windows in Western Europe by `iconv -f WINDOWS-1252 -t UTF-8 FILE`)."
+            "Windows in Western Europe by `iconv -f WINDOWS-1252 -t UTF-8 FILE`, in China GB18030, in Arab "
+            "countries WINDOWS-1256)."
         )
         raise DataFileError(path, line, message) from None
 
@@ -125,6 +127,7 @@ def split_table(path: Path, text: str, expected: str) -> list[Row]:
         csv.field_size_limit(limit)
     if rows and all(len(row) == 1 and separator in row[0] for _, row in rows):  # quoted as a whole
         rows = [(line, next(csv.reader(row, delimiter=separator))) for line, row in rows]
+    rows = eurostat_columns(rows) if separator == "\t" else rows
     return rows if separator == "," else points_for_commas(rows)
 
 
@@ -140,6 +143,8 @@ def _separated(text: str) -> tuple[str, bool]:
     """
     lines = [line for line in _without_sep_line(text).splitlines() if line.strip()][:60]
     first = lines[0] if lines else ""
+    if _EUROSTAT.match(first):
+        return "\t", True
 
     def lines_of_one_width(separator: str) -> int:
         try:
@@ -208,7 +213,10 @@ def as_table(path: Path, rows: list[Row] | Frame) -> CsvTable:
     """A table of which the first row names the columns; :class:`DataFileError` where it is torn."""
     framed = rows if isinstance(rows, Frame) else Frame(rows)
     (top, header), *body = framed.rows
-    columns = [cell.strip().casefold() for cell in header]
+    columns: list[str] = []
+    for cell in map(str.strip, header):  # MEASURE and Measure are two: a code and its label
+        plainly, alike = cell.casefold(), {head.strip() for head in header[: len(columns)]}
+        columns.append(cell if plainly in columns and cell not in alike else plainly)
     for column in columns:
         if columns.count(column) > 1 and not column:
             places = ", ".join(str(n) for n, cell in enumerate(columns, start=1) if not cell)
@@ -228,20 +236,40 @@ def as_table(path: Path, rows: list[Row] | Frame) -> CsvTable:
     return CsvTable(path, columns, body, header, framed.above, tuple(framed.notes()))
 
 
+def eurostat_columns(rows: list[Row]) -> list[Row]:
+    """The rows of Eurostat's TSV, whose first cells hold several columns (``unit,geo\\TIME_PERIOD``), with
+    each in its own, and the figures without their flags (``7.6 b``); other rows as they are.
+    """
+    if not rows or not _EUROSTAT.match(rows[0][1][0]):
+        return rows
+    (line, (first, *times)), *body = rows
+    heads = [*first.strip().partition("\\")[0].split(","), *map(str.strip, times)]
+    figures = re.compile(r"(:|[-+]?[\d.]+)(\s+[a-z]+)?\s*")
+    told = [
+        (n, [*key.split(","), *(f[1] if (f := figures.fullmatch(c)) else c for c in cells)])
+        for n, (key, *cells) in body
+    ]
+    return [(line, heads), *told]
+
+
 def points_for_commas(rows: list[Row]) -> list[Row]:
     """The rows with 72,5 as 72.5, where the table writes all of its numbers so.
 
-    Where some numbers have a point as well, nothing is changed: 1.234,5 and 1.5 cannot both be read;
-    nor where all of them may be thousands (1,200).
+    Where some numbers have a point as well, nothing is changed, for 1.234,5 and 1.5 cannot both be read, but
+    where all of these are thousands (1.200 people beside 60,5 %); nor where all commas may part thousands.
     """
     cells = [cell.strip() for _, row in rows for cell in row]
-    if any(re.fullmatch(r"[-+]?\d*\.\d+ ?%?", cell) for cell in cells):
+    pointed = {c for c in cells if re.fullmatch(r"[-+]?\d*\.\d+ ?%?", c)}
+    if not all(re.fullmatch(r"[1-9]\d{0,2}\.\d{3}", cell) for cell in pointed):
         return rows
     comma = re.compile(r"[-+]?\d+,\d+ ?%?")
     written = [cell for cell in cells if comma.fullmatch(cell)]
     if all(re.fullmatch(r"[-+]?[1-9]\d{0,2},\d{3}", cell) for cell in written):
         return rows
-    return [
-        (line, [c.replace(",", ".") if comma.fullmatch(c.strip()) else c for c in row])
-        for line, row in rows
-    ]
+
+    def with_point(cell: str) -> str:
+        if comma.fullmatch(cell.strip()):
+            return cell.replace(",", ".")
+        return cell.replace(".", "") if cell.strip() in pointed else cell
+
+    return [(line, [with_point(cell) for cell in row]) for line, row in rows]

@@ -11,9 +11,10 @@ COUNTRY = (
     "country", "country_name", "countryname", "name", "nation", "entity", "title", "country_long",
     "country_territory", "country_region", "country_or_region", "countries", "location", "territory",
     "country_of_residence", "pais_de_residencia", "paese", "kraj", "ulke", "strana", "land_name",
-    "society", "land", "pais", "pays", "state", "geo", "cntry", "iso3", "iso_3", "iso3c", "iso_alpha_3",
-    "iso3_code", "alpha_3", "alpha3", "alpha_3_code", "country_code", "countrycode", "code", "cow",
-    "b_country_alpha", "c_cow_alpha", "isocntry", "iso2", "iso_2", "iso2c", "iso_alpha_2", "alpha_2",
+    "reference_area", "geography", "geopolitical_entity", "国家", "國家", "国", "الدولة", "البلد", "страна",
+    "society", "land", "pais", "pays", "state", "geo", "cntry", "ref_area", "iso3", "iso_3", "iso3c",
+    "iso_alpha_3", "iso3_code", "alpha_3", "alpha3", "alpha_3_code", "country_code", "countrycode", "code",
+    "cow", "b_country_alpha", "c_cow_alpha", "isocntry", "iso2", "iso_2", "iso2c", "iso_alpha_2", "alpha_2",
     "alpha2", "iso", "country_iso", "iso_code", "c_alphan", "cntry_an", "iso_n", "isonum", "iso_numeric",
     "c_abrv", "numeric_code", "m49", "un_code", "b_country", "s003", "idenpa", "cntry_n",
 )  # fmt: skip
@@ -23,20 +24,23 @@ _INDICES = {
     "PDI": ("power_distance", "power_distance_index", "pd", "powerdistance", "pow", "powdist",
             "machtdistanz", "mdi", "distance_hierarchique", "distance_au_pouvoir", "distancia_al_poder",
             "distancia_de_poder", "distancia_jerarquica", "distanza_dal_potere", "distancia_hierarquica",
-            "machtsafstand"),
+            "machtsafstand", "权力距离", "權力距離", "権力格差", "مسافة السلطة", "تباعد السلطة",
+            "дистанция власти", "güç mesafesi"),
     "IDV": ("individualism", "idv_coll", "individualism_vs_collectivism", "individualism_collectivism",
             "individualism_versus_collectivism", "individualism_index", "ind_col",
             "collectivism_individualism", "individualismus", "individualisme", "individualismo",
-            "indcol", "idvcoll"),
+            "indcol", "idvcoll", "个人主义", "個人主義", "الفردية", "индивидуализм", "bireycilik"),
     "MAS": ("masculinity", "masculinity_vs_femininity", "masculinity_versus_femininity",
             "masculinity_femininity", "masculinity_index", "motivation_towards_achievement_and_success",
             "mas_fem", "masfem", "maskulinitat", "masculinite", "masculinidad", "mascolinita",
-            "masculinidade", "masculiniteit"),
+            "masculinidade", "masculiniteit", "男性化", "男性气质", "男性氣質", "男性らしさ",
+            "الذكورة", "الذكورية", "маскулинность", "erillik"),
     "UAI": ("uncertainty_avoidance", "uncertainty_avoidance_index", "ua", "uncertainty", "uncavoid",
             "uncertaintyavoidance", "unsicherheitsvermeidung", "uvi", "controle_de_l_incertitude",
             "evitement_de_l_incertitude", "evitacion_de_la_incertidumbre", "control_de_la_incertidumbre",
             "aversion_a_la_incertidumbre", "avversione_all_incertezza", "aversao_a_incerteza",
-            "onzekerheidsvermijding"),
+            "onzekerheidsvermijding", "不确定性规避", "不确定性回避", "不確定性規避", "不確実性の回避",
+            "تجنب عدم اليقين", "تجنب الغموض", "избегание неопределённости", "belirsizlikten kaçınma"),
     "LTO": ("ltowvs", "long_term_orientation",
             "long_term_orientation_vs_short_term_normative_orientation",
             "long_term_orientation_vs_short_term_orientation", "long_term_orientation_vs_short_term",
@@ -44,10 +48,13 @@ _INDICES = {
             "long_term_orientation_index", "longtermorientation", "long_term", "langzeitorientierung",
             "lzo", "langfristorientierung", "langfristige_ausrichtung", "orientation_a_long_terme",
             "orientation_long_terme", "orientacion_a_largo_plazo", "orientamento_a_lungo_termine",
-            "orientacao_a_longo_prazo", "orientacao_de_longo_prazo", "langetermijngerichtheid"),
+            "orientacao_a_longo_prazo", "orientacao_de_longo_prazo", "langetermijngerichtheid", "长期导向",
+            "长期取向", "長期導向", "長期志向", "التوجه طويل المدى", "التوجه طويل الأمد",
+            "долгосрочная ориентация", "uzun vadeli yönelim"),
     "IVR": ("indulgence", "indulgence_vs_restraint", "indulgence_restraint", "ind",
             "indulgence_versus_restraint", "indulgence_index", "indulrestr", "ivr_index", "genuss",
-            "nachgiebigkeit", "indulgenz", "indulgencia", "indulgenza", "hedonismus"),
+            "nachgiebigkeit", "indulgenz", "indulgencia", "indulgenza", "hedonismus", "放纵", "放任", "放縱",
+            "التساهل", "الانغماس", "потворство желаниям"),
 }  # fmt: skip
 # What stands around the name of an index and changes nothing about it.
 _AROUND = re.compile(
@@ -55,7 +62,6 @@ _AROUND = re.compile(
     r"dimension|2010|2015|raw|0_100|estimate)$"
 )
 HOFSTEDE = tuple(_INDICES)
-_INDEX_OF = {spelling: name for name, spellings in _INDICES.items() for spelling in spellings}
 # Columns that say when somebody was asked.
 TIMES = frozenset(
     {
@@ -90,6 +96,11 @@ def plain(cell: str) -> str:
     bare = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", cell.strip())
     bare = "".join(c for c in unicodedata.normalize("NFKD", bare) if not unicodedata.combining(c))
     return re.sub(r"[^\w]+|_+", "_", bare.casefold()).strip("_")
+
+
+_INDEX_OF = {
+    plain(spelling): name for name, spellings in _INDICES.items() for spelling in spellings
+}
 
 
 def index_name(cell: str) -> str | None:

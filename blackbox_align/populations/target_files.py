@@ -103,6 +103,13 @@ def looks_like_targets(path: Path) -> bool:
     measured = _measured(header, body)
     if columns and measured and any(index_name(row[measured[0]]) for _, row in body):
         return True
+    if (
+        columns
+        and measured
+        and "obs_value" in names
+        and not names & {"question", "option", "answer"}
+    ):
+        return True  # what statistical offices exchange
     above = read_labels(header[1:])
     told = sum(index_name(cell) is not None for cell in header[1:])  # UA and IND are countries too
     if len(above.found) > max(1, told) and 2 * len(above.found) >= len(header) - 1 - len(
@@ -288,8 +295,8 @@ def _index_columns(
         raise DataFileError(
             path,
             line,
-            f"its columns are years ({', '.join(years[:3])}); keep one of them and call it what it "
-            f"measures.",
+            f"its columns are years ({', '.join(years[:3])}); keep one of them and write into its head what "
+            "it measures.",
         )
     if not indices:
         raise DataFileError(path, line, "there is no index column; add PDI, IDV or your own.")

@@ -352,10 +352,10 @@ def _refuse_torn(answers: Sequence[RawAnswers], source: Source) -> str:
     A fragment begins in lower case behind an option with a capital, in an item whose other options
     have capitals: "Yes, but only on weekends" was cut into "Ye" and "ut only on weekends".
     """
-    none: frozenset[str] = frozenset()
     lists = list(
         dict.fromkeys(
-            tuple(o for o in row.options if o not in (row.missing or none)) for row in answers
+            tuple(o for o in row.options if o not in (row.missing or non_responses(row.options)))
+            for row in answers
         )
     )
     torn = [options for options in lists if _is_torn(options)]

@@ -32,7 +32,7 @@ _PEOPLE = frozenset(
         "n", "base", "unweighted n", "weighted n", "valid n", "unweighted base", "weighted base",
         "number of cases", "sample size", "total n", "n total", "n unweighted", "n weighted",
         "number of respondents", "effective n", "n=", "total (n)", "unweighted count", "weighted count",
-        "unweighted", "number of interviews",
+        "unweighted", "number of interviews", "n size",
     }
 )  # fmt: skip
 _SUMS = frozenset(
@@ -153,7 +153,7 @@ def _are_counts(figures: Sequence[Sequence[float]], people: Sequence[float | Non
 
 def _countries_above(table: CsvTable) -> bool:
     labels = read_labels(table.heads[1:])
-    left = read_labels(row[0] for _, row in table.rows)
+    left = read_labels(row[0] for _, row in table.rows if not _YES.fullmatch(row[0].strip()))
     if index_name(table.rows[0][1][0]) or len(left.found) > len(left.unknown):
         return False
     if 2 * len(labels.found) <= len(table.heads) - 1 - len(labels.sums):
@@ -170,6 +170,8 @@ def _countries_left(table: CsvTable) -> tuple[int, list[int]] | None:
     named = country_columns(table.heads)
     place = named[0] if named else 0
     labels = read_labels(row[place] for _, row in table.rows)
+    if not named and any(_YES.fullmatch(row[place].strip()) for _, row in table.rows):
+        return None
     if len(labels.found) < max(1, len(labels.unknown)):
         return None
     answers = [n for n in range(len(table.heads)) if n not in (place, *named)
@@ -318,7 +320,11 @@ def _refuse_twice(table: CsvTable, place: int, rows: Sequence[tuple[int, list[st
 
 def _title(table: CsvTable) -> str:
     """The question in the lines above a table: the one with a question mark, else the longest."""
-    lines = [line.strip() for line in (*table.above, table.heads[0]) if len(line.split()) > 1]
+    lines = [
+        line.strip()
+        for line in (*table.above, table.heads[0])
+        if len(line.split()) > 1 or "?" in line
+    ]
     asked = [line for line in lines if "?" in line]
     if lines:
         return max(asked or lines, key=len)
@@ -330,6 +336,7 @@ def _title(table: CsvTable) -> str:
     )
 
 
+_YES = re.compile(r"s[ií]|no", re.IGNORECASE)  # Slovenia and Norway where labels are codes
 _HALF = re.compile(r"(?P<label>.*\S) \(?(?P<sign>%|n|count|freq\.?)\)?", re.IGNORECASE)
 _PERCENT = re.compile(r"^%\s+|\s*(\(%\)|\(in %\)|,? %)$")
 _FEW = re.compile(

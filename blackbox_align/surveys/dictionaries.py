@@ -3,9 +3,9 @@ question.
 
 ==============================================  =====================================================
 Variable / Field Name, Choices, ... (REDCap)    a data dictionary; choices are ``1, Yes | 2, No``
-<codeBook> (DDI 2)                              variables with their categories
 variable, code (or value), label                a row per code
 variable, values (or codes, choices, ...)       a row per question: ``1 = Yes; 2 = No`` in one cell
+Value, (nothing), Label                         what SPSS prints as "Variable Values"
 key, question, option_mapping (OpinionQA)       a row per question, the options as a Python table
 question, option_a, option_b, ...               a row per question
 [{question, choices}], [{..., option_lst}]      the same in JSON
@@ -19,20 +19,42 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import Element
 
 from ..errors import DataFileError
 from ..files.tables import CsvTable, as_table, read_frame, separator_of
-from ..files.xml import parse_xml
 from ..populations.columns import country_columns, plain
 from .code_books import numbered_options
 from .entries import MalformedError, literal, options_of
-from .forms import FILLED_IN, OPEN, SEVERAL, Form, FormItem, joined, plain_text
+from .forms import FILLED_IN, OPEN, SEVERAL, Form, FormItem, plain_text
 
 _REDCAP = {"variable / field name": "field_name", "field type": "field_type", "field label": "field_label",
            "choices, calculations, or slider labels": "select_choices_or_calculations"}  # fmt: skip
-_VARIABLE = ("variable", "variable_name", "var", "item", "question_id", "qid", "q_id", "name", "field",
-             "key", "id")  # fmt: skip
+_VARIABLE = (
+    "variable",
+    "variable_name",
+    "var",
+    "item",
+    "question_id",
+    "qid",
+    "q_id",
+    "name",
+    "field",
+    "key",
+    "id",
+    "question_number",
+    "question_no",
+    "question_code",
+    "item_number",
+    "item_code",
+    "variable_id",
+    "variable_code",
+    "varname",
+    "var_name",
+    "column",
+    "number",
+    "no",
+    "nr",
+)
 _CODE = ("code", "value", "values", "value_code", "codes", "option_code")
 _LABEL = ("category", "value_label", "code_label", "category_label", "option", "answer", "response",
           "labels", "label", "meaning")  # fmt: skip
@@ -58,52 +80,18 @@ _ANSWERED = frozenset(
         "answer", "answer_idx", "correct", "gold", "human_answer", "group", "annotations", "responses",
     }
 )  # fmt: skip
+# The heads of what SPSS prints as "Variable Values", the second of them being merged with the first.
+_PRINTED = re.compile(r"(value|wert|valor|valeur|valore)\|\|(label|beschriftung|etiqueta|étiquette)",
+                      re.IGNORECASE)  # fmt: skip
 _LISTS = ("option_lst", "choices", "options", "answers", "answer_options")
-
-
-def is_ddi(content: bytes) -> bool:
-    """Whether the bytes are a code book of DDI 2."""
-    head = content[:4096].lower()
-    return (
-        head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<")
-        and re.search(rb"<(\w+:)?codebook\b", head) is not None
-    )
-
-
-def read_ddi(path: Path, content: bytes) -> Form:
-    """The variables of a DDI code book that have categories; ``missing="Y"`` and ``invalrng`` are no
-    answers.
-    """
-    root = parse_xml(path, content)
-    title = next((one.text for one in root.iter() if _tag(one) == "titl" and one.text), None)
-    form = Form(path, plain_text(title) or path.name)
-    for variable in (one for one in root.iter() if _tag(one) == "var"):
-        name = variable.get("name") or variable.get("ID") or ""
-        label = _text(variable, "labl")
-        asked = [joined(_text(q, "preQTxt"), _text(q, "qstnLit") or plain_text(q.text))
-                 for q in variable if _tag(q) == "qstn"]  # fmt: skip
-        options: dict[str, str] = {}
-        none = {item.get("VALUE", "") for item in variable.iter() if _tag(item) == "item"}
-        for category in (one for one in variable if _tag(one) == "catgry"):
-            code = _text(category, "catValu")
-            options[code] = _text(category, "labl") or code
-            none |= {code} if category.get("missing") == "Y" else set()
-        missing = frozenset(none & options.keys())
-        form.add(FormItem(name, joined(*asked[:1]) or label, options, missing))
-    return form
-
-
-def _tag(element: Element) -> str:
-    return element.tag.rpartition(":")[2]
-
-
-def _text(element: Element, tag: str) -> str:
-    return next((plain_text("".join(one.itertext())) for one in element if _tag(one) == tag), "")
 
 
 def read_dictionary(path: Path, text: str) -> Form | None:
     """The form in a table, or None where its heads are those of no code book and no list of questions."""
     lines = [line for line in text.splitlines()[:40] if line.strip()]
+    printed = list(csv.reader(lines[:4], delimiter=separator_of(text))) if lines else []
+    if any(_PRINTED.fullmatch("|".join(map(str.strip, row[:3]))) for row in printed):
+        return _values_print(as_table(path, read_frame(path, "a table")), Form(path, path.name))
     heads = next(csv.reader(lines, delimiter=separator_of(text)), []) if lines else []
     kind = _kind([cell.strip() for cell in heads])
     if kind in (None, _codes) and {plain(cell) for cell in heads} & {*_CELL}:
@@ -192,6 +180,27 @@ def _codes(table: CsvTable, form: Form) -> Form:
     return form
 
 
+def _values_print(table: CsvTable, form: Form) -> Form:
+    """What SPSS prints as "Variable Values": a variable in the first row of its codes and labels."""
+    found: dict[str, dict[str, str]] = {}
+    last = ""
+    for line, (name, code, label, *_) in table.rows:
+        last = name.strip() or last
+        options = found.setdefault(last, {})
+        if code.strip() in options:
+            raise DataFileError(
+                table.path, line, f"the code {code.strip()!r} of {last!r} stands here twice."
+            )
+        options[code.strip()] = plain_text(label)
+    for name, options in found.items():
+        form.add(FormItem(name, name, options))
+    form.notes.append(
+        "These are the values of variables as SPSS prints them, without the questions: each is asked by "
+        "its name. Give the .sav file itself, or a table with variable, question, code and label."
+    )
+    return form
+
+
 def _listing(table: CsvTable) -> str:
     """The column in which most filled cells list the answers to a question; nothing where none does."""
     if {plain(name) for name in table.columns} & _RIGHT or country_columns(table.heads)[1:]:
@@ -206,12 +215,32 @@ def _listing(table: CsvTable) -> str:
 def _in_cells(table: CsvTable, form: Form) -> Form:
     column = _listing(table)
     text = _spelled(table, _TEXT, column)
-    variable = _spelled(table, _VARIABLE, text)
+    variable = _names(table, (text, column), form)
     for number, (_, row) in enumerate(table.records(), start=1):
         name = row[variable].strip() if variable else f"q{number}"
         options = _listed(row[column])
         form.add(FormItem(name, (plain_text(row[text]) if text else "") or name, options))
     return form
+
+
+def _names(table: CsvTable, passed: Sequence[str], form: Form) -> str:
+    """The column of the names of questions: by its head, or as the first of distinct single words.
+
+    Where there is none they are numbered, which is told, for responses may have such names for others.
+    """
+    called = _spelled(table, _VARIABLE, passed[0])
+    if called and called not in passed:
+        return called
+    for name in table.columns:
+        cells = [row[name].strip() for _, row in table.records()]
+        words = all(re.fullmatch(r"(?=.*[^\W\d])[\w.\-]+", cell) for cell in cells)
+        if name not in passed and words and len(set(cells)) == len(cells):
+            return name
+    form.notes.append(
+        "No column names the questions: they are q1, q2, ... by their rows. Add a column 'variable' with "
+        "their names in the responses before these are tabulated."
+    )
+    return ""
 
 
 def _listed(cell: str) -> dict[str, str]:
@@ -246,8 +275,9 @@ def _whole(code: Any) -> str:
 
 
 def _options_in_columns(table: CsvTable, form: Form) -> Form:
-    text, named = _spelled(table, ("question", "text", "question_text")), _spelled(table, _VARIABLE)
+    text = _spelled(table, ("question", "text", "question_text"))
     places = [name for name in table.columns if _OPTION.fullmatch(plain(name))]
+    named = _names(table, (text, *places), form)
     for number, (_, row) in enumerate(table.records(), start=1):
         listed = [plain_text(row[place]) for place in places if row[place].strip()]
         options = {str(n): option for n, option in enumerate(listed, start=1)}

@@ -16,6 +16,7 @@ from ..files.data import data_folder
 from ..files.records import records
 from ..files.strict_json import parse_json
 from ..files.tables import CsvTable, as_table, is_binary_table, read_bytes, read_frame, read_text
+from ..files.workbooks import cell_text
 from ..files.yaml import is_yaml, read_yaml
 from .assembly import Source, assemble
 from .cross_tables import is_cross_table, read_cross_table
@@ -60,7 +61,7 @@ def load_opinions(
         path = data_folder() / text / "opinions.yaml"
     if is_yaml(path):
         return _from_yaml(path, missing, labels)
-    content = read_content(path)
+    content = _own_rows(path, read_content(path))
     source = Source(path, path.name, path.name.partition(".")[0], missing, labels)
     if isinstance(content, CsvTable) and is_own_form(content):
         answers = read_own_form(content)
@@ -88,6 +89,20 @@ def _from_yaml(path: Path, missing: str, labels: str) -> OpinionSurvey:
     opinions = assemble(read_answers(document), source)
     survey = replace(opinions.survey, source=origin or str(path))
     return replace(opinions, survey=survey, sources=read_sources(document))
+
+
+def _own_rows(path: Path, content: Any) -> Any:
+    """Our own form as objects, a row each, as the table that it is; anything else as it is."""
+    listed = records(content)
+    if not isinstance(listed, list) or not all(isinstance(row, dict) for row in listed):
+        return content
+    heads = list(dict.fromkeys(str(name) for row in listed for name in row))
+    cells = [[row.get(name) for name in heads] for row in listed]
+    if any(isinstance(cell, (list, dict)) for row in cells for cell in row):
+        return content
+    rows = [(n, [cell_text(cell) for cell in row]) for n, row in enumerate(cells, start=1)]
+    table = CsvTable(path, [head.strip().casefold() for head in heads], rows, heads)
+    return table if is_own_form(table) else content
 
 
 def _entries(content: Any) -> list[tuple[str, Mapping[str, Any]]]:

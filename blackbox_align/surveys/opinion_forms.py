@@ -4,6 +4,7 @@
 question, selections, options, source   GlobalOpinionQA as its authors published it (CSV; the
                                         selections are the repr of a Python defaultdict)
 question, options, selections           the same, one JSON object per question
+question, options, a column a country   the same as a table or as objects
 question, options, attribute,           one entry per question and country, the options also
 gold_distribution                       written into the question
 country, question, options,             one entry per question and country
@@ -20,13 +21,14 @@ options_dist                            and refused where it is
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
 from ..errors import DataFileError
+from ..files.missing import is_mark
 from ..files.records import records
 from ..files.tables import CsvTable
 from ..populations.labels import read_labels
@@ -67,6 +69,8 @@ def find_form(path: Path, content: Any) -> Form:
     if isinstance(content, CsvTable):
         if {"question", "selections", "options"} <= set(content.columns):
             return _goqa(_selections, "line", lambda table: dict(table.records()))
+        if {"question", "options"} <= set(content.columns) and labels_of(content.heads):
+            return Form("GlobalOpinionQA", "goqa", _wide_csv)
         _refuse(path, columns_look_like(content))
     content = records(content)
     if isinstance(content, list) and content and isinstance(content[0], dict):
@@ -79,6 +83,8 @@ def find_form(path: Path, content: Any) -> Form:
             return _goqa(_plain)
         if {"input_text", "label", "country"} <= keys:
             return _goqa(_prompt, "line")
+        if {"question", "options"} <= keys and labels_of(list(keys)):
+            return Form("GlobalOpinionQA", "goqa", _wide_json)
         if {"instruction", "input", "options", "options_dist"} <= keys:
             _refuse_corrupted(path, content)
             return _goqa(_instruction)
@@ -118,6 +124,59 @@ def _selections(place: str, entry: Any) -> Rows:
     question = text_of(field_of(entry, "question"), "the question")
     options = field_of(entry, "options")
     yield from _selected(place, question, options, field_of(entry, "selections"))
+
+
+_OPENING = re.compile(r"(selections?|shares?|distribution)[._ \[/]+", re.IGNORECASE)
+
+
+def labels_of(heads: Sequence[str]) -> dict[str, str]:
+    """The countries that have a column each, by its head: ``Chile`` or ``selections.Chile``.
+
+    Empty where fewer than two thirds of the columns are countries'.
+    """
+    about = {"question", "options", "source", "topic", "id", "qid", "q_id", "survey"}
+    bare = {
+        head: _OPENING.sub("", head.strip(), count=1).rstrip("]")
+        for head in heads
+        if head.strip().casefold() not in about
+    }
+    found = read_labels(bare.values()).found
+    labels = {head: label for head, label in bare.items() if label in found or "selections" in head}
+    return labels if 3 * len(labels) >= 2 * len(bare) else {}
+
+
+def _wide(row: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
+    """The shares by label of a row with a column per country; None where a cell is empty."""
+    return {
+        label: None
+        if value is None or (isinstance(value, str) and is_mark(value))
+        else literal(value, f"shares of {label}")
+        if isinstance(value, str)
+        else value
+        for head, label in labels.items()
+        if (value := row.get(head)) is not None
+    }
+
+
+def _wide_csv(path: Path, table: CsvTable) -> Rows:
+    labels = labels_of(table.heads)
+    rows = {line: dict(zip(table.heads, row, strict=True)) for line, row in table.rows}
+
+    def parse(place: str, row: Any) -> Rows:
+        own = {head.strip().casefold(): cell for head, cell in row.items()}
+        yield from _selected(place, own["question"], own["options"], _wide(row, labels))
+
+    yield from each(rows, parse, "line")
+
+
+def _wide_json(path: Path, entries: list[Any]) -> Rows:
+    labels = labels_of(list(dict.fromkeys(key for entry in entries for key in entry)))
+
+    def parse(place: str, entry: Any) -> Rows:
+        question = text_of(field_of(entry, "question"), "the question")
+        yield from _selected(place, question, field_of(entry, "options"), _wide(entry, labels))
+
+    yield from each(entries, parse, "line")
 
 
 def _selected(place: str, question: str, options: Any, selections: Any) -> Rows:

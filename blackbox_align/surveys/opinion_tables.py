@@ -35,18 +35,21 @@ _SPELLINGS = {
     ),
     "question": (
         "question", "question_text", "text", "wording_of_question", "question_wording", "item_text",
-        "variable_label", "pregunta", "pergunta", "frage", "domanda",
+        "variable_label", "pregunta", "pergunta", "frage", "domanda", "问题", "問題", "題目", "题目", "質問",
+        "السوال", "вопрос", "soru",
     ),
     "option": (
         "option", "answer", "response", "answer_option", "category", "choice", "option_text", "answer_text",
         "response_option", "response_category", "value_label", "answer_label", "response_label",
         "category_label", "respuesta", "resposta", "reponse", "antwort", "risposta", "opcion", "value",
-        "code", "value_code",
+        "code", "value_code", "选项", "選項", "選択肢", "答案", "回答", "الاجابة", "ответ", "cevap",
     ),
     "share": (
         "share", "percent", "percentage", "proportion", "pct", "prop", "probability", "prob",
         "weighted_share", "weighted_percent", "weighted_pct", "weighted_percentage", "percent_of_people",
-        "share_of_people", "porcentaje", "porcentagem", "pourcentage", "prozent", "anteil", "percentuale",
+        "share_of_people", "比例", "百分比", "占比", "割合", "النسبة",
+        "доля", "процент", "yuzde", "porcentaje", "porcentagem", "pourcentage", "prozent", "anteil",
+        "percentuale",
     ),
     "count": ("count", "counts", "freq", "frequency", "weighted_count", "n_weighted"),
     "n": ("n", "people", "respondents", "sample_size", "base", "n_obs", "unweighted_n", "n_unweighted"),
@@ -56,6 +59,7 @@ _SPELLINGS = {
     "name": ("name", "group_name"),
     "wording": ("wording",),
 }  # fmt: skip
+_FLOAT_CODE = re.compile(r"-?\d{1,5}\.0")  # what pandas makes of codes in a column with gaps
 _MERGED = "where cells were merged, write what stands in the first of them in every row."
 # Options that may sum up the others: asked about where their count does.
 _DOUBLED = frozenset(
@@ -165,6 +169,8 @@ def read_own_form(table: CsvTable) -> Answers:
     pointed = points_part_thousands(counts)
     for line, row in table.records():
         cells = {name: row[column].strip() for name, column in columns.items()}
+        if _FLOAT_CODE.fullmatch(cells["option"]):
+            cells["option"] = cells["option"][:-2]
         if is_sum(cells["option"]):
             told.sums.setdefault(cells["option"], line)
             continue

@@ -9,14 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import DataFileError, UnknownNameError
-from ..files.formats import is_spreadsheet, reader_of_statistics, workbook
+from ..files.formats import is_spreadsheet, reader_of_statistics
 from ..files.hub import SCHEME, fetch_data_file
 from ..files.strict_json import parse_json
 from ..files.tables import CsvTable, is_binary_table, read_bytes, read_rows, read_text
+from ..files.workbooks import workbook
 from ..files.yaml import is_yaml, read_yaml
 from ..populations import TargetSet, load_targets, target_sets
 from ..populations.targets import is_target_file, read_targets
-from .dictionaries import is_ddi, is_question_list, read_ddi, read_dictionary, read_question_list
+from .ddi import is_ddi, read_ddi
+from .dictionaries import is_question_list, read_dictionary, read_question_list
 from .forms import Form
 from .knowledge import KnowledgeTest, is_knowledge_test, load_knowledge
 from .limesurvey import is_limesurvey_table, is_lss, read_limesurvey_table, read_lss

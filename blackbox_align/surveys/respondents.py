@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataFileError, MissingDependencyError, SpecificationError, nearest_names
-from ..files.formats import cell_text, reader_of_statistics
+from ..files.formats import reader_of_statistics
 from ..files.tables import as_table, read_bytes, read_frame
+from ..files.workbooks import cell_text
 from .exports import without_heads
 from .forms import Form
 

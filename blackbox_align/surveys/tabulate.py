@@ -68,9 +68,7 @@ def tabulate(
         for name, cells in people.columns.items()
         if name not in (country, weight, *items) and is_about_the_interview(name, cells)
     ]
-    several = [
-        c for c in people.columns if any(d.startswith((f"{c}/", f"{c}__")) for d in people.columns)
-    ]
+    several = _of_several_answers(people, about)
     asked = items or [c for c in people.columns if c not in (country, weight, *about, *several)]
     rows: list[tuple[str, ...]] = []
     passed: list[str] = []
@@ -186,6 +184,28 @@ def _in_words(people: Respondents, item: str) -> bool:
     """Whether the answers of an item are more than two words without codes."""
     options = _answers(people, item)
     return item not in people.labels and len(options) > 2 and not any(map(_is_number, options))
+
+
+def _of_several_answers(people: Respondents, about: Sequence[str]) -> list[str]:
+    """The columns in which people may give several answers: KoboToolbox's, and those that list them."""
+    return [
+        column
+        for column, cells in people.columns.items()
+        if any(other.startswith((f"{column}/", f"{column}__")) for other in people.columns)
+        or (column not in about and column not in people.labels and _list_several(cells))
+    ]
+
+
+def _list_several(cells: Sequence[str]) -> bool:
+    """Whether cells list several answers (``Bus;Train``, ``1,3``): pieces of some are found in others."""
+    told = {cell.strip().strip(";,") for cell in cells if not is_mark(cell)}
+    for separator in ";,":
+        split = [{piece.strip() for piece in cell.split(separator)} for cell in told]
+        pieces = [piece for one in split for piece in one]
+        shared = separator == ";" and len(set(pieces)) < len(pieces)
+        if any(len(one) > 1 for one in split) and (shared or len(set(pieces)) < len(told)):
+            return True
+    return False
 
 
 def _weights(people: Respondents, weight: str | None) -> list[float]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,9 @@ from blackbox_align.errors import (
     RunError,
     SpecificationError,
 )
+from blackbox_align.files.atomic import read_sealed_json, write_sealed_json
+from blackbox_align.fitting.keeping import difference, matching
+from blackbox_align.fitting.looking import repeat
 from blackbox_align.optimizers import Candidate
 from blackbox_align.optimizers.gauss_newton import GaussNewton
 from blackbox_align.optimizers.probe import Probe
@@ -356,3 +361,37 @@ def test_a_fit_tells_where_labels_are_not_what_a_model_would_say(tmp_path):
         for run in (bba.fit("SAU", model=str(folder), **settings), bba.fit("SAU", **settings))
     ]
     assert told == [True, False]
+
+
+def test_one_objective_has_no_front(finished):
+    """What lies on no other's bad side is listed for several objectives only."""
+    assert finished.result.search.fronts == {}
+
+
+def test_the_commands_that_repeat_a_run_say_what_is_no_default(finished):
+    """As a line for a shell and as a call of Python."""
+    line, call = repeat(finished)
+    assert (
+        line == "bbalign fit --optimizer cma-diagonal --country SAU --budget 60 --target-loss 0.0"
+    )
+    assert call == (
+        "blackbox_align.fit(optimizer='cma-diagonal', country='SAU', budget=60, target_loss=0.0)"
+    )
+
+
+def test_runs_are_found_by_numbers_however_they_are_written(finished):
+    """5.0 is 5; a word is no number, and what another has is not this one's."""
+    asked = lambda **where: len(matching([finished], where))  # noqa: E731
+    assert asked(tokens="5.0") == asked(seed="0") == asked(optimizer="CMA-diagonal") == 1
+    assert asked(tokens="4") == asked(seed="none") == asked(optimizer="de") == 0
+
+
+def test_the_conditions_of_two_runs_are_held_against_each_other(finished, tmp_path):
+    """How many evaluations each had by then is none of them."""
+    other = tmp_path / "other"
+    shutil.copytree(finished.path, other)
+    record = read_sealed_json(other / "run.json")
+    record["conditions"][-1] |= {"threads": 99, "evaluations": 17}
+    write_sealed_json(other / "run.json", record)
+    differing = {name: after for name, _, after in difference(finished, bba.Run.load(other)).facts}
+    assert differing == {"threads": 99}

@@ -89,7 +89,8 @@ def test_lshade_ends_with_four_members_at_the_budget() -> None:
         losses = [float((c.vector**2).sum()) for c in candidates]
         optimizer.tell(candidates, [Evaluation(loss) for loss in losses])
         sizes.append(len(optimizer.X))
-    assert sizes[0] <= 40 and sizes[-1] <= 6 and sizes == sorted(sizes, reverse=True)
+    assert sizes[0] == 40 - round(40 / 400 * (40 - 4))  # Eq. 10, after the first 40
+    assert sizes[-1] <= 6 and sizes == sorted(sizes, reverse=True)
     assert optimizer.f.min() == pytest.approx(float((optimizer.recommend().vector ** 2).sum()))
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from blackbox_align.errors import OptimizerError, UnknownNameError
 from blackbox_align.optimizers import create, describe, names
+from blackbox_align.optimizers.registry import defaults
 
 
 def test_importing_optimizers_imports_no_heavy_library() -> None:
@@ -57,3 +58,10 @@ def test_every_optimizer_describes_itself(name: str) -> None:
     for option, default in description.options.items():
         assert option in description.documentation, f"{option} is not documented"
         assert default is None or isinstance(default, (int, float, str, bool))
+
+
+def test_options_for_many_targets_are_those_of_that_search() -> None:
+    """Its archive is longer by default, and its targets are no option."""
+    one, many = defaults("gauss-newton"), defaults("gauss-newton", many=True)
+    assert (one["window"], many["window"]) == (300, 1000)
+    assert one.keys() == many.keys() and "targets" not in many

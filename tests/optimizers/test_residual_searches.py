@@ -469,3 +469,58 @@ def test_noise_does_not_keep_a_search_from_outputs_that_move_little():
         optimizer.tell(candidates, [Evaluation(float(np.abs(r).mean()), r) for r in told])
     assert optimizer.noisy
     assert np.abs(J @ optimizer.recommend().vector - [30.0, -30.0, 20.0, 10.0]).mean() < 3.0
+
+
+def test_what_is_uncertain_does_not_look_good() -> None:
+    """Losses are those of smoothed residuals: about the mean of |r| for a normal r, and never below it."""
+    noise = np.random.default_rng(1)
+    optimizer = create("gauss-newton", 40, np.random.default_rng(0), batch=12)
+    while optimizer.told < 60:
+        candidates = optimizer.ask()
+        told = [noise.normal(scale=10.0, size=6) for _ in candidates]
+        optimizer.tell(candidates, [Evaluation(float(np.abs(r).mean()), r) for r in told])
+    optimizer.ask()
+    fitted, residuals = optimizer._fit(tune=False), optimizer.archive.R
+    mean, variance = fitted.model.smoothed(residuals)
+    drawn = mean + np.sqrt(variance) * noise.standard_normal((500, *mean.shape))
+    expected = optimizer.archive.losses * np.abs(drawn).mean(axis=(0, 2))
+    ratio = fitted.losses / (expected / np.abs(residuals).mean(axis=1))
+    assert ratio.min() > 0.99 and ratio.max() < 1.1
+
+
+def test_each_of_many_targets_has_a_radius_of_its_own() -> None:
+    """It grows by 1.6 where the target's step paid, and shrinks to 0.6 where it did not."""
+    targets = np.array([[100.0, 0.0], [0.0, 100.0]])
+    optimizer = create("gauss-newton", 4, np.random.default_rng(0), targets=(targets), enough=1.0)
+    draw = np.random.default_rng(1)
+
+    def tell(first: float) -> None:
+        candidates = optimizer.ask()
+        outputs = [np.array([first, 0.0]) + draw.random(2) for _ in candidates]
+        optimizer.tell(candidates, [Evaluation(1.0, each) for each in outputs])
+
+    tell(0.0)
+    tell(0.0)  # steps for both, after the first round
+    tell(-50.0)  # no target comes nearer
+    optimizer.ask()
+    narrow = optimizer.shares.copy()
+    assert (narrow < 1.0).all()
+    optimizer.tried, optimizer.errors = {0}, np.array([90.0, optimizer.errors[1]])
+    optimizer._set_radii(np.array([50.0, optimizer.errors[1]]))
+    assert optimizer.shares[0] == pytest.approx(1.6 * narrow[0])
+    assert optimizer.shares[1] == pytest.approx(narrow[1])
+
+
+@pytest.mark.parametrize("ask", [6, 1])
+def test_a_search_that_starts_afresh_draws_one_round(ask: int) -> None:
+    """Of what it draws around the new place, a batch is all, however it is asked."""
+    optimizer = create("gauss-newton", 30, np.random.default_rng(0))
+    draw = np.random.default_rng(1)
+    for _ in range(600):
+        origin = optimizer.origin
+        candidates = optimizer.ask(ask)
+        if optimizer.origin is not origin:
+            break
+        told = [np.full(6, 20.0) + draw.random(6) for _ in candidates]
+        optimizer.tell(candidates, [Evaluation(float(np.abs(r).mean()), r) for r in told])
+    assert optimizer.origin is not origin and optimizer.draws == 6 - ask

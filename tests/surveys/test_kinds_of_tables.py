@@ -150,6 +150,41 @@ TARGETS = {
         '{"country": {"0": "Chile", "1": "Peru"}, "PDI": {"0": 63, "1": 64}}',
         {"CHL": (63,), "PER": (64,)},
     ),
+    "what statistical offices exchange, with labels beside codes": (
+        header(
+            "DATAFLOW",
+            "REF_AREA",
+            "Reference area",
+            "MEASURE",
+            "Measure",
+            "UNIT_MEASURE",
+            "TIME_PERIOD",
+            "OBS_VALUE",
+            "OBS_STATUS",
+        )
+        + "own:WB,CHL,Chile,TRUST,Trust in others,PT,2022,12.5,A\n"
+        "own:WB,PER,Peru,TRUST,Trust in others,PT,2022,8,A\n"
+        "own:WB,CHL,Chile,LIFE,Satisfaction,10P,2022,6.5,A\n"
+        "own:WB,PER,Peru,LIFE,Satisfaction,10P,2022,6,A\n",
+        {"CHL": (12.5, 6.5), "PER": (8, 6)},
+    ),
+    "several columns in the first cell, flags behind figures": (
+        "freq,unit,geo\\TIME_PERIOD\tTRUST \nA,RTG,AT\t8.0 \nA,RTG,EL\t6.2 b\nA,RTG,UK\t: \n"
+        "A,RTG,EU27_2020\t7.3 \n",
+        {"AUT": (8,), "GRC": (6.2,), "GBR": (None,)},
+    ),
+    "lists of one, as R writes them": (
+        '[{"country": ["Chile"], "PDI": [63]}, {"country": ["Peru"], "PDI": [64]}]',
+        {"CHL": (63,), "PER": (64,)},
+    ),
+    "heads in Chinese": (
+        header("国家", "权力距离", "个人主义") + "智利,63,23\n秘鲁,64,16\n",
+        {"CHL": (63, 23), "PER": (64, 16)},
+    ),
+    "heads in Arabic": (
+        header("الدولة", "مسافة السلطة", "تجنب عدم اليقين") + "تشيلي,63,86\nبيرو,64,87\n",
+        {"CHL": (63, 86), "PER": (64, 87)},
+    ),
     "names that several languages share": (
         header("País", "Distancia al poder") + "Brasil,69\nBélgica,65\nGrecia,60\n",
         {"BRA": (69,), "BEL": (65,), "GRC": (60,)},
@@ -286,6 +321,61 @@ SHARES = {
         '"Rain or not?";;\n;Chile;Peru\nYes;1.200;300\nNo;800;900\n(N);(2.000);(1.200)\n',
         YES,
     ),
+    "a column per country in the form of a data set": (
+        header("question", "options", "Chile", "Peru", "Japan", "source")
+        + 'Rain?,"[\'Yes\', \'No\']","[0.6, 0.4]","[0.25, 0.75]",,own\n',
+        YES,
+    ),
+    "a column per country, with the name of the table before it": (
+        header("question", "options", "selections.Chile", "selections.Peru")
+        + 'Rain?,"[\'Yes\', \'No\']","[0.6, 0.4]","[0.25, 0.75]"\n',
+        YES,
+    ),
+    "a key per country": (
+        json.dumps(
+            {
+                "question": "Rain?",
+                "options": ["Yes", "No"],
+                "Chile": [0.6, 0.4],
+                "Peru": [0.25, 0.75],
+                "Japan": None,
+            }
+        )
+        + "\n",
+        YES,
+    ),
+    "rows of our own form as objects": (
+        json.dumps(
+            [
+                {"question": "Rain?", "option": o, "country": c, "share": s}
+                for (c, o), s in (
+                    (("Chile", "Yes"), 60),
+                    (("Chile", "No"), 40),
+                    (("Peru", "Yes"), 25),
+                    (("Peru", "No"), 75),
+                )
+            ]
+        ),
+        YES,
+    ),
+    "the question as the head of the answers, decimal commas beside thousands": (
+        "P1. Is rain good?;Chile;Peru;Total\nYes;60,0%;25,0%;50,0%\nNo;40,0%;75,0%;50,0%\n"
+        "(N);1.200;1.000;2.200\n",
+        YES,
+    ),
+    "Spanish answers that are codes of countries": (
+        "¿Le gusta la lluvia (rain)?,Chile,Peru\nSí,60,40\nNo,40,60\n",
+        {("CHL", "Sí"): 0.6, ("PER", "Sí"): 0.4},
+    ),
+    "an export with columns on whom it counts": (
+        header("Geography", "Time", "Demographic", "Question", "Yes", "No", "DK/RF", "N Size")
+        + "Chile,2022,Aggregate,Rain?,54%,36%,10%,1000\nPeru,2022,Aggregate,Rain?,20%,60%,20%,1000\n",
+        YES,
+    ),
+    "codes that pandas wrote as fractions": (
+        OWN + "r,Rain?,1.0,Chile,60\nr,Rain?,2.0,Chile,40\nr,Rain?,1,Peru,25\nr,Rain?,2,Peru,75\n",
+        {("CHL", "1"): 0.6, ("CHL", "2"): 0.4, ("PER", "1"): 0.25, ("PER", "2"): 0.75},
+    ),
     "a percent sign before each answer": (
         "Do you like rain?,,\nCountry,% Yes,% No\nChile,60,40\nPeru,25,75\n",
         YES,
@@ -329,6 +419,20 @@ QUESTIONS = {
         'Name,Question,Coding\nr,Rain?,"1: Yes, much\n2: No"\n',
         {"r": ("Rain?", ("Yes, much", "No"), (1, 2))},
     ),
+    "codes in a cell beside numbers of questions": (
+        header("Question Number", "Question", "Values", "Value Labels")
+        + 'Q1,How old are you?,18-99,"-1=Missing"\nr,Rain?,"1, 2, 9","1=Yes, 2=No, 9=Don\'t know"\n'
+        's,Sun?,"1, 2","1=Much, 2=Little"\n',
+        {"r": ("Rain?", ("Yes", "No"), (1, 2)), "s": ("Sun?", ("Much", "Little"), (1, 2))},
+    ),
+    "codes in a cell beside names under a head of their own": (
+        header("Bezeichner", "question", "value labels") + 'r,Rain?,"1 = Yes; 2 = No"\n',
+        {"r": ("Rain?", ("Yes", "No"), (1, 2))},
+    ),
+    "what SPSS prints": (
+        "Variable Values,,\nValue,,Label\nr,1,Yes\n,2,No\n,-1,Don't know\ns,1,Much\n,2,Little\n",
+        {"r": ("r", ("Yes", "No"), (1, 2)), "s": ("s", ("Much", "Little"), (1, 2))},
+    ),
     "codes behind commas": (
         'id,question,value labels\nr,Rain?,"1 = Yes, 2 = No"\n',
         {"r": ("Rain?", ("Yes", "No"), (1, 2))},
@@ -351,6 +455,14 @@ NAMED = {
     "several years": (
         header("country", "year", "PDI") + "Chile,1990,63\nChile,2000,60\n",
         "the column 'year' has several values (1990, 2000); keep the rows of one",
+    ),
+    "years as columns behind several in the first cell": (
+        "freq,unit,geo\\TIME_PERIOD\t2013 \t2018 \nA,RTG,AT\t7.8 \t8.0 \nA,RTG,BE\t7.6 \t7.6 b\n",
+        "its columns are years (2013, 2018); keep one of them and write into its head",
+    ),
+    "Chinese in the encoding of Windows": (
+        "国家,权力距离\n智利,63\n".encode("gb18030"),
+        "in China GB18030",
     ),
     "years as columns": (
         header("Country Name", "2019", "2020") + "Chile,1,2\nPeru,2,3\n",
@@ -581,7 +693,7 @@ def test_a_table_is_the_same_in_every_dress(dress, tmp_path):
     texts = [
         t
         for t in texts
-        if not ({";", "|"} & set(t)) and t[0] not in "{[<" and not t.startswith('"c')
+        if not ({";", "|", "\t"} & set(t)) and t[0] not in "{[<" and not t.startswith('"c')
     ]
     assert len(texts) > 30
     for text in texts[int(dress == "of Windows") :: 2]:

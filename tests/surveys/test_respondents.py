@@ -279,3 +279,25 @@ def test_a_scale_with_words_at_its_ends_has_all_points_between(tmp_path):
     table = tabulate(read_respondents(tmp_path / "it.sav"), "country")
     options = [row[2] for row in table.rows if row[3] == "Peru" and row[-1] == "no"]
     assert options == ["None", *map(str, range(1, 10)), "Full"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "several"),
+    [
+        (["Bus;Train", "Bus", "Train"], True),  # Google Forms
+        (["1,3", "1", "3", "1,2,3"], True),  # Qualtrics
+        (["Yes; but later", "No", "No"], False),
+        (["Yes, much", "Yes, little", "No, never", "No"], False),
+        (["1,5", "2,5", "1,0"], False),  # decimal commas
+    ],
+)
+def test_several_answers_in_one_cell_are_no_answer_of_their_own(cells, several, tmp_path):
+    """Where pieces of some cells are cells of others, the column is named and not tabulated."""
+    rows = "".join(f'"{c}",Chile,{n % 2}\n' for n, c in enumerate(cells))
+    path = tmp_path / "export.csv"
+    path.write_text("what,country,other\n" + rows)
+    people = read_respondents(path)
+    table = tabulate(people, "country")
+    assert ("several answers: what." in " ".join(table.notes)) == several
+    assert any(row[0] == "what" for row in table.rows) != several
+    assert tabulate(people, "country", items=["what"]).rows  # who asks for it gets it

@@ -126,14 +126,34 @@ def usable_cpus() -> int:
         if (given := os.environ.get(name, "")).isdigit():
             known.append(int(given))
             break
-    with suppress(OSError, ValueError):
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        known.append(int(quota) // int(period))  # "max" without a quota
-    with suppress(OSError, ValueError):
-        folder = Path("/sys/fs/cgroup/cpu")
-        most, every = (int((folder / f"cpu.cfs_{n}_us").read_text()) for n in ("quota", "period"))
-        known += [most // every] if most > 0 else []
+    known += quotas()
     return max(1, min(known))
+
+
+def quotas(
+    groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")
+) -> list[int]:
+    """The CPUs that the control group of this process, and those it lies in, may use; none without quotas.
+
+    Both versions of control groups are read; in a container the own group is the root of what is seen.
+    """
+    found = []
+    with suppress(OSError):
+        for line in own.read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers and "cpu" not in controllers.split(","):
+                continue
+            root = groups / "cpu" if controllers else groups
+            own_group = root / path.lstrip("/")
+            for folder in {own_group, *own_group.parents, root}:
+                with suppress(OSError, ValueError):
+                    quota, period = (folder / "cpu.max").read_text().split()
+                    found.append(int(quota) // int(period))  # "max" without a quota
+                with suppress(OSError, ValueError):
+                    most = int((folder / "cpu.cfs_quota_us").read_text())  # -1 without a quota
+                    every = int((folder / "cpu.cfs_period_us").read_text())
+                    found += [most // every] if most > 0 else []
+    return found
 
 
 def _short_folder() -> str | None:
