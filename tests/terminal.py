@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -58,14 +59,13 @@ class Terminal:
         return " ".join(self.text.split())
 
     def pasted(self, begin: str) -> str:
-        """The text from ``begin`` to its line's end, as a mouse copies it: folded lines are one."""
-        width, lines = self._screen.columns, self._screen.display
-        number = next(n for n, line in enumerate(lines) if begin in line)
-        whole = lines[number]
-        while len(whole) % width == 0 and whole[-1] != " " and number + 1 < len(lines):
-            number += 1
-            whole += lines[number]
-        return whole[whole.index(begin) :].strip()
+        """The text from ``begin`` to its line's end, as a mouse copies it: no matter where the screen folds."""
+        plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.raw.decode(errors="replace"))
+        return next(
+            line[line.index(begin) :]
+            for line in plain.replace("\r", "\n").split("\n")
+            if begin in line
+        ).strip()
 
     def wait_for(self, seen: str | Callable[[str], bool], seconds: float = 90.0) -> None:
         """Read until the text is on the screen, or what is there fulfils a condition."""
