@@ -59,7 +59,7 @@ class Terminal:
         return " ".join(self.text.split())
 
     def pasted(self, begin: str) -> str:
-        """The text from ``begin`` to its line's end, as a mouse copies it: no matter where the screen folds."""
+        """The text from ``begin`` to its line's end, as a mouse copies it, wherever the screen folds."""
         plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.raw.decode(errors="replace"))
         return next(
             line[line.index(begin) :]
