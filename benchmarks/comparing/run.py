@@ -72,31 +72,22 @@ def bare(seed: int, budget: int) -> float:
     """Evaluations per second of the processor, in this process: ask, answer, score, tell."""
     import torch
 
-    from blackbox_align import engines
-    from blackbox_align.fitting import Specification
-    from blackbox_align.fitting.asking import Asked, search_space, unit_of
-    from blackbox_align.fitting.data import OPTIMIZER, PROMPT, generator, load_data
-    from blackbox_align.fitting.problem import pose
+    from blackbox_align.fitting.tasks import open_task
     from blackbox_align.optimizers import create
 
     torch.set_num_threads(1)
-    engine = engines.open("respondent-tiny")
     spent = 0.0
     for country in COUNTRIES:
-        settings = Specification(country, seed=seed)
-        problem = pose(load_data(settings), Asked(engine))
-        space = search_space(settings, engine, generator(settings, PROMPT), unit_of(engine, {}))
+        task = open_task(country, seed=seed)
         for name in OPTIMIZERS:
-            rng = generator(settings, OPTIMIZER)
             start = time.process_time()
-            optimizer = create(name, space.dimension, rng, budget=budget)
+            optimizer = create(name, task.dimension, np.random.default_rng(seed), budget=budget)
             while optimizer.told < budget:
                 candidates = optimizer.ask(min(optimizer.batch, budget - optimizer.told))
-                vectors = np.stack([candidate.vector for candidate in candidates])
-                answers = engine.answer(space.adapters(vectors), problem.sheet)
-                evaluations, _ = problem.score(answers.probabilities, optimizer.told)
-                optimizer.tell(candidates, evaluations)
+                adapters = task.space.adapters(np.stack([one.vector for one in candidates]))
+                optimizer.tell(candidates, task.of_adapters(adapters)[1])
             spent += time.process_time() - start
+        task.close()
     return len(COUNTRIES) * len(OPTIMIZERS) * budget / spent
 
 
