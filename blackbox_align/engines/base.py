@@ -288,10 +288,6 @@ class Engine(Protocol):
         ...
 
 
-__all__ = ["AS_MANY", "PARITY", "PLACEMENTS", "Answers", "Engine", "EngineInfo", "Message", "Piece",
-           "Reason", "Reply", "Request", "Sampling", "Text", "Token", "check_placement"]  # fmt: skip
-
-
 def write_all(engine: Engine, requests: Sequence[Request]) -> list[Text]:
     """The texts of requests, written side by side; where one fails the others are cancelled."""
     replies = []
@@ -303,3 +299,8 @@ def write_all(engine: Engine, requests: Sequence[Request]) -> list[Text]:
         for reply in replies:
             reply.cancel()
         raise
+
+
+__all__ = ["AS_MANY", "PARITY", "PLACEMENTS", "Answers", "Engine", "EngineInfo", "Message", "Piece",
+           "Reason", "Reply", "Request", "Sampling", "Text", "Token", "check_placement",
+           "write_all"]  # fmt: skip
