@@ -10,6 +10,7 @@ import pytest
 
 from blackbox_align.cli.progress import _title
 from blackbox_align.cli.screen import harmless
+from tests.terminal import bbalign_command
 
 SURVEY = r"""
 name: "tea[/]"
@@ -119,6 +120,21 @@ def test_help_explains_what_a_newcomer_has_not_heard_of(bbalign):
     assert "known up to a shift" in shown
     assert "standard deviations of the model's own words" in shown
     assert "residual" not in shown
+
+
+def test_a_shell_completes_commands_and_options(tmp_path):
+    """What `bbalign --install-completion` sets up asks the command itself."""
+    for begun, whole in (("bbalign fi", "fit"), ("bbalign fit --place", "--placement")):
+        asked = {"_BBALIGN_COMPLETE": "complete_bash", "COMP_WORDS": begun}
+        asked["COMP_CWORD"] = str(len(begun.split()) - 1)
+        shown = subprocess.run(
+            bbalign_command(),
+            env={**os.environ, **asked},
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+        )
+        assert whole in shown.stdout.split(), shown
 
 
 def test_a_run_is_shown_by_its_name(bbalign, tmp_path):
