@@ -150,6 +150,9 @@ def _say(error: Exception) -> int:
     if isinstance(error, BlackboxAlignError):
         print_error(str(error))
         return 1 if isinstance(error, (RunError, ExpertError)) else 2
+    if isinstance(error, typer.Abort):  # Ctrl-C, or no answer, where one was asked for
+        print_error("There was no answer, so nothing was done.")
+        return 130 if isinstance(error.__context__, KeyboardInterrupt) else 1
     if hasattr(error, "format_message"):  # the parser's own, whatever package it has it from
         return _say_usage(error)
     if isinstance(error, OSError) and error.filename is None:

@@ -122,7 +122,9 @@ def remove_command(
     folders = list(dict.fromkeys(find_run(one) for one in runs))
     if not yes:
         names = ", ".join(map(str, folders))
-        typer.confirm(f"Remove {names} with all that was evaluated?", abort=True, err=True)
+        if not typer.confirm(f"Remove {names} with all that was evaluated?", err=True):
+            print_note("Nothing was removed.")
+            raise typer.Exit(1)
     for folder in folders:
         remove(folder)
         print_note(f"Removed {folder}.")
