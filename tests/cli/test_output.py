@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
 
 import pytest
 
+from blackbox_align.cli.main import _say
 from blackbox_align.cli.progress import _title
 from blackbox_align.cli.screen import harmless
 from tests.terminal import bbalign_command
@@ -76,6 +78,22 @@ def test_a_closed_or_full_output_is_a_sentence_at_most(tmp_path):
         "Error: The output could not be written: No space left on device.\n",
     )
     assert shell(f"{command} | head -1").stderr == ""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("std::bad_alloc"),
+        ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+    ],
+)
+def test_too_little_memory_is_told_whoever_notices(error, capsys):
+    """Python, C++, torch or the system, each in its own words."""
+    assert _say(error) == 1
+    assert "There is not enough memory for this" in capsys.readouterr().err
 
 
 def test_a_home_that_cannot_be_read_is_no_traceback(bbalign_process):
