@@ -217,7 +217,7 @@ class Job:
                     self.writer.remove()
             self._give_up(outcome, str(error))
             raise
-        except Exception as error:
+        except BaseException as error:  # whoever ends the process from within, too
             self._give_up(outcome, f"{type(error).__name__}: {error}")
             raise
 

@@ -11,7 +11,8 @@ import pytest
 
 from blackbox_align.cli.main import _say
 from blackbox_align.cli.progress import _title
-from blackbox_align.cli.screen import harmless
+from blackbox_align.cli.screen import _screen_class, harmless
+from blackbox_align.fitting import Run
 from tests.terminal import bbalign_command
 
 SURVEY = r"""
@@ -94,6 +95,26 @@ def test_too_little_memory_is_told_whoever_notices(error, capsys):
     """Python, C++, torch or the system, each in its own words."""
     assert _say(error) == 1
     assert "There is not enough memory for this" in capsys.readouterr().err
+
+
+def test_a_reader_that_goes_ends_nothing():
+    """What is printed behind `| head -1` is for nobody, and that is all."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w", encoding="utf-8") as stream:
+        screen = _screen_class()(file=stream)
+        for line in ("a table", "another"):
+            screen.print(line)
+
+
+@pytest.mark.slow
+def test_a_fit_behind_head_leaves_its_expert(tmp_path):
+    """The reader of its table has gone before the expert is written."""
+    line = "fit --country SAU --optimizer random --budget 4 --name one | head -1"
+    command = f"{sys.executable} -m blackbox_align {line}"
+    subprocess.run(["sh", "-c", command], capture_output=True, cwd=tmp_path)
+    assert Run.load(tmp_path / "runs" / "one").status == "done"
+    assert (tmp_path / "runs" / "one" / "expert" / "expert.json").is_file()
 
 
 def test_a_home_that_cannot_be_read_is_no_traceback(bbalign_process):

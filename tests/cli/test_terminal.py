@@ -41,7 +41,6 @@ COMMANDS = [
     (("ask", "Is it so?", "--options", "yes,no"), 2, "no expert to ask"),
     (("compare", "--country", "SAU", "--seeds", "0..1", "--dry-run"), 0, "4 searches"),
     (("palette", "map", "continents"), 0, "Africa"),
-    (("report", "nobody"), 2, "nobody"),
     (("serve", "nowhere"), 2, "nowhere"),
 ]  # fmt: skip
 COSTLY = [
