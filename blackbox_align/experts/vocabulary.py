@@ -63,10 +63,9 @@ def export_vocabulary(
     Raises
     ------
     ExpertError
-        An expert is no soft prompt, or is one of another model; or what was written gives other logits,
-        and is deleted again.
+        An expert is no soft prompt; or what was written gives other logits, and is deleted again.
     SpecificationError
-        The folder is there already.
+        An expert is one of another model, or the folder is there already.
     """
     path = Path(folder)
     if path.exists():

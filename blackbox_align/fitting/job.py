@@ -127,7 +127,7 @@ class Job:
             begun = str(self.record.head.get("created", ""))[:10]  # on which day
             outcome = Outcome(
                 problem, standing, optimizer, space, engine, asked, begun, self.recites,
-                notes=heard(facts | recorded),
+                notes=self.data.notes + heard(facts | recorded),
             )  # fmt: skip
             self._guarded(outcome, why, new)
 

@@ -143,7 +143,9 @@ def test_what_is_no_vector_or_of_another_model_is_refused(tmp_path):
     narrow = write_expert(
         tmp_path / "narrow", KINDS["first"], card(checkpoint.name, checkpoint.revision), PROOF
     )
-    for experts, why in (([other], "another model"), ([narrow], "8 wide"), ([], "no expert")):
+    with pytest.raises(SpecificationError, match="another model"):
+        export_vocabulary(checkpoint, [other], tmp_path / "out")
+    for experts, why in (([narrow], "8 wide"), ([], "no expert")):
         with pytest.raises(ExpertError, match=why):
             export_vocabulary(checkpoint, experts, tmp_path / "out")
     with pytest.raises(SpecificationError, match="there already"):
