@@ -150,6 +150,7 @@ class Outcome:
             found,
             notes=(
                 *notes,
+                *self.problem.data.notes,
                 *(bias.describe() for bias in biases),
                 *filter(None, [self.recited]),
                 *self.notes,

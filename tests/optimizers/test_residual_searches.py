@@ -199,8 +199,22 @@ def test_a_batch_serves_first_the_target_that_gains_most() -> None:
     model, misses = optimizer._fit(tune=False).model, optimizer._misses()
     gains = [optimizer._plan(model, k, int(misses[k].argmin())).gain for k in range(3)]
     assert len({round(gain, 3) for gain in gains}) == 3
+    assert (np.array(gains) < optimizer.errors).all(), "no step gains more than all of an error"
     served = list(optimizer.served.values())
     assert served == sorted(range(3), key=lambda k: -gains[k]) and served != [0, 1, 2]
+
+
+def test_a_step_within_reach_promises_all_of_its_error() -> None:
+    """Once linear outputs are known, the model leaves nothing of it."""
+    optimizer = many([[1.0, 0.0], [8.0, 0.0]], spread=8.0, radius=4.0)
+    J = np.random.default_rng(3).standard_normal((2, 30)) / np.sqrt(30)
+    for _ in range(6):
+        candidates = optimizer.ask()
+        optimizer.tell(candidates, [Evaluation(1.0, J @ c.vector) for c in candidates])
+    optimizer.ask(2)
+    model, misses = optimizer._fit(tune=False).model, optimizer._misses()
+    gains = [optimizer._plan(model, k, int(misses[k].argmin())).gain for k in range(2)]
+    assert gains == pytest.approx(optimizer.errors, rel=1e-3)
 
 
 def test_a_target_is_done_when_it_is_near_enough() -> None:
