@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DataFileError
-from ..files.frame import Frame, Row
+from ..files.frame import Frame, Row, has_question_mark
 from ..files.missing import is_mark
 from ..files.numbers import bare_number, is_number
 from ..files.tables import is_binary_table, read_bytes, read_frame, read_text
@@ -124,7 +124,7 @@ def looks_like_targets(path: Path) -> bool:
         n for n in others if any(is_number(row[n]) for _, row in body if len(row) == len(header))
     ]
     known = [n for n in others if index_name(header[n])]
-    answers = sum(is_net(header[n]) for n in others) > 1 or any("?" in cell for cell in header)
+    answers = sum(is_net(header[n]) for n in others) > 1 or any(map(has_question_mark, header))
     if not known and numbers and (answers or blocks_of_shares(header, body)):
         return False
     repeated = 2 * len(set(labels)) <= len(labels)
@@ -198,11 +198,19 @@ def _turned(rows: list[Row]) -> list[Row]:
 
 
 def _without_sums(body: list[Row], named: int, notes: list[str]) -> list[Row]:
-    """The rows without those that sum up the others, which are named."""
+    """The rows without those that sum up the others, and without those of units, which are named."""
     sums = read_labels(row[named] for _, row in body).sums
     if sums:
         notes.append(f"Not read, because they sum up other rows: {', '.join(sums)}.")
-    return [(line, row) for line, row in body if row[named].strip() not in sums]
+    units = {
+        line: row for line, row in body if not row[named].strip() and not any(map(is_number, row))
+    }
+    if units:
+        first = ", ".join(filter(None, map(str.strip, next(iter(units.values())))))
+        notes.append(f"Not read, because they have neither a country nor a figure: {first}.")
+    return [
+        (line, row) for line, row in body if row[named].strip() not in sums and line not in units
+    ]
 
 
 def _measured(header: Sequence[str], body: Sequence[Row]) -> tuple[int, int] | None:

@@ -21,8 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataFileError
+from ..files.missing import is_mark
+from ..files.numbers import is_number
 from ..files.tables import CsvTable, as_table, read_frame, separator_of
 from ..populations.columns import country_columns, plain
+from ..populations.countries import known_country
 from .code_books import numbered_options
 from .entries import MalformedError, literal, options_of
 from .forms import FILLED_IN, OPEN, SEVERAL, Form, FormItem, plain_text
@@ -100,7 +103,20 @@ def read_dictionary(path: Path, text: str) -> Form | None:
     if kind is None:
         return None
     table = as_table(path, read_frame(path, "a table of questions"))
+    if kind is _codes and _has_figures(table):
+        return None
     return kind(table, Form(path, path.name))
+
+
+def _has_figures(table: CsvTable) -> bool:
+    """Whether a column that is called a country holds numbers: shares of answers, and no translation."""
+    columns = [
+        name for name in table.columns if known_country(name) and plain(name) not in _VARIABLE
+    ]
+    cells = [
+        [row[name] for _, row in table.records() if not is_mark(row[name])] for name in columns
+    ]
+    return any(column and all(map(is_number, column)) for column in cells)
 
 
 def _kind(heads: Sequence[str]) -> Any:

@@ -107,7 +107,7 @@ def _no_figures(table: CsvTable) -> str:
 def are_respondents(table: CsvTable) -> bool:
     """Whether a table in which countries repeat has columns about interviews, and none of indices."""
     named = country_columns(table.heads)
-    if not named or any(index_name(head) for head in table.heads):
+    if not named or "question" in table.columns or any(map(index_name, table.heads)):
         return False
     places = [row[named[0]].strip() for _, row in table.rows]
     cells = {name: [row[n] for _, row in table.rows] for n, name in enumerate(table.heads)}

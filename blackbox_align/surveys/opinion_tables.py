@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,40 +26,10 @@ from ..populations.columns import TIMES, country_columns, is_other, plain
 from ..populations.countries import known_country
 from ..populations.population import GROUP_WORDING, Population
 from .assembly import RawAnswers, Unreadable
-from .cross_tables import is_sum
+from .opinion_columns import spelled_columns
+from .sums import is_sum
 
 COLUMNS = ("item", "question", "option", "country", "share")
-_SPELLINGS = {
-    "item": (
-        "item", "id", "qid", "question_id", "item_id", "variable", "question_code", "qkey", "var",
-        "item_code",
-    ),
-    "question": (
-        "question", "question_text", "text", "wording_of_question", "question_wording", "item_text",
-        "variable_label", "pregunta", "pergunta", "frage", "domanda", "问题", "問題", "題目", "题目", "質問",
-        "السوال", "вопрос", "soru",
-    ),
-    "option": (
-        "option", "answer", "response", "answer_option", "category", "choice", "option_text", "answer_text",
-        "response_option", "response_category", "value_label", "answer_label", "response_label",
-        "category_label", "respuesta", "resposta", "reponse", "antwort", "risposta", "opcion", "value",
-        "code", "value_code", "选项", "選項", "選択肢", "答案", "回答", "الاجابة", "ответ", "cevap",
-    ),
-    "share": (
-        "share", "percent", "percentage", "proportion", "pct", "prop", "probability", "prob",
-        "weighted_share", "weighted_percent", "weighted_pct", "weighted_percentage", "percent_of_people",
-        "share_of_people", "比例", "百分比", "占比", "割合", "النسبة",
-        "доля", "процент", "yuzde", "porcentaje", "porcentagem", "pourcentage", "prozent", "anteil",
-        "percentuale",
-    ),
-    "count": ("count", "counts", "freq", "frequency", "weighted_count", "n_weighted"),
-    "n": ("n", "people", "respondents", "sample_size", "base", "n_obs", "unweighted_n", "n_unweighted"),
-    "ordered": ("ordered",),
-    "missing": ("missing", "non_response"),
-    "group": ("group", "population"),
-    "name": ("name", "group_name"),
-    "wording": ("wording",),
-}  # fmt: skip
 _FLOAT_CODE = re.compile(r"-?\d{1,5}\.0")  # what pandas makes of codes in a column with gaps
 _MERGED = "where cells were merged, write what stands in the first of them in every row."
 # Options that may sum up the others: asked about where their count does.
@@ -82,7 +53,13 @@ class _Pair:
 
     line: int
     shares: dict[str, float] = field(default_factory=dict)
-    people: float | None = None
+    told: list[float] = field(default_factory=list)
+
+    @property
+    def people(self) -> float | None:
+        """How many were asked: the number in every row, or the sum of how many gave each answer."""
+        several = len(set(self.told)) > 1
+        return math.fsum(self.told) if several else next(iter(self.told), None)
 
 
 @dataclass
@@ -138,7 +115,7 @@ class _Told:
 
 def is_own_form(table: CsvTable) -> bool:
     """Whether a table means to be in our own form, perhaps with a slip in it."""
-    columns = _columns(table)
+    columns = spelled_columns(table)
     if {"prompt_question", "selections", "llm_answer", "model_answer"} & set(table.columns):
         return False
     figures = bool({"share", "count"} & columns.keys())
@@ -154,14 +131,17 @@ def read_own_form(table: CsvTable) -> Answers:
 
     Only a country that is not known, or has no figure, is left to the report.
     """
-    columns = _columns(table)
+    columns = spelled_columns(table)
     whom, notes = _whom(table, columns)
     value = "count" if "count" in columns and "share" not in columns else "share"
     for name in ["question", "option", *([value] if whom else [])]:
         if name not in columns:
             near = nearest_names(name, table.columns, 1)
             hint = f" Is it {near[0]!r}?" if near else ""
-            hint = hint or (" Write there what people were asked." if name == "question" else "")
+            if name == "question":
+                hint = hint or " Write there what people were asked."
+            if name == "share" and "n" in columns:
+                hint = f" If {columns['n']!r} says how many gave each answer, call it 'count'."
             raise DataFileError(table.path, 1, f"the column {name!r} is missing.{hint}")
     told = _Told()
     places = _places(table, columns) if not whom else []
@@ -197,7 +177,7 @@ def read_own_form(table: CsvTable) -> Answers:
                 )
             item.options[cells["option"]] = None
             pair.shares[cells["option"]] = _value(table.path, line, cell, value, told)
-            pair.people = _people(cells.get("n", "")) or pair.people
+            pair.told += _people(cells.get("n", ""))
             if whom and not country_columns([whom]):
                 _declare(table.path, line, whom, label, cells, told.groups)
     if not told.pairs:
@@ -221,21 +201,13 @@ def _several(table: CsvTable, columns: Mapping[str, str], whom: str) -> str:
     return ". Remove one of them"
 
 
-def _columns(table: CsvTable) -> dict[str, str]:
-    """Our names of the columns that a table has, and how it spells them."""
-    found = {}
-    for name, spellings in _SPELLINGS.items():
-        matching = [c for spelling in spellings for c in table.columns if plain(c) == spelling]
-        if matching:
-            found[name] = matching[0]
-    return found
-
-
 def _whom(table: CsvTable, columns: Mapping[str, str]) -> tuple[str, list[str]]:
     """The column of countries or groups, empty for a table with a column per country; and notes."""
     used = {spelled for name, spelled in columns.items() if name not in ("group", "name")}
     rest = [c for c in table.columns if c not in used]
     countries = [rest[n] for n in country_columns(rest) if plain(rest[n]) not in ("name", "title")]
+    if any(map(_is_country, rest)):  # then a column 'code' may be one of the answers
+        countries = [c for c in countries if any(known_country(r[c]) for _, r in table.records())]
     group = columns.get("group", "")
     further = [c for c in rest if c not in countries and c not in (group, columns.get("name"))]
     if group and countries:
@@ -325,10 +297,15 @@ def _distributions(
 ) -> Iterator[RawAnswers]:
     percent = not counts and any(v > 1 for pair in pairs.values() for v in pair.shares.values())
     whole = 100.0 if percent else 1.0
+    sums = _sums_of_the_others(pairs)
     for (name, label), pair in pairs.items():
         item = asked[name]
         total = math.fsum(pair.shares.values())
-        doubled = [o for o, v in pair.shares.items() if o.casefold() in _DOUBLED and 2 * v == total]
+        doubled = [
+            option
+            for option, value in pair.shares.items()
+            if 2 * value == total and (option.casefold() in _DOUBLED or option in sums[name])
+        ]
         if counts and doubled:
             raise DataFileError(
                 path,
@@ -361,6 +338,18 @@ def _distributions(
         )
 
 
+def _sums_of_the_others(pairs: Mapping[tuple[str, str], _Pair]) -> dict[str, set[str]]:
+    """The options of each item that are half of all in each of several samples, of three options or more."""
+    found: dict[str, set[str]] = {}
+    samples: Counter[str] = Counter()
+    for (name, _), pair in pairs.items():
+        total = math.fsum(pair.shares.values())
+        halves = {o for o, v in pair.shares.items() if 2 * v == total and len(pair.shares) > 2}
+        found[name] = found.get(name, halves) & halves
+        samples[name] += 1
+    return {name: options if samples[name] > 1 else set() for name, options in found.items()}
+
+
 def _value(path: Path, line: int, cell: str, kind: str, told: _Told) -> float:
     bare = bare_number(cell, commas=kind == "count")
     if bare != cell.strip().removesuffix("%").strip():
@@ -385,8 +374,9 @@ def _value(path: Path, line: int, cell: str, kind: str, told: _Told) -> float:
     return value
 
 
-def _people(cell: str) -> float | None:
-    return float(cell) if re.fullmatch(r"\d{1,9}(\.\d+)?", cell.strip()) else None
+def _people(cell: str) -> list[float]:
+    bare = cell.strip().replace(",", "")
+    return [float(bare)] if re.fullmatch(r"\d{1,9}(\.\d+)?", bare) else []
 
 
 def _yes_or_no(path: Path, line: int, name: str, cell: str) -> bool | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import DataFileError
 from ..files.missing import is_mark, missing_codes
@@ -51,7 +52,7 @@ def tabulate(
     DataFileError
         A weight is no number, or nothing can be tabulated.
     """
-    country = find_column(people, country)
+    people, country = _with_convention(people), find_column(people, country)
     weight = find_column(people, weight) if weight else None
     items = [find_column(people, name) for name in items]
     weights = _weights(people, weight)
@@ -290,10 +291,35 @@ def _between(people: Respondents, item: str) -> list[str]:
     return points if set(points) & set(people.columns[item]) else []
 
 
+def _with_convention(people: Respondents) -> Respondents:
+    """The rows with the file's own negative codes declared missing in every column without labels.
+
+    Where -1 and -2 are no answers to one question, as 1 to 4 beside them show, they are no scale beside 1
+    and 2 in another one either, unless 0 stands between them.
+    """
+    told = {
+        name: codes
+        for name, cells in people.columns.items()
+        if (codes := {cell for cell in cells if not is_mark(cell)})
+        and len(codes) < 40
+        and all(re.fullmatch(r"-?\d{1,5}", code, re.ASCII) for code in codes)
+    }
+    none = {code for codes in told.values() for code in missing_codes(list(map(int, codes)))}
+    below = {str(code) for code in none if code < 0}
+    more = {
+        name: people.missing.get(name, frozenset()) | (codes & below)
+        for name, codes in told.items()
+        if name not in people.labels and "0" not in codes
+    }
+    return replace(people, missing={**people.missing, **more})
+
+
 def _missing(people: Respondents, item: str, options: Sequence[str]) -> set[str]:
     """The codes of an item that are no answers: declared, by their label, or by convention."""
     labels = people.labels.get(item, {})
     declared = set(people.missing.get(item, ())) & set(options)
+    if not labels:
+        return declared | non_responses(options)
     by_label = {code for code in options if non_responses((labels.get(code, code),))}
     whole = {code: int(code) for code in options if code.lstrip("-").isdigit() and code.isascii()}
     by_code = missing_codes(list(whole.values())) if len(whole) == len(options) else set()
