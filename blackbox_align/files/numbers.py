@@ -11,7 +11,6 @@ from collections.abc import Sequence
 _THOUSANDS = re.compile(r"([-+]?\d{1,3})((?:[ \u00a0\u202f\u2009'’]\d{3})+)(\.\d+)?")
 _COMMAS = re.compile(r"([-+]?\d{1,3})((?:,\d{3})+)(\.\d+)?")
 _POINTS = re.compile(r"[1-9]\d{0,2}(\.\d{3})+")
-_EUROPEAN = re.compile(r"([-+]?\d{1,3}(?:\.\d{3})+),(\d+)")
 _MARKS = re.compile(
     r"\s*(\[[^\[\]]{1,12}\]|[*†‡§#]+|[¹²³⁰⁴-⁹ᵃ-ᶻ]+|\((est\.?|estimated?|e|a|b|c|\d|[*†‡])\))$",
     re.IGNORECASE,
@@ -34,9 +33,7 @@ def bare_number(cell: str, *, commas: bool = False) -> str:
     found = _THOUSANDS.fullmatch(bare)
     if not found and (commas or bare.count(",") > 1):
         found = _COMMAS.fullmatch(bare)
-    if european := _EUROPEAN.fullmatch(bare):  # 1.234,5 can be read in one way only
-        bare = f"{european[1].replace('.', '')}.{european[2]}"
-    elif found:
+    if found:
         bare = found[1] + re.sub(r"\D", "", found[2]) + (found[3] or "")
     return bare if _FLOAT.fullmatch(bare) else text
 

@@ -112,7 +112,7 @@ def split_table(path: Path, text: str, expected: str) -> list[Row]:
             f"expected {expected}. This is text that no comma, semicolon or tab cuts into columns: a "
             f"table laid out by "
             "blanks has to be saved as CSV, a code book as a table with the columns variable, question, "
-            "code and label, and questions of your own are written down in YAML (docs/data.md).",
+            "code and label; questions are written down in YAML (docs/data.md).",
         )
     text = _without_sep_line(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
@@ -272,13 +272,18 @@ def points_for_commas(rows: list[Row]) -> list[Row]:
     if not all(re.fullmatch(r"[1-9]\d{0,2}\.\d{3}", cell) for cell in pointed):
         return rows
     comma = re.compile(r"[-+]?\d+,\d+ ?%?")
+    both = re.compile(r"[-+]?\d{1,3}(\.\d{3})+,\d+ ?%?")  # 1.234,5 can be read in one way only
     written = [cell for cell in cells if comma.fullmatch(cell)]
-    if all(re.fullmatch(r"[-+]?[1-9]\d{0,2},\d{3}", cell) for cell in written):
+    if not any(map(both.fullmatch, cells)) and all(
+        re.fullmatch(r"[-+]?[1-9]\d{0,2},\d{3}", cell) for cell in written
+    ):
         return rows
 
     def with_point(cell: str) -> str:
         if comma.fullmatch(cell.strip()):
             return cell.replace(",", ".")
+        if both.fullmatch(cell.strip()):
+            return cell.replace(".", "").replace(",", ".")
         return cell.replace(".", "") if cell.strip() in pointed else cell
 
     return [

@@ -111,7 +111,7 @@ _PARTS = {
 }  # fmt: skip
 _OF_THE_KINGDOM = frozenset({"X-NIR", "X-SCT", "X-WLS"})
 # Where a label names a country in two ways: "South Korea (ROK)", "KOR: South Korea", "België / Belgique".
-_TWICE_NAMED = re.compile(r"[()\[\]/|:]|\s[-–—]\s|,\s")
+_BETWEEN_NAMES = (r"[()\[\]]", r"[/|:]|\s[-–—]\s", r",\s")
 _UNION = re.compile(r"(eu|ue|ec|ce) ?\d\d( (eu|ue) ?\d\d)?( 2020)?")  # Eurobarometer's "UE27 EU27"
 _PART_NOTE = re.compile(
     r" (excluding high income|ida and ibrd countries|wb|un|fao|oecd|27|28|\d+ countries)$"
@@ -215,16 +215,16 @@ def _country(label: str) -> Country | None:
 
 def _twice_named(label: str) -> Country | None:
     """The country of a label that names one in two ways; None where it does not, or they contradict."""
-    pieces = [piece.strip() for piece in _TWICE_NAMED.split(label) if piece.strip()]
-    named = [(piece, known_country(piece)) for piece in pieces]
-    found = {country for _, country in named if country}
-    if len(pieces) < 2 or len(found) != 1:
-        return None
-    (country,) = found
-    agree = all(
-        c or country.name in meant_by_several(p) for p, c in named
-    )  # Korea (ROK), Congo (DRC)
-    return country if agree else None
+    for between in _BETWEEN_NAMES:
+        pieces = [piece.strip() for piece in re.split(between, label) if piece.strip()]
+        named = [(piece, known_country(piece)) for piece in pieces]
+        found = {country for _, country in named if country}
+        if len(pieces) > 1 and len(found) == 1:
+            (country,) = found
+            unclear = [piece for piece, known in named if not known]  # Korea (ROK), Congo (DRC)
+            if all(country.name in meant_by_several(piece) for piece in unclear):
+                return country
+    return None
 
 
 def _coded(code: str, rest: str) -> Country | None:

@@ -1,0 +1,198 @@
+"""Files as their owners write them, in their languages, with what stands beside the figures in them."""
+
+from __future__ import annotations
+
+import pytest
+
+from blackbox_align.errors import BlackboxAlignError
+from blackbox_align.surveys.checking import check
+from blackbox_align.surveys.respondents import read_respondents
+from blackbox_align.surveys.tabulate import tabulate
+from tests.surveys.test_kinds_of_tables import held, shares_of
+
+HEAD = "item,question,option,country,share\n"
+YES = {("CHL", "Yes"): 0.6, ("CHL", "No"): 0.4, ("PER", "Yes"): 0.25, ("PER", "No"): 0.75}
+
+FIGURES = {
+    "Arabic": ("الدولة,PDI,IDV\nالسعودية,95,25\nالإمارات,90,26\n", {"SAU": (95, 25), "ARE": (90, 26)}),
+    "Japanese": ("国名,PDI,IDV\nアメリカ,40,91\nイギリス,35,89\n", {"USA": (40, 91), "GBR": (35, 89)}),
+    "Russian": ("Страна,PDI,IDV\nЮжная Корея,60,18\nБелоруссия,95,25\n",
+                {"KOR": (60, 18), "BLR": (95, 25)}),
+    "Vietnamese, whose names look like codes": (
+        "Quốc gia,PDI,IDV\nNga,93,39\nMỹ,40,91\nÁo,11,55\nBỉ,65,75\n",
+        {"RUS": (93, 39), "USA": (40, 91), "AUT": (11, 55), "BEL": (65, 75)}),
+    "codes of which one is such a name": (
+        "country,PDI,IDV\nNGA,80,30\nKEN,70,25\n", {"NGA": (80, 30), "KEN": (70, 25)}),
+    "parts of the world in Spanish, and a mean": (
+        "País,PDI,IDV\nChile,63,23\nAmérica Latina,70,25\nMundo,60,40\nPromedio,62,30\nPerú,64,16\n",
+        {"CHL": (63, 23), "PER": (64, 16)}),
+    "America beside other continents": (
+        "Entity,PDI,IDV\nAfrica,70,20\nAmerica,60,50\nAsia,70,22\nChile,63,23\n", {"CHL": (63, 23)}),
+    "units below the heads": (
+        "Country,PDI,IDV\n,index points,index points\nChile,63,23\nPeru,64,16\n",
+        {"CHL": (63, 23), "PER": (64, 16)}),
+    "points between thousands, commas before fractions": (
+        "country;OPEN\nChile;1.063,5\nPeru;1.064\n", {"CHL": (1063.5,), "PER": (1064,)}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", FIGURES)
+def test_figures_of_countries_in_their_owners_language(kind, tmp_path):
+    """Every row is the country that its everyday name means; continents, means and units are no rows."""
+    content, expected = FIGURES[kind]
+    assert dict(held(content, tmp_path).figures) == expected
+
+
+BESIDE = {
+    "columns of countries beside codes and labels": (
+        "variable;question;option;code;Chile;Perú\nv1;Rain?;Yes;1;0,6;0,25\nv1;Rain?;No;2;0,4;0,75\n"),
+    "a column of options in the plural": (
+        "item,question,options,Chile,Peru\nv1,Rain?,Yes,60,25\nv1,Rain?,No,40,75\n"),
+    "totals and people under names that nobody listed": (
+        "Is rain good?,,\n,Chile,Peru\nYes,60,25\nNo,40,75\nAll told,100,100\nAsked,1002,998\n"),
+    "totals in German": (
+        "Is rain good?,,\n,Chile,Peru\nYes,60,25\nNo,40,75\nSumme,100,100\nFallzahl,1002,998\n"),
+    "counts with a total in Russian": (
+        "question,option,country,count\nRain?,Yes,Chile,60\nRain?,No,Chile,40\nRain?,Итого,Chile,100\n"
+        "Rain?,Yes,Peru,25\nRain?,No,Peru,75\nRain?,Итого,Peru,100\n"),
+    "a question in Chinese above": "問題：你喜歡雨嗎？,,\n,智利,秘魯\nYes,60,25\nNo,40,75\n總和,100,100\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", BESIDE)
+def test_shares_without_what_stands_beside_them(kind, tmp_path):
+    """Codes, totals and numbers of people are no answers, whatever they are called."""
+    assert shares_of(held(BESIDE[kind], tmp_path)) == pytest.approx(YES)
+
+
+def test_people_are_the_sum_of_those_who_gave_each_answer(tmp_path):
+    """A number that differs from row to row counts an answer's people, and one that does not counts all."""
+    rows = "q,Rain?,Yes,Chile,60,{}\nq,Rain?,No,Chile,40,{}\n"
+    for numbers, people in (((120, 80), 200.0), ((200, 200), 200.0), (("1,120", "1,080"), 2200.0)):
+        cells = [f'"{number}"' for number in numbers]
+        found = held(HEAD.replace("share", "share,n") + rows.format(*cells), tmp_path)
+        assert [d.people for d in found.distributions] == [people]
+
+
+NAMED = {
+    "counts of which one is the others together": (
+        "question,option,country,count\nRain?,Yes,Chile,60\nRain?,No,Chile,40\nRain?,Sumarum,Chile,100\n"
+        "Rain?,Yes,Peru,25\nRain?,No,Peru,75\nRain?,Sumarum,Peru,100\n",
+        "the count of 'Sumarum' for 'Rain?' in Chile is that of all other answers together"),
+    "how many gave each answer, and no share": (
+        "question,option,country,n\nRain?,Yes,Chile,60\nRain?,No,Chile,40\n",
+        "If 'n' says how many gave each answer, call it 'count'"),
+    "a code book as text, with commas in it": (
+        "R1  Taking all together, is rain good, or not?\n  1  Yes\n  2  No\n -1  Don't know\n",
+        "a code book as a table with the columns variable, question, code and label"),
+    "a topline as text": (
+        "Q4. Is rain good, bad, or neither?\n\n          Good   Bad   DK   Total\n"
+        "Chile     Spring, 2019   60   40   0   100\nPeru      Spring, 2019   25   75   0   100\n",
+        "a table laid out by blanks has to be saved as CSV"),
+    "people with a weight, some of whom answered in words": (
+        "ID,COUNTRY,WT,Q1,Q2\n1,Chile,1,Good,Often\n2,Chile,1,Bad,Never\n3,Peru,2,Good,99\n4,Peru,1,Bad,99\n",
+        "--country COUNTRY --weight WT`"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", NAMED)
+def test_what_cannot_be_read_is_named(kind, tmp_path):
+    """The sentence says what the file is, and what to do."""
+    content, sentence = NAMED[kind]
+    with pytest.raises(BlackboxAlignError) as raised:
+        held(content, tmp_path)
+    assert sentence in str(raised.value)
+
+
+def test_parts_of_a_kingdom_are_no_kingdom(tmp_path):
+    """England beside Scotland is a part and left out; alone it is what people mean by the country."""
+    rows = "".join(
+        f"q,Tea?,Yes,{c},{s}\nq,Tea?,No,{c},{100 - s}\n"
+        for c, s in (("England", 60), ("Scotland", 50), ("Northern Ireland", 40), ("Ireland", 70))
+    )
+    opinions = held(HEAD + rows, tmp_path)
+    kinds = {d.sample.country: d.sample.kind for d in opinions.distributions}
+    assert kinds == {"X-SCT": "region", "X-NIR": "region", "IRL": "national"}
+    assert "'England': perhaps a part of United Kingdom" in " ".join(opinions.report.notes)
+    alone = held(HEAD + "q,Tea?,Yes,England,60\nq,Tea?,No,England,40\n", tmp_path)
+    assert alone.countries.keys() == {"GBR"}
+
+
+def rows_of(text, folder, country, name="it.csv", **options):
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    table = tabulate(read_respondents(path), country, **options)
+    return {(row[0], row[3], row[2]): (float(row[4]), row[7]) for row in table.rows}, table.notes
+
+
+def test_codes_that_pandas_wrote_as_fractions_are_codes(tmp_path):
+    """1.0 and 99.0 in a column with gaps are the codes 1 and 99, and 99 is no answer; a weight stays."""
+    found, _ = rows_of("cntry,q,w\nAT,1.0,0.5\nAT,2.0,1.5\nAT,,1.0\nCH,2.0,1.0\nCH,99.0,1.0\n", tmp_path,
+                       "cntry", weight="w")  # fmt: skip
+    assert found["q", "AT", "1"] == (0.25, "no") and found["q", "AT", "2"] == (0.75, "no")
+    assert found["q", "CH", "99"] == (0.5, "yes")
+
+
+def test_a_convention_of_the_file_holds_where_it_could_be_a_scale(tmp_path):
+    """-1 and -2 are no answers beside 1 and 2 where they are none beside 1 to 4; not so with 0."""
+    text = "cntry,a,b,c\nFR,1,1,-2\nFR,4,-2,0\nFR,-1,2,2\nDE,2,-1,1\nDE,3,1,-1\nDE,-2,2,2\n"
+    found, _ = rows_of(text, tmp_path, "cntry")
+    missing = {(item, option) for (item, _, option), (_, none) in found.items() if none == "yes"}
+    assert missing == {("a", "-1"), ("a", "-2"), ("b", "-1"), ("b", "-2")}
+
+
+def test_a_code_among_words_is_no_answer(tmp_path):
+    """99 among answers in words is what nobody labelled."""
+    found, _ = rows_of(
+        "country,q\nPeru,Often\nPeru,99\nChile,Never\nChile,Often\n", tmp_path, "country"
+    )
+    assert found["q", "Peru", "99"] == (0.5, "yes") and found["q", "Peru", "Often"] == (0.5, "no")
+
+
+def test_whole_weights_are_weights_where_they_are_called_so(tmp_path):
+    """A column wt of 1 and 2 is no item, and that nobody was weighted is said."""
+    found, notes = rows_of("idenpa;wt;q\n32;1;1\n32;2;2\n858;1;1\n858;1;2\n", tmp_path, "idenpa")
+    assert {item for item, _, _ in found} == {"q"}
+    assert any("wt look like weights" in note for note in notes)
+
+
+@pytest.mark.parametrize("separator", ["\t", ";"])
+def test_several_codes_in_a_cell_are_no_fraction(separator, tmp_path):
+    """1,3 beside 1 and 3 are two answers; 1,5 beside 2,5 are fractions, and so are a target's."""
+    rows = [("country", "bus", "likes"), ("Kenya", "1", "1"), ("Kenya", "1,3", "2"), ("Kenya", "3", "2"),
+            ("Ghana", "2", "1"), ("Ghana", "1,2", "1"), ("Ghana", "3", "1")]  # fmt: skip
+    text = "".join(separator.join(row) + "\n" for row in rows)
+    found, notes = rows_of(text, tmp_path, "country", "it.tsv")
+    assert {item for item, _, _ in found} == {"likes"}
+    assert any("several answers: bus" in note for note in notes)
+    figures = "".join(
+        separator.join(r) + "\n" for r in (("country", "PDI"), ("Kenya", "1,5"), ("Ghana", "70"))
+    )
+    assert dict(held(figures, tmp_path).figures) == {"KEN": (1.5,), "GHA": (70,)}
+
+
+LANGUAGES = {
+    "Tanzania": ("Ndiyo", "Hapana", "Sijui", "Nimekataa kujibu"),
+    "Vietnam": ("Có", "Không", "Không biết", "Từ chối trả lời"),
+    "Poland": ("Tak", "Nie", "Nie wiem / trudno powiedzieć", "Odmowa odpowiedzi"),
+    "Turkey": ("Evet", "Hayır", "Bilmiyorum", "Cevap vermek istemiyorum"),
+    "South Korea": ("예", "아니오", "잘 모르겠습니다", "응답하고 싶지 않음"),
+    "Ukraine": ("Так", "Ні", "Важко відповісти", "Відмова"),
+    "Brazil": ("Sim", "Não", "Não sei dizer", "Prefere não responder"),
+    "Germany": ("Ja", "Nein", "Weiß nicht/unsicher", "Möchte ich nicht beantworten"),
+}
+
+
+def test_what_is_no_answer_in_the_language_of_each_country(tmp_path):
+    """Two answers are left of four in each language, and no other option is."""
+    rows = "".join(
+        f"{code},Rain in {place}?,{option},{place},{share}\n"
+        for code, (place, options) in enumerate(LANGUAGES.items())
+        for option, share in zip(options, (50, 30, 15, 5), strict=True)
+    )
+    opinions = held(HEAD + rows, tmp_path)
+    for distribution in opinions.distributions:
+        options = opinions.items[distribution.item].scale.options
+        assert options == LANGUAGES[distribution.sample.label][:2]
+        assert distribution.shares == pytest.approx((0.625, 0.375))
+    assert check(opinions).tables
