@@ -271,7 +271,7 @@ def points_for_commas(rows: list[Row]) -> list[Row]:
     pointed = {c for c in cells if re.fullmatch(r"[-+]?\d*\.\d+ ?%?", c)}
     if not all(re.fullmatch(r"[1-9]\d{0,2}\.\d{3}", cell) for cell in pointed):
         return rows
-    comma = re.compile(r"[-+]?\d+,\d+ ?%?")
+    comma = re.compile(r"[-+−–]?\d+,\d+ ?%?")
     both = re.compile(r"[-+]?\d{1,3}(\.\d{3})+,\d+ ?%?")  # 1.234,5 can be read in one way only
     written = [cell for cell in cells if comma.fullmatch(cell)]
     if not any(map(both.fullmatch, cells)) and all(

@@ -109,6 +109,15 @@ _PARTS = {
     "GB-GBN": "GBR", "DE-E": "X-GEE", "D-E": "X-GEE", "DE-W": "X-GEW", "D-W": "X-GEW", "GB-NIR": "X-NIR",
     "GB-SCT": "X-SCT", "GB-WLS": "X-WLS", "Arab World": "X-ARA",
 }  # fmt: skip
+# Of the United States, beside which Georgia is one of them.
+_STATES = frozenset({
+    "alabama", "alaska", "arizona", "arkansas", "california", "colorado", "connecticut", "delaware",
+    "florida", "hawaii", "idaho", "illinois", "indiana", "iowa", "kansas", "kentucky", "louisiana", "maine",
+    "maryland", "massachusetts", "michigan", "minnesota", "mississippi", "missouri", "montana", "nebraska",
+    "nevada", "new hampshire", "new jersey", "new mexico", "new york", "north carolina", "ohio", "oklahoma",
+    "oregon", "pennsylvania", "south carolina", "tennessee", "texas", "utah", "vermont", "virginia",
+    "washington", "wisconsin", "wyoming",
+})  # fmt: skip
 _OF_THE_KINGDOM = frozenset({"X-NIR", "X-SCT", "X-WLS"})
 # Where a label names a country in two ways: "South Korea (ROK)", "KOR: South Korea", "België / Belgique".
 _BETWEEN_NAMES = (r"[()\[\]]", r"[/|:]|\s[-–—]\s", r",\s")
@@ -153,6 +162,8 @@ def read_labels(labels: Iterable[str]) -> Labels:
     if _OF_THE_KINGDOM & {country.code for country in found.values()}:  # England is but a part, too
         for label in [label for label in found if fold(label) == "england"]:
             unknown[label] = f"a part of {found.pop(label).name}"
+    if len(_STATES & set(map(fold, distinct))) > 1 and found.pop("Georgia", None):
+        unknown["Georgia"] = "a part of United States"
     doubt = _languages(distinct) or _foreign_codes(distinct, found)
     _missing_or_namibia(distinct, found, unknown, notes)
     for label, country in found.items():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from .target_json import json_rows
 # Columns of a table with a row per country and index: what is measured, and the figure.
 _LONG = ("dimension", "index", "indicator", "series_name", "variable", "measure", "scale")
 _VALUES = ("value", "score", "figure", "points", "obs_value")
+_YEAR = re.compile(r"[\s_.(\[]+(19|20)\d\d[)\]]?\s*$")
 _TABLE = "a header such as 'country,PDI,IDV,MAS,UAI,LTO,IVR'"
 
 
@@ -125,6 +127,7 @@ def looks_like_targets(path: Path) -> bool:
     ]
     known = [n for n in others if index_name(header[n])]
     answers = sum(is_net(header[n]) for n in others) > 1 or any(map(has_question_mark, header))
+    answers = answers or {"yes", "no"} <= names
     if not known and numbers and (answers or blocks_of_shares(header, body)):
         return False
     repeated = 2 * len(set(labels)) <= len(labels)
@@ -298,6 +301,12 @@ def _index_columns(
                 )
             continue
         indices[name] = n
+    dated = Counter(index for cell in header if (index := index_name(_YEAR.sub("", cell))))
+    several = [cell.strip() for cell in header if dated[index_name(_YEAR.sub("", cell)) or ""] > 1]
+    if any(map(_YEAR.search, several)):
+        raise DataFileError(
+            path, line, f"{', '.join(several)} are one index in several years; keep one of them."
+        )
     years = [name for name in indices if re.fullmatch(r"(19|20)\d\d(\s*\[.*\])?", name)]
     if years and len(years) == len(indices):
         raise DataFileError(

@@ -118,7 +118,11 @@ def _figures(table: CsvTable, part: CrossTable) -> list[list[float]]:
 def _countries_above(table: CsvTable) -> bool:
     labels = read_labels(table.heads[1:])
     left = read_labels(row[0] for _, row in table.rows if not _YES.fullmatch(row[0].strip()))
-    if index_name(table.rows[0][1][0]) or len(left.found) > len(left.unknown):
+    if index_name(table.rows[0][1][0]):
+        return False
+    if len(left.found) > len(left.unknown) and not _sum_down(
+        table
+    ):  # countries may be answers, too
         return False
     if 2 * len(labels.found) <= len(table.heads) - 1 - len(labels.sums):
         return False
@@ -126,6 +130,16 @@ def _countries_above(table: CsvTable) -> bool:
     figures = [cell for row in rows for cell in row if not is_mark(cell)]
     return len(table.rows) > 1 and sum(_first_number(c) is not None for c in figures) > 0.9 * len(
         figures
+    )
+
+
+def _sum_down(table: CsvTable) -> bool:
+    """Whether the figures below each head are the shares of answers, and those of a row are not."""
+    rows = [row[1:] for _, row in table.rows if not is_sum(row[0])]
+    figures = [[_first_number(cell) or 0.0 for cell in row] for row in rows]
+    across = [list(column) for column in zip(*figures, strict=True)]
+    return all(are_whole(figures, [None] * len(across))) and not all(
+        are_whole(across, [None] * len(figures))
     )
 
 

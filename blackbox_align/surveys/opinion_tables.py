@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,10 +21,12 @@ from ..errors import DataFileError, nearest_names
 from ..files.missing import is_mark
 from ..files.numbers import bare_number, points_part_thousands
 from ..files.tables import CsvTable
-from ..populations.columns import TIMES, country_columns, is_other, plain
+from ..populations.columns import TIMES, UNSURE, country_columns, is_other, plain
 from ..populations.countries import known_country
+from ..populations.labels import read_labels
 from ..populations.population import GROUP_WORDING, Population
 from .assembly import RawAnswers, Unreadable
+from .opinion_checks import Pair, refuse_other_options, sums_of_the_others
 from .opinion_columns import spelled_columns
 from .sums import is_sum
 
@@ -48,21 +49,6 @@ class Answers:
 
 
 @dataclass
-class _Pair:
-    """One item in one sample, as it grows row by row."""
-
-    line: int
-    shares: dict[str, float] = field(default_factory=dict)
-    told: list[float] = field(default_factory=list)
-
-    @property
-    def people(self) -> float | None:
-        """How many were asked: the number in every row, or the sum of how many gave each answer."""
-        several = len(set(self.told)) > 1
-        return math.fsum(self.told) if several else next(iter(self.told), None)
-
-
-@dataclass
 class _Asked:
     """One item: its question, whether it is ordered, and its options in the order of the file."""
 
@@ -77,7 +63,7 @@ class _Told:
     """What a table tells, as it is read row by row: items, samples and groups, and what is no answer."""
 
     asked: dict[str, _Asked] = field(default_factory=dict)
-    pairs: dict[tuple[str, str], _Pair] = field(default_factory=dict)
+    pairs: dict[tuple[str, str], Pair] = field(default_factory=dict)
     groups: dict[str, Population] = field(default_factory=dict)
     sums: dict[str, int] = field(default_factory=dict)
     silent: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -143,7 +129,7 @@ def read_own_form(table: CsvTable) -> Answers:
             if name == "share" and "n" in columns:
                 hint = f" If {columns['n']!r} says how many gave each answer, call it 'count'."
             raise DataFileError(table.path, 1, f"the column {name!r} is missing.{hint}")
-    told = _Told()
+    told, groups = _Told(), bool(whom) and not _names_countries(table, whom)
     places = _places(table, columns) if not whom else []
     counts = [row[columns["count"]] for _, row in table.records()] if value == "count" else []
     pointed = points_part_thousands(counts)
@@ -167,7 +153,7 @@ def read_own_form(table: CsvTable) -> Answers:
             if is_mark(cell) and (cell.strip() or not whom):
                 told.silent.setdefault((cells["item"], label), line)
                 continue
-            pair = told.pairs.setdefault((cells["item"], label), _Pair(line))
+            pair = told.pairs.setdefault((cells["item"], label), Pair(line))
             if cells["option"] in pair.shares:
                 what = f"{cells['option']!r} for {cells['item']!r} in {label}"
                 raise DataFileError(
@@ -178,7 +164,7 @@ def read_own_form(table: CsvTable) -> Answers:
             item.options[cells["option"]] = None
             pair.shares[cells["option"]] = _value(table.path, line, cell, value, told)
             pair.told += _people(cells.get("n", ""))
-            if whom and not country_columns([whom]):
+            if groups:
                 _declare(table.path, line, whom, label, cells, told.groups)
     if not told.pairs:
         raise DataFileError(table.path, None, "there is no row of shares in it.")
@@ -206,8 +192,7 @@ def _whom(table: CsvTable, columns: Mapping[str, str]) -> tuple[str, list[str]]:
     used = {spelled for name, spelled in columns.items() if name not in ("group", "name")}
     rest = [c for c in table.columns if c not in used]
     countries = [rest[n] for n in country_columns(rest) if plain(rest[n]) not in ("name", "title")]
-    if any(map(_is_country, rest)):  # then a column 'code' may be one of the answers
-        countries = [c for c in countries if any(known_country(r[c]) for _, r in table.records())]
+    countries = [c for c in countries if _names_countries(table, c)]
     group = columns.get("group", "")
     further = [c for c in rest if c not in countries and c not in (group, columns.get("name"))]
     if group and countries:
@@ -235,6 +220,14 @@ def _whom(table: CsvTable, columns: Mapping[str, str]) -> tuple[str, list[str]]:
         "the column 'country' is missing; a column of another name, such as 'party', declares groups, "
         f"if it is the only further one (here: {', '.join(further) or 'none'}).",
     )
+
+
+def _names_countries(table: CsvTable, column: str) -> bool:
+    """Whether a column is called what columns of countries are, and holds some where it may be another."""
+    if not country_columns([column]) or plain(column) not in UNSURE:
+        return bool(country_columns([column]))
+    labels = read_labels(row[column] for _, row in table.records())
+    return len(labels.found) > 0 and len(labels.found) >= len(labels.unknown)
 
 
 def _is_country(column: str) -> bool:
@@ -293,11 +286,12 @@ def _declare(
 
 
 def _distributions(
-    path: Path, asked: Mapping[str, _Asked], pairs: Mapping[tuple[str, str], _Pair], counts: bool
+    path: Path, asked: Mapping[str, _Asked], pairs: Mapping[tuple[str, str], Pair], counts: bool
 ) -> Iterator[RawAnswers]:
     percent = not counts and any(v > 1 for pair in pairs.values() for v in pair.shares.values())
     whole = 100.0 if percent else 1.0
-    sums = _sums_of_the_others(pairs)
+    refuse_other_options(path, pairs)
+    sums = sums_of_the_others(pairs)
     for (name, label), pair in pairs.items():
         item = asked[name]
         total = math.fsum(pair.shares.values())
@@ -336,18 +330,6 @@ def _distributions(
             len(pair.shares),
             total if counts else pair.people,
         )
-
-
-def _sums_of_the_others(pairs: Mapping[tuple[str, str], _Pair]) -> dict[str, set[str]]:
-    """The options of each item that are half of all in each of several samples, of three options or more."""
-    found: dict[str, set[str]] = {}
-    samples: Counter[str] = Counter()
-    for (name, _), pair in pairs.items():
-        total = math.fsum(pair.shares.values())
-        halves = {o for o, v in pair.shares.items() if 2 * v == total and len(pair.shares) > 2}
-        found[name] = found.get(name, halves) & halves
-        samples[name] += 1
-    return {name: options if samples[name] > 1 else set() for name, options in found.items()}
 
 
 def _value(path: Path, line: int, cell: str, kind: str, told: _Told) -> float:

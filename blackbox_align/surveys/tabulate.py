@@ -7,9 +7,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..errors import DataFileError
+from ..errors import DataFileError, SpecificationError
 from ..files.missing import is_mark, missing_codes
-from ..populations.columns import country_columns
+from ..populations.columns import country_columns, plain
 from ..populations.labels import read_labels
 from .exports import is_about_the_interview, is_weight, surveys_pooled
 from .non_response import non_responses
@@ -53,6 +53,12 @@ def tabulate(
         A weight is no number, or nothing can be tabulated.
     """
     people, country = _with_convention(people), find_column(people, country)
+    if "cow" in plain(country).split("_"):
+        message = (
+            f"{country} holds codes of Correlates of War, of which AUS is Austria and SWZ Switzerland; "
+            "give a column of names or of ISO's codes."
+        )
+        raise SpecificationError(message)
     weight = find_column(people, weight) if weight else None
     items = [find_column(people, name) for name in items]
     weights = _weights(people, weight)

@@ -31,6 +31,7 @@ FIGURES = {
     "units below the heads": (
         "Country,PDI,IDV\n,index points,index points\nChile,63,23\nPeru,64,16\n",
         {"CHL": (63, 23), "PER": (64, 16)}),
+    "a dash for a minus": ("country;OPEN\nChile;–10,5\nPeru;−2\n", {"CHL": (-10.5,), "PER": (-2,)}),
     "points between thousands, commas before fractions": (
         "country;OPEN\nChile;1.063,5\nPeru;1.064\n", {"CHL": (1063.5,), "PER": (1064,)}),
 }  # fmt: skip
@@ -55,6 +56,8 @@ BESIDE = {
     "counts with a total in Russian": (
         "question,option,country,count\nRain?,Yes,Chile,60\nRain?,No,Chile,40\nRain?,Итого,Chile,100\n"
         "Rain?,Yes,Peru,25\nRain?,No,Peru,75\nRain?,Итого,Peru,100\n"),
+    "countries that are answers": (
+        "Which country?,,\n,Chile,Peru\nMexico,60,25\nKenya,40,75\n", ("Mexico", "Kenya")),
     "a question in Chinese above": "問題：你喜歡雨嗎？,,\n,智利,秘魯\nYes,60,25\nNo,40,75\n總和,100,100\n",
 }  # fmt: skip
 
@@ -62,7 +65,11 @@ BESIDE = {
 @pytest.mark.parametrize("kind", BESIDE)
 def test_shares_without_what_stands_beside_them(kind, tmp_path):
     """Codes, totals and numbers of people are no answers, whatever they are called."""
-    assert shares_of(held(BESIDE[kind], tmp_path)) == pytest.approx(YES)
+    content, answers = (
+        BESIDE[kind] if isinstance(BESIDE[kind], tuple) else (BESIDE[kind], ("Yes", "No"))
+    )
+    expected = {(c, answers[option == "No"]): share for (c, option), share in YES.items()}
+    assert shares_of(held(content, tmp_path)) == pytest.approx(expected)
 
 
 def test_people_are_the_sum_of_those_who_gave_each_answer(tmp_path):
@@ -89,6 +96,18 @@ NAMED = {
         "Q4. Is rain good, bad, or neither?\n\n          Good   Bad   DK   Total\n"
         "Chile     Spring, 2019   60   40   0   100\nPeru      Spring, 2019   25   75   0   100\n",
         "a table laid out by blanks has to be saved as CSV"),
+    "answers of which no country has the other's": (
+        HEAD + "q,Rain?,Yes,Chile,60\nq,Rain?,No,Chile,40\nq,Rain?,Oui,France,70\nq,Rain?,Non,France,30\n",
+        "the options of 'q' in France (Non, Oui) are none of those in Chile (No, Yes)"),
+    "one answer in two spellings": (
+        HEAD + "q,Rain?,Yes,Chile,60\nq,Rain?,No,Chile,40\nq,Rain?,yes,France,70\nq,Rain?,No,France,30\n",
+        "'Yes' and 'yes' of 'q' differ in spelling alone"),
+    "percents down the columns": (
+        "Is rain good?,,\nCountry,Yes,No\nChile,60,30\nPeru,40,70\n", "sum to 100 down the columns"),
+    "an index in two years": ("Country,PDI 2010,PDI 2020\nChile,63,64\n", "are one index in several years"),
+    "a table of R": (",Var1,Var2,Freq\n1,yes,Chile,60\n2,no,Chile,40\n", "as.data.frame(table(...))"),
+    "people of whom one answer is known": (
+        "country,q\nChile,Often\nChile,Never\nPeru,Often\nPeru,Never\n", "--country country`"),
     "people with a weight, some of whom answered in words": (
         "ID,COUNTRY,WT,Q1,Q2\n1,Chile,1,Good,Often\n2,Chile,1,Bad,Never\n3,Peru,2,Good,99\n4,Peru,1,Bad,99\n",
         "--country COUNTRY --weight WT`"),
@@ -196,3 +215,20 @@ def test_what_is_no_answer_in_the_language_of_each_country(tmp_path):
         assert options == LANGUAGES[distribution.sample.label][:2]
         assert distribution.shares == pytest.approx((0.625, 0.375))
     assert check(opinions).tables
+
+
+def test_american_states_are_groups_and_none_is_a_country(tmp_path):
+    """Georgia beside Texas is a state, and the column of states names groups of people."""
+    rows = "".join(
+        f"q,Tea?,Yes,{state},{share}\nq,Tea?,No,{state},{100 - share}\n"
+        for state, share in (("Georgia", 50), ("Texas", 30), ("Ohio", 40))
+    )
+    opinions = held(HEAD.replace("country", "state") + rows, tmp_path)
+    assert {d.sample.kind for d in opinions.distributions} == {"group"}
+    assert opinions.distributions[0].shares == pytest.approx((0.5, 0.5))
+
+
+def test_codes_of_another_scheme_are_not_tabulated(tmp_path):
+    """AUS is Austria in the codes of Correlates of War."""
+    with pytest.raises(BlackboxAlignError, match="of which AUS is Austria"):
+        rows_of("C_COW_ALPHA,q\nAUS,1\nAUS,2\nSWZ,1\n", tmp_path, "C_COW_ALPHA")
