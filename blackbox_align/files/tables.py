@@ -56,6 +56,8 @@ def read_text(path: Path) -> str:
     refuse_foreign(path, content)
     if content[1:8:2] == b"\0\0\0\0":  # Windows writes UTF-16 that does not say so, too
         content = b"\xff\xfe" + content
+    elif content[:8:2] == b"\0\0\0\0":
+        content = b"\xfe\xff" + content
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         # Lines end in a line feed from here on, whatever system the file is from.

@@ -162,7 +162,8 @@ def read_labels(labels: Iterable[str]) -> Labels:
     if _OF_THE_KINGDOM & {country.code for country in found.values()}:  # England is but a part, too
         for label in [label for label in found if fold(label) == "england"]:
             unknown[label] = f"a part of {found.pop(label).name}"
-    if len(_STATES & set(map(fold, distinct))) > 1 and found.pop("Georgia", None):
+    if "Georgia" in found and len(_STATES & set(map(fold, distinct))) > 1:
+        del found["Georgia"]
         unknown["Georgia"] = "a part of United States"
     doubt = _languages(distinct) or _foreign_codes(distinct, found)
     _missing_or_namibia(distinct, found, unknown, notes)
@@ -176,7 +177,7 @@ def read_labels(labels: Iterable[str]) -> Labels:
 
 def _sums(labels: list[str]) -> list[str]:
     folded = {label: fold(label).strip("() :") for label in labels}
-    sums = _SUMS | row_names("total") | row_names("mean")
+    sums = _SUMS | row_names("total") | row_names("together") | row_names("mean")
     plain = [n for n in labels if folded[n] in sums or _UNION.fullmatch(folded[n])]
     parts = [label for label in labels if _PART_NOTE.sub("", folded[label]) in _AGGREGATES]
     parts += [
@@ -193,7 +194,8 @@ def _sums(labels: list[str]) -> list[str]:
 def row_names(kind: str) -> frozenset[str]:
     """What rows are called that are no country's, in many languages, folded.
 
-    Those of a ``total``, a ``mean``, a number of ``people``, or a ``part`` of the world.
+    Those of a ``total`` (``together`` where the word may be an answer), a ``mean``, a number of ``people``,
+    or a ``part`` of the world.
     """
     with (data_folder() / "row_names.csv").open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["kind"] == kind]

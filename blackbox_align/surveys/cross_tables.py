@@ -179,6 +179,8 @@ def _countries_left(table: CsvTable) -> tuple[int, list[int]] | None:
     )
     cells = [row[n] for _, row in table.rows for n in answers]
     paired = all(_PAIR.fullmatch(cell.strip()) for cell in cells)  # 129 (12.9%)
+    columns = [[row[k] or 0.0 for row in figures] for k in range(len(plainly))]
+    whole = whole or len(without_what_is_beside(columns)) < len(columns)
     return (place, answers) if (whole and len(sums) > 1) or counted or paired else None
 
 

@@ -153,8 +153,33 @@ def _respondents(table: CsvTable, countries: list[str]) -> str:
     ]
     if not repeated and not weights and len(about) < (1 if asked else 2):
         return ""
+    shares = _shares_by_another_name(table, countries[0]) if countries else ""
+    if shares:
+        return (
+            f"the figures in the column {shares!r} sum to 1 or 100 for each {countries[0]!r}, as shares of "
+            "answers do; call the columns question, option, country and share."
+        )
     named = [name for name in countries if read_labels(cells[name]).found]
     return _tabulate(table.path, [*named, *asked, *countries], weights)
+
+
+def _shares_by_another_name(table: CsvTable, country: str) -> str:
+    """The column of shares in a table that calls its columns by names that are not known."""
+    place = table.heads.index(country)
+    others = [n for n in range(len(table.heads)) if n != place]
+    rows = [row for _, row in table.rows]
+    for n in (n for n in others if all(_FIGURE.fullmatch(row[n].strip()) for row in rows)):
+        for beside in (place, *(m for m in others if m != n)):
+            sums: dict[tuple[str, str], list[float]] = {}
+            for row in rows:
+                sums.setdefault((row[place], row[beside]), []).append(float(row[n]))
+            totals = [math.fsum(group) for group in sums.values()]
+            whole = all(abs(t - 100) < 2.5 for t in totals) or (
+                all(abs(t - 1) < 0.02 for t in totals) and any("." in row[n] for row in rows)
+            )
+            if whole and all(len(group) > 1 for group in sums.values()):
+                return table.heads[n]
+    return ""
 
 
 def _tabulate(path: Path, columns: list[str], weights: list[str]) -> str:

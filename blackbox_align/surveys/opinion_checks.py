@@ -27,6 +27,17 @@ class Pair:
         return math.fsum(self.told) if several else next(iter(self.told), None)
 
 
+def refuse_equal_counts(path: Path, pairs: Mapping[tuple[str, str], Pair]) -> None:
+    """Refuse counts of which all of an item are one number everywhere: that of those who were asked."""
+    told = [list(pair.shares.values()) for pair in pairs.values()]
+    if len(told) > 1 and all(len(counts) > 1 and len(set(counts)) == 1 for counts in told):
+        message = (
+            "in every place all answers have the same count, which looks like the number of people who were "
+            "asked; give the share, or how many gave each answer."
+        )
+        raise DataFileError(path, next(iter(pairs.values())).line, message)
+
+
 def sums_of_the_others(pairs: Mapping[tuple[str, str], Pair]) -> dict[str, set[str]]:
     """The options of each item that are half of all in each of several samples, of three options or more."""
     found: dict[str, set[str]] = {}

@@ -19,14 +19,14 @@ from pathlib import Path
 
 from ..errors import DataFileError, nearest_names
 from ..files.missing import is_mark
-from ..files.numbers import bare_number, points_part_thousands
+from ..files.numbers import bare_number, is_number, points_part_thousands
 from ..files.tables import CsvTable
 from ..populations.columns import TIMES, UNSURE, country_columns, is_other, plain
 from ..populations.countries import known_country
 from ..populations.labels import read_labels
 from ..populations.population import GROUP_WORDING, Population
 from .assembly import RawAnswers, Unreadable
-from .opinion_checks import Pair, refuse_other_options, sums_of_the_others
+from .opinion_checks import Pair, refuse_equal_counts, refuse_other_options, sums_of_the_others
 from .opinion_columns import spelled_columns
 from .sums import is_sum
 
@@ -122,12 +122,7 @@ def read_own_form(table: CsvTable) -> Answers:
     value = "count" if "count" in columns and "share" not in columns else "share"
     for name in ["question", "option", *([value] if whom else [])]:
         if name not in columns:
-            near = nearest_names(name, table.columns, 1)
-            hint = f" Is it {near[0]!r}?" if near else ""
-            if name == "question":
-                hint = hint or " Write there what people were asked."
-            if name == "share" and "n" in columns:
-                hint = f" If {columns['n']!r} says how many gave each answer, call it 'count'."
+            hint = _hint(table, columns, name)
             raise DataFileError(table.path, 1, f"the column {name!r} is missing.{hint}")
     told, groups = _Told(), bool(whom) and not _names_countries(table, whom)
     places = _places(table, columns) if not whom else []
@@ -171,6 +166,20 @@ def read_own_form(table: CsvTable) -> Answers:
     rows = _distributions(table.path, told.asked, told.pairs, value == "count")
     named = rows if "item" in columns else (replace(row, item="") for row in rows)
     return Answers((*named, *told.unanswered()), told.groups, (*notes, *told.notes()))
+
+
+def _hint(table: CsvTable, columns: Mapping[str, str], missing: str) -> str:
+    """What may be meant to be a column that is missing."""
+    near = nearest_names(missing, table.columns, 1)
+    if near:
+        return f" Is it {near[0]!r}?"
+    if missing == "question":
+        return " Write there what people were asked."
+    if missing == "share" and "n" in columns:
+        return f" If {columns['n']!r} says how many gave each answer, call it 'count'."
+    rest = [c for c in table.columns if c not in columns.values()]
+    figures = [c for c in rest if all(is_number(row[c]) for _, row in table.records())]
+    return f" Call so the one of {', '.join(figures)} that is meant." if figures else ""
 
 
 def _several(table: CsvTable, columns: Mapping[str, str], whom: str) -> str:
@@ -291,6 +300,8 @@ def _distributions(
     percent = not counts and any(v > 1 for pair in pairs.values() for v in pair.shares.values())
     whole = 100.0 if percent else 1.0
     refuse_other_options(path, pairs)
+    if counts:
+        refuse_equal_counts(path, pairs)
     sums = sums_of_the_others(pairs)
     for (name, label), pair in pairs.items():
         item = asked[name]

@@ -53,12 +53,7 @@ def tabulate(
         A weight is no number, or nothing can be tabulated.
     """
     people, country = _with_convention(people), find_column(people, country)
-    if "cow" in plain(country).split("_"):
-        message = (
-            f"{country} holds codes of Correlates of War, of which AUS is Austria and SWZ Switzerland; "
-            "give a column of names or of ISO's codes."
-        )
-        raise SpecificationError(message)
+    _refuse_other_codes(country)
     weight = find_column(people, weight) if weight else None
     items = [find_column(people, name) for name in items]
     weights = _weights(people, weight)
@@ -93,6 +88,14 @@ def tabulate(
             f"Not tabulated, because people may give several answers: {', '.join(several[:12])}."
         )
     return Tabulated(header, tuple(rows), tuple(notes))
+
+
+def _refuse_other_codes(country: str) -> None:
+    if "cow" in plain(country).split("_"):
+        raise SpecificationError(
+            f"{country} holds codes of Correlates of War, of which AUS is Austria and SWZ Switzerland; "
+            "give a column of names or of ISO's codes."
+        )
 
 
 def _remarks(

@@ -56,6 +56,13 @@ BESIDE = {
     "counts with a total in Russian": (
         "question,option,country,count\nRain?,Yes,Chile,60\nRain?,No,Chile,40\nRain?,Итого,Chile,100\n"
         "Rain?,Yes,Peru,25\nRain?,No,Peru,75\nRain?,Итого,Peru,100\n"),
+    "heads in Korean": (
+        "국가,문항,응답,비율\n칠레,비?,Yes,60\n칠레,비?,No,40\n페루,비?,Yes,25\n페루,비?,No,75\n"),
+    "heads in Vietnamese": (
+        "Quốc gia,Câu hỏi,Trả lời,Tỷ lệ\nChile,Mưa?,Yes,60\nChile,Mưa?,No,40\n"
+        "Peru,Mưa?,Yes,25\nPeru,Mưa?,No,75\n"),
+    "people in a column with a name that nobody listed": (
+        "Is rain good?,,,\nCountry,Yes,No,Interviews\nChile,60,40,1002\nPeru,25,75,998\n"),
     "countries that are answers": (
         "Which country?,,\n,Chile,Peru\nMexico,60,25\nKenya,40,75\n", ("Mexico", "Kenya")),
     "a question in Chinese above": "問題：你喜歡雨嗎？,,\n,智利,秘魯\nYes,60,25\nNo,40,75\n總和,100,100\n",
@@ -99,6 +106,15 @@ NAMED = {
     "answers of which no country has the other's": (
         HEAD + "q,Rain?,Yes,Chile,60\nq,Rain?,No,Chile,40\nq,Rain?,Oui,France,70\nq,Rain?,Non,France,30\n",
         "the options of 'q' in France (Non, Oui) are none of those in Chile (No, Yes)"),
+    "shares under names that are not known": (
+        "Kraj,Pyt,Odp,Ods\nPolska,Czy?,Tak,60\nPolska,Czy?,Nie,40\nNiemcy,Czy?,Tak,50\nNiemcy,Czy?,Nie,50\n",
+        "the figures in the column 'Ods' sum to 1 or 100 for each 'Kraj'"),
+    "how many were asked for how many answered": (
+        "question,option,country,count\nRain?,Yes,Chile,900\nRain?,No,Chile,900\nRain?,Yes,Peru,800\n"
+        "Rain?,No,Peru,800\n", "which looks like the number of people who were asked"),
+    "shares of two years": (
+        "item,question,option,country,in_2010,in_2020\nq,Tea?,Yes,Chile,62,60\nq,Tea?,No,Chile,38,40\n",
+        "Call so the one of in_2010, in_2020 that is meant."),
     "one answer in two spellings": (
         HEAD + "q,Rain?,Yes,Chile,60\nq,Rain?,No,Chile,40\nq,Rain?,yes,France,70\nq,Rain?,No,France,30\n",
         "'Yes' and 'yes' of 'q' differ in spelling alone"),
@@ -232,3 +248,16 @@ def test_codes_of_another_scheme_are_not_tabulated(tmp_path):
     """AUS is Austria in the codes of Correlates of War."""
     with pytest.raises(BlackboxAlignError, match="of which AUS is Austria"):
         rows_of("C_COW_ALPHA,q\nAUS,1\nAUS,2\nSWZ,1\n", tmp_path, "C_COW_ALPHA")
+
+
+def test_text_in_both_orders_of_bytes_that_says_neither(tmp_path):
+    """UTF-16 without its mark is told from the noughts in it."""
+    text = HEAD + "q,Tea?,Yes,Chile,60\nq,Tea?,No,Chile,40\n"
+    for encoding in ("utf-16-le", "utf-16-be"):
+        assert held(text.encode(encoding), tmp_path).countries.keys() == {"CHL"}
+
+
+def test_together_may_be_an_answer(tmp_path):
+    """Razem is a party in Poland, and no total."""
+    opinions = held(HEAD + "q,Vote?,Razem,Poland,20\nq,Vote?,PSL,Poland,80\n", tmp_path)
+    assert opinions.distributions[0].shares == pytest.approx((0.2, 0.8))
