@@ -61,21 +61,16 @@ def without_nets(
 def without_what_is_beside(figures: Sequence[Sequence[float]]) -> list[int]:
     """The places of the options but for one or two without which the others sum to 1 or to 100 everywhere.
 
-    Those are totals and numbers of people, whatever they are called.
+    Those are totals and numbers of people, whatever they are called: as large as the others together.
     """
-    every = list(range(len(figures)))
-    nobody = [None] * len(figures[0])
-    if any(are_whole(figures, nobody)):
+    every, nobody = list(range(len(figures))), [None] * len(figures[0] if figures else ())
+    if not nobody or any(are_whole(figures, nobody)):
         return every
-    for size in (1, 2):
-        rests = [
-            rest
-            for left in combinations(every[-6:], size)
-            if len(rest := [n for n in every if n not in left]) > 1
-            and all(are_whole([figures[n] for n in rest], nobody))
-        ]
-        if len(rests) == 1:
-            return rests[0]
+    large = [n for n in every if min(figures[n]) > 97 or all(0.97 < f < 1.03 for f in figures[n])]
+    for left in (*((n,) for n in large), *combinations(large, 2)):
+        rest = [n for n in every if n not in left]
+        if len(rest) > 1 and all(are_whole([figures[n] for n in rest], nobody)):
+            return rest
     return every
 
 

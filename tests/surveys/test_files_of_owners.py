@@ -261,3 +261,12 @@ def test_together_may_be_an_answer(tmp_path):
     """Razem is a party in Poland, and no total."""
     opinions = held(HEAD + "q,Vote?,Razem,Poland,20\nq,Vote?,PSL,Poland,80\n", tmp_path)
     assert opinions.distributions[0].shares == pytest.approx((0.2, 0.8))
+
+
+def test_two_questions_side_by_side_are_no_totals_of_each_other(tmp_path):
+    """The answers to the second question are a whole without the first one's, and yet none sum those up."""
+    text = "country,Q1_yes,Q1_no,Q2_daily,Q2_weekly,Q2_never\nChile,60,40,20,30,50\nPeru,25,75,10,20,70\n"
+    opinions = held(text, tmp_path)
+    assert [item.scale.options for item in opinions.survey.items] == [
+        ("yes", "no"), ("daily", "weekly", "never"),
+    ]  # fmt: skip
