@@ -20,11 +20,14 @@ class Pair:
     shares: dict[str, float] = field(default_factory=dict)
     told: list[float] = field(default_factory=list)
 
-    @property
-    def people(self) -> float | None:
-        """How many were asked: the number in every row, or the sum of how many gave each answer."""
-        several = len(set(self.told)) > 1
-        return math.fsum(self.told) if several else next(iter(self.told), None)
+
+def people_of(pairs: Mapping[tuple[str, str], Pair]) -> dict[tuple[str, str], float | None]:
+    """How many were asked: the number in every row, or the sums where it is how many gave each answer."""
+    by_answer = 2 * sum(len(set(pair.told)) > 1 for pair in pairs.values()) > len(pairs)
+    return {
+        key: math.fsum(pair.told) if by_answer and pair.told else next(iter(pair.told), None)
+        for key, pair in pairs.items()
+    }
 
 
 def refuse_equal_counts(path: Path, pairs: Mapping[tuple[str, str], Pair]) -> None:

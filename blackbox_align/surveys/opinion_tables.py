@@ -26,7 +26,13 @@ from ..populations.countries import known_country
 from ..populations.labels import read_labels
 from ..populations.population import GROUP_WORDING, Population
 from .assembly import RawAnswers, Unreadable
-from .opinion_checks import Pair, refuse_equal_counts, refuse_other_options, sums_of_the_others
+from .opinion_checks import (
+    Pair,
+    people_of,
+    refuse_equal_counts,
+    refuse_other_options,
+    sums_of_the_others,
+)
 from .opinion_columns import spelled_columns
 from .sums import is_sum
 
@@ -302,7 +308,7 @@ def _distributions(
     refuse_other_options(path, pairs)
     if counts:
         refuse_equal_counts(path, pairs)
-    sums = sums_of_the_others(pairs)
+    sums, people = sums_of_the_others(pairs), people_of(pairs)
     for (name, label), pair in pairs.items():
         item = asked[name]
         total = math.fsum(pair.shares.values())
@@ -339,7 +345,7 @@ def _distributions(
             item.ordered,
             frozenset(o for o, none in item.missing.items() if none) if item.missing else None,
             len(pair.shares),
-            total if counts else pair.people,
+            total if counts else people[name, label],
         )
 
 

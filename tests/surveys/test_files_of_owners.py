@@ -81,11 +81,15 @@ def test_shares_without_what_stands_beside_them(kind, tmp_path):
 
 def test_people_are_the_sum_of_those_who_gave_each_answer(tmp_path):
     """A number that differs from row to row counts an answer's people, and one that does not counts all."""
-    rows = "q,Rain?,Yes,Chile,60,{}\nq,Rain?,No,Chile,40,{}\n"
-    for numbers, people in (((120, 80), 200.0), ((200, 200), 200.0), (("1,120", "1,080"), 2200.0)):
+    rows = "q,Rain?,Yes,Chile,60,{}\nq,Rain?,No,Chile,40,{}\nq,Rain?,Yes,Peru,50,{}\nq,Rain?,No,Peru,50,{}\n"
+    for numbers, people in (
+        ((120, 80, 110, 130), [200.0, 240.0]),
+        ((200, 200, 240, 240), [200.0, 240.0]),
+        (("1,120", "1,080", "900", "880"), [2200.0, 1780.0]),
+    ):
         cells = [f'"{number}"' for number in numbers]
         found = held(HEAD.replace("share", "share,n") + rows.format(*cells), tmp_path)
-        assert [d.people for d in found.distributions] == [people]
+        assert [d.people for d in found.distributions] == people
 
 
 NAMED = {
