@@ -68,9 +68,9 @@ _CELL = ("values", "value_labels", "codes", "coding", "categories", "labels", "c
          "response_options", "responses", "answer_options", "response_categories", "valid_values", "value",
          "code_list", "answers", "answer_categories", "code", "levels", "valores", "werte")  # fmt: skip
 _BY_CODE = re.compile(
-    r"[\"']?(?P<code>-?\d{1,5})[\"']?\s*(?:[=:.)]|[-–]\s)\s*(?P<label>\S.*)", re.DOTALL
+    r"[\"']?(?P<code>-?\d{1,7})[\"']?\s*(?:[=:.)]|[-–]\s)\s*(?P<label>\S.*)", re.DOTALL
 )
-_BY_LABEL = re.compile(r"(?P<label>.*\S)\s*[=:]\s*(?P<code>-?\d{1,5})")
+_BY_LABEL = re.compile(r"(?P<label>.*\S)\s*[=:]\s*(?P<code>-?\d{1,7})")
 _OPTION = re.compile(r"(option|answer|choice|response|opt|antwort|opcion)(_[a-z]|_?\d{1,2})")
 _RIGHT = {"answer", "correct", "correct_answer", "right", "gold", "prompt_question", "country", "share",
           "count"}  # fmt: skip
@@ -263,7 +263,7 @@ def _listed(cell: str) -> dict[str, str]:
     """Answers by their codes: ``1 = Yes; 2 = No``, a line each, or ``Yes=1, No=2``; else nothing."""
     pieces = [piece.strip() for piece in re.split(r"[\n;|]", cell) if piece.strip()]
     if len(pieces) == 1:
-        pieces = re.split(r"\s*,\s*(?=[\"']?-?\d{1,5}\s*[=:])|(?<=[=:]\d)\s*,\s*", cell.strip())
+        pieces = re.split(r"\s*,\s*(?=[\"']?-?\d{1,7}\s*[=:])|(?<=[=:]\d)\s*,\s*", cell.strip())
     for pattern in (_BY_CODE, _BY_LABEL):
         found = [pattern.fullmatch(piece) for piece in pieces]
         pairs = [(one["code"], plain_text(one["label"].strip(" \"'"))) for one in found if one]

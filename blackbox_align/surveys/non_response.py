@@ -26,7 +26,7 @@ _NOTE = re.compile(
     r"[(\[{]\s*(vol\.?|volunteered|do not read( out)?|don'?t read( out)?|dnr|spontaneous|spont\.?|nicht "
     r"vorlesen|no leer|ne pas lire|no leido|nao ler|unprompted|not read( out)?|hidden)\s*[)\]}]"
 )
-_OPENING = re.compile(r"^[-+−]?\d{1,5}\s*[.:=)–]\s*(?=\D)|^[-+−]?\d{1,5}\s+[-–]?\s*(?=[^\W\d])")
+_OPENING = re.compile(r"^[-+−]?\d{1,7}\s*[.:=)–]\s*(?=\D)|^[-+−]?\d{1,7}\s+[-–]?\s*(?=[^\W\d])")
 _WITH_REASON = re.compile(
     r"(other )?missing ?[;:(].*|inap ?[;:.(].*|not applicable ?[;:(].*|filtered.*"
 )
@@ -98,7 +98,7 @@ def non_responses(options: Sequence[str]) -> set[str]:
 
 
 def _is_code(option: str) -> bool:
-    return re.fullmatch(r"[-+−]?\d{1,5}", option.strip()) is not None and option.strip().isascii()
+    return re.fullmatch(r"[-+−]?\d{1,7}", option.strip()) is not None and option.strip().isascii()
 
 
 def _may_be_missing(code: int, last: int) -> bool:

@@ -37,7 +37,7 @@ from .opinion_columns import spelled_columns
 from .sums import is_sum
 
 COLUMNS = ("item", "question", "option", "country", "share")
-_FLOAT_CODE = re.compile(r"-?\d{1,5}\.0")  # what pandas makes of codes in a column with gaps
+_FLOAT_CODE = re.compile(r"-?\d{1,7}\.0")  # what pandas makes of codes in a column with gaps
 _MERGED = "where cells were merged, write what stands in the first of them in every row."
 # Options that may sum up the others: asked about where their count does.
 _DOUBLED = frozenset(

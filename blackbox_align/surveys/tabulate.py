@@ -82,6 +82,9 @@ def tabulate(
     if not rows:
         raise DataFileError(people.path, None, "there is no column of answers in it to tabulate.")
     taken = [item for item in asked if item not in passed]
+    weightless = {*places} - {place for place, w in zip(places, weights, strict=True) if w} - {""}
+    if weightless:
+        notes.append(f"Left out, because all weights there are 0: {', '.join(sorted(weightless))}.")
     notes += _remarks(people, taken, passed, [] if items else about)
     if several and not items:
         notes.append(
@@ -311,7 +314,7 @@ def _with_convention(people: Respondents) -> Respondents:
         for name, cells in people.columns.items()
         if (codes := {cell for cell in cells if not is_mark(cell)})
         and len(codes) < 40
-        and all(re.fullmatch(r"-?\d{1,5}", code, re.ASCII) for code in codes)
+        and all(re.fullmatch(r"-?\d{1,7}", code, re.ASCII) for code in codes)
     }
     none = {code for codes in told.values() for code in missing_codes(list(map(int, codes)))}
     below = {str(code) for code in none if code < 0}

@@ -274,3 +274,12 @@ def test_two_questions_side_by_side_are_no_totals_of_each_other(tmp_path):
     assert [item.scale.options for item in opinions.survey.items] == [
         ("yes", "no"), ("daily", "weekly", "never"),
     ]  # fmt: skip
+
+
+def test_codes_of_six_digits_are_no_answers_and_places_without_weight_are_named(tmp_path):
+    """888888 and 988888 behind a scale to 7 are those of the AmericasBarometer."""
+    text = "pais,wt,b13\nPeru,1.5,7\nPeru,0.5,1\nPeru,1,888888\nMexico,1,988888\nMexico,1,3\nChile,0,1\n"
+    found, notes = rows_of(text, tmp_path, "pais", weight="wt")
+    none = {option for (_, _, option), (_, missing) in found.items() if missing == "yes"}
+    assert none == {"888888", "988888"} and found["b13", "Peru", "7"] == (0.5, "no")
+    assert "Left out, because all weights there are 0: Chile." in notes
