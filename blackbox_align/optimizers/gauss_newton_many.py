@@ -22,7 +22,6 @@ True
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -30,24 +29,14 @@ from numpy.typing import ArrayLike, NDArray
 from blackbox_align.errors import OptimizerError
 from blackbox_align.optimizers.archive import Told
 from blackbox_align.optimizers.base import Array, Candidate, Evaluation
-from blackbox_align.optimizers.gauss_newton import TINY, GaussNewton
+from blackbox_align.optimizers.gauss_newton import STEPS, GaussNewton
 from blackbox_align.optimizers.gaussian_process import GaussianProcess
 from blackbox_align.optimizers.levenberg_marquardt import solve
 from blackbox_align.optimizers.options import between
 from blackbox_align.optimizers.trust_region import Promise, factor
 
 NEAR = 300  # evaluations that the model of a target is fitted to
-AT_ONCE = 2  # targets that a batch serves
-PATIENT = 12  # steps for a target that bring it no nearer, until others come first
-
-
-class Plan(NamedTuple):
-    """A step for a target: from row ``centre``, (d,) ``step``, and what share of the error it leaves."""
-
-    target: int
-    centre: int
-    step: Array
-    left: float
+PATIENT = 90  # steps for a target that bring it no nearer, until others come first
 
 
 class GaussNewtonMany(GaussNewton):
@@ -59,10 +48,9 @@ class GaussNewtonMany(GaussNewton):
 
     The residuals it is told are the plain outputs, (m,), and the loss is one number for all targets:
     it decides what is recommended, while the error of each target is taken from the outputs. A batch
-    serves the nearest of the targets that are not reached and that steps still bring nearer: for each of
-    them a model, fitted to the evaluations nearest to its best one, as many as gauss-newton holds, is
-    solved in a trust region of its own. The first of its steps in a batch is the model's solution, by whose
-    promise the radius is set; the others look beside it. The other options are those of gauss-newton.
+    serves one target, the nearest of those that are not reached and that steps still bring nearer, as
+    gauss-newton does: with a model of the evaluations nearest to the target's best one, as many as that
+    holds, in a trust region of its own. The other options are those of gauss-newton.
 
     Failed evaluations: they do not enter the archive, and are steps that did not improve.
     """
@@ -78,7 +66,7 @@ class GaussNewtonMany(GaussNewton):
         window: int = 4000,
         spread: float | None = None,
         radius: float | None = None,
-        explore: float = 1.0,
+        explore: float = 0.5,
         kernel: str = "rational",
     ) -> None:
         super().__init__(
@@ -105,32 +93,29 @@ class GaussNewtonMany(GaussNewton):
         self.enough = between("enough", enough, -1.0, 1e9)
         self.shares = np.ones(len(self.targets))  # of the first trust radius, for each target
         self.errors = np.full(len(self.targets), np.inf)
-        self.steps = np.zeros(len(self.targets), dtype=np.int64)  # tried for each target so far
-        self.vain = np.zeros(len(self.targets), dtype=np.int64)  # of them since it last came nearer
+        self.vain = np.zeros(len(self.targets), dtype=np.int64)  # steps since each last came nearer
         self.promises: dict[int, tuple[int, Promise]] = {}  # of outstanding steps, and whose
 
     def _step(self, ids: range, noise: Array) -> Array:
         misses = self._misses()
         self.errors = misses.min(axis=1)
-        plans = [self._plan(k, int(misses[k].argmin())) for k in self._next()]
+        target = self._next()
+        centre, steps, left = self._steps(target, int(misses[target].argmin()))
+        least = min(left, 1.0) * self._least_radius()
         vectors = np.empty_like(noise)
         for row, id in enumerate(ids):
-            plan = plans[row % len(plans)]
-            origin, step = self.archive.Z[plan.centre], plan.step
-            pure = self.steps[plan.target] % max(self._batch // AT_ONCE, 2) == 0
-            least = min(plan.left, 1.0) * self._least_radius()
+            turn = id % self._batch
+            step = steps[turn % len(STEPS)]
+            if not turn:
+                self.promises[id] = target, Promise(id, float(self.errors[target]), left)
             length = max(self.explore * max(float(np.linalg.norm(step)), least), self._resolution())
-            share = 0.0 if pure else length / np.sqrt(self.dimension)
-            vectors[row] = origin + step + share * noise[row]
-            if pure:
-                promise = Promise(id, float(self.errors[plan.target]), plan.left)
-                self.promises[id] = plan.target, promise
-            self.steps[plan.target] += 1
-            self.vain[plan.target] += 1
+            share = length / np.sqrt(self.dimension) if turn else 0.0
+            vectors[row] = centre + step + share * noise[row]
+        self.vain[target] += len(ids)
         return vectors
 
-    def _next(self) -> list[int]:
-        """The targets to serve: the nearest of those that are not reached and that steps still bring nearer.
+    def _next(self) -> int:
+        """The nearest of the targets that are not reached and that steps still bring nearer.
 
         One that is reached lies on the way to others, whose steps begin where the model knows much.
         """
@@ -138,7 +123,7 @@ class GaussNewtonMany(GaussNewton):
         if not len(wanted):
             wanted = np.arange(len(self.targets))
         order = np.lexsort((self.errors[wanted], self.vain[wanted] // PATIENT))
-        return [int(k) for k in wanted[order][:AT_ONCE]]
+        return int(wanted[order[0]])
 
     def _model_near(self, row: int) -> tuple[GaussianProcess, NDArray[np.int64]]:
         """A model of the outputs around a row of the archive, and the rows that it is fitted to."""
@@ -150,19 +135,20 @@ class GaussNewtonMany(GaussNewton):
         model, self.scale, self.noise = self._likeliest(gram, self.archive.R[rows], tune=True)
         return model, rows
 
-    def _plan(self, target: int, centre: int) -> Plan:
-        """The model's solution for one target within its trust radius, seen from its best row."""
-        outputs, rows = self._model_near(centre)
+    def _steps(self, target: int, row: int) -> tuple[Array, list[Array], float]:
+        """Where the steps for a target begin, its best evaluation; the steps, each (d,), of the lengths of
+        STEPS in trust radii; and what share of the error the model says that the first one leaves."""
+        outputs, rows = self._model_near(row)
         cares = ~np.isnan(self.targets[target])
         model = replace(
             outputs,
             mean=outputs.mean[cares] - self.targets[target][cares],
             weights=outputs.weights[:, cares],
         )
-        beta = solve(model, self.radius * float(self.shares[target]))
-        here, there = (np.abs(model.predict(b)[0]).mean() for b in (np.zeros_like(beta), beta))
-        step = beta @ self.archive.Z[rows] - beta.sum() * self.archive.Z[centre]
-        return Plan(target, centre, step, float(there / max(float(here), TINY)))
+        radius, centre = self.radius * float(self.shares[target]), self.archive.Z[row]
+        betas = {t: solve(model, t * radius) for t in set(STEPS)}
+        steps = [betas[t] @ self.archive.Z[rows] - betas[t].sum() * centre for t in STEPS]
+        return centre, steps, Promise.of(0, 0.0, model, betas[STEPS[0]]).left
 
     def _misses(self) -> Array:
         """(K, n): the error of every target at every vector of the archive."""
