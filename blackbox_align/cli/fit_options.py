@@ -60,7 +60,9 @@ OptimizerOptions = Annotated[
 ]
 Tokens = Annotated[
     int | None,
-    _search(help="Length of the soft prompt.  Default: 1 in the last place, 5 in any other."),
+    _search(
+        help="Length of the soft prompt.  Default: 1 in the last place, 5 in any other, 20 if sampled."
+    ),
 ]
 Placement = Annotated[
     str,
