@@ -69,7 +69,7 @@ Placement = Annotated[
     _search(
         help="Where the soft prompt stands: first, as PEFT has it; message, inside the first message; "
         "or last, before the answer, cheap and for questionnaires alone. auto is last; for adam message, "
-        "or first without a chat template; or what the model's card says."
+        "or first without a chat template, if it is heeded there; or what the model's card says."
     ),
 ]
 Language = Annotated[
