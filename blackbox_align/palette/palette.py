@@ -94,12 +94,8 @@ class Palette:
 
     def with_gate(self, **changes: Any) -> Palette:
         """The same colours under a gate with other settings (those that are not None)."""
-        return Palette(
-            self.path,
-            replace(self.record, gate=with_settings(self.gate, **changes)),
-            self.experts,
-            self.states,
-        )
+        gate = with_settings(self.gate, **changes)
+        return replace(self, record=replace(self.record, gate=gate))
 
     def adapters(self) -> list[Adapter]:
         """The colours' adapters, in the order of the map."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -72,20 +72,12 @@ class Scores:
     @classmethod
     def joined(cls, parts: Sequence[Scores]) -> Scores:
         """Several worlds' or seeds' scores, one behind another: the same ways, names kept apart."""
-        tagged = [
-            (
-                np.char.add(f"{n}:", part.question.astype(str)),
-                np.char.add(f"{n}:", part.country.astype(str)),
-            )
-            for n, part in enumerate(parts)
-        ]
-        return cls(
-            parts[0].ways,
-            np.concatenate([part.values for part in parts]),
-            np.concatenate([question for question, _ in tagged]),
-            np.concatenate([country for _, country in tagged]),
-            parts[0].notes,
+        question, country = (
+            np.concatenate([np.char.add(f"{n}:", names) for n, names in enumerate(several)])
+            for several in ([part.question for part in parts], [part.country for part in parts])
         )
+        values = np.concatenate([part.values for part in parts])
+        return replace(parts[0], values=values, question=question, country=country)
 
     def to_dict(self, minus: Sequence[str] = ()) -> dict[str, Any]:
         """Plain values: the table, the differences to ``minus``, and every country's means."""
@@ -93,15 +85,11 @@ class Scores:
             "rows": len(self.values),
             "questions": len(np.unique(self.question)),
             "countries": len(np.unique(self.country)),
-            "ways": {way: _plain(e) for way, e in self.estimate().items()},
+            "ways": {way: asdict(e) for way, e in self.estimate().items()},
             "minus": {
-                other: {way: _plain(e) for way, e in self.estimate(other).items()}
+                other: {way: asdict(e) for way, e in self.estimate(other).items()}
                 for other in minus
             },
             "by_country": self.by_country(),
             "notes": list(self.notes),
         }
-
-
-def _plain(estimate: Estimate) -> Mapping[str, float]:
-    return {"value": estimate.value, "low": estimate.low, "high": estimate.high}
