@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .names import (
     ANSWERS_IN_TEXT,
@@ -23,6 +24,9 @@ from .names import (
     title,
 )
 from .result import Asked, Figure, Result, Split
+
+if TYPE_CHECKING:
+    from ..statistics.bootstrap import Estimate
 
 ASKED = (NONE, COUNTRY_IN_TEXT, FITTED)
 """The conditions of a fit, in the order of their columns."""
@@ -226,7 +230,7 @@ def constants_line(asked: Asked) -> str:
     return f"{asked.policy} ({values})"
 
 
-def interval(figure: Figure | None, sign: bool = False, places: int = 3) -> str:
+def interval(figure: Figure | Estimate | None, sign: bool = False, places: int = 3) -> str:
     """``0.213 [0.180, 0.250]``, or nothing where there is no figure."""
     if figure is None or math.isnan(figure.value):
         return ""
