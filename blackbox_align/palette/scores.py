@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -59,25 +59,6 @@ class Scores:
             )
             for code in dict.fromkeys(self.country.tolist())
         }
-
-    def interval_over_countries(self, way: str, minus: str, resamples: int = 1000) -> Estimate:
-        """A paired difference with an interval over countries, each with its mean."""
-        gaps = self.column(way) - self.column(minus)
-        codes = np.unique(self.country)
-        means = np.array([gaps[self.country == code].mean() for code in codes])
-        return Bootstrap(np.arange(len(codes)), np.zeros(len(codes)), resamples).estimate(
-            means[:, None]
-        )[0]
-
-    @classmethod
-    def joined(cls, parts: Sequence[Scores]) -> Scores:
-        """Several worlds' or seeds' scores, one behind another: the same ways, names kept apart."""
-        question, country = (
-            np.concatenate([np.char.add(f"{n}:", names) for n, names in enumerate(several)])
-            for several in ([part.question for part in parts], [part.country for part in parts])
-        )
-        values = np.concatenate([part.values for part in parts])
-        return replace(parts[0], values=values, question=question, country=country)
 
     def to_dict(self, minus: Sequence[str] = ()) -> dict[str, Any]:
         """Plain values: the table, the differences to ``minus``, and every country's means."""

@@ -8,7 +8,7 @@ of both.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
@@ -62,7 +62,7 @@ class Synthesizer:
     questions: tuple[str, ...]
     chat: Chat
     settings: SynthesisSettings
-    journal: CallJournal
+    journal: CallJournal = field(default_factory=CallJournal)
 
     def __post_init__(self) -> None:
         names = [colour.name for colour in self.palette_map.colours]
