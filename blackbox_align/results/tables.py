@@ -193,12 +193,7 @@ def verdicts(result: Result, population: str) -> list[str]:
         minus = fitted_minus(result, population, condition)
         if minus is None or math.isnan(minus.value):
             continue
-        what = (
-            "nearer than" if minus.high < 0
-            else "farther than" if minus.low > 0
-            else "not told apart from"
-        )  # fmt: skip
-        said[what].append(title(condition).strip("()"))
+        said[compared(minus.low, minus.high)].append(title(condition).strip("()"))
     sentences = [
         f"On held-out questions the fitted prompt is {what}: {'; '.join(names)}"
         + (" (the interval of the difference holds 0)." if what.startswith("not") else ".")
@@ -222,6 +217,11 @@ def verdicts(result: Result, population: str) -> list[str]:
             "asked at random, would come as near.",
         )
     return [*sentences, "Brackets: 95 % interval over questions."]
+
+
+def compared(low: float, high: float) -> str:
+    """What the interval of a difference in distance shows."""
+    return "nearer than" if high < 0 else "farther than" if low > 0 else "not told apart from"
 
 
 def constants_line(asked: Asked) -> str:
