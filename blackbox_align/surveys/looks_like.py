@@ -42,6 +42,8 @@ _WHERE = re.compile(
 def columns_look_like(table: CsvTable) -> str:
     """The sentence for a table whose columns are no opinion survey's."""
     columns = table.columns
+    if not table.rows:
+        return "it has heads of columns, and no row below them."
     if {"prompt_question", "answer"} <= set(columns):
         return "this is a test with right answers (CulturalBench), not an opinion survey."
     if is_qstn(columns):

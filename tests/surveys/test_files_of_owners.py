@@ -119,6 +119,8 @@ NAMED = {
     "shares of two years": (
         "item,question,option,country,in_2010,in_2020\nq,Tea?,Yes,Chile,62,60\nq,Tea?,No,Chile,38,40\n",
         "Call so the one of in_2010, in_2020 that is meant."),
+    "nothing": ("\n", "the file is empty"),
+    "heads alone": ("item,word,country\n", "no row below them"),
     "one answer in two spellings": (
         HEAD + "q,Rain?,Yes,Chile,60\nq,Rain?,No,Chile,40\nq,Rain?,yes,France,70\nq,Rain?,No,France,30\n",
         "'Yes' and 'yes' of 'q' differ in spelling alone"),
