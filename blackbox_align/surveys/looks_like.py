@@ -96,7 +96,10 @@ def columns_look_like(table: CsvTable) -> str:
             "these look like shares of groups of people, and not of countries; write a row for each with "
             "the columns item, question, option, group and share."
         )
-    return f"no opinion survey has the columns {', '.join(columns[:8])}; {_WAY}"
+    return (
+        f"no opinion survey has the columns {', '.join(columns[:8])}; {_WAY} Of the rows of respondents "
+        "`bbalign surveys tabulate` makes one, by any column that says where or of which group they are."
+    )
 
 
 def _percents_down(table: CsvTable) -> str:
