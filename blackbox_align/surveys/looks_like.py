@@ -22,6 +22,10 @@ from .qstn import is_qstn
 _WAY = (
     "write it as a CSV table with the columns item, question, option, country and share (or count)."
 )
+_PEOPLE = (
+    "Of the rows of respondents `bbalign surveys tabulate` makes one, by any column that says where or of "
+    "which group they are."
+)
 _QUESTIONS = (
     "it holds questions without anybody's answers; give the file of shares. To ask them without "
     "people's answers, write a survey of your own in YAML: an instruction, 'scales' with "
@@ -96,10 +100,7 @@ def columns_look_like(table: CsvTable) -> str:
             "these look like shares of groups of people, and not of countries; write a row for each with "
             "the columns item, question, option, group and share."
         )
-    return (
-        f"no opinion survey has the columns {', '.join(columns[:8])}; {_WAY} Of the rows of respondents "
-        "`bbalign surveys tabulate` makes one, by any column that says where or of which group they are."
-    )
+    return f"no opinion survey has the columns {', '.join(columns[:8])}; {_WAY} {_PEOPLE}"
 
 
 def _percents_down(table: CsvTable) -> str:
