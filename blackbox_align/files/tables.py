@@ -27,7 +27,8 @@ _EUROSTAT = re.compile(r"(\w+,)+\w+\\TIME_PERIOD\b")
 def read_bytes(path: Path) -> bytes:
     """The content of a file, unpacked where it is gzipped; :class:`DataFileError` without one."""
     try:
-        content = path.read_bytes()
+        pipe = path.is_fifo()  # a file is looked at several times before it is read
+        content = b"" if pipe else path.read_bytes()
         if content[:2] == b"\x1f\x8b":
             with gzip.open(io.BytesIO(content)) as file:
                 content = file.read(_LARGEST + 1)
@@ -42,6 +43,9 @@ def read_bytes(path: Path) -> bytes:
         raise DataFileError(path, None, f"it cannot be read: {error.strerror}.") from None
     except ValueError:  # a nought in the name
         raise DataFileError(path, None, "this is no name that a file can have.") from None
+    if pipe:
+        message = "this is a pipe, which can be read but once; write it to a file and name that."
+        raise DataFileError(path, None, message)
     if len(content) > _LARGEST:
         raise DataFileError(path, None, "it holds more than 1 GiB; give a part of it.")
     return content

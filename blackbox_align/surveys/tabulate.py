@@ -46,8 +46,7 @@ def tabulate(
     country : the column that says where, or of which group, somebody is: numbers of ISO 3166 become names
     weight : the column of weights, 1 for all where it is None
     items : the columns to tabulate; where empty, all others with 2 to 26 different answers, but for ids,
-    dates,
-        weights and the like
+        dates, weights and the like
 
     Raises
     ------
@@ -86,15 +85,20 @@ def tabulate(
     if not rows:
         raise DataFileError(people.path, None, "there is no column of answers in it to tabulate.")
     taken = [item for item in asked if item not in passed]
-    weightless = {*places} - {place for place, w in zip(places, weights, strict=True) if w} - {""}
-    if weightless:
-        notes.append(f"Left out, because all weights there are 0: {', '.join(sorted(weightless))}.")
+    notes += _weightless(places, weights)
     notes += _remarks(people, taken, passed, [] if items else about)
     if several and not items:
         notes.append(
             f"Not tabulated, because people may give several answers: {', '.join(several[:12])}."
         )
     return Tabulated(header, tuple(rows), tuple(notes))
+
+
+def _weightless(places: Sequence[str], weights: Sequence[float]) -> list[str]:
+    """A sentence on the places whose people all have the weight 0, if there are any."""
+    weighed = {place for place, weight in zip(places, weights, strict=True) if weight}
+    without = sorted({*places} - weighed - {""})
+    return [f"Left out, because all weights there are 0: {', '.join(without)}."] if without else []
 
 
 def _refuse_other_codes(country: str) -> None:
