@@ -301,7 +301,10 @@ def _refuse_twice(table: CsvTable, place: int, rows: Sequence[tuple[int, list[st
 
 
 def _title(table: CsvTable) -> str:
-    """The question in the lines above a table: the one with a question mark, else the longest."""
+    """The question in the lines above a table: the one with a question mark, else the longest.
+
+    Lines on the survey, its samples and weights are not taken for it where there are others.
+    """
     lines = [
         line.strip()
         for line in (*table.above, table.heads[0])
@@ -310,8 +313,9 @@ def _title(table: CsvTable) -> str:
         or (not line.isascii() and len(line) > 7)
     ]
     asked = [line for line in lines if has_question_mark(line)]
+    texts = [line for line in lines if not _ABOUT.match(line)]
     if lines:
-        return max(asked or lines, key=len)
+        return max(asked or texts or lines, key=len)
     raise DataFileError(
         table.path,
         1,
@@ -320,6 +324,12 @@ def _title(table: CsvTable) -> str:
     )
 
 
+_ABOUT = re.compile(
+    r"selected (countries|samples)|(un)?weight|field ?work|sample size|base\b|source|results\b|"
+    r"survey results|"
+    r"data\b|©|\(c\)|www\.|https?:|\(?% ?[-–]",
+    re.IGNORECASE,
+)
 _YES = re.compile(r"s[ií]|no", re.IGNORECASE)  # Slovenia and Norway where labels are codes
 _HALF = re.compile(r"(?P<label>.*\S) \(?(?P<sign>%|n|count|freq\.?)\)?", re.IGNORECASE)
 _PERCENT = re.compile(r"^%\s+|\s*(\(%\)|\(in %\)|,? %)$")

@@ -129,7 +129,7 @@ NAMED = {
         "Rain?,No,Peru,800\n", "which looks like the number of people who were asked"),
     "shares of two years": (
         "item,question,option,country,in_2010,in_2020\nq,Tea?,Yes,Chile,62,60\nq,Tea?,No,Chile,38,40\n",
-        "Call so the one of in_2010, in_2020 that is meant."),
+        "Call so the one of in_2010, in_2020 that is meant, or 'count' if it counts people."),
     "nothing": ("\n", "the file is empty"),
     "heads alone": ("item,word,country\n", "no row below them"),
     "one answer in two spellings": (
@@ -312,3 +312,12 @@ def test_codes_in_brackets_and_missing_values_of_stata(tmp_path):
         "[-1] keine Angabe", "[7] 7", "[10] sehr",
     ]  # fmt: skip
     assert found["q", "A", "[10] sehr"][0] == pytest.approx(0.6)
+
+
+def test_the_question_is_no_line_about_the_samples(tmp_path):
+    """The longest line above a table of the World Values Survey's online analysis names its samples."""
+    text = (
+        '"Selected countries/samples: Chile [2018], Peru [2018], Mexico [2018]",,\nImportant: rain,,\n'
+        ",Chile,Peru\nYes,60,25\nNo,40,75\n"
+    )
+    assert [item.text for item in held(text, tmp_path).survey.items] == ["Important: rain"]
