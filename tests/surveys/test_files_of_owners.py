@@ -321,3 +321,36 @@ def test_the_question_is_no_line_about_the_samples(tmp_path):
         ",Chile,Peru\nYes,60,25\nNo,40,75\n"
     )
     assert [item.text for item in held(text, tmp_path).survey.items] == ["Important: rain"]
+
+
+def test_the_row_of_questions_of_sosci_survey_is_no_person(tmp_path):
+    """What the columns mean stands below their names, and is the question."""
+    text = (
+        "CASE;QUESTNNR;MODE;STARTED;SD01;V1\nInterview-Nummer;Fragebogen;Modus;Zeitpunkt;Land;Vertrauen\n"
+        "35;base;interview;2024-01-01;Schweiz;1\n36;base;interview;2024-01-01;Schweiz;2\n"
+        "37;base;interview;2024-01-01;Italien;-9\n38;base;interview;2024-01-01;Italien;3\n"
+    )
+    found, notes = rows_of(text, tmp_path, "SD01")
+    assert {place for _, place, _ in found} == {"Schweiz", "Italien"}
+    assert {item for item, _, _ in found} == {"V1"} and found["V1", "Italien", "-9"] == (0.5, "yes")
+    assert any("SoSci" in note for note in notes)
+
+
+def test_a_code_book_in_a_workbook_is_read_as_one_in_text(tmp_path):
+    """Its cells may be merged, and a label is the question where the meanings have a column of their own."""
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    rows = [
+        ("Variable", "Label", "Code", "Meaning"),
+        ("Q1", "Tea?", 1, "Yes"),
+        (None, None, 2, "No"),
+    ]
+    rows += [(None, None, 9, "Refused"), ("Q2", "Rain?", 0, "Never"), (None, None, 1, "Always")]
+    for row in rows:
+        book.active.append(row)
+    path = tmp_path / "book.xlsx"
+    book.save(path)
+    items = held(path.read_bytes(), tmp_path, "book.xlsx").items
+    assert [(i.id, i.text, i.scale.options, i.scale.codes) for i in items] == [
+        ("Q1", "Tea?", ("Yes", "No"), (1, 2)), ("Q2", "Rain?", ("Never", "Always"), (0, 1)),
+    ]  # fmt: skip
