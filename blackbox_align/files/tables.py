@@ -110,6 +110,8 @@ def split_table(path: Path, text: str, expected: str) -> list[Row]:
 
     Where it is not the comma, numbers may have a decimal comma (see :func:`points_for_commas`).
     """
+    if not text.strip():
+        raise DataFileError(path, 1, f"the file is empty; expected {expected}.")
     separator, is_table = _separated(text)
     if not is_table:
         raise DataFileError(

@@ -28,6 +28,7 @@ COUNTRY = tuple(map(plain, (
     "iso_alpha_3", "iso3_code", "alpha_3", "alpha3", "alpha_3_code", "country_code", "countrycode", "code",
     "b_country_alpha", "isocntry", "iso2", "iso_2", "iso2c", "iso_alpha_2", "alpha_2",
     "alpha2", "iso", "country_iso", "iso_code", "c_alphan", "cntry_an", "iso_n", "isonum", "iso_numeric",
+    "country_iso_n", "iso_num", "iso_n3", "country_iso3", "country_iso2", "iso2_code",
     "c_abrv", "numeric_code", "m49", "un_code", "b_country", "s003", "idenpa", "cntry_n",
 )))  # fmt: skip
 # Names of such columns that may be those of others: provinces, variables, answers, pages.
@@ -146,11 +147,15 @@ def is_other(cell: str) -> bool:
     return (
         not bare
         or bare in _OTHER
+        or _ERROR.fullmatch(bare) is not None
         or bare.startswith("rank_")
         or bare.endswith(("_rank", "_ranking", "_n"))
     )
 
 
+_ERROR = re.compile(
+    r"(standard|std)_(error|err|deviation|dev)(_.*)?|.*_(se|sd|stderr|std_error|moe)"
+)
 # What an answer is called that sums up others: "Total 'Good'", "Net: agree", "Top 2 Box", "Agree (net)".
 _NET = re.compile(
     r"(sub)?total\b[\s:\-–'\"“‘«(]+\w.*|net\b[\s:\-–'\"“‘«(]+\w.*|.*[\s(](net|nett)\)?|"

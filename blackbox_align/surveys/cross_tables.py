@@ -25,12 +25,12 @@ from ..populations.target_files import blocks_of_shares, common_opening
 from .assembly import RawAnswers
 from .non_response import is_missing
 from .sums import (
+    answers_among,
     are_counts,
     are_whole,
+    is_people,
     is_sum,
-    people_rows,
     sums_up,
-    without_nets,
     without_what_is_beside,
 )
 
@@ -79,11 +79,9 @@ def read_cross_table(table: CsvTable) -> tuple[list[RawAnswers], list[str]]:
         if pointed and not any(are_whole(figures, [None] * len(part.labels))):
             plainly = tuple(tuple(c.replace(".", "") for c in row) for row in part.figures)
             figures = _figures(table, replace(part, figures=plainly))
-        kept = without_nets(part.options, figures, people)
-        told["nets"] |= {o: None for n, o in enumerate(part.options) if n not in kept}
-        answers = without_what_is_beside([figures[k] for k in kept])
-        told["beside"] |= {part.options[k]: None for n, k in enumerate(kept) if n not in answers}
-        kept = [kept[n] for n in answers]
+        kept, nets, beside = answers_among(part.options, figures, people)
+        told["nets"] |= {part.options[n]: None for n in nets}
+        told["beside"] |= {part.options[n]: None for n in beside}
         told["few"] |= {c.strip(): None for row in part.figures for c in row if _FEW.fullmatch(c)}
         counts = are_counts([figures[k] for k in kept], people)
         for n, label in enumerate(part.labels):
@@ -126,7 +124,7 @@ def _countries_above(table: CsvTable) -> bool:
         return False
     if 2 * len(labels.found) <= len(table.heads) - 1 - len(labels.sums):
         return False
-    rows = [row[1:] for _, row in table.rows if row[1:] != table.heads[1:]]
+    rows = [r[1:] for _, r in table.rows if r[1:] != table.heads[1:] and not _is_of_units(r)]
     figures = [cell for row in rows for cell in row if not is_mark(cell)]
     return len(table.rows) > 1 and sum(_first_number(c) is not None for c in figures) > 0.9 * len(
         figures
@@ -167,11 +165,7 @@ def _countries_left(table: CsvTable) -> tuple[int, list[int]] | None:
         for row in figures
         if any(f is not None for f in row)
     ]
-    totals = [
-        n
-        for n, head in enumerate(table.heads)
-        if fold(head) in sums_up() or fold(head).strip("()") in people_rows()
-    ]
+    totals = [n for n, head in enumerate(table.heads) if fold(head) in sums_up() or is_people(head)]
     told = [_first_number(row[n]) for _, row in table.rows for n in totals[:1]]
     whole = sum(abs(s - 1) < 0.02 or abs(s - 100) < 2.5 for s in sums) >= 0.8 * len(sums)
     counted = bool(told) and all(
@@ -238,6 +232,8 @@ def _blocks(table: CsvTable) -> list[tuple[str, list[Row], list[str]]]:
     """
     blocks: list[tuple[str, list[Row]]] = [("", [])]
     for n, (line, row) in enumerate(table.rows):
+        if _is_of_units(row):
+            continue
         below = next((r for _, r in table.rows[n + 1 :]), [])
         bare = row[0].strip() and not any(map(str.strip, row[1:]))
         if bare and any(below[1:]) and not is_sum(row[0]) and not is_missing(row[0]):
@@ -247,12 +243,18 @@ def _blocks(table: CsvTable) -> list[tuple[str, list[Row], list[str]]]:
     found = []
     for question, rows in blocks:
         answers = [(line, row) for line, row in rows if not is_sum(row[0])]
-        people = [row for _, row in rows if fold(row[0]).strip("() :") in people_rows()]
+        people = [row for _, row in rows if is_people(row[0])]
         sums = [row for _, row in rows if fold(row[0]) in sums_up() and _are_people(row[1:])]
         if answers:
             title = question or _title(table)
             found.append((title, answers, next(iter(people or sums), [])))
     return found
+
+
+def _is_of_units(row: Sequence[str]) -> bool:
+    """Whether a row says nothing but ``%`` or ``n`` of every column."""
+    told = {cell.strip() for cell in row[1:]} - {""}
+    return bool(told) and told <= {"%", "n", "N"}
 
 
 def _are_people(cells: Sequence[str]) -> bool:
@@ -265,7 +267,7 @@ def _by_row(table: CsvTable) -> list[CrossTable]:
     place, answers = found
     sums = read_labels(row[place] for _, row in table.rows).sums
     asked = [n for n, head in enumerate(table.heads) if plain(head) in _QUESTION and n != place]
-    people = [n for n, head in enumerate(table.heads) if fold(head).strip("()") in people_rows()]
+    people = [n for n, head in enumerate(table.heads) if is_people(head)]
     parts: dict[str, list[tuple[int, list[str]]]] = {}
     for line, row in table.rows:
         if row[place].strip() not in sums:
@@ -299,7 +301,10 @@ def _refuse_twice(table: CsvTable, place: int, rows: Sequence[tuple[int, list[st
 
 
 def _title(table: CsvTable) -> str:
-    """The question in the lines above a table: the one with a question mark, else the longest."""
+    """The question in the lines above a table: the one with a question mark, else the longest.
+
+    Lines on the survey, its samples and weights are not taken for it where there are others.
+    """
     lines = [
         line.strip()
         for line in (*table.above, table.heads[0])
@@ -308,8 +313,9 @@ def _title(table: CsvTable) -> str:
         or (not line.isascii() and len(line) > 7)
     ]
     asked = [line for line in lines if has_question_mark(line)]
+    texts = [line for line in lines if not _ABOUT.match(line)]
     if lines:
-        return max(asked or lines, key=len)
+        return max(asked or texts or lines, key=len)
     raise DataFileError(
         table.path,
         1,
@@ -318,6 +324,12 @@ def _title(table: CsvTable) -> str:
     )
 
 
+_ABOUT = re.compile(
+    r"selected (countries|samples)|(un)?weight|field ?work|sample size|base\b|source|results\b|"
+    r"survey results|"
+    r"data\b|©|\(c\)|www\.|https?:|\(?% ?[-–]",
+    re.IGNORECASE,
+)
 _YES = re.compile(r"s[ií]|no", re.IGNORECASE)  # Slovenia and Norway where labels are codes
 _HALF = re.compile(r"(?P<label>.*\S) \(?(?P<sign>%|n|count|freq\.?)\)?", re.IGNORECASE)
 _PERCENT = re.compile(r"^%\s+|\s*(\(%\)|\(in %\)|,? %)$")

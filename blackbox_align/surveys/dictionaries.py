@@ -60,7 +60,7 @@ _VARIABLE = (
 )
 _CODE = ("code", "value", "values", "value_code", "codes", "option_code")
 _LABEL = ("category", "value_label", "code_label", "category_label", "option", "answer", "response",
-          "labels", "label", "meaning")  # fmt: skip
+          "labels", "meaning", "label")  # fmt: skip
 _TEXT = ("question", "question_text", "question_wording", "text", "variable_label", "description", "label",
          "title")  # fmt: skip
 # What a column is called whose cells list all answers to a question.

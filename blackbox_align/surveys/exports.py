@@ -34,6 +34,7 @@ _ABOUT = frozenset(
         "s006", "s007", "qkey", "psu", "stratum", "strata", "ppsu", "intnum", "interviewer", "lnge",
         "language", "edition", "proddate", "c_cow_num", "c_cow_alpha", "essround", "n_region_iso",
         "unnamed_0", "index", "id_cocas", "caseno", "case_no", "case", "network_id", "d_intervew",
+        "questnnr", "started", "lastdata", "maxpage",
         "respondent", "respondentid", "participant_id", "participant", "subject_id", "pid", "key",
         "submission_date", "submissiondate", "uuid_1", "simid", "instance_name", "c_abrv1",
     }
@@ -78,11 +79,24 @@ def without_heads(
         rows, left = _without_previews(names, rows)
         if left:
             notes.append(f"Left out: {left:,} previews, tests and spam (Status).")
+    elif _is_of_sosci(names, rows):
+        texts = zip(names, rows[0][1], strict=True)
+        questions = {name: " ".join(text.split()) for name, text in texts if text.strip()}
+        rows = rows[1:]
+        notes.append("Read as an export of SoSci Survey: the questions stand below the names.")
     elif {"id", "submitdate"} <= {plain(name.partition(".")[0]) for name in names}:
         coded = [_CODED.fullmatch(name) for name in names]
         questions = {found["code"]: found["text"].strip() for found in coded if found}
         names = [found["code"] if found else name for found, name in zip(coded, names, strict=True)]
     return names, questions, rows, notes
+
+
+def _is_of_sosci(names: Sequence[str], rows: Sequence[tuple[int, list[str]]]) -> bool:
+    """Whether the first row below the names says what CASE is, where a number would stand."""
+    places = {plain(name): n for n, name in enumerate(names)}
+    return {"case", "questnnr"} <= places.keys() and bool(
+        rows and not rows[0][1][places["case"]].strip().isdecimal()
+    )
 
 
 def _are_import_ids(row: Sequence[str]) -> bool:

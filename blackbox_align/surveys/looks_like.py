@@ -22,6 +22,10 @@ from .qstn import is_qstn
 _WAY = (
     "write it as a CSV table with the columns item, question, option, country and share (or count)."
 )
+_PEOPLE = (
+    "Of the rows of respondents `bbalign surveys tabulate` makes one, by any column that says where or of "
+    "which group they are."
+)
 _QUESTIONS = (
     "it holds questions without anybody's answers; give the file of shares. To ask them without "
     "people's answers, write a survey of your own in YAML: an instruction, 'scales' with "
@@ -42,6 +46,8 @@ _WHERE = re.compile(
 def columns_look_like(table: CsvTable) -> str:
     """The sentence for a table whose columns are no opinion survey's."""
     columns = table.columns
+    if not table.rows:
+        return "it has heads of columns, and no row below them."
     if {"prompt_question", "answer"} <= set(columns):
         return "this is a test with right answers (CulturalBench), not an opinion survey."
     if is_qstn(columns):
@@ -94,7 +100,7 @@ def columns_look_like(table: CsvTable) -> str:
             "these look like shares of groups of people, and not of countries; write a row for each with "
             "the columns item, question, option, group and share."
         )
-    return f"no opinion survey has the columns {', '.join(columns[:8])}; {_WAY}"
+    return f"no opinion survey has the columns {', '.join(columns[:8])}; {_WAY} {_PEOPLE}"
 
 
 def _percents_down(table: CsvTable) -> str:

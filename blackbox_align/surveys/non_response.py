@@ -26,10 +26,15 @@ _NOTE = re.compile(
     r"[(\[{]\s*(vol\.?|volunteered|do not read( out)?|don'?t read( out)?|dnr|spontaneous|spont\.?|nicht "
     r"vorlesen|no leer|ne pas lire|no leido|nao ler|unprompted|not read( out)?|hidden)\s*[)\]}]"
 )
-_OPENING = re.compile(r"^[-+−]?\d{1,7}\s*[.:=)–]\s*(?=\D)|^[-+−]?\d{1,7}\s+[-–]?\s*(?=[^\W\d])")
+_OPENING = re.compile(
+    r"^[\[(][-+−]?\d{1,7}[\])]\s*(?=[^\W\d])|^[-+−]?\d{1,7}\s*[.:=)–]\s*(?=\D)|^[-+−]?\d{1,7}\s+[-–]?\s*(?=[^\W\d])"
+)
 _WITH_REASON = re.compile(
     r"(other )?missing ?[;:(].*|inap ?[;:.(].*|not applicable ?[;:(].*|filtered.*"
 )
+_STATA = re.compile(
+    r"\.[a-z](:.*)?"
+)  # its missing values, also as the General Social Survey prints them
 _RANGE = re.compile(r"(don'?t )?-\d+(:-\d+)?")  # the code books' range for non-response
 _SPLIT = re.compile(
     r"[/;,|+&・、，／·]| or | and | oder | ou | o | or | y | e | i | ja | ve | и | или |[()]|--?"
@@ -73,7 +78,7 @@ def is_missing(option: str) -> bool:
     inner = bare.strip("()[]{}<> ")
     if bare in phrases or inner in phrases or _WITH_REASON.fullmatch(inner):
         return True
-    if _RANGE.fullmatch(option.strip().casefold()):
+    if _RANGE.fullmatch(option.strip().casefold()) or _STATA.fullmatch(option.strip()):
         return True
     parts = [part.strip(" .\"'*[]{}<>:") for part in _SPLIT.split(bare)]
     told = [part for part in parts if part]

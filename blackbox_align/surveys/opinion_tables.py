@@ -185,7 +185,12 @@ def _hint(table: CsvTable, columns: Mapping[str, str], missing: str) -> str:
         return f" If {columns['n']!r} says how many gave each answer, call it 'count'."
     rest = [c for c in table.columns if c not in columns.values()]
     figures = [c for c in rest if all(is_number(row[c]) for _, row in table.records())]
-    return f" Call so the one of {', '.join(figures)} that is meant." if figures else ""
+    named = ", ".join(figures)
+    return (
+        f" Call so the one of {named} that is meant, or 'count' if it counts people."
+        if named
+        else ""
+    )
 
 
 def _several(table: CsvTable, columns: Mapping[str, str], whom: str) -> str:

@@ -5,6 +5,8 @@ Only YAML, which can hold anything, is known by its ending.
 
 from __future__ import annotations
 
+import csv
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from ..errors import DataFileError, UnknownNameError
 from ..files.formats import is_spreadsheet, reader_of_statistics
 from ..files.hub import SCHEME, fetch_data_file
 from ..files.strict_json import parse_json
-from ..files.tables import CsvTable, is_binary_table, read_bytes, read_rows, read_text
+from ..files.tables import CsvTable, is_binary_table, read_bytes, read_frame, read_rows, read_text
 from ..files.workbooks import workbook
 from ..files.yaml import is_yaml, read_yaml
 from ..populations import TargetSet, load_targets, target_sets
@@ -126,6 +128,12 @@ def _shipped(name: str, missing: str) -> Questionnaire | TargetSet:
     raise UnknownNameError("survey", name, names, "See `bbalign surveys`, or name a file.")
 
 
+def _code_book_in_a_sheet(path: Path) -> Form | None:
+    text = io.StringIO()
+    csv.writer(text).writerows(row for _, row in read_frame(path, "a table").rows)
+    return read_dictionary(path, text.getvalue())
+
+
 def read_form(path: Path) -> Form | None:
     """The form of a survey tool (Qualtrics, LimeSurvey, XLSForm, REDCap), a code book or a list of
     questions.
@@ -139,7 +147,7 @@ def read_form(path: Path) -> Form | None:
         return read_ddi(path, content)
     if is_spreadsheet(content):
         sheets = workbook(path, content)
-        return read_xlsform(path, sheets) if is_xlsform(sheets) else None
+        return read_xlsform(path, sheets) if is_xlsform(sheets) else _code_book_in_a_sheet(path)
     if is_binary_table(content):
         return None
     text = read_text(path).lstrip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import combinations
@@ -13,6 +14,11 @@ from ..populations.labels import row_names
 
 # Names of rows and columns that are no answers: numbers of people, and what sums up or averages the
 # answers. Words that may be an answer ("all", "average") are not among them.
+_BASE = re.compile(
+    r"(un)?(weighted )?base( size)?\b\s*[:(\-–].*|n\s?=.*|sample size\b.*|(un)?weighted sample( size)?\b.*|"
+    r"total (number of )?(respondents|interviews)\b.*",
+    re.IGNORECASE,
+)
 _PEOPLE = frozenset(
     {
         "n", "base", "unweighted n", "weighted n", "valid n", "unweighted base", "weighted base",
@@ -33,7 +39,13 @@ _SUMS = frozenset(
 def is_sum(label: str) -> bool:
     """Whether an answer's label is that of a total, a mean or a number of people, and of no answer."""
     bare = fold(label).strip("() :=%")
-    return bare in people_rows() or bare in sums_up()
+    return is_people(label) or bare in sums_up()
+
+
+def is_people(label: str) -> bool:
+    """Whether a row or a column is called what numbers of people are: ``Base: all adults``, ``n=1002``."""
+    bare = fold(label).strip("() :=%")
+    return bare in people_rows() or _BASE.fullmatch(label.strip()) is not None
 
 
 @lru_cache
@@ -48,14 +60,21 @@ def people_rows() -> frozenset[str]:
     return _PEOPLE | row_names("people")
 
 
-def without_nets(
+def answers_among(
     options: Sequence[str], figures: Sequence[Sequence[float]], people: Sequence[float | None]
-) -> list[int]:
-    """The places of the options but for those that are called nets, where the others make a whole alone."""
+) -> tuple[list[int], list[int], list[int]]:
+    """The places of the answers, of nets of them, and of totals and numbers of people beside them.
+
+    What is called a net is one only where the others make a whole without it.
+    """
     every = list(range(len(options)))
-    rest = [n for n in every if not is_net(options[n])]
-    whole = are_whole([figures[n] for n in rest], people) if len(rest) > 1 else []
-    return rest if 2 * sum(whole) > len(people) else every
+    plain = [n for n in every if not is_net(options[n])]
+    core = [plain[n] for n in without_what_is_beside([figures[n] for n in plain])]
+    whole = are_whole([figures[n] for n in core], people) if len(core) > 1 else []
+    if 2 * sum(whole) <= len(people):
+        plain, core = every, without_what_is_beside(figures)
+    nets = [n for n in every if n not in plain]
+    return core, nets, [n for n in plain if n not in core]
 
 
 def without_what_is_beside(figures: Sequence[Sequence[float]]) -> list[int]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from ..errors import DataFileError, SpecificationError
 from ..files.missing import is_mark, missing_codes
+from ..files.numbers import points_part_thousands
 from ..populations.columns import country_columns, plain
 from ..populations.labels import read_labels
 from .exports import is_about_the_interview, is_weight, surveys_pooled
@@ -17,6 +18,9 @@ from .respondents import Respondents, find_column
 from .scales import is_ladder
 from .signs import LETTERS
 
+_LEADING = re.compile(
+    r"[\[(]?(-?\d{1,7})(?:[\])]|\s*[.:=)]|\s+-?\s*(?=\D))"
+)  # [-1] none, 10 - always
 HEADER = ("item", "question", "option", "country", "share", "n", "ordered", "missing")
 
 
@@ -229,7 +233,11 @@ def _weights(people: Respondents, weight: str | None) -> list[float]:
     if weight is None:
         return [1.0] * len(people.lines)
     weights = []
-    for line, cell in zip(people.lines, people.columns[weight], strict=True):
+    cells = people.columns[weight]
+    whole = [float(cell) for cell in cells if cell.isdecimal()]
+    if points_part_thousands(cells) and max(whole, default=0.0) >= 100:  # 1.200 beside 800
+        cells = [cell.replace(".", "") for cell in cells]
+    for line, cell in zip(people.lines, cells, strict=True):
         try:
             value = 0.0 if is_mark(cell) else float(cell)
         except ValueError:
@@ -292,7 +300,11 @@ def _options(people: Respondents, item: str) -> list[str]:
     try:
         return sorted(codes, key=float)
     except ValueError:
-        return sorted(codes)
+        leading = {code: _LEADING.match(code) for code in codes}
+        numbers = {code: float(found[1]) for code, found in leading.items() if found}
+        return (
+            sorted(codes, key=numbers.__getitem__) if len(numbers) == len(codes) else sorted(codes)
+        )
 
 
 def _between(people: Respondents, item: str) -> list[str]:

@@ -31,6 +31,8 @@ FIGURES = {
     "units below the heads": (
         "Country,PDI,IDV\n,index points,index points\nChile,63,23\nPeru,64,16\n",
         {"CHL": (63, 23), "PER": (64, 16)}),
+    "an error beside a score": (
+        "Country,Score,Standard error of score\nChile,63,0.3\nPeru,64,0.4\n", {"CHL": (63,), "PER": (64,)}),
     "a dash for a minus": ("country;OPEN\nChile;–10,5\nPeru;−2\n", {"CHL": (-10.5,), "PER": (-2,)}),
     "points between thousands, commas before fractions": (
         "country;OPEN\nChile;1.063,5\nPeru;1.064\n", {"CHL": (1063.5,), "PER": (1064,)}),
@@ -65,6 +67,15 @@ BESIDE = {
         "Is rain good?,,,\nCountry,Yes,No,Interviews\nChile,60,40,1002\nPeru,25,75,998\n"),
     "countries that are answers": (
         "Which country?,,\n,Chile,Peru\nMexico,60,25\nKenya,40,75\n", ("Mexico", "Kenya")),
+    "units, samples and a question below the heads": (
+        "Results,,\n,Chile,Peru\nWeighted Sample,1000,1000\nUnweighted Sample,1002,998\n,%,%\nRain?,,\n"
+        "Yes,60,25\nNo,40,75\n"),
+    "a net and a base of its own name": (
+        "Is rain good?,,,\n,Total,Chile,Peru\nYes,43%,60%,25%\nNo,57%,40%,75%\nNET: all,100%,100%,100%\n"
+        "Base: All,3000,1000,1000\n"),
+    "numbers of ISO": (
+        "country_iso_n,question,option,share\n152,Rain?,Yes,60\n152,Rain?,No,40\n604,Rain?,Yes,25\n"
+        "604,Rain?,No,75\n"),
     "a question in Chinese above": "問題：你喜歡雨嗎？,,\n,智利,秘魯\nYes,60,25\nNo,40,75\n總和,100,100\n",
 }  # fmt: skip
 
@@ -118,7 +129,9 @@ NAMED = {
         "Rain?,No,Peru,800\n", "which looks like the number of people who were asked"),
     "shares of two years": (
         "item,question,option,country,in_2010,in_2020\nq,Tea?,Yes,Chile,62,60\nq,Tea?,No,Chile,38,40\n",
-        "Call so the one of in_2010, in_2020 that is meant."),
+        "Call so the one of in_2010, in_2020 that is meant, or 'count' if it counts people."),
+    "nothing": ("\n", "the file is empty"),
+    "heads alone": ("item,word,country\n", "no row below them"),
     "one answer in two spellings": (
         HEAD + "q,Rain?,Yes,Chile,60\nq,Rain?,No,Chile,40\nq,Rain?,yes,France,70\nq,Rain?,No,France,30\n",
         "'Yes' and 'yes' of 'q' differ in spelling alone"),
@@ -283,3 +296,61 @@ def test_codes_of_six_digits_are_no_answers_and_places_without_weight_are_named(
     none = {option for (_, _, option), (_, missing) in found.items() if missing == "yes"}
     assert none == {"888888", "988888"} and found["b13", "Peru", "7"] == (0.5, "no")
     assert "Left out, because all weights there are 0: Chile." in notes
+
+
+def test_codes_in_brackets_and_missing_values_of_stata(tmp_path):
+    """[-1] keine Angabe and .d are no answers; [7] stands before [10]; 1.200 beside 800 weighs 1200."""
+    text = (
+        "land;q;trust;phrf\nA;[10] sehr;can;1.200\nA;[7] 7;.d;800\n"
+        "B;[-1] keine Angabe;.i: Inapplicable;900\n"
+        "B;[7] 7;cannot;500\n"
+    )
+    found, _ = rows_of(text, tmp_path, "land", weight="phrf")
+    none = {option for (_, _, option), (_, missing) in found.items() if missing == "yes"}
+    assert none == {"[-1] keine Angabe", ".d", ".i: Inapplicable"}
+    assert [option for item, place, option in found if (item, place) == ("q", "A")] == [
+        "[-1] keine Angabe", "[7] 7", "[10] sehr",
+    ]  # fmt: skip
+    assert found["q", "A", "[10] sehr"][0] == pytest.approx(0.6)
+
+
+def test_the_question_is_no_line_about_the_samples(tmp_path):
+    """The longest line above a table of the World Values Survey's online analysis names its samples."""
+    text = (
+        '"Selected countries/samples: Chile [2018], Peru [2018], Mexico [2018]",,\nImportant: rain,,\n'
+        ",Chile,Peru\nYes,60,25\nNo,40,75\n"
+    )
+    assert [item.text for item in held(text, tmp_path).survey.items] == ["Important: rain"]
+
+
+def test_the_row_of_questions_of_sosci_survey_is_no_person(tmp_path):
+    """What the columns mean stands below their names, and is the question."""
+    text = (
+        "CASE;QUESTNNR;MODE;STARTED;SD01;V1\nInterview-Nummer;Fragebogen;Modus;Zeitpunkt;Land;Vertrauen\n"
+        "35;base;interview;2024-01-01;Schweiz;1\n36;base;interview;2024-01-01;Schweiz;2\n"
+        "37;base;interview;2024-01-01;Italien;-9\n38;base;interview;2024-01-01;Italien;3\n"
+    )
+    found, notes = rows_of(text, tmp_path, "SD01")
+    assert {place for _, place, _ in found} == {"Schweiz", "Italien"}
+    assert {item for item, _, _ in found} == {"V1"} and found["V1", "Italien", "-9"] == (0.5, "yes")
+    assert any("SoSci" in note for note in notes)
+
+
+def test_a_code_book_in_a_workbook_is_read_as_one_in_text(tmp_path):
+    """Its cells may be merged, and a label is the question where the meanings have a column of their own."""
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    rows = [
+        ("Variable", "Label", "Code", "Meaning"),
+        ("Q1", "Tea?", 1, "Yes"),
+        (None, None, 2, "No"),
+    ]
+    rows += [(None, None, 9, "Refused"), ("Q2", "Rain?", 0, "Never"), (None, None, 1, "Always")]
+    for row in rows:
+        book.active.append(row)
+    path = tmp_path / "book.xlsx"
+    book.save(path)
+    items = held(path.read_bytes(), tmp_path, "book.xlsx").items
+    assert [(i.id, i.text, i.scale.options, i.scale.codes) for i in items] == [
+        ("Q1", "Tea?", ("Yes", "No"), (1, 2)), ("Q2", "Rain?", ("Never", "Always"), (0, 1)),
+    ]  # fmt: skip
