@@ -544,19 +544,15 @@ def test_a_search_that_starts_afresh_draws_one_round(ask: int) -> None:
 
 
 def test_what_is_within_reach_is_reached_on_the_way() -> None:
-    """Of a batch for the nearest target half goes to others that the model says one step brings near
-    enough, though each of them is farther."""
-    optimizer = many([[1.0, 0.0], [1.2, 0.3], [0.8, -0.4]], spread=2.0, radius=1.0)
-    optimizer.enough = 0.05
-    J = np.random.default_rng(3).standard_normal((2, 30)) / np.sqrt(30)
-    while optimizer.told < 30:
-        before = optimizer.errors.copy()
+    """Half of a batch may go to targets that the model says one step brings near enough, though another is
+    nearer: four targets are reached in five batches, not one after another."""
+    optimizer = many(
+        [[10.0, 0.0], [12.0, 3.0], [8.0, -4.0], [9.0, 5.0]], spread=4.0, radius=4.0, enough=0.5
+    )
+    J, most = np.random.default_rng(3).standard_normal((2, 30)) / np.sqrt(30), 0
+    while optimizer.errors.max() > 0.5 and optimizer.told < 36:
         candidates = optimizer.ask()
-        served = {target for target, _ in optimizer.promises.values()}
+        most = max(most, len({target for target, _ in optimizer.promises.values()}))
         told = [J @ c.vector for c in candidates]
         optimizer.tell(candidates, [Evaluation(1.0, row) for row in told])
-        if len(served) > 1:
-            break
-    both = sorted(served)
-    assert len(both) > 1 and before[both].min() > 0.05
-    assert (optimizer.errors[both] < 0.5 * before[both]).all()
+    assert most > 1 and optimizer.errors.max() <= 0.5
