@@ -41,12 +41,13 @@ Validation = Annotated[
 ]
 SurveyName = Annotated[str, _survey(help="A survey's name, or a YAML file of yours.")]
 Targets = Annotated[
-    str | None, _survey(help="A target set's name, or a CSV file of yours. Default: tool-2023-05.")
+    str | None,
+    _survey(help="For indices: a target set's name, or a CSV file. Default: tool-2023-05."),
 ]
 Constants = Annotated[
     str,
     _survey(
-        help="An index is known up to a shift, the same for all countries. anchor: the model "
+        help="For indices: each is known up to a shift, the same for all countries. anchor: the model "
         "as it is gets the mean of all targets; anchor:COUNTRY: that country's figures; "
         "zero: no shift; given:FILE: yours."
     ),
@@ -69,7 +70,7 @@ Placement = Annotated[
     _search(
         help="Where the soft prompt stands: first, as PEFT has it; message, inside the first message; "
         "or last, before the answer, cheap and for questionnaires alone. auto is last; for adam message, "
-        "or first without a chat template; or what the model's card says."
+        "or first without a chat template, if it is heeded there; or what the model's card says."
     ),
 ]
 Language = Annotated[

@@ -70,7 +70,8 @@ class Specification:
         there where answers are sampled
     placement : where it stands, one of :data:`..engines.base.PLACEMENTS`; ``auto`` is the last, in which
         little is asked and much is moved, but where the gradient is followed inside the first message of
-        a model with a chat template, and first of any other; a model's card may say otherwise
+        a model with a chat template, and first of any other, if it is heeded there (:mod:`.placing`); a
+        model's card may say otherwise
     language : the weight of what a prompt does to the model's language, see
         :mod:`..objectives.language`; 0 leaves it out, None is 1 for models that write
     subspace : dimension of the random subspace that is searched; 0 is every entry of the prompt

@@ -208,6 +208,19 @@ def test_a_batch_serves_the_nearest_target() -> None:
     assert [served() for _ in range(16)] == [order[:1]] * 15 + [order[1:2]]
 
 
+def test_a_step_within_reach_promises_all_of_its_error() -> None:
+    """Once linear outputs are known, the model leaves nothing of it."""
+    optimizer = many([[1.0, 0.0], [8.0, 0.0]], spread=8.0, radius=4.0)
+    J = np.random.default_rng(3).standard_normal((2, 30)) / np.sqrt(30)
+    for _ in range(6):
+        candidates = optimizer.ask()
+        optimizer.tell(candidates, [Evaluation(1.0, J @ c.vector) for c in candidates])
+    optimizer.ask(2)
+    for target, misses in enumerate(optimizer._misses()):
+        _, _, left = optimizer._steps(target, int(misses.argmin()))
+        assert left == pytest.approx(0.0, abs=1e-3)
+
+
 def test_a_target_is_done_when_it_is_near_enough() -> None:
     """Steps go to the targets that are farther than ``enough``; a missing output does not matter."""
     optimizer = many([[0.0, 0.0], [np.nan, 30.0]], enough=1.0)
