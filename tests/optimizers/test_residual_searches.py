@@ -217,8 +217,9 @@ def test_a_step_within_reach_promises_all_of_its_error() -> None:
         optimizer.tell(candidates, [Evaluation(1.0, J @ c.vector) for c in candidates])
     optimizer.ask(2)
     for target, misses in enumerate(optimizer._misses()):
-        _, _, left = optimizer._steps(target, int(misses.argmin()))
-        assert left == pytest.approx(0.0, abs=1e-3)
+        row = int(misses.argmin())
+        plan = optimizer._plan(*optimizer._model_near(row), target, row)
+        assert plan.left == pytest.approx(0.0, abs=1e-3)
 
 
 def test_a_target_is_done_when_it_is_near_enough() -> None:
