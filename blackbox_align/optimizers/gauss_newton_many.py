@@ -22,6 +22,7 @@ True
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -37,6 +38,14 @@ from blackbox_align.optimizers.trust_region import Promise, factor
 
 NEAR = 300  # evaluations that the model of a target is fitted to
 PATIENT = 90  # steps for a target that bring it no nearer, until others come first
+BESIDE = 12  # other targets that a batch may reach on the way
+
+
+class Plan(NamedTuple):
+    """A step (d,), and what share of the error the model says that it leaves."""
+
+    step: Array
+    left: float
 
 
 class GaussNewtonMany(GaussNewton):
@@ -50,7 +59,8 @@ class GaussNewtonMany(GaussNewton):
     it decides what is recommended, while the error of each target is taken from the outputs. A batch
     serves one target, the nearest of those that are not reached and that steps still bring nearer, as
     gauss-newton does: with a model of the evaluations nearest to the target's best one, as many as that
-    holds, in a trust region of its own. The other options are those of gauss-newton.
+    holds, in a trust region of its own. Up to half of the batch are steps that this model says reach other
+    targets. The other options are those of gauss-newton.
 
     Failed evaluations: they do not enter the archive, and are steps that did not improve.
     """
@@ -99,23 +109,45 @@ class GaussNewtonMany(GaussNewton):
     def _step(self, ids: range, noise: Array) -> Array:
         misses = self._misses()
         self.errors = misses.min(axis=1)
-        target = self._next()
-        centre, steps, left = self._steps(target, int(misses[target].argmin()))
-        least = min(left, 1.0) * self._least_radius()
+        wanted = self._order()
+        target, others = wanted[0], wanted[1 : 1 + BESIDE]
+        row = int(misses[target].argmin())
+        model, rows = self._model_near(row)
+        centre, first = self.archive.Z[row], self._plan(model, rows, target, row)
+        least = min(first.left, 1.0) * self._least_radius()
+        on_the_way = self._within_reach(model, rows, others, misses)
         vectors = np.empty_like(noise)
-        for row, id in enumerate(ids):
+        for at, id in enumerate(ids):
             turn = id % self._batch
-            step = steps[turn % len(STEPS)]
+            if turn >= self._batch // 2 and on_the_way:
+                other, left, vectors[at] = on_the_way.pop(0)
+                self.promises[id] = other, Promise(id, float(self.errors[other]), left)
+                continue
+            t = STEPS[turn % len(STEPS)]
+            step = first.step if t == 1.0 else self._plan(model, rows, target, row, t).step
             if not turn:
-                self.promises[id] = target, Promise(id, float(self.errors[target]), left)
+                self.promises[id] = target, Promise(id, float(self.errors[target]), first.left)
             length = max(self.explore * max(float(np.linalg.norm(step)), least), self._resolution())
             share = length / np.sqrt(self.dimension) if turn else 0.0
-            vectors[row] = centre + step + share * noise[row]
+            vectors[at] = centre + step + share * noise[at]
         self.vain[target] += len(ids)
         return vectors
 
-    def _next(self) -> int:
-        """The nearest of the targets that are not reached and that steps still bring nearer.
+    def _within_reach(
+        self, model: GaussianProcess, rows: NDArray[np.int64], targets: list[int], misses: Array
+    ) -> list[tuple[int, float, Array]]:
+        """Those of ``targets`` that, as the model says, one step from the best of its ``rows`` brings near
+        enough, with the share of their errors that it leaves, and the vector (d,)."""
+        found = []
+        for target in targets:
+            row = int(rows[misses[target, rows].argmin()])
+            plan = self._plan(model, rows, target, row)
+            if plan.left * misses[target, row] <= self.enough:
+                found.append((target, plan.left, self.archive.Z[row] + plan.step))
+        return found
+
+    def _order(self) -> list[int]:
+        """The targets that are not reached, the nearest first of those that steps still bring nearer.
 
         One that is reached lies on the way to others, whose steps begin where the model knows much.
         """
@@ -123,7 +155,7 @@ class GaussNewtonMany(GaussNewton):
         if not len(wanted):
             wanted = np.arange(len(self.targets))
         order = np.lexsort((self.errors[wanted], self.vain[wanted] // PATIENT))
-        return int(wanted[order[0]])
+        return [int(k) for k in wanted[order]]
 
     def _model_near(self, row: int) -> tuple[GaussianProcess, NDArray[np.int64]]:
         """A model of the outputs around a row of the archive, and the rows that it is fitted to."""
@@ -135,20 +167,24 @@ class GaussNewtonMany(GaussNewton):
         model, self.scale, self.noise = self._likeliest(gram, self.archive.R[rows], tune=True)
         return model, rows
 
-    def _steps(self, target: int, row: int) -> tuple[Array, list[Array], float]:
-        """Where the steps for a target begin, its best evaluation; the steps, each (d,), of the lengths of
-        STEPS in trust radii; and what share of the error the model says that the first one leaves."""
-        outputs, rows = self._model_near(row)
+    def _plan(
+        self,
+        outputs: GaussianProcess,
+        rows: NDArray[np.int64],
+        target: int,
+        row: int,
+        length: float = 1.0,
+    ) -> Plan:
+        """The model's solution for a target, ``length`` trust radii from a row of the archive at most."""
         cares = ~np.isnan(self.targets[target])
         model = replace(
-            outputs,
+            outputs.seen_from(self.archive.gram_from(row, rows)),
             mean=outputs.mean[cares] - self.targets[target][cares],
             weights=outputs.weights[:, cares],
         )
-        radius, centre = self.radius * float(self.shares[target]), self.archive.Z[row]
-        betas = {t: solve(model, t * radius) for t in set(STEPS)}
-        steps = [betas[t] @ self.archive.Z[rows] - betas[t].sum() * centre for t in STEPS]
-        return centre, steps, Promise.of(0, 0.0, model, betas[STEPS[0]]).left
+        beta = solve(model, length * self.radius * float(self.shares[target]))
+        step = beta @ self.archive.Z[rows] - beta.sum() * self.archive.Z[row]
+        return Plan(step, Promise.of(0, 0.0, model, beta).left)
 
     def _misses(self) -> Array:
         """(K, n): the error of every target at every vector of the archive."""
