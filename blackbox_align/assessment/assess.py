@@ -14,10 +14,10 @@ from ..engines.base import Engine
 from ..errors import ModelError
 from ..populations import Population
 from ..results import Figure, ItemAnswers, Provenance, Result
-from ..results.names import MIXTURE, MIXTURE_OF_GROUPS, NOISE, PEOPLE, TEMPERED, counted
+from ..results.names import MIXTURE, MIXTURE_OF_GROUPS, NOISE, PEOPLE, TEMPERED
 from ..surveys.instrument import Instrument
 from ..surveys.opinion_instrument import PEOPLE_ASSUMED
-from .asking import STYLES, Asking, ask, unaskable
+from .asking import STYLES, Asking, ask, left_out, unaskable
 from .conditions import Condition
 from .figures import Resampling, Rows, figures, index_figures
 
@@ -54,50 +54,55 @@ def assess(
     ModelError
         The model cannot be asked any of the questions, or answers with numbers that are not finite.
     """
-    asking, resampling = asking or Asking(), resampling or Resampling()
     several = instruments if isinstance(instruments, Sequence) else [instruments]
-    return Result.joined(
-        [
-            _assess(
-                one, engine, populations, conditions, asking, resampling, frozenset(fitted_items)
-            )
-            for one in several
-        ]
+    given = (
+        engine,
+        tuple(populations),
+        tuple(conditions),
+        asking or Asking(),
+        resampling or Resampling(),
     )
+    return Result.joined([Trial(one, *given, frozenset(fitted_items)).result() for one in several])
 
 
-def _assess(
-    instrument: Instrument,
-    engine: Engine | None,
-    populations: Sequence[Population],
-    conditions: Sequence[Condition],
-    asking: Asking,
-    resampling: Resampling,
-    fitted_items: frozenset[str],
-) -> Result:
-    instrument, left_out = _askable(instrument, engine if conditions else None, asking)
-    known = {population.code for population in instrument.populations}
-    present = [population for population in populations if population.code in known]
-    answered = _Answered.ask(instrument, engine, present, conditions, asking)
-    rows = [_measure(instrument, p, answered, conditions, fitted_items) for p in present]
-    found = list(figures(instrument, rows, fitted_items, resampling))
-    if instrument.index_names:
-        predicted = {
-            condition.name: {p.code: instrument.indices(answered.of(condition, p)) for p in present}
-            for condition in conditions
-        }
-        found += index_figures(instrument, predicted)
-    data = instrument.notes(present)
-    how = [asking.describe(instrument.survey)] if conditions else []
-    interval = interval_note(instrument, resampling)
-    notes = [*data[:1], *how, *left_out, *data[1:], interval, *answered.notes(), *_remarks(found)]
-    return Result(
-        tuple(found),
-        tuple(_item_answers(instrument, present, answered)),
-        tuple(notes),
-        _provenance(instrument, engine, present, asking, resampling, fitted_items),
-        "held-out" if any(figure.split == "held-out" for figure in found) else "all",
-    )
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """An instrument under conditions, as :func:`assess` is told it; further readings of it share this."""
+
+    instrument: Instrument
+    engine: Engine | None
+    populations: tuple[Population, ...]
+    conditions: tuple[Condition, ...]
+    asking: Asking
+    resampling: Resampling
+    fitted_items: frozenset[str] = frozenset()
+
+    def result(self) -> Result:
+        """What the model can be asked of it, beside the baselines; see :func:`assess`."""
+        instrument, left_out = _askable(self)
+        known = {population.code for population in instrument.populations}
+        present = tuple(p for p in self.populations if p.code in known)
+        trial = replace(self, instrument=instrument, populations=present)
+        answered = _Answered.ask(trial)
+        rows = [_measure(trial, population, answered) for population in present]
+        found = list(figures(instrument, rows, self.fitted_items, self.resampling))
+        if instrument.index_names:
+            predicted = {
+                one.name: {p.code: instrument.indices(answered.of(one, p)) for p in present}
+                for one in self.conditions
+            }
+            found += index_figures(instrument, predicted)
+        data = instrument.notes(present)
+        how = [self.asking.describe(instrument.survey)] if self.conditions else []
+        interval = interval_note(instrument, self.resampling)
+        notes = [*data[:1], *how, *left_out, *data[1:], interval]
+        return Result(
+            tuple(found),
+            tuple(_item_answers(trial, answered)),
+            (*notes, *answered.notes(), *_remarks(found)),
+            _provenance(trial),
+            "held-out" if any(figure.split == "held-out" for figure in found) else "all",
+        )
 
 
 def interval_note(instrument: Instrument, resampling: Resampling) -> str:
@@ -108,22 +113,17 @@ def interval_note(instrument: Instrument, resampling: Resampling) -> str:
     )
 
 
-def _askable(
-    instrument: Instrument, engine: Engine | None, asking: Asking
-) -> tuple[Instrument, list[str]]:
+def _askable(trial: Trial) -> tuple[Instrument, list[str]]:
     """The instrument without what the engine's model cannot be asked, and a note of what that is."""
-    refused = unaskable(engine, instrument.survey, asking) if engine else {}
+    instrument, engine, asking = trial.instrument, trial.engine, trial.asking
+    refused = unaskable(engine, instrument.survey, asking) if engine and trial.conditions else {}
     if not refused:
         return instrument, []
-    reason = next(iter(refused.values()))
     if len(refused) == len(instrument.items):
+        reason = next(iter(refused.values()))
         mend = "" if asking.labels == "digits" else " Try --labels digits."
         raise ModelError(f"This model can be asked none of the questions: {reason}{mend}")
-    note = (
-        f"{counted(len(refused), 'question')} left out of all rows, which this model cannot be asked: "
-        f"{reason}"
-    )
-    return instrument.without(refused), [note]
+    return instrument.without(refused), [left_out(refused, "all rows")]
 
 
 @dataclass(frozen=True)
@@ -134,32 +134,25 @@ class _Answered:
     by_adapter: Mapping[str, tuple[Array, Array]]
 
     @classmethod
-    def ask(
-        cls,
-        instrument: Instrument,
-        engine: Engine | None,
-        populations: Sequence[Population],
-        conditions: Sequence[Condition],
-        asking: Asking,
-    ) -> _Answered:
+    def ask(cls, trial: Trial) -> _Answered:
         """Every adapter is asked what is asked of the populations that it is for, once."""
         digests: dict[tuple[str, str], str] = {}
         adapters: dict[str, Adapter] = {}
         wanted: dict[str, set[int]] = {}
-        for condition in conditions:
-            for population in populations:
+        for condition in trial.conditions:
+            for population in trial.populations:
                 adapter = condition.adapter(population)
                 digest = adapter.digest()
                 digests[condition.name, population.code] = digest
                 adapters[digest] = adapter
-                wanted.setdefault(digest, set()).update(instrument.asked_of(population).tolist())
+                items = trial.instrument.asked_of(population).tolist()
+                wanted.setdefault(digest, set()).update(items)
         together: dict[tuple[int, ...], list[str]] = {}
-        for digest, items in wanted.items():
-            together.setdefault(tuple(sorted(items)), []).append(digest)
+        for digest, asked_of in wanted.items():
+            together.setdefault(tuple(sorted(asked_of)), []).append(digest)
         answers: dict[str, tuple[Array, Array]] = {}
         for asked, some in together.items():
-            assert engine is not None
-            given = _ask_some(instrument, engine, asked, [adapters[d] for d in some], asking)
+            given = _ask_some(trial, asked, [adapters[d] for d in some])
             answers.update(zip(some, given, strict=True))
         return cls(digests, answers)
 
@@ -186,18 +179,15 @@ class _Answered:
 
 
 def _ask_some(
-    instrument: Instrument,
-    engine: Engine,
-    items: Sequence[int],
-    adapters: Sequence[Adapter],
-    asking: Asking,
+    trial: Trial, items: Sequence[int], adapters: Sequence[Adapter]
 ) -> Iterator[tuple[Array, Array]]:
     """For every adapter (items, options) answers and (items,) mass of all items, NaN where not asked."""
-    survey = instrument.survey
+    assert trial.engine is not None
+    survey = trial.instrument.survey
     asked = [survey.items[n] for n in items]
     whole = len(asked) == len(survey.items)
     part = survey if whole else replace(survey, items=tuple(asked), indices=())
-    probabilities, mass = ask(engine, part, adapters, asking)
+    probabilities, mass = ask(trial.engine, part, adapters, trial.asking)
     for one, share in zip(probabilities, mass, strict=True):
         answers = np.full((len(survey.items), survey.width), np.nan)
         answers[list(items)] = 0.0
@@ -207,31 +197,24 @@ def _ask_some(
         yield answers, spread
 
 
-def _measure(
-    instrument: Instrument,
-    population: Population,
-    answered: _Answered,
-    conditions: Sequence[Condition],
-    fitted_items: frozenset[str],
-) -> Rows:
+def _measure(trial: Trial, population: Population, answered: _Answered) -> Rows:
     """Baselines and conditions of one population, measured row by row."""
-    nothing = Adapter().digest()
-    given = {c.name: answered.of(c, population) for c in conditions}
+    instrument, nothing = trial.instrument, Adapter().digest()
+    given = {c.name: answered.of(c, population) for c in trial.conditions}
     unprompted = (
         answered.by_adapter.get(nothing) if nothing in answered.conditions.values() else None
     )
     rng = np.random.default_rng(0)  # a score depends on no seed, nor on who else is asked about
     known = instrument.baselines(
-        population, None if unprompted is None else unprompted[0], fitted_items, rng
+        population, None if unprompted is None else unprompted[0], trial.fitted_items, rng
     )
     measured = {name: instrument.measure(rows, population) for name, rows in given.items()}
     return Rows(population, instrument.rows(population), {**known, **measured})
 
 
-def _item_answers(
-    instrument: Instrument, populations: Sequence[Population], answered: _Answered
-) -> Iterator[ItemAnswers]:
+def _item_answers(trial: Trial, answered: _Answered) -> Iterator[ItemAnswers]:
     """What people answered, and what the model did, item by item."""
+    instrument = trial.instrument
     sizes = [len(item.scale) for item in instrument.items]
     ids = [item.id for item in instrument.items]
 
@@ -244,7 +227,7 @@ def _item_answers(
             () if mass is None else tuple(float(mass[n]) for n in there),
         )  # fmt: skip
 
-    for population in populations:
+    for population in trial.populations:
         if not instrument.index_names:
             yield block(population.code, PEOPLE, instrument.shares(population), None)
     for condition in dict.fromkeys(name for name, _ in answered.conditions):
@@ -285,28 +268,21 @@ def _remarks(found: Sequence[Figure]) -> Iterator[str]:
         )
 
 
-def _provenance(
-    instrument: Instrument,
-    engine: Engine | None,
-    populations: Sequence[Population],
-    asking: Asking,
-    resampling: Resampling,
-    fitted_items: frozenset[str],
-) -> Provenance:
-    info = engine.info if engine else None
-    fitted = tuple(item.id for item in instrument.items if item.id in fitted_items)
+def _provenance(trial: Trial) -> Provenance:
+    info = trial.engine.info if trial.engine else None
+    items = trial.instrument.items
     return Provenance(
-        (instrument.asked(),),
-        {population.code: population.name for population in populations},
+        (trial.instrument.asked(),),
+        {population.code: population.name for population in trial.populations},
         model=info.name if info else "",
         revision=info.revision if info else "",
         dtype=info.dtype if info else "",
         disclaimer=info.disclaimer if info else "",
-        orders=asking.orders if info else "",
-        labels=STYLES[asking.labels] if info else (),
+        orders=trial.asking.orders if info else "",
+        labels=STYLES[trial.asking.labels] if info else (),
         opening=info.opening if info else "",
         readouts=("first token",) if info else (),
-        fitted_items=fitted,
-        resamples=resampling.resamples,
-        seed=resampling.seed,
+        fitted_items=tuple(item.id for item in items if item.id in trial.fitted_items),
+        resamples=trial.resampling.resamples,
+        seed=trial.resampling.seed,
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..adapters import Adapter
 from ..engines import Engine
-from ..engines.base import Request, Sampling
+from ..engines.base import Request, Sampling, write_all
 from ..results.language import Language, Line
 from ..surveys.neutral_texts import neutral_texts
 from ..surveys.sheet import Question, Sheet
@@ -75,20 +75,13 @@ def _lines(engine: Engine, adapters: Sequence[Adapter]) -> list[tuple[Line, ...]
     if "submit" not in engine.info.can:
         return [()] * len(adapters)
     sampling = Sampling(max_tokens=_TOKENS)
-    replies = [
-        [
-            engine.submit(
-                Request([{"role": "user", "content": asked}], sampling, ((adapter, 1.0),))
-            )
-            for asked in WRITTEN
-        ]
+    requests = [
+        Request([{"role": "user", "content": asked}], sampling, ((adapter, 1.0),))
         for adapter in (Adapter(), *adapters)
+        for asked in WRITTEN
     ]
-    plain, *others = [[_one_line(reply.result().text) for reply in row] for row in replies]
+    said = [" ".join(text.text.split()) for text in write_all(engine, requests)]
+    plain, *others = (said[n : n + len(WRITTEN)] for n in range(0, len(said), len(WRITTEN)))
     return [
         tuple(Line(*parts) for parts in zip(WRITTEN, plain, under, strict=True)) for under in others
     ]
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

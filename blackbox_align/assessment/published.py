@@ -3,32 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class Published:
-    """What a paper reports for a model: 100 x (1 - JS distance in nats), mean over its countries."""
-
-    model: str
-    source: str
-    rows: tuple[tuple[str, float], ...]
-
-
-# arXiv 2412.11167, 18 countries. Its equation says divergence; only the distance in nats gives such
-# figures, since even a uniform guess has 88 and 83 by the divergence.
-CULTURAL_PALETTE = (
-    Published(
-        "llama-3.1-8b",
-        "Cultural Palette, arXiv 2412.11167",
-        (("vanilla", 63.76), ("prompting", 66.43), ("Cultural Palette", 75.90)),
-    ),
-    Published(
-        "qwen2.5-7b",
-        "Cultural Palette, arXiv 2412.11167",
-        (("vanilla", 61.18), ("prompting", 61.58), ("Cultural Palette", 73.64)),
-    ),
-)
+# arXiv 2412.11167, 18 countries: 100 x (1 - JS distance in nats), the mean over them. Its equation says
+# divergence; only the distance in nats gives such figures, since even a uniform guess has 88 and 83 by the
+# divergence.
+_SOURCE = "Cultural Palette, arXiv 2412.11167"
+_ROWS = ("vanilla", "prompting", "Cultural Palette")
+_POINTS = {"llama-3.1-8b": (63.76, 66.43, 75.90), "qwen2.5-7b": (61.18, 61.58, 73.64)}
 
 
 def published_note(
@@ -41,11 +22,12 @@ def published_note(
     if title != "GlobalOpinionQA" or set(countries) != set(group):
         return None
     name = model.casefold().replace("meta-", "")
-    for entry in CULTURAL_PALETTE:
-        if entry.model in name:
-            figures = ", ".join(f"{row} {value / 100:.3f}" for row, value in entry.rows)
+    for known, points in _POINTS.items():
+        if known in name:
+            rows = zip(_ROWS, points, strict=True)
+            figures = ", ".join(f"{row} {value / 100:.3f}" for row, value in rows)
             return (
                 f"Published for this model and these countries in 1 - JS distance (nats): {figures} "
-                f"({entry.source}); on which questions, and with which options, is not known."
+                f"({_SOURCE}); on which questions, and with which options, is not known."
             )
     return None

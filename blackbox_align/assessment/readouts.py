@@ -18,16 +18,13 @@ from ..adapters.adapter import Adapter
 from ..engines.base import Engine, Request, Sampling, write_all
 from ..errors import SpecificationError
 from ..populations import Population
-from ..results import Figure, Result
+from ..results import Figure, Result, Split
 from ..results.names import NONE
 from ..statistics.bootstrap import Bootstrap
 from ..statistics.distances import Metric
-from ..surveys.instrument import Instrument
 from ..surveys.sheet import Question, asked, sheet
 from ..surveys.survey import Survey
-from .asking import Asking
-from .conditions import Condition
-from .figures import Resampling
+from .assess import Trial
 
 Array = NDArray[np.floating]
 Flags = NDArray[np.bool_]
@@ -152,22 +149,15 @@ def shares_in(text: str, labels: Sequence[str], options: Sequence[str]) -> Array
     return np.array(found) / total if 50 <= total <= 200 else None
 
 
-def with_readouts(
-    result: Result,
-    instrument: Instrument,
-    engine: Engine | None,
-    populations: Sequence[Population],
-    conditions: Sequence[Condition],
-    asking: Asking,
-    resampling: Resampling,
-) -> Result:
+def with_readouts(result: Result, trial: Trial) -> Result:
     """``result`` with the squared distance by every readout, agreement, and what condition gains where.
 
     Raises :class:`SpecificationError` where there is no model, or no opinions.
     """
+    instrument, engine = trial.instrument, trial.engine
     if instrument.pooled != "populations" or instrument.index_names or engine is None:
         raise SpecificationError("--readouts reads a model's opinions; there are none here.")
-    survey = asking.surveys(instrument.survey)[0]
+    survey = trial.asking.surveys(instrument.survey)[0]
     by_condition = {
         (a.condition, a.population): dict(zip(a.items, a.probabilities, strict=True))
         for a in result.answers
@@ -175,14 +165,14 @@ def with_readouts(
     held_out = set(result.provenance.fitted_items)
     figures: list[Figure] = []
     marks: list[str] = []
-    for population in populations:
+    for population in trial.populations:
         truth = instrument.shares(population)
         kept = _spread(
             [n for n in instrument.asked_of(population)
              if not np.isnan(truth[n]).any() and instrument.items[n].id not in held_out]
         )  # fmt: skip
         read: dict[str, Read] = {}
-        for condition in conditions:
+        for condition in trial.conditions:
             own = (
                 by_condition.get((condition.name, population.code))
                 or by_condition[condition.name, ""]
@@ -193,9 +183,9 @@ def with_readouts(
                 row[: len(given)] = given
             adapter = condition.adapter(population)
             read[condition.name] = read_in_three_ways(
-                engine, survey, kept, adapter, first, resampling.seed
+                engine, survey, kept, adapter, first, trial.resampling.seed
             )
-        made, said = _figures(read, truth[kept], population, instrument.name, result, resampling)
+        made, said = _figures(read, truth[kept], population, trial, result.split)
         figures += made
         marks += said
     instruments = tuple(
@@ -215,17 +205,10 @@ def _spread(items: Sequence[int]) -> list[int]:
 
 
 def _figures(
-    read: Mapping[str, Read],
-    truth: Array,
-    population: Population,
-    instrument: str,
-    result: Result,
-    resampling: Resampling,
+    read: Mapping[str, Read], truth: Array, population: Population, trial: Trial, split: Split
 ) -> tuple[list[Figure], list[str]]:
-    question = np.arange(len(truth))
-    bootstrap = Bootstrap(
-        question, np.zeros(len(truth), int), resampling.resamples, resampling.seed
-    )
+    question, drawn = np.arange(len(truth)), trial.resampling
+    bootstrap = Bootstrap(question, np.zeros(len(truth), int), drawn.resamples, drawn.seed)
     errors = {
         name: np.stack([_error(r, way, truth) for way in range(3)], 1) for name, r in read.items()
     }
@@ -235,8 +218,8 @@ def _figures(
         condition: str, metric: Callable[[int], str], values: Array, minus: str = ""
     ) -> list[Figure]:
         made = [
-            Figure(population.code, condition, metric(n), result.split, e.value, e.low, e.high,
-                   int((~np.isnan(values[:, n])).sum()), minus, instrument)
+            Figure(population.code, condition, metric(n), split, e.value, e.low, e.high,
+                   int((~np.isnan(values[:, n])).sum()), minus, trial.instrument.name)
             for n, e in enumerate(bootstrap.estimate(values))
         ]  # fmt: skip
         figures.extend(made)

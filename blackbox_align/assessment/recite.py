@@ -7,8 +7,10 @@ answered from memory; that it cannot is no proof that it never saw it.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -61,35 +63,29 @@ def recite(engine: Engine, survey: Survey, targets: TargetSet | None = None) -> 
 
     Raises :class:`..errors.ModelError` for an engine that writes no texts.
     """
-    items = [survey.items[n] for n in _evenly(len(survey.items))]
-    halves = [_split(item.text) for item in items]
-    begun = [(f"{survey.title}\nQuestion: {first}", rest) for first, rest in halves if rest]
-    rules = [_rule(survey, n) for n in range(len(survey.indices))] if targets else []
-    asked_of = _countries(targets) if targets else []
-    facts = [
-        (
-            f"Published scores of countries, 0 to 100.\n{index.title} ({index.name}), {name}:",
-            known[index.name],
-        )
-        for name, known in asked_of
-        for index in survey.indices
-        if np.isfinite(known.get(index.name, np.nan))
-    ]
-    texts = [*(text for text, _ in begun), *(text for text, _ in rules), *(t for t, _ in facts)]
-    lengths = [16] * len(begun) + [6] * (len(rules) + len(facts))
-    wrote = _write(engine, texts, lengths)
-    said, ruled, figured = (
-        wrote[: len(begun)],
-        wrote[len(begun) : len(begun) + len(rules)],
-        wrote[len(begun) + len(rules) :],
-    )
+    asked: list[
+        tuple[str, str, int, Callable[[str], bool]]
+    ] = []  # kind, text, tokens, whether it is right
+    for n in _evenly(len(survey.items)):
+        first, rest = _split(survey.items[n].text)
+        if rest:
+            text = f"{survey.title}\nQuestion: {first}"
+            asked.append(("items", text, 16, partial(_same_words, rest)))
+    for n in range(len(survey.indices)) if targets else ():
+        text, last = _rule(survey, n)
+        asked.append(("rules", text, 6, partial(_begins_with, last)))
+    for name, known in _countries(targets) if targets else ():
+        for index in survey.indices:
+            value = known.get(index.name, np.nan)
+            if np.isfinite(value):
+                text = f"Published scores of countries, 0 to 100.\n{index.title} ({index.name}), {name}:"
+                asked.append(("figures", text, 6, partial(_number_near, value)))
+    requests = [Request(text, Sampling(max_tokens=most)) for _, text, most, _ in asked]
+    of, right = Counter(kind for kind, *_ in asked), Counter[str]()
+    for (kind, *_, is_right), wrote in zip(asked, write_all(engine, requests), strict=True):
+        right[kind] += is_right(wrote.text)
     return Recited(
-        sum(_same_words(one, rest) for one, (_, rest) in zip(said, begun, strict=True)),
-        len(begun),
-        sum(one.strip().startswith(last) for one, (_, last) in zip(ruled, rules, strict=True)),
-        len(rules),
-        sum(_number_near(one, value) for one, (_, value) in zip(figured, facts, strict=True)),
-        len(facts),
+        right["items"], of["items"], right["rules"], of["rules"], right["figures"], of["figures"]
     )
 
 
@@ -126,14 +122,7 @@ def _countries(targets: TargetSet) -> list[tuple[str, dict[str, float]]]:
     ]
 
 
-def _write(engine: Engine, texts: Sequence[str], lengths: Sequence[int]) -> list[str]:
-    requests = [
-        Request(text, Sampling(max_tokens=most)) for text, most in zip(texts, lengths, strict=True)
-    ]
-    return [text.text for text in write_all(engine, requests)]
-
-
-def _same_words(said: str, rest: str) -> bool:
+def _same_words(rest: str, said: str) -> bool:
     """Whether four fifths of the words that were left out come in their places, as far as was written."""
     expected, words = (re.findall(r"\w+", one.casefold()) for one in (rest, said))
     count = min(len(expected), max(len(words), 1))
@@ -141,6 +130,10 @@ def _same_words(said: str, rest: str) -> bool:
     return bool(expected) and same >= _ALIKE * min(len(expected), max(count, 3))
 
 
-def _number_near(said: str, value: float) -> bool:
+def _begins_with(last: str, said: str) -> bool:
+    return said.strip().startswith(last)
+
+
+def _number_near(value: float, said: str) -> bool:
     found = re.search(r"\d+(?:\.\d+)?", said.split("\n")[0])
     return found is not None and abs(float(found[0]) - value) <= _NEAR

@@ -27,7 +27,7 @@ from ..surveys.opinions import OpinionSurvey
 from ..surveys.readouts import item_means
 from ..surveys.survey import COUNTRY_PREAMBLE, Survey
 from .asking import STYLES, Asking, ask, unaskable
-from .assess import assess
+from .assess import Trial
 from .conditions import Condition, parse_condition
 from .figures import Resampling
 from .position_bias import PositionBias, position_bias
@@ -143,17 +143,17 @@ def score(
             if not fitted:
                 parse_condition(ANSWERS_IN_TEXT)  # says what is missing
             parsed[place] = Condition.known_answers(made, fitted, engine)
-    resampling = Resampling(resamples, seed)
-    result = assess(
-        made, engine if parsed else None, populations, parsed, asking,
-        resampling=resampling, fitted_items=fitted,
+    trial = Trial(
+        made, engine if parsed else None, tuple(populations), tuple(parsed), asking,
+        Resampling(resamples, seed), frozenset(fitted),
     )  # fmt: skip
+    result = trial.result()
     if wordings == 2:
-        result = with_second_wording(result, made, engine, populations, parsed, asking, resampling)
+        result = with_second_wording(result, trial)
     if readouts:
-        result = with_readouts(result, made, engine, populations, parsed, asking, resampling)
+        result = with_readouts(result, trial)
     result = _shown(result, made, chosen or (), questions)
-    bias = _position_bias(made, populations, engine, asking) if parsed else None
+    bias = _position_bias(trial)
     if bias is not None and not math.isnan(bias.correlation):
         result = replace(result, bias=bias.correlation)
     result = replace(result, provenance=replace(result.provenance, date=date.today().isoformat()))
@@ -261,21 +261,20 @@ def _with_constants(made: Indices, policy: str, engine: Engine | None, asking: A
     return replace(made, constants=settled.values, policy=policy)
 
 
-def _position_bias(
-    made: Instrument, populations: Sequence[Population], engine: Engine | None, asking: Asking
-) -> PositionBias | None:
+def _position_bias(trial: Trial) -> PositionBias | None:
     """Of the model as it is, on what is asked of these populations and it can be asked."""
+    made, engine = trial.instrument, trial.engine
     if engine is None:
         return None
-    survey = asking.surveys(made.survey)[0]
+    survey = trial.asking.surveys(made.survey)[0]
     known = {population.code for population in made.populations}
-    items = {int(n) for one in populations if one.code in known for n in made.asked_of(one)}
+    items = {int(n) for one in trial.populations if one.code in known for n in made.asked_of(one)}
     refused = unaskable(engine, survey, Asking(labels="own"))
     kept = [item for n, item in enumerate(survey.items) if n in items and item.id not in refused]
     if not kept:
         return None
     part = replace(survey, items=tuple(kept), indices=())
-    return position_bias(engine, part, batch=asking.batch)
+    return position_bias(engine, part, batch=trial.asking.batch)
 
 
 def _known(

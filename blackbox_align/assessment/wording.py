@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 
-from ..engines.base import Engine
 from ..errors import SpecificationError
-from ..populations import Population
 from ..results import Result
 from ..surveys.index_instrument import Indices
 from ..surveys.instrument import Instrument
 from ..surveys.knowledge_instrument import Knowledge
 from ..surveys.opinion_instrument import Opinions
 from ..surveys.survey import Survey
-from .asking import Asking
-from .assess import assess
-from .conditions import Condition
-from .figures import Resampling
+from .assess import Trial
 
 SECOND = ", second wording"
 _INSTRUCTION = (
@@ -44,28 +38,17 @@ def in_other_words(instrument: Instrument) -> Instrument | None:
     return None
 
 
-def with_second_wording(
-    result: Result,
-    instrument: Instrument,
-    engine: Engine | None,
-    populations: Sequence[Population],
-    conditions: Sequence[Condition],
-    asking: Asking,
-    resampling: Resampling,
-) -> Result:
+def with_second_wording(result: Result, trial: Trial) -> Result:
     """``result`` with its headline figures in the second wording, asked anew, as metrics beside.
 
     Raises :class:`SpecificationError` where there is no model, or an instrument of another kind than ours.
     """
-    reworded_one = in_other_words(instrument)
-    if reworded_one is None or engine is None:
+    reworded_one = in_other_words(trial.instrument)
+    if reworded_one is None or trial.engine is None:
         raise SpecificationError(
             "A second wording needs a model, and an instrument of this package."
         )
-    other = assess(
-        reworded_one, engine, populations, conditions, asking,
-        resampling=resampling, fitted_items=result.provenance.fitted_items,
-    )  # fmt: skip
+    other = replace(trial, instrument=reworded_one).result()
     instruments = []
     figures = list(result.figures)
     for asked in result.provenance.instruments:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from ..errors import SpecificationError, require_one_of
+from . import options as shared
 from .answers import print_answered
 from .elsewhere import Address, ask_elsewhere
 from .experts import form_as_fitted, model_of
-from .options import AsJson, Device, check_finite, check_most, panel
+from .options import check_finite, check_most, panel
 from .screen import print_note
 
 if TYPE_CHECKING:
@@ -77,7 +78,6 @@ Chat = Annotated[
     ),
 ]
 Samples = Annotated[int, _how(help="Answers in a sample.", min=1)]
-MaxTokens = Annotated[int, _how(help="Length of a text.", min=1)]
 Temperature = Annotated[
     float | None, _how(help="0 takes the likeliest token.  Default: 1 for a sample, else 0.")
 ]
@@ -95,16 +95,14 @@ def ask_command(
     combine: Combine = None,
     chat: Chat = None,
     samples: Samples = 10,
-    max_tokens: MaxTokens = 128,
+    max_tokens: shared.MaxTokens = 128,
     temperature: Temperature = None,
     seed: Annotated[int, typer.Option(help="Of all that is drawn.", min=0)] = 0,
-    library: Annotated[Path, typer.Option(help="The folder of the experts.")] = Path("experts"),
-    model: Annotated[
-        str | None, typer.Option(help="Where the model lies now. Default: as the cards name it.")
-    ] = None,
+    library: shared.LibraryFolder = Path("experts"),
+    model: shared.ModelHere = None,
     engine: Address = None,
-    device: Device = "auto",
-    as_json: AsJson = False,
+    device: shared.Device = "auto",
+    as_json: shared.AsJson = False,
 ) -> None:
     """Ask a committee of experts: simulated answers, with the weights and why.
 

@@ -78,7 +78,7 @@ def _print_tests(comparison: Comparison) -> None:
             f"{methods[pair.a]} needs fewer than {methods[pair.b]} in {100 * pair.superiority:.0f} % of "
             f"problems (Wilcoxon with Holm: p = {pair.p:.2g}).",
         )
-    count = len({cell.settings.get("country") for cell in comparison.finished})
+    count = len({cell.country for cell in comparison.finished})
     if not comparison.over_countries:
         these = "This is 1 country" if count == 1 else f"These are {count} countries"
         say(f"{these} on one set of models, which says nothing of others.")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from . import options
+from .fit_options import SurveyName
 from .screen import print_json, stdout
 
 
@@ -19,9 +20,7 @@ def doctor_command(
     trust_remote_code: options.TrustRemoteCode = False,
     chat_template: options.ChatTemplate = "auto",
     system: options.System = "",
-    survey: Annotated[
-        str, typer.Option(help="A survey's name, or a YAML file of yours.")
-    ] = "vsm2013",
+    survey: SurveyName = "vsm2013",
     expert: Annotated[
         Path | None,
         typer.Option(help="Of an expert, in its folder: what it leaves of the model's language."),
@@ -35,7 +34,10 @@ def doctor_command(
     ] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Examine this machine with a model: device, batch, speed, and several ways to the same answers."""
+    """Examine this machine with a model: device, batch, speed, and several ways to the same answers.
+
+    It ends with 1 where a line says that something is to be looked at.
+    """
     import numpy as np
 
     from ..doctor import examine

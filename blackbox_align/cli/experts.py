@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import ExpertError, SpecificationError, require_one_of
-from .options import AsJson, Device, ModelName, check_most, group
+from .options import AsJson, Device, LibraryFolder, ModelHere, ModelName, check_most, group
 from .screen import command, print_hint, print_json, print_note, print_table, say
 
 if TYPE_CHECKING:
     from ..engines.local.chat import ChatFormat
     from ..experts import Entry, Expert
 
-Folder = Annotated[Path, typer.Option("--library", help="The library: a folder of expert folders.")]
 Name = Annotated[str, typer.Argument(help="An expert's name in the library.", show_default=False)]
 _HERE = Path("experts")
 
@@ -26,7 +25,7 @@ experts_app = group(
 
 
 @experts_app.command("list")
-def list_command(library: Folder = _HERE, as_json: AsJson = False) -> None:
+def list_command(library: LibraryFolder = _HERE, as_json: AsJson = False) -> None:
     """List the experts of a library, and what is wrong with those that are none."""
     from ..experts import Library
 
@@ -49,7 +48,7 @@ def list_command(library: Folder = _HERE, as_json: AsJson = False) -> None:
 
 
 @experts_app.command("show")
-def show_command(name: Name, library: Folder = _HERE, as_json: AsJson = False) -> None:
+def show_command(name: Name, library: LibraryFolder = _HERE, as_json: AsJson = False) -> None:
     """Show an expert: for whom, on which model, of what, and what it answers."""
     from ..experts import Entry, Library
 
@@ -73,7 +72,7 @@ def show_command(name: Name, library: Folder = _HERE, as_json: AsJson = False) -
 
 
 @experts_app.command("check")
-def check_command(library: Folder = _HERE, as_json: AsJson = False) -> None:
+def check_command(library: LibraryFolder = _HERE, as_json: AsJson = False) -> None:
     """Read every file of a library against its hash; exit 1 where one is damaged or foreign."""
     from ..experts import Library
 
@@ -97,7 +96,7 @@ def add_command(
     name: Annotated[
         str, typer.Option(help="What it is called here. Default: its population's code.")
     ] = "",
-    library: Folder = _HERE,
+    library: LibraryFolder = _HERE,
 ) -> None:
     """Copy the experts of a run, or an expert's folder, into the library."""
     from ..experts import Library
@@ -126,7 +125,7 @@ def personas_command(
     model: ModelName = "respondent-tiny",
     device: Device = "auto",
     seed: Annotated[int, typer.Option(help="Of the draw.", min=0)] = 0,
-    library: Folder = _HERE,
+    library: LibraryFolder = _HERE,
 ) -> None:
     """Keep persona texts as experts: the rival that needs no search."""
     from contextlib import closing
@@ -150,7 +149,7 @@ def personas_command(
 
 
 @experts_app.command("remove")
-def remove_command(name: Name, library: Folder = _HERE) -> None:
+def remove_command(name: Name, library: LibraryFolder = _HERE) -> None:
     """Delete an expert from the library."""
     from ..experts import Library
 
@@ -170,10 +169,8 @@ def export_command(
             "base64 part for each, as vLLM takes them."
         ),
     ] = "vocabulary",
-    model: Annotated[
-        str | None, typer.Option(help="Where the model lies now. Default: as the cards name it.")
-    ] = None,
-    library: Folder = _HERE,
+    model: ModelHere = None,
+    library: LibraryFolder = _HERE,
 ) -> None:
     """Write experts in a form that serving engines load."""
     from ..engines.checkpoint import find_model

@@ -41,12 +41,13 @@ Validation = Annotated[
 ]
 SurveyName = Annotated[str, _survey(help="A survey's name, or a YAML file of yours.")]
 Targets = Annotated[
-    str | None, _survey(help="A target set's name, or a CSV file of yours. Default: tool-2023-05.")
+    str | None,
+    _survey(help="For indices: a target set's name, or a CSV file. Default: tool-2023-05."),
 ]
 Constants = Annotated[
     str,
     _survey(
-        help="An index is known up to a shift, the same for all countries. anchor: the model "
+        help="For indices: each is known up to a shift, the same for all countries. anchor: the model "
         "as it is gets the mean of all targets; anchor:COUNTRY: that country's figures; "
         "zero: no shift; given:FILE: yours."
     ),
@@ -60,7 +61,9 @@ OptimizerOptions = Annotated[
 ]
 Tokens = Annotated[
     int | None,
-    _search(help="Length of the soft prompt.  Default: 1 in the last place, 5 in any other."),
+    _search(
+        help="Length of the soft prompt.  Default: 1 in the last place, 5 in any other, 20 if sampled."
+    ),
 ]
 Placement = Annotated[
     str,

@@ -41,6 +41,16 @@ System = Annotated[
         help="A text in front of every question: the system message, where there is a template."
     ),
 ]
+ModelHere = Annotated[
+    str | None, typer.Option(help="Where the model lies now. Default: as the cards name it.")
+]
+LibraryFolder = Annotated[
+    Path, typer.Option("--library", help="The library: a folder of expert folders.")
+]
+MaxTokens = Annotated[int, typer.Option(help="Length of a text.", min=1)]
+Missing = Annotated[
+    str, typer.Option(help='drop or keep options such as "don\'t know" and refused.')
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 

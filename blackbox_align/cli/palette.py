@@ -10,7 +10,7 @@ import typer
 
 from . import options
 from .fit_options import Evaluations, HeldOut, Opinions, Orders, Seconds, Seed, Tokens
-from .options import check_most, group, model_option, panel
+from .options import MaxTokens, ModelHere, check_most, group, model_option, panel
 from .palette_output import print_answer, print_gate, print_map, print_scores, show_palette
 from .progress import fit_progress
 from .screen import command, print_hint, print_json, say
@@ -27,9 +27,6 @@ Centred = Annotated[bool | None, _gate("--centred/--not-centred", help="Rows aro
 Scope = Annotated[str | None, _gate(help="A gate for a whole prompt, or for every token.")]
 GateTemperature = Annotated[float | None, _gate(help="Of the gate's softmax.")]
 Published = Annotated[bool, _gate("--published", help="The gate as the paper's merge has it.")]
-ModelHere = Annotated[
-    str | None, typer.Option(help="Where the model lies now. Default: as the palette names it.")
-]
 
 palette_app = group(
     "Colours: experts of groups of countries, and a gate over them (Cultural Palette).",
@@ -144,7 +141,7 @@ def ask_command(
         str,
         model_option(help="A country, whose name the gate reads. Default: the question itself."),
     ] = "",
-    max_tokens: Annotated[int, typer.Option(help="Length of a text.", min=1)] = 128,
+    max_tokens: MaxTokens = 128,
     source: Source = None,
     centred: Centred = None,
     gate_temperature: GateTemperature = None,

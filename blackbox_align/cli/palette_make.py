@@ -10,13 +10,12 @@ import typer
 
 from ..errors import ExpertError, SpecificationError
 from .fit_options import HeldOut, Opinions, Seed
-from .options import AsJson, Device, Dtype, ModelName, check_most, named_values, panel
+from .options import AsJson, Device, Dtype, ModelHere, ModelName, check_most, named_values, panel
 from .palette import (
     Centred,
     Folder,
     GateTemperature,
     MapName,
-    ModelHere,
     Published,
     Scope,
     Source,

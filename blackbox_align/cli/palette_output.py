@@ -116,10 +116,9 @@ def print_gate(gate: GateReport) -> None:
 
 def figure(estimate: Estimate, places: int, sign: bool = False) -> str:
     """An estimate with its interval, or a dash."""
-    if estimate.value != estimate.value:
-        return "-"
-    kind = f"{'+' if sign else ''}.{places}f"
-    return f"{estimate.value:{kind}} [{estimate.low:{kind}}, {estimate.high:{kind}}]"
+    from ..results.tables import interval
+
+    return interval(estimate, sign, places) or "-"
 
 
 def print_answer(palette: Palette, weights: Any, answered: dict[str, Any]) -> None:

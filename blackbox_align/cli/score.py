@@ -9,6 +9,7 @@ import typer
 
 from ..errors import SpecificationError
 from . import options
+from .fit_options import Constants, Targets
 from .options import check_most, model_option, panel
 from .progress import score_progress
 from .screen import print_json, print_table, say
@@ -91,16 +92,9 @@ def score_command(
         int, model_option(help="2 asks again behind a second instruction, in a column of its own.")
     ] = 1,
     samples: Annotated[str, _data(help="national, non-national or all.")] = "national",
-    missing: Annotated[
-        str, _data(help='drop or keep options such as "don\'t know" and refused.')
-    ] = "drop",
-    targets: Annotated[
-        str | None,
-        _data(help="For indices: a target set's name, or a CSV file. Default: tool-2023-05."),
-    ] = None,
-    constants: Annotated[
-        str, _data(help="For indices: anchor, anchor:COUNTRY, zero or given:FILE.")
-    ] = "anchor",
+    missing: options.Missing = "drop",
+    targets: Targets = None,
+    constants: Constants = "anchor",
     metric: Annotated[
         list[str] | None, _table(help="Metric to print, by its name in --json; repeat for more.")
     ] = None,

@@ -54,18 +54,10 @@ def print_spread(results: Sequence[Result]) -> None:
             for f in whole.select(population=code, metric=metric, split=split)  # type: ignore[arg-type]
         ]
         if rows:
-            what = (
-                f"{whole.metric(metric).title}, {split} questions"
-                if split != "all"
-                else whole.metric(metric).title
-            )
-            say(f"\n{what}\n", style="bold")
-            print_table(
-                ("", "condition", f"mean [least, most] of {len(results)}"),
-                rows,
-                right=(2,),
-                whole=(0, 1),
-            )
+            which = "" if split == "all" else f", {split} questions"
+            say(f"\n{whole.metric(metric).title}{which}\n", style="bold")
+            columns = ("", "condition", f"mean [least, most] of {len(results)}")
+            print_table(columns, rows, right=(2,), whole=(0, 1))
     spent = [r.search.evaluations for r in results if r.search]
     say(f"\n{whole.notes[0]} Evaluations: {', '.join(map(str, spent))}.")
 
@@ -76,6 +68,7 @@ def print_held_out(results: Sequence[Result]) -> None:
 
     from ..results.names import FITTED, title
     from ..results.spread import held_out_in_turn
+    from ..results.tables import compared
 
     found = held_out_in_turn(results, np.random.default_rng(0))
     names = [*(n for n in found.means if n != FITTED), FITTED]
@@ -98,11 +91,8 @@ def print_held_out(results: Sequence[Result]) -> None:
     )
     say()
     for name, (value, low, high) in found.minus.items():
-        verdict = (
-            "nearer than" if high < 0 else "farther than" if low > 0 else "not told apart from"
-        )
         say(
             f"Fitted minus {title(name).strip('()')}: {value:+.1f} [{low:+.1f}, {high:+.1f}]; "
-            f"{verdict} it on indices held out."
+            f"{compared(low, high)} it on indices held out."
         )
     say("Brackets: 95 % interval over indices.")

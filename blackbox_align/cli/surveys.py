@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import DataFileError, ModelError
-from .options import AsJson
+from .options import AsJson, Missing
 from .screen import print_hint, print_json, print_note, print_table, say
 
 if TYPE_CHECKING:
@@ -116,9 +116,7 @@ def check_command(
     model: Annotated[
         str | None, typer.Option(help="Also say which items this model cannot be asked.")
     ] = None,
-    missing: Annotated[
-        str, typer.Option(help="Options that are no answers: drop or keep.")
-    ] = "drop",
+    missing: Missing = "drop",
     as_json: AsJson = False,
 ) -> None:
     """Read a file as a fit or a score would, and show what is asked, of whom, and what is left out.

@@ -1,7 +1,7 @@
 """MoCulE's pipeline (arXiv 2506.00242): sensitivity, topics, a plan, experts' answers, one composed answer.
 
-Each agent is an object with one method, and has two versions: one for a chat model, in this process or at
-an address, and one that needs none. It is the baseline to beat, and not how a committee answers by default.
+Each agent is a function, and has two versions: one of a chat model, in this process or at an address, and
+one that needs none. It is the baseline to beat, and not how a committee answers by default.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from ..engines.base import Sampling, write_all
 from ..engines.chat import Chat, NoAnswer
 from ..errors import ModelError
+from ..results.plain import to_plain
 from .asking import answer_closed, closed_question
 from .by_text import Embedder, Query
 from .committee import Committee
@@ -52,46 +53,39 @@ _TOUCHY = (
 )  # fmt: skip
 
 
-class Sensitivity(Protocol):
-    """How much an answer depends on whose culture it is, from 0 to 10."""
+REFERENCES = (
+    "What is polite towards parents and elders?",
+    "Is it right to have an abortion?",
+    "How should a wedding be celebrated?",
+    "Which role should religion play in politics?",
+)
+"""Questions whose answers depend on whose culture it is, to which others are likened."""
 
-    def rate(self, query: Query) -> int: ...
 
-
-class SensitivityByWords:
+def sensitivity_by_words(query: Query) -> int:
     """Three points for every different word of a list that the question holds, ten at most."""
-
-    def rate(self, query: Query) -> int:
-        words = re.findall(r"\w+", query.text.casefold())
-        return min(10, 3 * len({w for w in words for stem in _TOUCHY if w.startswith(stem)}))
+    words = re.findall(r"\w+", query.text.casefold())
+    return min(10, 3 * len({w for w in words for stem in _TOUCHY if w.startswith(stem)}))
 
 
-@dataclass(frozen=True)
-class SensitivityByReference:
-    """The likeness to reference sentences: 10 for as near as they are to one another, 0 for none at all."""
+def sensitivity_by_reference(embed: Embedder) -> Callable[[Query], int]:
+    """The likeness to :data:`REFERENCES`: 10 for as near as they are to one another, 0 for none at all."""
 
-    embed: Embedder
-    references: tuple[str, ...] = (
-        "What is polite towards parents and elders?",
-        "Is it right to have an abortion?",
-        "How should a wedding be celebrated?",
-        "Which role should religion play in politics?",
-    )
-
-    def rate(self, query: Query) -> int:
-        rows = np.asarray(self.embed([query.text, *self.references]), float)
+    def rate(query: Query) -> int:
+        rows = np.asarray(embed([query.text, *REFERENCES]), float)
         rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
         among = rows[1:] @ rows[1:].T
         usual = among[~np.eye(len(among), dtype=bool)].mean()
         return int(np.clip(round(10 * float((rows[1:] @ rows[0]).max()) / max(usual, 1e-9)), 0, 10))
 
+    return rate
 
-@dataclass(frozen=True)
-class SensitivityByChat:
-    chat: Say
 
-    def rate(self, query: Query) -> int:
-        said = self.chat(
+def sensitivity_by_chat(chat: Say) -> Callable[[Query], int]:
+    """What a chat model says, a number from 0 to 10; :class:`ModelError` where it says none."""
+
+    def rate(query: Query) -> int:
+        said = chat(
             "From 0 to 10, how much does a good answer to this question depend on the culture of the person "
             f"who asks? 0: not at all, 10: wholly. Answer with the number alone.\n\n{query.text}",
             8,
@@ -100,6 +94,8 @@ class SensitivityByChat:
         if found is None:
             raise ModelError(f"A number from 0 to 10 was asked for, and {said[:60]!r} came back.")
         return min(10, int(found[0]))
+
+    return rate
 
 
 # -- topics --------------------------------------------------------------------------------------
@@ -116,108 +112,89 @@ _TOPICS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-class Topics(Protocol):
-    """What a question is about, in words."""
-
-    def name(self, query: Query) -> tuple[str, ...]: ...
-
-
-class TopicsByWords:
-    def name(self, query: Query) -> tuple[str, ...]:
-        words = re.findall(r"\w+", query.text.casefold())
-        return tuple(
-            topic
-            for topic, stems in _TOPICS.items()
-            if any(word.startswith(stem) for word in words for stem in stems)
-        )
+def topics_by_words(query: Query) -> tuple[str, ...]:
+    """The topics of a list whose words the question holds."""
+    words = re.findall(r"\w+", query.text.casefold())
+    return tuple(
+        topic
+        for topic, stems in _TOPICS.items()
+        if any(word.startswith(stem) for word in words for stem in stems)
+    )
 
 
-@dataclass(frozen=True)
-class TopicsByChat:
-    chat: Say
+def topics_by_chat(chat: Say) -> Callable[[Query], tuple[str, ...]]:
+    """One to three topics that a chat model names."""
 
-    def name(self, query: Query) -> tuple[str, ...]:
-        said = self.chat(
+    def name(query: Query) -> tuple[str, ...]:
+        said = chat(
             f"Name one to three topics of this question, separated by commas.\n\n{query.text}", 24
         )
         parts = (part.strip(" .\n").casefold() for part in said.split("\n")[0].split(","))
         return tuple(dict.fromkeys(part for part in parts if part))[:3]
 
+    return name
+
 
 # -- experts' answers, and one of them all ---------------------------------------------------------
 
+Answering = Callable[[Query, Decision], Mapping[str, str]]
+"""What every expert of a decision answers, by name."""
 
-class Answering(Protocol):
-    """What every expert of a decision answers, by name."""
-
-    def answer(self, query: Query, decision: Decision) -> Mapping[str, str]: ...
+Composing = Callable[[Query, Mapping[str, str], Decision], str]
+"""One answer of several."""
 
 
-@dataclass(frozen=True, eq=False)
-class LabelAnswers:
+def label_answers(committee: Committee, options: tuple[str, ...]) -> Answering:
     """Without writing: the likeliest option of a closed question with its share."""
 
-    committee: Committee
-    options: tuple[str, ...]
-
-    def answer(self, query: Query, decision: Decision) -> Mapping[str, str]:
-        survey = closed_question(query.text, self.options)
-        parts, _ = answer_closed(self.committee, decision, survey)
+    def answer(query: Query, decision: Decision) -> Mapping[str, str]:
+        survey = closed_question(query.text, options)
+        parts, _ = answer_closed(committee, decision, survey)
         return {
-            name: f"{self.options[int(shares.argmax())]} ({100 * shares.max():.0f}%)"
+            name: f"{options[int(shares.argmax())]} ({100 * shares.max():.0f}%)"
             for name, shares in zip(decision.weights, parts, strict=True)
         }
 
+    return answer
 
-@dataclass(frozen=True, eq=False)
-class WrittenAnswers:
-    """A text of every expert, all written side by side."""
 
-    committee: Committee
-    words: int = EXPERT_WORDS
+def written_answers(committee: Committee) -> Answering:
+    """A text of every expert, of at most :data:`EXPERT_WORDS`, all written side by side."""
 
-    def answer(self, query: Query, decision: Decision) -> Mapping[str, str]:
-        prompt = [
-            {"role": "user", "content": f"{query.text}\nAnswer in at most {self.words} words."}
-        ]
-        sampling = Sampling(int(self.words * _TOKENS_A_WORD), 0.0)
-        asked = self.committee.requests(prompt, decision, "parts", sampling=sampling)
-        texts = write_all(self.committee.engine, asked)
+    def answer(query: Query, decision: Decision) -> Mapping[str, str]:
+        told = f"{query.text}\nAnswer in at most {EXPERT_WORDS} words."
+        sampling = Sampling(int(EXPERT_WORDS * _TOKENS_A_WORD), 0.0)
+        prompt = [{"role": "user", "content": told}]
+        asked = committee.requests(prompt, decision, "parts", sampling=sampling)
+        texts = write_all(committee.engine, asked)
         return {
-            name: _cut(text.text, self.words)
+            name: _cut(text.text, EXPERT_WORDS)
             for name, text in zip(decision.weights, texts, strict=True)
         }
 
-
-class Composer(Protocol):
-    """One answer of several."""
-
-    def compose(self, query: Query, answers: Mapping[str, str], decision: Decision) -> str: ...
+    return answer
 
 
-class Tally:
+def tally(query: Query, answers: Mapping[str, str], decision: Decision) -> str:
     """Without writing: who says what, the heaviest first."""
-
-    def compose(self, query: Query, answers: Mapping[str, str], decision: Decision) -> str:
-        lines = [f"{name} ({decision.weights[name]:.2f}): {said}" for name, said in answers.items()]
-        return "\n".join(lines)
+    return "\n".join(f"{n} ({decision.weights[n]:.2f}): {said}" for n, said in answers.items())
 
 
-@dataclass(frozen=True)
-class ComposerByChat:
-    chat: Say
-    words: int = COMPOSED_WORDS
+def composed_by_chat(chat: Say) -> Composing:
+    """One text of a chat model, of at most :data:`COMPOSED_WORDS`, which gives each answer its weight."""
 
-    def compose(self, query: Query, answers: Mapping[str, str], decision: Decision) -> str:
+    def compose(query: Query, answers: Mapping[str, str], decision: Decision) -> str:
         said = "\n".join(
             f"From {name}, weight {decision.weights[name]:.2f}: {text}"
             for name, text in answers.items()
         )
         prompt = (
             f"People of several cultures were asked:\n{query.text}\n\nTheir answers:\n{said}\n\n"
-            f"Write one answer that gives each its weight, in at most {self.words} words."
+            f"Write one answer that gives each its weight, in at most {COMPOSED_WORDS} words."
         )
-        return _cut(self.chat(prompt, int(self.words * _TOKENS_A_WORD)), self.words)
+        return _cut(chat(prompt, COMPOSED_TOKENS), COMPOSED_WORDS)
+
+    return compose
 
 
 # -- the pipeline ----------------------------------------------------------------------------------
@@ -234,43 +211,38 @@ class Composed:
     text: str
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "sensitivity": self.sensitivity,
-            "topics": list(self.topics),
-            "decision": self.decision.to_dict() if self.decision else None,
-            "answers": dict(self.answers),
-            "text": self.text,
-        }
+        """It as plain values, which JSON can hold."""
+        decision = self.decision.to_dict() if self.decision else None
+        return {**to_plain(self), "decision": decision}
 
 
 @dataclass(frozen=True, eq=False)
 class Planner:
-    """Sensitivity, then topics, the router, the experts and the composer.
+    """Sensitivity, from 0 to 10, then topics, the router, the experts and the composer.
 
     ``plain`` answers a question that is not sensitive, or that no expert answers.
     """
 
-    sensitivity: Sensitivity
-    topics: Topics
+    sensitivity: Callable[[Query], int]
+    topics: Callable[[Query], tuple[str, ...]]
     route: Callable[[Query], Decision]
     experts: Answering
-    composer: Composer
+    composer: Composing
     plain: Callable[[str], str] = field(default=lambda question: "")
     sensitive_from: int = SENSITIVE
 
     def run(self, query: Query) -> Composed:
         """The whole pipeline on one question."""
-        rated = self.sensitivity.rate(query)
+        rated = self.sensitivity(query)
         if rated < self.sensitive_from:
             return Composed(rated, (), None, {}, self.plain(query.text))
-        topics = self.topics.name(query)
+        topics = self.topics(query)
         decision = self.route(Query(query.text, query.profile, topics))
         if decision.abstains:
             return Composed(rated, topics, decision, {}, self.plain(query.text))
-        answers = self.experts.answer(query, decision)
-        return Composed(
-            rated, topics, decision, answers, self.composer.compose(query, answers, decision)
-        )
+        answers = self.experts(query, decision)
+        text = self.composer(query, answers, decision)
+        return Composed(rated, topics, decision, answers, text)
 
 
 def planned(
@@ -286,22 +258,20 @@ def planned(
     (``embed``) or by words, and the composed answer is a tally. ``options`` are those of a closed question,
     whose answers no model composes.
     """
-    experts: Answering = (
-        WrittenAnswers(committee) if options is None else LabelAnswers(committee, tuple(options))
+    experts = (
+        written_answers(committee) if options is None else label_answers(committee, tuple(options))
     )
     if chat is None:
-        rated: Sensitivity = (
-            SensitivityByWords() if embed is None else SensitivityByReference(embed)
-        )
+        rated = sensitivity_by_words if embed is None else sensitivity_by_reference(embed)
         return Planner(
-            rated, TopicsByWords(), lambda query: decision, experts, Tally(), sensitive_from=0
+            rated, topics_by_words, lambda query: decision, experts, tally, sensitive_from=0
         )
     return Planner(
-        SensitivityByChat(chat),
-        TopicsByChat(chat),
+        sensitivity_by_chat(chat),
+        topics_by_chat(chat),
         lambda query: decision,
         experts,
-        ComposerByChat(chat) if options is None else Tally(),
+        composed_by_chat(chat) if options is None else tally,
         lambda text: chat(text, 256),
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..errors import SpecificationError
+from ..results.plain import to_plain
 
 Way = Literal["stated", "answers", "profile", "text", "gate"]
 
@@ -75,21 +76,7 @@ class Decision:
 
     def to_dict(self) -> dict[str, Any]:
         """The decision as plain values, which JSON can hold."""
-        return {
-            "weights": dict(self.weights),
-            "abstains": self.abstains,
-            "way": self.way,
-            "because": list(self.because),
-            "considered": [
-                {
-                    "expert": one.expert,
-                    "weight": self.weights.get(one.expert, 0.0),
-                    "distance": one.distance,
-                    "low": one.low,
-                    "high": one.high,
-                    "words": list(one.words),
-                }
-                for one in self.considered
-            ],
-            "change": list(self.change),
-        }
+        told = to_plain(self)
+        for one in told["considered"]:
+            one["weight"] = self.weights.get(one["expert"], 0.0)
+        return {**told, "abstains": self.abstains}

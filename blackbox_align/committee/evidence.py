@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from ..populations.countries import known_country
@@ -83,44 +83,32 @@ class Populations:
 
         A word that is said twice in a text does not name its country twice.
         """
-        tally = _Tally(self, strengths)
+        strength: dict[str, float] = {}
+        words: dict[str, dict[str, None]] = {}
+        without: dict[str, dict[str, None]] = {}
+        regions: list[Match] = []
         for matches, weight in parts:
             for match in {fold(match.phrase): match for match in reversed(matches)}.values():
-                tally.add(match, weight)
-        return tally.evidence()
-
-
-@dataclass
-class _Tally:
-    populations: Populations
-    strengths: Mapping[Kind, float]
-    strength: dict[str, float] = field(default_factory=dict)
-    words: dict[str, list[str]] = field(default_factory=dict)
-    without: dict[str, list[str]] = field(default_factory=dict)
-    regions: list[Match] = field(default_factory=list)
-
-    def add(self, match: Match, weight: float) -> None:
-        if match.sense.kind == "region":
-            self.regions.append(match)
-            return
-        for code, share in match.sense.shares.items():
-            experts = self.populations.by_code.get(code, ())
-            each = weight * self.strengths.get(match.sense.kind, 0.0) * share / max(len(experts), 1)
-            for expert in experts if each > 0 else ():
-                self.strength[expert] = self.strength.get(expert, 0.0) + each
-                self.words.setdefault(expert, []).append(match.phrase)
-            if not experts:
-                self.without.setdefault(code, []).append(match.phrase)
-
-    def evidence(self) -> Evidence:
+                if match.sense.kind == "region":
+                    regions.append(match)
+                    continue
+                counts = weight * strengths.get(match.sense.kind, 0.0)
+                for code, share in match.sense.shares.items():
+                    experts = self.by_code.get(code, ())
+                    if not experts:
+                        without.setdefault(code, {})[match.phrase] = None
+                    for expert in experts if counts * share > 0 else ():
+                        each = counts * share / len(experts)
+                        strength[expert] = strength.get(expert, 0.0) + each
+                        words.setdefault(expert, {})[match.phrase] = None
         inside = [
-            {e for code in region.sense.shares for e in self.populations.by_code.get(code, ())}
-            for region in self.regions
+            {e for code in region.sense.shares for e in self.by_code.get(code, ())}
+            for region in regions
         ]
         return Evidence(
-            self.strength,
-            {expert: tuple(dict.fromkeys(found)) for expert, found in self.words.items()},
-            {code: tuple(dict.fromkeys(found)) for code, found in self.without.items()},
-            tuple(dict.fromkeys(region.phrase for region in self.regions)),
-            tuple(e for e in self.populations.experts if inside and all(e in s for s in inside)),
+            strength,
+            {expert: tuple(found) for expert, found in words.items()},
+            {code: tuple(found) for code, found in without.items()},
+            tuple(dict.fromkeys(region.phrase for region in regions)),
+            tuple(e for e in self.experts if inside and all(e in s for s in inside)),
         )

@@ -91,6 +91,7 @@ class Job:
         with closing(self._open(settings, workers, recorded)) as engine:
             settings = settle(settings, engine.info, recorded, self.search.uses_gradient)
             asked = Asked(engine, known, settings.orders)
+            self.data = self.data.askable(engine)
             settings, placed = place(engine, settings, self.data, asked, recorded, self.search)
             problem = pose(replace(self.data, specification=settings), asked, recorded)
             unit, first = unit_of(engine, recorded), earlier if new else None
@@ -120,11 +121,8 @@ class Job:
                 facts |= observe(earlier, problem, facts, optimizer, standing, spaces)
             if not new:
                 self._refuse_other_facts(recorded, facts)
-            here = conditions(
-                device_of(engine),
-                asdict(workers) if workers else None,
-                getattr(engine, "threads", None),
-            )
+            where, threads = asdict(workers) if workers else None, getattr(engine, "threads", None)
+            here = conditions(device_of(engine), where, threads)
             self.writer.begin(self.data.specification, self.stopping, facts, here)
             if frame is not None:
                 write_text(self.record.path / FILE, frame.text)
@@ -221,7 +219,7 @@ class Job:
                     self.writer.remove()
             self._give_up(outcome, str(error))
             raise
-        except Exception as error:
+        except BaseException as error:  # whoever ends the process from within, too
             self._give_up(outcome, f"{type(error).__name__}: {error}")
             raise
 

@@ -135,20 +135,12 @@ class Writers:
 
     def draft(self, question: str, country: str) -> dict[str, str]:
         """A text of every colour, by code; all that are not in the journal are written in one batch."""
-        adapters = dict(zip(self.palette.map.codes, self._colours(), strict=True))
         form = prompt_text("draft", self.version)
         prompts = {
-            colour.code: form.format(country=country, colour=colour.name, question=question)
-            for colour in self.palette.map.colours
+            colour.code: (form.format(country=country, colour=colour.name, question=question), one)
+            for colour, one in zip(self.palette.map.colours, self._colours(), strict=True)
         }
-        keys = {code: self._key("draft", prompts[code], adapters[code]) for code in prompts}
-        new = [code for code in prompts if self.journal.get(keys[code]) is None]
-        requests = [
-            Request(_said(prompts[code]), self.sampling, ((adapters[code], 1.0),)) for code in new
-        ]
-        for code, text in zip(new, write_all(self.engine, requests), strict=True):
-            self.journal.finish(keys[code], step="draft", colour=code, text=text.text.strip())
-        return {code: str(self._finished(keys[code])["text"]) for code in prompts}
+        return self._written("draft", prompts, self.sampling)
 
     def regulate(self, question: str, country: str, drafts: Mapping[str, str]) -> str:
         """What the model as it is sums up of the drafts, for a country."""
@@ -157,12 +149,8 @@ class Writers:
         prompt = prompt_text("regulate", self.version).format(
             country=country, question=question, drafts=comments
         )
-        key = self._key("regulate", prompt, Adapter())
-        if self.journal.get(key) is None:
-            greedy = replace(self.sampling, max_tokens=200, temperature=0.0)
-            (text,) = write_all(self.engine, [Request(_said(prompt), greedy)])
-            self.journal.finish(key, step="regulate", text=text.text.strip())
-        return str(self._finished(key)["text"])
+        greedy = replace(self.sampling, max_tokens=200, temperature=0.0)
+        return self._written("regulate", {"": (prompt, Adapter())}, greedy)[""]
 
     def decide(self, survey: Survey, orders: str, told: str, summaries: Sequence[str]) -> Array:
         """(items, options): shares with the summary of each item in front, behind the sentence ``told``."""
@@ -194,11 +182,16 @@ class Writers:
             prompt=prompt,
         )
 
-    def _finished(self, key: str) -> Mapping[str, object]:
-        found = self.journal.get(key)
-        assert found is not None
-        return found
-
-
-def _said(text: str) -> list[dict[str, str]]:
-    return [{"role": "user", "content": text}]
+    def _written(
+        self, step: str, prompts: Mapping[str, tuple[str, Adapter]], sampling: Sampling
+    ) -> dict[str, str]:
+        """Texts by colour; those that are not in the journal are written in one batch."""
+        keys = {code: self._key(step, *prompts[code]) for code in prompts}
+        new = {code: key for code, key in keys.items() if self.journal.get(key) is None}
+        requests = [
+            Request([{"role": "user", "content": prompt}], sampling, ((adapter, 1.0),))
+            for prompt, adapter in map(prompts.__getitem__, new)
+        ]
+        for code, text in zip(new, write_all(self.engine, requests), strict=True):
+            self.journal.finish(new[code], step=step, colour=code, text=text.text.strip())
+        return {code: str(self.journal.finished[key]["text"]) for code, key in keys.items()}

@@ -69,6 +69,8 @@ def assess_palette(
 ) -> tuple[Scores, GateReport]:
     """Every way of answering on held-out questions, and what the gate does.
 
+    The temperatures of the two rows that have one are fitted on the others, country by country.
+
     Parameters
     ----------
     countries : codes or names of countries of the map; by default all that have answers
@@ -82,7 +84,11 @@ def assess_palette(
         The palette is of another model.
     """
     asked = ask_palette(palette, engine, opinions, countries, orders)
-    scores = score_asked(asked, palette.map, palette.fitted_items)
+    fit = np.array([item in palette.fitted_items for item in asked.items], dtype=bool)
+    scores = score_ways(
+        lambda number: _ways(asked, number, ~np.isnan(asked.people[number]).any(-1) & fit),
+        asked.countries, asked.items, asked.people, fit,
+    )  # fmt: skip
     return scores, gate_report(asked.layers, asked.own.tolist())
 
 
@@ -130,18 +136,6 @@ def _people(
         none = np.full_like(shares[here], np.nan)
         same.append(baselines.known_mean(shares[alike]) if alike.any() else none)
     return np.stack(own), np.stack(others), np.stack(same)
-
-
-def score_asked(asked: Asked, palette_map: PaletteMap, fitted_items: Sequence[str]) -> Scores:
-    """Points of every way on the questions that are not among ``fitted_items``.
-
-    The temperatures of the two rows that have one are fitted on ``fitted_items``, country by country.
-    """
-    fit = np.array([item in fitted_items for item in asked.items], dtype=bool)
-    return score_ways(
-        lambda number: _ways(asked, number, ~np.isnan(asked.people[number]).any(-1) & fit),
-        asked.countries, asked.items, asked.people, fit,
-    )  # fmt: skip
 
 
 def score_ways(

@@ -76,8 +76,6 @@ def name_states(engine: Engine, phrases: Sequence[Sequence[str]]) -> dict[str, A
 
 def gate_rows(states: Mapping[str, Array], settings: GateSettings) -> Array:
     """(layers, K, D) float32 rows of length 1, or 0 where centring leaves nothing."""
-    if settings.source not in states:
-        raise SpecificationError(f"There are no states of the source {settings.source!r}.")
     rows = np.asarray(states[settings.source], np.float64)
     if settings.centred:
         rows = rows - rows.mean(axis=1, keepdims=True)

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -123,15 +123,10 @@ class PaletteMap:
     def among(self, available: Sequence[str]) -> PaletteMap:
         """The map with the countries in ``available`` alone, and the colours that keep any."""
         kept = [
-            (one, tuple(code for code in one.countries if code in available))
+            replace(one, countries=tuple(c for c in one.countries if c in available))
             for one in self.colours
         ]
-        colours = [
-            Colour(one.code, one.name, codes, one.phrases, one.wording)
-            for one, codes in kept
-            if codes
-        ]
-        return PaletteMap(self.name, self.title, tuple(colours), self.source)
+        return replace(self, colours=tuple(one for one in kept if one.countries))
 
     def _listed(self) -> str:
         return ", ".join(self.codes)

@@ -94,12 +94,8 @@ class Palette:
 
     def with_gate(self, **changes: Any) -> Palette:
         """The same colours under a gate with other settings (those that are not None)."""
-        return Palette(
-            self.path,
-            replace(self.record, gate=with_settings(self.gate, **changes)),
-            self.experts,
-            self.states,
-        )
+        gate = with_settings(self.gate, **changes)
+        return replace(self, record=replace(self.record, gate=gate))
 
     def adapters(self) -> list[Adapter]:
         """The colours' adapters, in the order of the map."""
@@ -261,18 +257,7 @@ def read_palette(folder: Path | str) -> Palette:
     for expert in experts:
         if expert.adapter().digest() != record.experts[expert.name]:
             raise ExpertError(f"{expert.path} is not the expert that {RECORD} tells of.")
-    states = read_tensors(path / GATE_FILE)
-    _check_states(path, states, len(record.map.colours))
-    return Palette(path, record, experts, states)
-
-
-def _check_states(path: Path, states: Mapping[str, Array], colours: int) -> None:
-    shapes = {array.shape for array in states.values()}
-    if len(shapes) != 1 or any(len(s) != 3 or s[1] != colours for s in shapes):
-        raise ExpertError(
-            f"{path / GATE_FILE} holds states of the shapes {sorted(shapes)}; expected (layers, {colours}, "
-            "width) of each source."
-        )
+    return Palette(path, record, experts, read_tensors(path / GATE_FILE))
 
 
 def _sha256(path: Path) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -77,12 +77,8 @@ def read_preferences(path: Path | str, colour: str = "") -> tuple[Preference, ..
 def to_lines(colour: str, preferences: Sequence[Preference]) -> str:
     """The content of a file."""
     return "".join(
-        json.dumps(
-            {"colour": colour, "query": p.query, "chosen": p.chosen, "rejected": list(p.rejected)},
-            ensure_ascii=False,
-        )
-        + "\n"
-        for p in preferences
+        json.dumps({"colour": colour, **asdict(one)}, ensure_ascii=False) + "\n"
+        for one in preferences
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +43,7 @@ class Questions:
             self.texts, key=lambda text: hashlib.sha256(f"{seed} {text}".encode()).digest()
         )
         kept = set(ranked[:count])
-        return Questions(
-            tuple(text for text in self.texts if text in kept), self.source, self.left_out
-        )
+        return replace(self, texts=tuple(text for text in self.texts if text in kept))
 
 
 def read_questions(name: str | Path = OWN) -> Questions:

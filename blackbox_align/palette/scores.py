@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -60,48 +60,17 @@ class Scores:
             for code in dict.fromkeys(self.country.tolist())
         }
 
-    def interval_over_countries(self, way: str, minus: str, resamples: int = 1000) -> Estimate:
-        """A paired difference with an interval over countries, each with its mean."""
-        gaps = self.column(way) - self.column(minus)
-        codes = np.unique(self.country)
-        means = np.array([gaps[self.country == code].mean() for code in codes])
-        return Bootstrap(np.arange(len(codes)), np.zeros(len(codes)), resamples).estimate(
-            means[:, None]
-        )[0]
-
-    @classmethod
-    def joined(cls, parts: Sequence[Scores]) -> Scores:
-        """Several worlds' or seeds' scores, one behind another: the same ways, names kept apart."""
-        tagged = [
-            (
-                np.char.add(f"{n}:", part.question.astype(str)),
-                np.char.add(f"{n}:", part.country.astype(str)),
-            )
-            for n, part in enumerate(parts)
-        ]
-        return cls(
-            parts[0].ways,
-            np.concatenate([part.values for part in parts]),
-            np.concatenate([question for question, _ in tagged]),
-            np.concatenate([country for _, country in tagged]),
-            parts[0].notes,
-        )
-
     def to_dict(self, minus: Sequence[str] = ()) -> dict[str, Any]:
         """Plain values: the table, the differences to ``minus``, and every country's means."""
         return {
             "rows": len(self.values),
             "questions": len(np.unique(self.question)),
             "countries": len(np.unique(self.country)),
-            "ways": {way: _plain(e) for way, e in self.estimate().items()},
+            "ways": {way: asdict(e) for way, e in self.estimate().items()},
             "minus": {
-                other: {way: _plain(e) for way, e in self.estimate(other).items()}
+                other: {way: asdict(e) for way, e in self.estimate(other).items()}
                 for other in minus
             },
             "by_country": self.by_country(),
             "notes": list(self.notes),
         }
-
-
-def _plain(estimate: Estimate) -> Mapping[str, float]:
-    return {"value": estimate.value, "low": estimate.low, "high": estimate.high}

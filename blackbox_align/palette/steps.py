@@ -7,8 +7,9 @@ of both.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 from ..engines.chat import Chat
@@ -61,7 +62,7 @@ class Synthesizer:
     questions: tuple[str, ...]
     chat: Chat
     settings: SynthesisSettings
-    journal: CallJournal
+    journal: CallJournal = field(default_factory=CallJournal)
 
     def __post_init__(self) -> None:
         names = [colour.name for colour in self.palette_map.colours]
@@ -78,22 +79,26 @@ class Synthesizer:
 
     def ready(self) -> Iterator[Call]:
         """The calls that are not finished and wait for no other."""
-        for question in range(len(self.questions)):
-            for step in range(len(STEPS)):
-                yield from self._open(question, step)
+        return self._open(self._places())
 
     def after(self, call: Call) -> Iterator[Call]:
         """The calls that waited for this one last."""
         question, step, colour = call.place
         if step == 0:
-            yield from self._open(question, 1)
-        elif step == 1:
-            yield from self._open(question, 2, colour)
+            return self._open(
+                (question, 1, place) for place in range(len(self.palette_map.colours))
+            )
+        return self._open([(question, 2, colour)] if step == 1 else [])
 
-    def _open(self, question: int, step: int, colour: int | None = None) -> Iterator[Call]:
-        """The calls of a step that can be made and are not finished."""
-        for place in range(len(self.palette_map.colours)) if colour is None else (colour,):
-            call = self.call(question, step, place)
+    def _places(self) -> Iterable[tuple[int, int, int]]:
+        """Question, step and colour of every call, in order."""
+        return product(
+            range(len(self.questions)), range(len(STEPS)), range(len(self.palette_map.colours))
+        )
+
+    def _open(self, places: Iterable[tuple[int, int, int]]) -> Iterator[Call]:
+        """The calls that can be made and are not finished."""
+        for call in (self.call(*place) for place in places):
             if call is not None and self.journal.get(call.key) is None:
                 yield call
 
@@ -116,9 +121,13 @@ class Synthesizer:
 
     def text(self, question: int, step: int, colour: int) -> str | None:
         """What a call gave, if it is finished."""
-        call = self.call(question, step, colour)
-        found = None if call is None else self.journal.get(call.key)
+        found = self._given(question, step, colour)
         return None if found is None else str(found["text"])
+
+    def _given(self, question: int, step: int, colour: int) -> Mapping[str, Any] | None:
+        """What the journal holds of a call, if it is finished."""
+        call = self.call(question, step, colour)
+        return None if call is None else self.journal.get(call.key)
 
     def _prompt(self, question: int, step: int, colour: int) -> str | None:
         colours, words = self.palette_map.colours, self.settings.words
@@ -147,18 +156,15 @@ class Synthesizer:
     def answers_of(self, question: int) -> list[SynthesisAnswer] | None:
         """The final answers of all colours; None where one is not there."""
         colours = self.palette_map.colours
-        final = [self.call(question, 2, place) for place in range(len(colours))]
-        entries = [None if call is None else self.journal.get(call.key) for call in final]
-        texts = {
-            colour.code: str(entry["text"])
-            for colour, entry in zip(colours, entries, strict=True)
-            if entry is not None
-        }
-        if len(texts) < len(colours):
+        entries = [
+            entry for n in range(len(colours)) if (entry := self._given(question, 2, n)) is not None
+        ]
+        if len(entries) < len(colours):
             return None
+        codes = self.palette_map.codes
+        texts = {code: str(entry["text"]) for code, entry in zip(codes, entries, strict=True)}
         made = []
         for place, (colour, entry) in enumerate(zip(colours, entries, strict=True)):
-            assert entry is not None
             before = str(self.text(question, 0, place))
             found = findings(
                 self.questions[question], colour.code, texts, before, self.palette_map,
@@ -172,13 +178,7 @@ class Synthesizer:
 
     def finished(self) -> Iterator[Mapping[str, Any]]:
         """What the journal holds of the calls of these questions."""
-        for question in range(len(self.questions)):
-            for step in range(len(STEPS)):
-                for colour in range(len(self.palette_map.colours)):
-                    call = self.call(question, step, colour)
-                    found = None if call is None else self.journal.get(call.key)
-                    if found is not None:
-                        yield found
+        return (found for place in self._places() if (found := self._given(*place)) is not None)
 
 
 def preferences_of(

@@ -102,16 +102,15 @@ def synthesize(
     KeyboardInterrupt
         So was it by Ctrl-C.
     """
-    settings = settings or SynthesisSettings()
     for name in leave_out:
         if name not in CHECKS:
             raise UnknownNameError("finding", name, CHECKS, f"There are {', '.join(CHECKS)}.")
     place = Path(folder)
-    with _opened(place, palette_map, chat, questions, settings) as made:
+    asked = Synthesizer(palette_map, questions.texts, chat, settings or SynthesisSettings())
+    with _opened(place, asked, questions.source) as made:
         ended = Ended()
         if caps is not None:
-            caller = Caller(chat, made.journal, settings.most_tokens, caps, patience or Patience())
-            ended = _ask(made, caller, on_call)
+            ended = _ask(made, _caller(made, caps, patience), on_call)
         found = _written(place, made, ended, leave_out, verdicts or {})
     if ended.interrupted:
         raise KeyboardInterrupt
@@ -145,20 +144,23 @@ def foresee(
     RunError
         A cap or trouble ended the probe.
     """
-    settings, patience = settings or SynthesisSettings(), patience or Patience()
-    place = Path(folder)
-    with _opened(place, palette_map, chat, questions, settings) as made:
+    asked = Synthesizer(palette_map, questions.texts, chat, settings or SynthesisSettings())
+    with _opened(Path(folder), asked, questions.source) as made:
         wanted = probe * made.calls // len(questions.texts)
         if sum(1 for _ in made.finished()) < wanted:
             some = replace(made, questions=questions.drawn(probe).texts)
-            caller = Caller(chat, made.journal, settings.most_tokens, caps or Caps(), patience)
-            ended = caller.run(some)
+            ended = _caller(made, caps or Caps(), patience).run(some)
             if ended.interrupted:
                 raise KeyboardInterrupt
             why = ended.why or (ended.given_up[0][1] if ended.given_up else "")
             if why:
                 raise RunError(f"The probe came to no end: {why}. What is finished is kept.")
-        return estimate(made, patience.together, (caps or Caps()).price)
+        return estimate(made, (patience or Patience()).together, (caps or Caps()).price)
+
+
+def _caller(made: Synthesizer, caps: Caps, patience: Patience | None) -> Caller:
+    most = made.settings.most_tokens
+    return Caller(made.chat, made.journal, most, caps, patience or Patience())
 
 
 def _ask(made: Synthesizer, caller: Caller, on_call: Callable[[int, int], None]) -> Ended:
@@ -174,19 +176,13 @@ def _ask(made: Synthesizer, caller: Caller, on_call: Callable[[int, int], None])
     return caller.run(made, told)
 
 
-def _begin(
-    folder: Path,
-    palette_map: PaletteMap,
-    chat: Chat,
-    questions: Questions,
-    settings: SynthesisSettings,
-) -> None:
+def _begin(folder: Path, made: Synthesizer, source: str) -> None:
     """Write what is asked, or refuse a folder that was begun with something else."""
     record = {
-        "model": chat.name,
-        "parameters": dict(chat.parameters),
-        "settings": asdict(settings),
-        "map": to_plain(palette_map),
+        "model": made.chat.name,
+        "parameters": dict(made.chat.parameters),
+        "settings": asdict(made.settings),
+        "map": to_plain(made.palette_map),
     }
     path = folder / RECORD
     if path.exists():
@@ -200,18 +196,12 @@ def _begin(
             )
     elif (folder / JOURNAL).exists():
         raise RunError(f"{folder} has lost its {RECORD}; take another folder.")
-    write_json(path, {**record, "questions": questions.source, "count": len(questions.texts)})
+    write_json(path, {**record, "questions": source, "count": len(made.questions)})
 
 
 @contextmanager
-def _opened(
-    folder: Path,
-    palette_map: PaletteMap,
-    chat: Chat,
-    questions: Questions,
-    settings: SynthesisSettings,
-) -> Iterator[Synthesizer]:
-    """One process at a time; a folder that holds something else is refused."""
+def _opened(folder: Path, made: Synthesizer, source: str) -> Iterator[Synthesizer]:
+    """With the journal of a folder. One process at a time; one that holds something else is refused."""
     from filelock import FileLock, Timeout
 
     begun = (folder / RECORD).exists() or (folder / "lock").exists()
@@ -229,9 +219,8 @@ def _opened(
                 f"{folder} is being worked on by another process; wait for it, or take another folder."
             ) from None
     try:
-        _begin(folder, palette_map, chat, questions, settings)
-        journal = CallJournal(folder / JOURNAL)
-        yield Synthesizer(palette_map, questions.texts, chat, settings, journal)
+        _begin(folder, made, source)
+        yield replace(made, journal=CallJournal(folder / JOURNAL))
     finally:
         lock.release()
 

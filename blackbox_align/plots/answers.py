@@ -27,16 +27,10 @@ if TYPE_CHECKING:
 
 # A hollow diamond for people, through which what was fitted is seen where the two are one.
 _MARKS = {
-    "target": ("D", INK, "none"),
-    "unprompted": ("o", MUTED, PAPER),
-    "country_in_text": ("s", SERIES[1], SERIES[1]),
-    "fitted": ("o", SERIES[0], SERIES[0]),
-}
-_WORDS = {
-    "target": "people (target)",
-    "unprompted": "un-prompted",
-    "country_in_text": "country in text",
-    "fitted": "fitted",
+    "target": ("people (target)", "D", INK, "none"),
+    "unprompted": ("un-prompted", "o", MUTED, PAPER),
+    "country_in_text": ("country in text", "s", SERIES[1], SERIES[1]),
+    "fitted": ("fitted", "o", SERIES[0], SERIES[0]),
 }
 
 
@@ -49,19 +43,16 @@ def dumbbell(frame: pd.DataFrame, ax: Axes) -> None:
     ):
         ax.plot([low, high], [row, row], color=MUTED, linewidth=1, zorder=1)
     for order, name in enumerate(columns):
-        mark, edge, face = _MARKS[name]
+        words, mark, edge, face = _MARKS[name]
         size = 76 if name == "target" else 32
         ax.scatter(
             frame[name], range(len(frame)), s=size, marker=mark, edgecolors=edge, facecolors=face,
-            linewidths=1.3, label=_WORDS[name], zorder=5 if name == "target" else 2 + order / 10,
+            linewidths=1.3, label=words, zorder=5 if name == "target" else 2 + order / 10,
         )  # fmt: skip
-    rows_down(ax, [f"{row.index_} {shortened(row.title, 26)}" for row in _named(frame)])
+    named = zip(frame["index"], frame["title"], strict=True)
+    rows_down(ax, [f"{index} {shortened(title, 26)}" for index, title in named])
     ax.set_xlabel("index (points of a scale of about 0 to 100)")
     legend_above(ax, 2)
-
-
-def _named(frame: pd.DataFrame) -> list[Any]:
-    return list(frame.rename(columns={"index": "index_"}).itertuples(index=False))
 
 
 def convergence(frame: pd.DataFrame, ax: Axes) -> None:

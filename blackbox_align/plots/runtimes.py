@@ -16,6 +16,7 @@ from .style import (
     legend_above,
     look,
     plain_log,
+    plain_numbers,
     rows_down,
     shortened,
 )
@@ -70,10 +71,7 @@ def anytime(frame: pd.DataFrame, ax: Axes) -> None:
 
 
 def _plain_evaluations(ax: Axes, unit: str = "evaluations") -> None:
-    from matplotlib.ticker import FuncFormatter, NullFormatter
-
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:,.0f}"))
-    ax.xaxis.set_minor_formatter(NullFormatter())
+    plain_numbers(ax.xaxis, ",.0f")
     said = (
         "evaluations of one candidate"
         if unit == "evaluations"
@@ -128,10 +126,7 @@ def relative(frame: pd.DataFrame, ax: Axes) -> None:
     ax.set_xscale("log")
     rows_down(ax, [shortened(name, 30) for name in frame["method"]])
     ax.axvline(1, color=INK, linewidth=1)
-    from matplotlib.ticker import FuncFormatter, NullFormatter
-
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
-    ax.xaxis.set_minor_formatter(NullFormatter())
+    plain_numbers(ax.xaxis)
     name = shortened(str(frame["baseline"].iloc[0]), 24) if len(frame) else ""
     ax.set_xlabel(f"ERT over that of {name}")
 

@@ -141,10 +141,17 @@ def shortened(text: str, width: int) -> str:
 
 def plain_log(ax: Axes) -> None:
     """1, 2, 5, 10 in the place of powers on the upright axis."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import LogLocator
 
     low, high = ax.get_ylim()
     steps = (1.0, 2.0, 5.0) if high / low < 500 else (1.0,)
     ax.yaxis.set_major_locator(LogLocator(base=10, subs=steps))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
-    ax.yaxis.set_minor_formatter(NullFormatter())
+    plain_numbers(ax.yaxis)
+
+
+def plain_numbers(axis: Any, form: str = "g") -> None:
+    """Numbers in a ``form`` at the larger ticks of an axis, and nothing at the others."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    axis.set_major_formatter(FuncFormatter(lambda value, place: format(value, form)))
+    axis.set_minor_formatter(NullFormatter())

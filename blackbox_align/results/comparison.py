@@ -52,6 +52,15 @@ class Cell:
             int(self.rounds[evaluations - 1]) if evaluations and len(self.rounds) else evaluations
         )
 
+    def spent(self, target: float) -> tuple[int, bool]:
+        """Evaluations until a loss of ``target``, or all where it was not reached; and whether it was."""
+        hit = evaluations_to(self.best, target)
+        return (len(self.best), False) if hit is None else (hit, True)
+
+    @property
+    def country(self) -> str:
+        return str(self.settings.get("country"))
+
     @property
     def problem(self) -> tuple[Any, ...]:
         return tuple(self.settings.get(name) for name in PROBLEM)
@@ -98,6 +107,14 @@ class Comparison:
         return [cell for cell in self.cells if not cell.failure and len(cell.best)]
 
     @cached_property
+    def by_method(self) -> dict[str, list[Cell]]:
+        """The finished cells of every method that has any."""
+        found: dict[str, list[Cell]] = {}
+        for cell in self.finished:
+            found.setdefault(cell.method, []).append(cell)
+        return found
+
+    @cached_property
     def reached(self) -> bool:
         """Whether any search reached the target: else nothing tells methods apart by what they need."""
         return any(evaluations_to(cell.best, self.target) for cell in self.finished)
@@ -105,7 +122,7 @@ class Comparison:
     @cached_property
     def over_countries(self) -> bool:
         """Whether there are countries enough to draw them again: else intervals are over seeds alone."""
-        return len({cell.settings.get("country") for cell in self.finished}) >= CLAIM
+        return len({cell.country for cell in self.finished}) >= CLAIM
 
     @property
     def drawn(self) -> str:
@@ -119,21 +136,14 @@ class Comparison:
         what :attr:`drawn` says.
         """
         found = {}
-        for method in self.methods:
-            cells = [cell for cell in self.finished if cell.method == method]
-            if not cells:
-                continue
-            needed = [evaluations_to(cell.best, self.target) for cell in cells]
-            spent = [
-                len(cell.best) if hit is None else hit
-                for cell, hit in zip(cells, needed, strict=True)
-            ]
+        for method, cells in self.by_method.items():
+            spent, reached = map(list, zip(*(c.spent(self.target) for c in cells), strict=True))
             if rounds:
                 spent = [cell.rounds_until(n) for cell, n in zip(cells, spent, strict=True)]
             found[method] = estimate_running_time(
                 np.array(spent, float),
-                np.array([hit is not None for hit in needed]),
-                [cell.settings.get("country") for cell in cells],
+                np.array(reached),
+                [cell.country for cell in cells],
                 np.random.default_rng(seed),
                 of_groups=self.over_countries,
             )
@@ -148,7 +158,7 @@ class Comparison:
         rows = []
         rounds = self.runtimes(seed, rounds=True)
         for method, runtime in self.runtimes(seed).items():
-            ends = [cell.best[-1] for cell in self.finished if cell.method == method]
+            ends = [cell.best[-1] for cell in self.by_method[method]]
             rows.append(
                 {
                     "method": method,

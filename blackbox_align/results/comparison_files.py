@@ -26,20 +26,19 @@ def improvements(comparison: Comparison) -> pd.DataFrame:
     """
     import pandas as pd
 
-    countries = sorted({str(cell.settings.get("country")) for cell in comparison.cells})
+    countries = sorted({cell.country for cell in comparison.cells})
     blocks = []
     for number, cell in enumerate(comparison.finished, start=1):
         changes = np.flatnonzero(np.diff(cell.best, prepend=np.inf) < 0)
         rows = np.unique([*changes, len(cell.best) - 1]).astype(int)
-        country = str(cell.settings.get("country"))
         blocks.append(
             pd.DataFrame(
                 {
                     "data_id": number,
                     "run_id": number,
                     "algorithm_name": cell.method,
-                    "function_id": countries.index(country) + 1,
-                    "function_name": country,
+                    "function_id": countries.index(cell.country) + 1,
+                    "function_name": cell.country,
                     "dimension": cell.dimension,
                     "instance": cell.settings.get("seed"),
                     "evaluations": rows + 1,

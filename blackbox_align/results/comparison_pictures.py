@@ -27,7 +27,7 @@ def comparison_pictures(comparison: Comparison, baseline: str | None = None) -> 
     """All pictures that the comparison has enough searches for."""
     if not comparison.finished:
         return []
-    told_apart = len(_methods(comparison)) > 1 and comparison.reached
+    told_apart = len(comparison.by_method) > 1 and comparison.reached
     kinds = KINDS if told_apart else ("ecdf", "rounds", "anytime", "losses")
     return [comparison_picture(comparison, kind, baseline) for kind in kinds]
 
@@ -47,17 +47,6 @@ def comparison_picture(comparison: Comparison, kind: str, baseline: str | None =
     return made[kind]()
 
 
-def _methods(comparison: Comparison) -> dict[str, list[Cell]]:
-    found: dict[str, list[Cell]] = {}
-    for cell in comparison.finished:
-        found.setdefault(cell.method, []).append(cell)
-    return found
-
-
-def _country(cell: Cell) -> str:
-    return str(cell.settings.get("country"))
-
-
 def _evaluations(comparison: Comparison) -> np.ndarray:
     """(points,) where curves are drawn: evenly on a log scale, whole numbers."""
     return np.unique(np.geomspace(1, comparison.budget, POINTS).round().astype(int))
@@ -72,10 +61,10 @@ def _who(comparison: Comparison) -> str:
     """What was compared, in words that every caption opens with."""
     cells = comparison.finished
     seeds = len({cell.settings.get("seed") for cell in cells})
-    countries = len({_country(cell) for cell in cells})
+    countries = len({cell.country for cell in cells})
     failed = len(comparison.cells) - len(cells)
     return (
-        f"{counted(len(cells), 'search', 'searches')}: {counted(len(_methods(comparison)), 'method')}, "
+        f"{counted(len(cells), 'search', 'searches')}: {counted(len(comparison.by_method), 'method')}, "
         f"{counted(countries, 'country', 'countries')}, {counted(seeds, 'seed')}, at "
         f"most {comparison.budget:,} evaluations each"
         + (f" ({failed} more failed or are missing)" if failed else "")
@@ -93,11 +82,11 @@ def run_length_targets(comparison: Comparison) -> dict[str, list[float]]:
         .astype(int)
     )
     targets: dict[str, list[float]] = {}
-    for country in dict.fromkeys(map(_country, comparison.finished)):
+    for country in dict.fromkeys(cell.country for cell in comparison.finished):
         medians = [
             np.median(_curves(own, at), axis=0)
-            for cells in _methods(comparison).values()
-            if (own := [cell for cell in cells if _country(cell) == country])
+            for cells in comparison.by_method.values()
+            if (own := [cell for cell in cells if cell.country == country])
         ]
         reached = np.min(medians, axis=0)
         kept = {float(loss) for loss in reached if np.isfinite(loss) and loss > comparison.target}
@@ -149,11 +138,11 @@ def _reached(
     import pandas as pd
 
     targets, rows = run_length_targets(comparison), []
-    for method, cells in _methods(comparison).items():
+    for method, cells in comparison.by_method.items():
         hits = [
             (cell, evaluations_to(cell.best, target))
             for cell in cells
-            for target in targets[_country(cell)]
+            for target in targets[cell.country]
         ]
         needed = np.array([np.inf if hit is None else unit(cell, hit) for cell, hit in hits])
         share = share_reached(needed, at)
@@ -166,7 +155,7 @@ def _anytime(comparison: Comparison) -> Picture:
 
     at, rng = _evaluations(comparison), np.random.default_rng(0)
     rows = []
-    for method, cells in _methods(comparison).items():
+    for method, cells in comparison.by_method.items():
         curves = _curves(cells, at)
         usable = np.isfinite(curves).all(axis=0)
         medians = np.stack(
@@ -199,7 +188,7 @@ def _draws(
     """Numbers of cells, drawn again and again, of what :attr:`.comparison.Comparison.drawn` says."""
     groups: dict[str, list[int]] = {}
     for n, cell in enumerate(cells):
-        groups.setdefault(_country(cell), []).append(n)
+        groups.setdefault(cell.country, []).append(n)
     members = [np.array(own) for own in groups.values()]
     for _ in range(RESAMPLES):
         if comparison.over_countries:
@@ -242,7 +231,7 @@ def _ranks(comparison: Comparison) -> Picture:
 def _relative(comparison: Comparison, baseline: str | None) -> Picture:
     import pandas as pd
 
-    methods = _methods(comparison)
+    methods = comparison.by_method
     if baseline is None:
         baseline = _usual_baseline(comparison)
     if baseline not in methods:
@@ -285,9 +274,8 @@ def _spent(comparison: Comparison, cells: list[Cell]) -> dict[tuple[str, str], t
     """Evaluations spent and whether the target was reached, by country and seed."""
     found = {}
     for cell in cells:
-        hit = evaluations_to(cell.best, comparison.target)
-        spent = float(len(cell.best) if hit is None else hit)
-        found[_country(cell), str(cell.settings.get("seed"))] = (spent, float(hit is not None))
+        spent, reached = cell.spent(comparison.target)
+        found[cell.country, str(cell.settings.get("seed"))] = float(spent), float(reached)
     return found
 
 
@@ -297,12 +285,12 @@ def _losses(comparison: Comparison) -> Picture:
     rows = [
         (
             cell.method,
-            _country(cell),
+            cell.country,
             cell.settings.get("seed"),
             float(cell.best[-1]),
             comparison.unit,
         )
-        for cells in _methods(comparison).values()
+        for cells in comparison.by_method.values()
         for cell in cells
         if np.isfinite(cell.best[-1])
     ]

@@ -275,28 +275,21 @@ class Result:
 
     def of(self, population: str) -> Result:
         """The part that belongs to one population."""
-        figures = tuple(f for f in self.figures if f.population == population)
-        answers = tuple(a for a in self.answers if a.population in ("", population))
-        names = {population: self.provenance.populations.get(population, population)}
         search = self.search
         if search is not None:
-            own = search
-            search = replace(
-                own,
-                losses={k: v for k, v in own.losses.items() if k == population},
-                reached={k: v for k, v in own.reached.items() if k == population},
-                fronts={k: v for k, v in own.fronts.items() if k == population},
-            )
-        language = self.language
-        if language is not None:
-            language = {k: v for k, v in language.items() if k == population}
+            by_code = ("losses", "reached", "fronts")
+            own: dict[str, Any] = {
+                name: _only(getattr(search, name), population) for name in by_code
+            }
+            search = replace(search, **own)
+        names = {population: self.provenance.populations.get(population, population)}
         part = replace(
             self,
-            figures=figures,
-            answers=answers,
+            figures=tuple(f for f in self.figures if f.population == population),
+            answers=tuple(a for a in self.answers if a.population in ("", population)),
             provenance=replace(self.provenance, populations=names),
             search=search,
-            language=language,
+            language=None if self.language is None else _only(self.language, population),
         )
         return part.with_checklist() if self.checklist is not None else part
 
@@ -371,6 +364,10 @@ class Result:
             next((part.split for part in parts if part.split != "all"), "all"),
             bias=next((part.bias for part in parts if part.bias is not None), None),
         )
+
+
+def _only(values: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return {k: v for k, v in values.items() if k == key}
 
 
 def _frame(figures: Sequence[Figure], index: list[str]) -> pd.DataFrame:

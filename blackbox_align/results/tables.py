@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .names import (
     ANSWERS_IN_TEXT,
@@ -23,6 +24,9 @@ from .names import (
     title,
 )
 from .result import Asked, Figure, Result, Split
+
+if TYPE_CHECKING:
+    from ..statistics.bootstrap import Estimate
 
 ASKED = (NONE, COUNTRY_IN_TEXT, FITTED)
 """The conditions of a fit, in the order of their columns."""
@@ -189,12 +193,7 @@ def verdicts(result: Result, population: str) -> list[str]:
         minus = fitted_minus(result, population, condition)
         if minus is None or math.isnan(minus.value):
             continue
-        what = (
-            "nearer than" if minus.high < 0
-            else "farther than" if minus.low > 0
-            else "not told apart from"
-        )  # fmt: skip
-        said[what].append(title(condition).strip("()"))
+        said[compared(minus.low, minus.high)].append(title(condition).strip("()"))
     sentences = [
         f"On held-out questions the fitted prompt is {what}: {'; '.join(names)}"
         + (" (the interval of the difference holds 0)." if what.startswith("not") else ".")
@@ -220,13 +219,18 @@ def verdicts(result: Result, population: str) -> list[str]:
     return [*sentences, "Brackets: 95 % interval over questions."]
 
 
+def compared(low: float, high: float) -> str:
+    """What the interval of a difference in distance shows."""
+    return "nearer than" if high < 0 else "farther than" if low > 0 else "not told apart from"
+
+
 def constants_line(asked: Asked) -> str:
     """The policy and the values of the constants: ``anchor (PDI +1.5, ...)``."""
     values = ", ".join(f"{name} {value:+.1f}" for name, value in asked.constants.items())
     return f"{asked.policy} ({values})"
 
 
-def interval(figure: Figure | None, sign: bool = False, places: int = 3) -> str:
+def interval(figure: Figure | Estimate | None, sign: bool = False, places: int = 3) -> str:
     """``0.213 [0.180, 0.250]``, or nothing where there is no figure."""
     if figure is None or math.isnan(figure.value):
         return ""

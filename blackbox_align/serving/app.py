@@ -32,6 +32,7 @@ _DISCARDED = (
     16  # times the size that a body may have: read to the end, so that the refusal is heard
 )
 T = TypeVar("T")
+Written = TypeVar("Written", ChatBody, CompletionBody)
 
 
 @dataclass
@@ -85,15 +86,11 @@ def create_app(service: Service) -> FastAPI:
 
     @app.post("/v1/chat/completions")
     async def chat(request: Request) -> Response:
-        desk = admitted(service, request)
-        body = await _body(ChatBody, request, service.limits)
-        return await _written(request, desk, body, await _asked(of_chat, body, desk, service))
+        return await _completed(service, request, ChatBody, of_chat)
 
     @app.post("/v1/completions")
     async def completions(request: Request) -> Response:
-        desk = admitted(service, request)
-        body = await _body(CompletionBody, request, service.limits)
-        return await _written(request, desk, body, await _asked(of_completion, body, desk, service))
+        return await _completed(service, request, CompletionBody, of_completion)
 
     @app.post("/v1/ask")
     async def ask(request: Request) -> Response:
@@ -215,22 +212,20 @@ def _models(desk: Desk) -> list[dict[str, Any]]:
     return known + about
 
 
-async def _asked(
-    read: Callable[[Body, Desk, np.random.Generator], Asked],
-    body: Body,
-    desk: Desk,
+async def _completed(
     service: Service,
-) -> Asked:
+    request: Request,
+    kind: type[Written],
+    read: Callable[[Written, Desk, np.random.Generator], Asked],
+) -> Response:
+    """A completion of one of the two kinds, at once or piece by piece."""
+    desk = admitted(service, request)
+    body = await _body(kind, request, service.limits)
     rng = service.rng.spawn(1)[0]
     try:
-        return await asyncio.to_thread(read, body, desk, rng)
+        asked = await asyncio.to_thread(read, body, desk, rng)
     except Exception as error:
         raise refusal_of(error) from error
-
-
-async def _written(
-    request: Request, desk: Desk, body: ChatBody | CompletionBody, asked: Asked
-) -> Response:
     form = Form.of(body, asked, desk.engine.spell, desk.engine.info.revision)
     writing = await Writing.begin(desk, asked.requests, by_piece=bool(body.stream))
     if body.stream:

@@ -116,8 +116,11 @@ def _choices(
             for seed in seeds
         ]
         return Asked(tuple(requests), ((body.model,),) * count)
-    by_gate = body.model == PALETTE
-    decision, committee = consult(desk, question, body.population, by_gate=by_gate)
+    decision = decided(desk, question, body.population, by_gate=body.model == PALETTE)
+    if decision.abstains:
+        because = " ".join(decision.because)
+        raise Refusal(400, f"No expert is to answer: {because}", code="abstained")
+    committee = seated(desk, decision)
     if body.form == "sample":
         rng = np.random.default_rng(sampling.seed)
         requests = committee.requests(
@@ -144,17 +147,6 @@ def _adapter(model: str, desk: Desk) -> Adapter:
         error = UnknownNameError("model", model, known, "See /v1/models.")
         raise Refusal(404, str(error), code="model_not_found", param="model")
     return experts[model].adapter()
-
-
-def consult(
-    desk: Desk, question: str | None, population: dict[str, float] | None, *, by_gate: bool
-) -> tuple[Decision, Committee]:
-    """Who answers, and the committee of those; :class:`Refusal` where nobody does."""
-    decision = decided(desk, question, population, by_gate=by_gate)
-    if decision.abstains:
-        because = " ".join(decision.because)
-        raise Refusal(400, f"No expert is to answer: {because}", code="abstained")
-    return decision, seated(desk, decision)
 
 
 def decided(

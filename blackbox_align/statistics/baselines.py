@@ -10,6 +10,8 @@ item's options.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -89,13 +91,6 @@ def best_temperature(answers: Array, observed: Array) -> float:
     return float(TEMPERATURES[_distances(answers, observed).mean(1).argmin()])
 
 
-def dealt(question: Whole, folds: int = _FOLDS) -> Whole:
-    """(rows,) the fold of every row: its questions are dealt out in the order in which they come."""
-    asked = np.asarray(question).tolist()
-    number = {name: n for n, name in enumerate(dict.fromkeys(asked))}
-    return np.array([number[name] % folds for name in asked], dtype=int)
-
-
 def mixture_of_others(others: Array, own: Array, known: NDArray[np.bool_], sizes: Whole) -> Array:
     """(items, width): the mixture of (populations, items, width) ``others`` that is nearest to ``own`` where
     that is ``known`` (items,); see :mod:`.mixtures`. NaN where nobody else was asked.
@@ -105,8 +100,7 @@ def mixture_of_others(others: Array, own: Array, known: NDArray[np.bool_], sizes
     """
     here: NDArray[np.bool_] = np.asarray(~np.isnan(others).any(-1, keepdims=True))
     there: NDArray[np.bool_] = np.asarray(here.any(0))
-    mean = np.where(here, others, 0.0).sum(0) / np.maximum(here.sum(0), 1)
-    whole = np.where(here, others, mean)
+    whole = np.where(here, others, np.nan_to_num(known_mean(others)))
     answers = np.where((known & there[:, 0])[:, None], own, np.nan)
     weights = np.full(len(others), 1 / max(1, len(others)))
     if not np.isnan(answers).all():
@@ -115,26 +109,42 @@ def mixture_of_others(others: Array, own: Array, known: NDArray[np.bool_], sizes
     return np.where(there, np.tensordot(weights, whole, 1), np.nan)
 
 
-def tempered(answers: Array, observed: Array, question: Whole, folds: int = _FOLDS) -> Array:
-    """(rows, width): ``answers`` at the temperature that suits them best on *other* questions.
+def known_for(
+    question: Whole, fit: NDArray[np.bool_] | None = None
+) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Which rows are known, and which are answered by what is known of them, (rows,) bool each.
 
-    Questions are dealt into ``folds`` in the order in which they come, and each fold is answered at the
-    temperature of the rest: no question is scored at one that it was fitted on. With a single question
-    there is nothing to fit on, and the answers stay.
+    Where some are there to be ``fit``, they serve all rows alike. Else questions are dealt out in the order
+    in which they come, and every fifth is answered by the other four fifths: none by itself.
 
     Parameters
     ----------
     question : (rows,) the question of every row; one that comes in several rows is in one fold
     """
-    fold = dealt(question, folds)
+    if fit is not None and fit.any():
+        yield fit, np.ones(len(fit), dtype=bool)
+        return
+    asked = np.asarray(question).tolist()
+    number = {name: n % _FOLDS for n, name in enumerate(dict.fromkeys(asked))}
+    fold = np.array([number[name] for name in asked], dtype=int)
+    for part in range(fold.max(initial=-1) + 1):
+        yield fold != part, fold == part
+
+
+def tempered(
+    answers: Array, observed: Array, question: Whole, fit: NDArray[np.bool_] | None = None
+) -> Array:
+    """(rows, width): ``answers`` at the temperature that suits known ones best; see :func:`known_for`.
+
+    With a single question there is nothing to fit on, and the answers stay.
+    """
     distances = _distances(answers, observed)
-    result = np.array(answers, np.float64)
-    for part in range(folds):
-        here = fold == part
-        if here.any() and not here.all():
-            best = TEMPERATURES[distances[:, ~here].mean(1).argmin()]
-            result[here] = sharpened(answers[here], float(best))
-    return result
+    made = np.array(answers, np.float64)
+    for known, here in known_for(question, fit):
+        if known.any():
+            best = TEMPERATURES[distances[:, known].mean(1).argmin()]
+            made[here] = sharpened(answers[here], float(best))
+    return made
 
 
 def _distances(answers: Array, observed: Array) -> Array:

@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 
+from .baselines import offered
+
 Array = NDArray[np.floating]
 Whole = NDArray[np.integer]
 
@@ -45,7 +47,7 @@ def fit_correction(answers: Array, observed: Array, sizes: Whole, prior: float =
     from scipy.optimize import minimize  # here, so that what fits nothing need not wait for it
 
     width = answers.shape[1]
-    there = np.arange(width) < np.asarray(sizes)[:, None]
+    there = offered(sizes, width)
     logs = np.where(there, np.log(np.maximum(answers, LEAST_SHARE)), 0.0)
     nothing = np.concatenate([[1.0], np.zeros(width)])
 
@@ -62,6 +64,6 @@ def fit_correction(answers: Array, observed: Array, sizes: Whole, prior: float =
 
 
 def _log_shares(answers: Array, sizes: Whole, sharpness: float, shifts: Array) -> Array:
-    there = np.arange(answers.shape[1]) < np.asarray(sizes)[:, None]
+    there = offered(sizes, answers.shape[1])
     scores = sharpness * np.log(np.maximum(answers, LEAST_SHARE)) + shifts
     return np.asarray(log_softmax(np.where(there, scores, -np.inf), axis=-1))

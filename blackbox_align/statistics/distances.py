@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -122,24 +123,20 @@ def _js_metrics() -> Iterator[DistributionMetric]:
     """Jensen-Shannon's distance and divergence, in nats and bits, as they are and subtracted from 1."""
     ways = (("distance", js_distance, np.sqrt(LN2)), ("divergence", js_divergence, LN2))
     for flipped in (True, False):
-        for (kind, function, bit), unit in product(ways, ("nats", "bits")):
-
-            def measured(
-                p: np.ndarray,
-                q: np.ndarray,
-                *,
-                far: Callable[..., np.ndarray] = function,
-                scale: float = bit if unit == "bits" else 1.0,
-                flipped: bool = flipped,
-            ) -> np.ndarray:
-                return 1 - far(p, q) / scale if flipped else far(p, q) / scale
-
+        for (kind, far, bit), unit in product(ways, ("nats", "bits")):
+            scale = bit if unit == "bits" else 1.0
             yield DistributionMetric(
                 f"{'one_minus_' if flipped else ''}js_{kind}_{unit}",
                 f"{'1 - ' if flipped else ''}JS {kind} ({unit})",
                 flipped,
-                function=measured,
+                function=partial(_scaled, far, scale, flipped),
             )
+
+
+def _scaled(
+    far: Callable[..., np.ndarray], scale: float, flipped: bool, p: np.ndarray, q: np.ndarray
+) -> np.ndarray:
+    return 1 - far(p, q) / scale if flipped else far(p, q) / scale
 
 
 DISTRIBUTION_METRICS = {metric.name: metric for metric in _js_metrics()}

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..populations import Population, find_population
 from ..results.names import (
@@ -131,7 +130,8 @@ class Opinions(OfSurvey):
             MIXTURE_OF_GROUPS if groups else MIXTURE: self._mixture(population, fitted_items)[rows],
         }
         if unprompted is not None:
-            made[TEMPERED] = self._tempered(unprompted[rows], population, fitted_items)
+            observed, fit = self._observed[self._places(population)], self.fitted(fitted_items)
+            made[TEMPERED] = baselines.tempered(unprompted[rows], observed, rows, fit[rows])
             made[CORRECTED] = self._corrected(unprompted[rows], population, fitted_items)
         known = {name: self._measure(answers, population) for name, answers in made.items()}
         if rng is not None:
@@ -216,50 +216,23 @@ class Opinions(OfSurvey):
         measured = self._measure(drawn, population)
         return {name: np.broadcast_to(v, drawn.shape[:-1]).mean(0) for name, v in measured.items()}
 
-    def _parts(
-        self, rows: Whole, fitted_items: Collection[str]
-    ) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
-        """Which of some rows' items are known, and which rows are answered by them.
-
-        Where some items are there to be fitted, they serve all rows alike; else every fifth of the
-        questions is answered by the other four fifths.
-        """
-        fit = np.array([self.items[n].id in fitted_items for n in rows], dtype=bool)
-        if fit.any():
-            yield fit, np.ones(len(rows), dtype=bool)
-            return
-        fold = baselines.dealt(rows)
-        for part in range(fold.max(initial=0) + 1):
-            yield fold != part, fold == part
-
-    def _tempered(
-        self, answers: Array, population: Population, fitted_items: Collection[str]
-    ) -> Array:
-        """(rows, options): the answers at a temperature that was fitted elsewhere; see :meth:`_parts`."""
-        rows, observed = self.rows(population), self._observed[self._places(population)]
-        fit = np.array([self.items[n].id in fitted_items for n in rows], dtype=bool)
-        if fit.any():
-            best = baselines.best_temperature(answers[fit], observed[fit])
-            return baselines.sharpened(answers, best)
-        return baselines.tempered(answers, observed, rows)
-
     def _corrected(
         self, answers: Array, population: Population, fitted_items: Collection[str]
     ) -> Array:
-        """(rows, options): the answers set right by known ones; see :meth:`_parts`."""
+        """(rows, options): the answers set right by known ones; see :mod:`..statistics.correction`."""
         rows, made = self.rows(population), np.array(answers, np.float64)
         observed, sizes = self._observed[self._places(population)], self.sizes[rows]
-        for fit, apply in self._parts(rows, fitted_items):
+        for fit, apply in baselines.known_for(rows, self.fitted(fitted_items)[rows]):
             if fit.any():
                 right = fit_correction(answers[fit], observed[fit], sizes[fit])
                 made[apply] = right(answers[apply], sizes[apply])
         return made
 
     def _mixture(self, population: Population, fitted_items: Collection[str]) -> Array:
-        """(items, options): the mixture of other peoples by known answers; see :meth:`_parts`."""
+        """(items, options): the mixture of other peoples by known answers, as in :meth:`_corrected`."""
         others, own = self._others_of(population), self.shares(population)
         items, made = self.asked_of(population), np.full(own.shape, np.nan)
-        for fit, apply in self._parts(items, fitted_items):
+        for fit, apply in baselines.known_for(items, self.fitted(fitted_items)[items]):
             known = np.zeros(len(own), dtype=bool)
             known[items[fit]] = True
             mixed = baselines.mixture_of_others(others, own, known, self.sizes)

@@ -39,6 +39,7 @@ from blackbox_align.palette.merging import MERGES, merge
 from blackbox_align.palette.palette import Palette
 from blackbox_align.palette.scores import Scores
 from blackbox_align.statistics import baselines
+from blackbox_align.statistics.bootstrap import Bootstrap, Estimate
 from blackbox_align.surveys.opinion_files import load_opinions
 from blackbox_align.surveys.opinions import OpinionSurvey
 
@@ -210,6 +211,14 @@ def figure(estimate: object, sign: str = "") -> str:
     return "" if np.isnan(value) else f"{value:{sign}.1f} [{low:{sign}.1f}, {high:{sign}.1f}]"
 
 
+def over_countries(scores: Scores, way: str, minus: str) -> Estimate:
+    """A paired difference with an interval over countries, each with its mean."""
+    gaps = scores.column(way) - scores.column(minus)
+    codes = np.unique(scores.country)
+    means = np.array([gaps[scores.country == code].mean() for code in codes])
+    return Bootstrap(np.arange(len(codes)), np.zeros(len(codes))).estimate(means[:, None])[0]
+
+
 def table(scores: Scores) -> list[str]:
     """Every row with its interval over questions, and paired differences."""
     means = scores.estimate()
@@ -313,7 +322,7 @@ def main() -> None:
             *("", *agreement_lines(given.nli, given.preferences, aligned, engine)),
         ]
     scores = scored(asked, rows, free.fitted_items)
-    over = scores.interval_over_countries(PALETTE, "Prompting")
+    over = over_countries(scores, PALETTE, "Prompting")
     lines = [
         f"{given.model} (revision {free.record.revision[:12]}), map {palette_map.name}, "
         f"{len(asked.countries)} countries, "

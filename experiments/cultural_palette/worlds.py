@@ -16,7 +16,7 @@ import argparse
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -283,7 +283,17 @@ def main() -> None:
             f"{told['entropy']:.2f} |"
         )
         print(lines[-1], told, flush=True)
-        write(given.out, lines, Scores.joined(parts), given)
+        write(given.out, lines, all_worlds(parts), given)
+
+
+def all_worlds(parts: list[Scores]) -> Scores:
+    """Several worlds' scores, one behind another: the same ways, names kept apart."""
+    question, country = (
+        np.concatenate([np.char.add(f"{n}:", names) for n, names in enumerate(several)])
+        for several in ([part.question for part in parts], [part.country for part in parts])
+    )
+    values = np.concatenate([part.values for part in parts])
+    return replace(parts[0], values=values, question=question, country=country)
 
 
 def write(out: Path, lines: list[str], joined: Scores, given: argparse.Namespace) -> None:

@@ -20,20 +20,18 @@ SUM = Query("What is the sum of two and three?")
 DECISION = Decision({"egypt": 0.75, "japan": 0.25}, "stated", ("As stated.",))
 
 
-class Said:
+def said(query, decision):
     """What two experts say."""
-
-    def answer(self, query, decision):
-        return {name: f"{name} says gold" for name in decision.weights}
+    return {name: f"{name} says gold" for name in decision.weights}
 
 
 def planner(**parts):
     usual = {
-        "sensitivity": composed.SensitivityByWords(),
-        "topics": composed.TopicsByWords(),
+        "sensitivity": composed.sensitivity_by_words,
+        "topics": composed.topics_by_words,
         "route": lambda query: DECISION,
-        "experts": Said(),
-        "composer": composed.Tally(),
+        "experts": said,
+        "composer": composed.tally,
         "plain": lambda question: "five",
     }
     return composed.Planner(**{**usual, **parts})
@@ -69,13 +67,12 @@ def test_topics_reach_the_router():
 
 
 def test_likeness_to_reference_sentences_rates():
-    vectors = {
-        text: [1.0, 0.2 * n]
-        for n, text in enumerate(composed.SensitivityByReference(None).references)
-    }
+    vectors = {text: [1.0, 0.2 * n] for n, text in enumerate(composed.REFERENCES)}
     vectors |= {"near": [1.0, 0.3], "far": [-1.0, 0.0]}
-    by = composed.SensitivityByReference(lambda texts: np.array([vectors[text] for text in texts]))
-    assert by.rate(Query("near")) == 10 and by.rate(Query("far")) == 0
+    rate = composed.sensitivity_by_reference(
+        lambda texts: np.array([vectors[text] for text in texts])
+    )
+    assert rate(Query("near")) == 10 and rate(Query("far")) == 0
 
 
 @pytest.fixture
@@ -110,9 +107,9 @@ def test_a_chat_model_at_an_address_rates_names_topics_and_composes(chat_server)
     address, asked = chat_server
     say = composed.said_by(ChatAt(address, "one", "secret"))
     made = planner(
-        sensitivity=composed.SensitivityByChat(say),
-        topics=composed.TopicsByChat(say),
-        composer=composed.ComposerByChat(say),
+        sensitivity=composed.sensitivity_by_chat(say),
+        topics=composed.topics_by_chat(say),
+        composer=composed.composed_by_chat(say),
     ).run(SUM)
     assert (made.sensitivity, made.topics) == (7, ("weddings", "gifts"))
     assert len(made.text.split()) == composed.COMPOSED_WORDS
@@ -125,4 +122,4 @@ def test_a_chat_model_at_an_address_rates_names_topics_and_composes(chat_server)
 
 def test_a_rating_that_is_no_number_is_told():
     with pytest.raises(ModelError, match="A number from 0 to 10"):
-        composed.SensitivityByChat(lambda prompt, most: "very").rate(SUM)
+        composed.sensitivity_by_chat(lambda prompt, most: "very")(SUM)
