@@ -57,7 +57,9 @@ def correlation_by_a_plain_script():
 def test_the_printed_bias_of_a_real_model_is_that_of_a_plain_script(bbalign):
     """In a score and by the doctor, who says what it is: to 0.01, as it is printed."""
     expected = correlation_by_a_plain_script()
-    result = score("vsm2013", country="SAU", model=SMOLLM2, conditions=["none"], dtype="float32")
+    result = score(
+        "vsm2013", country="SAU", model=str(SMOLLM2), conditions=["none"], dtype="float32"
+    )
     assert result.bias == pytest.approx(expected, abs=0.01)
     said = re.sub(r"\s+", " ", bbalign("doctor", "--model", str(SMOLLM2)).stdout)
     assert f"correlate at {expected:+.2f}" in said and "mostly the place of an option" in said
