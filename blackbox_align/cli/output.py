@@ -34,7 +34,7 @@ from .screen import command, print_hint, print_table, say
 
 if TYPE_CHECKING:
     from ..fitting import Run
-    from ..results import Result, Split
+    from ..results import Asked, Result, Split
 
 
 def print_result(run: Run) -> None:
@@ -85,18 +85,18 @@ def print_experts(run: Run) -> None:
 
 def _print_populations(result: Result) -> None:
     """A table per instrument, opinions first, with one row per population."""
-    if opinions_of(result):
-        _print_distances(result)
-    if indices_of(result):
-        _print_errors(result)
+    if opinions := opinions_of(result):
+        _print_distances(result, opinions)
+    if indices := indices_of(result):
+        _print_errors(result, indices)
     _print_search(result, "evaluations in all")
     _print_notes(result)
 
 
-def _print_errors(result: Result) -> None:
+def _print_errors(result: Result, asked: Asked) -> None:
     """One row per population; one that was not reached says which index is farthest off."""
-    asked, search = indices_of(result), result.search
-    assert asked is not None and search is not None
+    search = result.search
+    assert search is not None
     names = result.provenance.populations
     found = {code: errors(result, code) for code in names}
     rows = []
@@ -128,10 +128,8 @@ def _print_errors(result: Result) -> None:
     say()
 
 
-def _print_distances(result: Result) -> None:
+def _print_distances(result: Result, asked: Asked) -> None:
     """One row per population: held-out distances, and what fitting changed in them."""
-    asked = opinions_of(result)
-    assert asked is not None
     say(f"JS distance (nats) on held-out questions of {asked.title}\n", style="bold")
     rows = [
         (
@@ -154,10 +152,10 @@ def _print_distances(result: Result) -> None:
 def print_population(result: Result, population: str, expert: str = "") -> None:
     """The tables of one population, opinions first, and where its expert is."""
     result = result.of(population)
-    if opinions_of(result):
-        _print_opinions(result, population)
-    if indices_of(result):
-        _print_indices(result, population)
+    if opinions := opinions_of(result):
+        _print_opinions(result, opinions, population)
+    if indices := indices_of(result):
+        _print_indices(result, indices, population)
     if own := own_of(result):
         name = result.provenance.populations[population]
         say(f"{name}: {own.metrics[0].title}\n", style="bold")
@@ -173,11 +171,9 @@ def print_population(result: Result, population: str, expert: str = "") -> None:
         print_hint(f"Expert: {expert}")
 
 
-def _print_opinions(result: Result, population: str) -> None:
+def _print_opinions(result: Result, asked: Asked, population: str) -> None:
     """Held-out distances first, then those on the questions that the fit worked on."""
     held_out = questions(result, population, "held-out")
-    asked = opinions_of(result)
-    assert asked is not None
     name = result.provenance.populations[population]
     say(f"{name} in {asked.title}\n", style="bold")
     columns = (
@@ -202,10 +198,8 @@ def print_measures(result: Result, population: str, split: Split, what: str) -> 
     print_table((what, *heads, "worth in\npeople"), rows, right=range(1, 6))
 
 
-def _print_indices(result: Result, population: str) -> None:
+def _print_indices(result: Result, asked: Asked, population: str) -> None:
     """Index by index."""
-    asked = indices_of(result)
-    assert asked is not None
     name = result.provenance.populations[population]
     say(f"{name} in {asked.targets_title}\n", style="bold")
     rows = [
