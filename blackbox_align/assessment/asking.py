@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..adapters.adapter import Adapter
 from ..engines.base import Answers, Engine
 from ..errors import ModelError, OutOfMemoryError, SpecificationError, require_one_of
+from ..results.names import counted
 from ..surveys.opinions import with_labels
 from ..surveys.sheet import ORDERS, Question, Sheet, asked, average, sheet
 from ..surveys.survey import Survey
@@ -86,6 +87,14 @@ def unaskable(engine: Engine, survey: Survey, asking: Asking) -> dict[str, str]:
             if reason is not None:
                 refused.setdefault(survey.items[number].id, reason)
     return refused
+
+
+def left_out(refused: Mapping[str, str], where: str) -> str:
+    """A sentence on what :func:`unaskable` found, left out ``where``."""
+    return (
+        f"{counted(len(refused), 'question')} left out of {where}, which this model cannot be asked: "
+        f"{next(iter(refused.values()))}"
+    )
 
 
 def _ask(

@@ -14,10 +14,10 @@ from ..engines.base import Engine
 from ..errors import ModelError
 from ..populations import Population
 from ..results import Figure, ItemAnswers, Provenance, Result
-from ..results.names import MIXTURE, MIXTURE_OF_GROUPS, NOISE, PEOPLE, TEMPERED, counted
+from ..results.names import MIXTURE, MIXTURE_OF_GROUPS, NOISE, PEOPLE, TEMPERED
 from ..surveys.instrument import Instrument
 from ..surveys.opinion_instrument import PEOPLE_ASSUMED
-from .asking import STYLES, Asking, ask, unaskable
+from .asking import STYLES, Asking, ask, left_out, unaskable
 from .conditions import Condition
 from .figures import Resampling, Rows, figures, index_figures
 
@@ -119,15 +119,11 @@ def _askable(trial: Trial) -> tuple[Instrument, list[str]]:
     refused = unaskable(engine, instrument.survey, asking) if engine and trial.conditions else {}
     if not refused:
         return instrument, []
-    reason = next(iter(refused.values()))
     if len(refused) == len(instrument.items):
+        reason = next(iter(refused.values()))
         mend = "" if asking.labels == "digits" else " Try --labels digits."
         raise ModelError(f"This model can be asked none of the questions: {reason}{mend}")
-    note = (
-        f"{counted(len(refused), 'question')} left out of all rows, which this model cannot be asked: "
-        f"{reason}"
-    )
-    return instrument.without(refused), [note]
+    return instrument.without(refused), [left_out(refused, "all rows")]
 
 
 @dataclass(frozen=True)

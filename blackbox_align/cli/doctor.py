@@ -34,7 +34,10 @@ def doctor_command(
     ] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Examine this machine with a model: device, batch, speed, and several ways to the same answers."""
+    """Examine this machine with a model: device, batch, speed, and several ways to the same answers.
+
+    It ends with 1 where a line says that something is to be looked at.
+    """
     import numpy as np
 
     from ..doctor import examine

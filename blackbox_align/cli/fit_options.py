@@ -61,14 +61,16 @@ OptimizerOptions = Annotated[
 ]
 Tokens = Annotated[
     int | None,
-    _search(help="Length of the soft prompt.  Default: 1 in the last place, 5 in any other."),
+    _search(
+        help="Length of the soft prompt.  Default: 1 in the last place, 5 in any other, 20 if sampled."
+    ),
 ]
 Placement = Annotated[
     str,
     _search(
         help="Where the soft prompt stands: first, as PEFT has it; message, inside the first message; "
         "or last, before the answer, cheap and for questionnaires alone. auto is last; for adam message, "
-        "or first without a chat template; or what the model's card says."
+        "or first without a chat template, if it is heeded there; or what the model's card says."
     ),
 ]
 Language = Annotated[

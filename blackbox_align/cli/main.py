@@ -150,21 +150,31 @@ def _say(error: Exception) -> int:
     if isinstance(error, BlackboxAlignError):
         print_error(str(error))
         return 1 if isinstance(error, (RunError, ExpertError)) else 2
+    if isinstance(error, typer.Abort):  # Ctrl-C, or no answer, where one was asked for
+        print_error("There was no answer, so nothing was done.")
+        return 130 if isinstance(error.__context__, KeyboardInterrupt) else 1
     if hasattr(error, "format_message"):  # the parser's own, whatever package it has it from
         return _say_usage(error)
+    if _is_out_of_memory(error):
+        print_error("There is not enough memory for this; ask for fewer --tokens, or a --subspace.")
+        return 1
     if isinstance(error, OSError) and error.filename is None:
         return _say_unprinted(error)
     if isinstance(error, OSError):
         print_error(f"{error.filename}: {error.strerror}.")
-        return 1
-    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
-        print_error("There is not enough memory for this; ask for fewer --tokens, or a --subspace.")
         return 1
     print_error(
         f"{type(error).__name__}: {error}. This was not foreseen and is a mistake of ours; "
         "--debug shows where it comes from."
     )
     return 1
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out, in whichever words: Python's, the system's, torch's or C++'s."""
+    said = ("can't allocate memory", "bad_alloc", "failed to map segment")
+    system = isinstance(error, OSError) and error.errno == errno.ENOMEM
+    return system or isinstance(error, MemoryError) or any(words in str(error) for words in said)
 
 
 def _keep_printing() -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from ..errors import RunError, SpecificationError
+from ..errors import SpecificationError
 from .options import AsJson, find_run, group, named_values
 from .screen import command, print_json, print_note, print_table, say
 
@@ -122,7 +122,9 @@ def remove_command(
     folders = list(dict.fromkeys(find_run(one) for one in runs))
     if not yes:
         names = ", ".join(map(str, folders))
-        typer.confirm(f"Remove {names} with all that was evaluated?", abort=True, err=True)
+        if not typer.confirm(f"Remove {names} with all that was evaluated?", err=True):
+            print_note("Nothing was removed.")
+            raise typer.Exit(1)
     for folder in folders:
         remove(folder)
         print_note(f"Removed {folder}.")
@@ -164,7 +166,7 @@ def show_command(
             raise SpecificationError(f"--country names one country of the run; not {country!r}.")
         code = codes[0]
     if code is not None and code not in result.provenance.populations:
-        raise RunError(
+        raise SpecificationError(
             f"The run {run} holds {', '.join(result.provenance.populations)}: name one of them."
         )
     if answers is not None:

@@ -63,6 +63,13 @@ def _screen_class() -> type[Console]:
         def __init__(self, **settings: Any) -> None:
             super().__init__(markup=False, emoji=False, highlight=False, **settings)
 
+        def on_broken_pipe(self) -> None:
+            """A reader that has gone, such as `head`, wants no more: what is under way goes on unseen."""
+            self.quiet = True
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.file.fileno())
+            os.close(nowhere)
+
         def render_str(self, text: str, **settings: Any) -> Any:
             shown = harmless(text)
             if not self.encoding.startswith("utf"):

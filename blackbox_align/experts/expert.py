@@ -26,7 +26,7 @@ import numpy as np
 
 from ..adapters.adapter import PLACEMENTS, Adapter, Gate, Lora, Placement, SoftPrompt
 from ..engines.base import EngineInfo
-from ..errors import BlackboxAlignError, ExpertError, RunError
+from ..errors import BlackboxAlignError, ExpertError, RunError, SpecificationError
 from ..files.atomic import plain_errors, read_sealed_json
 from ..results.format1 import read_format1
 from ..results.plain import from_plain
@@ -140,7 +140,7 @@ class Expert:
         )
 
     def refuse_other_model(self, info: EngineInfo) -> None:
-        """Raise :class:`ExpertError` unless ``info`` is of the model that it was fitted on.
+        """Raise :class:`SpecificationError` unless ``info`` is of the model that it was fitted on.
 
         A text means something to every model. An engine that knows no revision of its model is not asked.
         """
@@ -148,7 +148,7 @@ class Expert:
         if not info.revision or (adapter.prompt is None and not adapter.loras):
             return
         if self.card.revision != info.revision:
-            raise ExpertError(
+            raise SpecificationError(
                 f"{self.path} was fitted on {self.card.model or 'another model'!r} in a revision "
                 f"({self.card.revision[:12]}) that is not that of {info.name!r} "
                 f"({info.revision[:12]}): a soft prompt means nothing to another model. Name its "

@@ -96,18 +96,21 @@ class Library:
         Raises
         ------
         ExpertError
-            A folder is no sound expert, or the name is taken or none that a folder may have. Nothing
-            is copied then.
+            A folder is no sound expert. Nothing is copied then.
+        SpecificationError
+            The name is taken, is none that a folder may have, or would be that of two. Nor then.
         """
         found = [read_guarded(folder) for folder in expert_folders(Path(source))]
         if name and len(found) > 1:
-            raise ExpertError(
+            raise SpecificationError(
                 f"{source} holds {len(found)} experts, which cannot all be called {name!r}; add them "
                 "without a name, or one by one."
             )
         named = {name or _plain_name(expert.country): expert for expert in found}
         if len(named) < len(found):
-            raise ExpertError(f"{source} holds two experts of one population; add them one by one.")
+            raise SpecificationError(
+                f"{source} holds two experts of one population; add them one by one."
+            )
         for new, expert in named.items():
             self._check_free(new)
             expert.adapter()
@@ -161,12 +164,12 @@ class Library:
 
     def _check_free(self, name: str) -> None:
         if not _NAME.fullmatch(name):
-            raise ExpertError(
+            raise SpecificationError(
                 f"An expert cannot be called {name!r}: a name is made of letters, digits, '-', '_', '+' "
                 "and '.', does not begin with '.', and has at most 100 of them."
             )
         if os.path.lexists(self.path / name):
-            raise ExpertError(
+            raise SpecificationError(
                 f"There is an expert {name!r} in {self.path} already; choose another name with --name, "
                 f"or remove it first: `bbalign experts remove {name}`."
             )

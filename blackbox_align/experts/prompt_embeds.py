@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..adapters.adapter import SoftPrompt
-from ..errors import ExpertError
+from ..errors import ExpertError, SpecificationError
 from ..files.atomic import plain_errors, write_json
 from .expert import Expert
 
@@ -31,11 +31,13 @@ def export_prompt_embeds(experts: Sequence[Expert], folder: Path | str) -> dict[
     Raises
     ------
     ExpertError
-        An expert is no soft prompt alone, or the folder is there already.
+        An expert is no soft prompt alone.
+    SpecificationError
+        The folder is there already.
     """
     path = Path(folder)
     if path.exists():
-        raise ExpertError(f"{path} is there already; name a new folder.")
+        raise SpecificationError(f"{path} is there already; name a new folder.")
     if not experts:
         raise ExpertError("There is no expert to export.")
     prompts = {expert.name: vectors_alone(expert) for expert in experts}

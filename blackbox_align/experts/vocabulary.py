@@ -25,7 +25,7 @@ from ..adapters.adapter import SoftPrompt
 from ..engines.checkpoint import Checkpoint, LanguageModel
 from ..engines.local.chat import Reader
 from ..engines.local.decoding import begin_text
-from ..errors import ExpertError
+from ..errors import ExpertError, SpecificationError
 from ..files.atomic import plain_errors, write_json
 from .expert import Expert
 from .prompt_embeds import vectors_alone
@@ -63,12 +63,14 @@ def export_vocabulary(
     Raises
     ------
     ExpertError
-        An expert is no soft prompt, or is one of another model; the folder is there already; or what was
-        written gives other logits, and is deleted again.
+        An expert is no soft prompt, or is one of another model; or what was written gives other logits,
+        and is deleted again.
+    SpecificationError
+        The folder is there already.
     """
     path = Path(folder)
     if path.exists():
-        raise ExpertError(f"{path} is there already; name a new folder.")
+        raise SpecificationError(f"{path} is there already; name a new folder.")
     if not experts:
         raise ExpertError("There is no expert to export.")
     source = checkpoint.model

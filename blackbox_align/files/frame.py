@@ -127,5 +127,10 @@ def _one_head(rows: list[Row]) -> list[Row]:
     return [(line, heads), *body]
 
 
+def has_question_mark(text: str) -> bool:
+    """Whether a text asks, in any of the scripts that have a mark for it."""
+    return re.search("[?？؟՞፧]", text) is not None
+
+
 def _is_question(text: str) -> bool:
-    return text.endswith("?") or len(text.split()) > 4
+    return text[-1:] in tuple("?？؟") or len(text.split()) > 4

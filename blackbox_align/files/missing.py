@@ -2,7 +2,8 @@
 
 The codes are those of the statistical packages and of the code books of the field: -1 to -9 (World
 Values Survey, European Values Study), 7, 8, 9 and their doubles and triples (ISSP, Afrobarometer,
-Pew), 96 to 98 and 996 to 998 (Latinobarómetro, Eurobarometer), 9999 and the like (census files).
+Pew), 96 to 98 and 996 to 998 (Latinobarómetro, Eurobarometer), 9999 and the like (census files), 888888
+and 988888 (AmericasBarometer).
 """
 
 from __future__ import annotations
@@ -17,8 +18,13 @@ MARKS = frozenset(
 )  # fmt: skip
 
 NEGATIVE = frozenset({*range(-9, 0), *range(-99, -94), -66, -77, -88, -999, -998, -997, -9999})
-REPEATED = frozenset({66, 77, 88, 99, 666, 777, 888, 999, 6666, 7777, 8888, 9999, 99999})
-LATE = frozenset({*range(95, 99), *range(995, 999), *range(9995, 9999)})
+REPEATED = frozenset(
+    {66, 77, 88, 99, 666, 777, 888, 999, 6666, 7777, 8888, 9999, 77777, 88888, 99999, 777777, 888888,
+     988888, 999999, 8888888, 9999999}
+)  # fmt: skip
+LATE = frozenset(
+    {n for many in (99, 999, 9999, 99999, 999999, 9999999) for n in range(many - 4, many)}
+)
 
 
 def is_mark(cell: str) -> bool:

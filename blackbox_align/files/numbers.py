@@ -25,7 +25,7 @@ def bare_number(cell: str, *, commas: bool = False) -> str:
 
     ``commas`` takes ``1,200`` for 1200, which somewhere else is one and a fifth.
     """
-    text = cell.strip().replace("−", "-")
+    text = re.sub(r"^[−–](?=[\d.,])", "-", cell.strip())
     bare = _ABOUT.sub("", text)
     while (shorter := _MARKS.sub("", bare)) != bare:
         bare = shorter

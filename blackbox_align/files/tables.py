@@ -8,8 +8,9 @@ import io
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 
 from ..errors import DataFileError
@@ -19,13 +20,15 @@ from .frame import Frame, Row, frame
 _LARGEST = 1 << 30  # bytes: a file that grows beyond this when it is unpacked is no survey
 _LONGEST_CELL = 1 << 24
 _SEPARATORS = (",", ";", "\t", "|")
+_LAID_OUT = re.compile(r"\S {2,}\S.*\S {2,}\S")
 _EUROSTAT = re.compile(r"(\w+,)+\w+\\TIME_PERIOD\b")
 
 
 def read_bytes(path: Path) -> bytes:
     """The content of a file, unpacked where it is gzipped; :class:`DataFileError` without one."""
     try:
-        content = path.read_bytes()
+        pipe = path.is_fifo()  # a file is looked at several times before it is read
+        content = b"" if pipe else path.read_bytes()
         if content[:2] == b"\x1f\x8b":
             with gzip.open(io.BytesIO(content)) as file:
                 content = file.read(_LARGEST + 1)
@@ -40,6 +43,9 @@ def read_bytes(path: Path) -> bytes:
         raise DataFileError(path, None, f"it cannot be read: {error.strerror}.") from None
     except ValueError:  # a nought in the name
         raise DataFileError(path, None, "this is no name that a file can have.") from None
+    if pipe:
+        message = "this is a pipe, which can be read but once; write it to a file and name that."
+        raise DataFileError(path, None, message)
     if len(content) > _LARGEST:
         raise DataFileError(path, None, "it holds more than 1 GiB; give a part of it.")
     return content
@@ -54,6 +60,8 @@ def read_text(path: Path) -> str:
     refuse_foreign(path, content)
     if content[1:8:2] == b"\0\0\0\0":  # Windows writes UTF-16 that does not say so, too
         content = b"\xff\xfe" + content
+    elif content[:8:2] == b"\0\0\0\0":
+        content = b"\xfe\xff" + content
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         # Lines end in a line feed from here on, whatever system the file is from.
@@ -109,7 +117,8 @@ def split_table(path: Path, text: str, expected: str) -> list[Row]:
             1,
             f"expected {expected}. This is text that no comma, semicolon or tab cuts into columns: a "
             f"table laid out by "
-            "blanks has to be saved as CSV, and questions are written down in YAML (docs/data.md).",
+            "blanks has to be saved as CSV, a code book as a table with the columns variable, question, "
+            "code and label; questions are written down in YAML (docs/data.md).",
         )
     text = _without_sep_line(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
@@ -143,6 +152,8 @@ def _separated(text: str) -> tuple[str, bool]:
     """
     lines = [line for line in _without_sep_line(text).splitlines() if line.strip()][:60]
     first = lines[0] if lines else ""
+    prose = sum(not any(s in line for s in _SEPARATORS) for line in lines)
+    by_blanks = sum(_LAID_OUT.search(line) is not None for line in lines)
     if _EUROSTAT.match(first):
         return "\t", True
 
@@ -155,7 +166,8 @@ def _separated(text: str) -> tuple[str, bool]:
 
     fits = {separator: lines_of_one_width(separator) for separator in _SEPARATORS}
     best = max(_SEPARATORS, key=lambda separator: (fits[separator], first.count(separator)))
-    return best, best in first or 2 * fits[best] > len(lines)
+    most = 2 * fits[best] > len(lines)
+    return best, most or (best in first and 2 * max(prose, by_blanks) <= len(lines))
 
 
 def _without_sep_line(text: str) -> str:
@@ -257,19 +269,47 @@ def points_for_commas(rows: list[Row]) -> list[Row]:
 
     Where some numbers have a point as well, nothing is changed, for 1.234,5 and 1.5 cannot both be read, but
     where all of these are thousands (1.200 people beside 60,5 %); nor where all commas may part thousands.
+    A column of codes of which several may be given (1 and 3 as 1,3) is left as it is.
     """
-    cells = [cell.strip() for _, row in rows for cell in row]
+    by_column = zip_longest(*(map(str.strip, row) for _, row in rows), fillvalue="")
+    several = {n for n, column in enumerate(by_column) if _lists_codes(column)}
+    cells = [c.strip() for _, row in rows for n, c in enumerate(row) if n not in several]
     pointed = {c for c in cells if re.fullmatch(r"[-+]?\d*\.\d+ ?%?", c)}
     if not all(re.fullmatch(r"[1-9]\d{0,2}\.\d{3}", cell) for cell in pointed):
         return rows
-    comma = re.compile(r"[-+]?\d+,\d+ ?%?")
+    comma = re.compile(r"[-+−–]?\d+,\d+ ?%?")
+    both = re.compile(r"[-+]?\d{1,3}(\.\d{3})+,\d+ ?%?")  # 1.234,5 can be read in one way only
     written = [cell for cell in cells if comma.fullmatch(cell)]
-    if all(re.fullmatch(r"[-+]?[1-9]\d{0,2},\d{3}", cell) for cell in written):
+    if not any(map(both.fullmatch, cells)) and all(
+        re.fullmatch(r"[-+]?[1-9]\d{0,2},\d{3}", cell) for cell in written
+    ):
         return rows
 
     def with_point(cell: str) -> str:
         if comma.fullmatch(cell.strip()):
             return cell.replace(",", ".")
+        if both.fullmatch(cell.strip()):
+            return cell.replace(".", "").replace(",", ".")
         return cell.replace(".", "") if cell.strip() in pointed else cell
 
-    return [(line, [with_point(cell) for cell in row]) for line, row in rows]
+    return [
+        (line, [cell if n in several else with_point(cell) for n, cell in enumerate(row)])
+        for line, row in rows
+    ]
+
+
+def _lists_codes(cells: Sequence[str]) -> bool:
+    """Whether cells hold one code or several, each of which stands alone somewhere: 1, 3 and 1,3.
+
+    Several codes are in ascending order. A fraction is none of theirs, for what stands behind its comma
+    would have to be a number of the column that is larger than what stands before it.
+    """
+    lists = {cell for cell in cells if re.fullmatch(r"[1-9]\d?(,[1-9]\d?)+", cell)}
+    commas = {cell for cell in cells if re.fullmatch(r"[-+]?\d+(,\d+)+ ?%?", cell)}
+    codes = [[int(code) for code in cell.split(",")] for cell in lists]
+    alone = {int(cell) for cell in cells if re.fullmatch(r"[1-9]\d?", cell)}
+    return (
+        bool(lists)
+        and lists == commas
+        and all(one == sorted(set(one)) and alone.issuperset(one) for one in codes)
+    )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from ..assessment.asking import Asking, left_out, unaskable
+from ..engines import Engine
 from ..errors import SpecificationError
 from ..objectives import SplitOpinions
 from ..populations import Population, TargetSet, find_population, load_targets
@@ -34,7 +36,8 @@ class Data:
     """What a specification names, loaded: no model is needed for it.
 
     ``survey`` and ``target_set`` are there in any case; ``opinions`` and a loss of one's ``own`` only where
-    they are fitted.
+    they are fitted. ``unasked`` are questions of the opinions that the model cannot be asked, each with the
+    reason: they are left out.
     """
 
     specification: Specification
@@ -43,6 +46,23 @@ class Data:
     target_set: TargetSet
     opinions: SplitOpinions | None
     own: OwnLoss | None = None
+    unasked: Mapping[str, str] = field(default_factory=dict)
+
+    def askable(self, engine: Engine) -> Data:
+        """The data without the questions of the opinions that the engine's model cannot be asked.
+
+        Indices need the answers to all of their items, so these are asked or the fit is refused.
+        """
+        if self.opinions is None:
+            return self
+        refused = unaskable(engine, self.opinions.asked.survey, Asking(labels="own"))
+        found = {**self.unasked, **refused}
+        return replace(self, opinions=self.opinions.without(refused), unasked=found)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A sentence on what was left out, if anything was."""
+        return (left_out(self.unasked, "the fit"),) if self.unasked else ()
 
     @property
     def index_names(self) -> list[str]:
@@ -76,6 +96,8 @@ class Data:
                 "held_out_questions": sorted(self.opinions.held_out),
                 "validation_questions": sorted(self.opinions.validation),
             }
+        if self.unasked:
+            facts["unasked_questions"] = dict(self.unasked)
         return facts
 
 
@@ -126,7 +148,10 @@ def load_data(
                 )
     opinions = None if everyone is None else _split(settings, everyone, found, recorded)
     own = _own(settings, survey, found, function) if settings.function else None
-    return Data(settings, found, survey, target_set, opinions, own)
+    unasked = (recorded or {}).get("unasked_questions", {})
+    if opinions is not None:
+        opinions = opinions.without(unasked)
+    return Data(settings, found, survey, target_set, opinions, own, unasked)
 
 
 def _own(

@@ -27,11 +27,12 @@ from .data import PROMPT, Data, generator
 from .entry import Entry, digest, refuse_what_is_no_share
 from .format_1 import in_questions, vectors_by_asking
 from .frames import FILE, Frame
-from .gradients import by_answers, refuse_without_gradient, with_gradients
+from .gradients import by_answers, with_gradients
 from .interrupts import patient_interrupt
 from .listeners import Listeners, Progress
 from .noise import heard
 from .outcome import Outcome, device_of
+from .placing import describe_place, place, with_steps
 from .precise import in_float32
 from .price import heard_and_priced, tokens_by_placement
 from .problem import Problem, pose
@@ -90,9 +91,12 @@ class Job:
         with closing(self._open(settings, workers, recorded)) as engine:
             settings = settle(settings, engine.info, recorded, self.search.uses_gradient)
             asked = Asked(engine, known, settings.orders)
+            self.data = self.data.askable(engine)
+            settings, placed = place(engine, settings, self.data, asked, recorded, self.search)
             problem = pose(replace(self.data, specification=settings), asked, recorded)
             unit, first = unit_of(engine, recorded), earlier if new else None
-            options = with_its_steps(options_of(problem, recorded), first, settings)
+            options = with_steps(options_of(problem, recorded), settings, placed)
+            options = with_its_steps(options, first, settings)
             space = search_space(settings, engine, generator(settings, PROMPT), unit)
             facts = {
                 **problem.facts(),
@@ -104,9 +108,8 @@ class Job:
                 "options": options,
                 "starts": int(recorded.get("starts", 0)) if recorded else OFFERED,
                 "tokens": tokens_of(engine, space, problem.sheet),
+                **placed,
             }
-            if self.search.uses_gradient:
-                refuse_without_gradient(engine)
             facts |= self._priced(engine, problem, space, recorded)
             optimizer = make_optimizer(problem, space.dimension, self.stopping, options)
             offer_starts(optimizer, settings, engine, space, facts["starts"])
@@ -118,18 +121,15 @@ class Job:
                 facts |= observe(earlier, problem, facts, optimizer, standing, spaces)
             if not new:
                 self._refuse_other_facts(recorded, facts)
-            here = conditions(
-                device_of(engine),
-                asdict(workers) if workers else None,
-                getattr(engine, "threads", None),
-            )
+            where, threads = asdict(workers) if workers else None, getattr(engine, "threads", None)
+            here = conditions(device_of(engine), where, threads)
             self.writer.begin(self.data.specification, self.stopping, facts, here)
             if frame is not None:
                 write_text(self.record.path / FILE, frame.text)
             begun = str(self.record.head.get("created", ""))[:10]  # on which day
             outcome = Outcome(
                 problem, standing, optimizer, space, engine, asked, begun, self.recites,
-                notes=heard(facts | recorded),
+                notes=(*heard(facts | recorded), *describe_place(facts | recorded)),
             )  # fmt: skip
             self._guarded(outcome, why, new)
 
@@ -219,7 +219,7 @@ class Job:
                     self.writer.remove()
             self._give_up(outcome, str(error))
             raise
-        except Exception as error:
+        except BaseException as error:  # whoever ends the process from within, too
             self._give_up(outcome, f"{type(error).__name__}: {error}")
             raise
 

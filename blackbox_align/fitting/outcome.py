@@ -140,8 +140,7 @@ class Outcome:
         said |= {interval_note(one, resampling) for one in instruments}
         biases = [self.asked.position_bias(survey) for survey in self._surveys]
         notes = [note for note in found.notes if note not in said]
-        correlation = biases[0].correlation
-        language = None
+        bias, language = biases[0].correlation, None
         if self.engine.info.writes:
             kept, weight = list(adapters.values()), float(settings.language or 0.0)
             told = measure_language(self.engine, kept, self._questions, weight)
@@ -150,11 +149,12 @@ class Outcome:
             found,
             notes=(
                 *notes,
+                *self.problem.data.notes,
                 *(bias.describe() for bias in biases),
                 *filter(None, [self.recited]),
                 *self.notes,
             ),
-            bias=None if np.isnan(correlation) else correlation,
+            bias=None if np.isnan(bias) else bias,
             provenance=replace(
                 found.provenance,
                 readout=settings.readout,

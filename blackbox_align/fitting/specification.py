@@ -38,6 +38,10 @@ from ..surveys.sheet import ORDERS
 # small vector away, so that around zero its answers are rough, and no step has a natural size.
 USUAL_START = "vocabulary"
 
+LONGER = 20
+"""Virtual tokens where answers are drawn: a step of a word's length at each of them moves the answers
+further, so that it is heard above their noise."""
+
 
 @dataclass(frozen=True)
 class Specification:
@@ -62,10 +66,12 @@ class Specification:
     model, revision, dtype, device, trust_remote_code, chat_template, system : see
         :func:`..engines.open`
     optimizer, options : a registered name and that algorithm's own options
-    tokens : length of the soft prompt; None is 1 in the last place and 5 in any other
+    tokens : length of the soft prompt; None is 1 in the last place and 5 in any other, or :data:`LONGER`
+        there where answers are sampled
     placement : where it stands, one of :data:`..engines.base.PLACEMENTS`; ``auto`` is the last, in which
         little is asked and much is moved, but where the gradient is followed inside the first message of
-        a model with a chat template, and first of any other; a model's card may say otherwise
+        a model with a chat template, and first of any other, if it is heeded there (:mod:`.placing`); a
+        model's card may say otherwise
     language : the weight of what a prompt does to the model's language, see
         :mod:`..objectives.language`; 0 leaves it out, None is 1 for models that write
     subspace : dimension of the random subspace that is searched; 0 is every entry of the prompt
@@ -174,7 +180,9 @@ class Specification:
     @property
     def length(self) -> int:
         """Virtual tokens of a prompt, once it is settled where that stands."""
-        return self.tokens or (1 if self.placement == "last" else 5)
+        if self.placement == "last":
+            return self.tokens or 1
+        return self.tokens or (LONGER if self.readout == "sampled" else 5)
 
     @property
     def language_part(self) -> Language | None:

@@ -87,7 +87,8 @@ def open_task(country: str, **settings: Any) -> Task:
     with ExitStack() as opened:
         engine = opened.enter_context(closing(open_engine(asked.model, form=form, **chosen)))
         asked = settle(asked, engine.info, {})
-        problem = pose(replace(data, specification=asked), Asked(engine, {}, asked.orders))
+        data = replace(data.askable(engine), specification=asked)
+        problem = pose(data, Asked(engine, {}, asked.orders))
         space = search_space(asked, engine, generator(asked, PROMPT), unit_of(engine, {}))
         opened.pop_all()  # it is the task's from here on
     return Task(problem, engine, space)

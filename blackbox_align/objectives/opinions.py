@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -134,15 +134,40 @@ class SplitOpinions:
         held_out = frozenset(names[n] for n in drawn)
         if recorded is not None:
             held_out = frozenset(recorded)
-        for code in codes:
-            own = {d.item for d in asked.distributions if d.sample.country == code}
-            if not own & held_out or not own - held_out:
+        found = cls(everyone, asked, tuple(codes), held_out & {i.id for i in asked.survey.items})
+        found._refuse_one_side(f"{everyone.survey.title} holds")
+        return found
+
+    def without(self, refused: Mapping[str, str]) -> SplitOpinions:
+        """The same without items that a model cannot be asked, each with the reason.
+
+        Raises :class:`SpecificationError` where all that is left of a country lies on one side.
+        """
+        gone = frozenset(refused) & {item.id for item in self.asked.survey.items}
+        if not gone:
+            return self
+        left = replace(
+            self,
+            asked=self.asked.without(gone),
+            held_out=self.held_out - gone,
+            validation=self.validation - gone,
+        )
+        reason = next(iter(refused.values()))
+        left._refuse_one_side("this model can be asked", f" What it cannot: {reason}")
+        return left
+
+    def _refuse_one_side(self, holds: str, why: str = "") -> None:
+        for code in self.codes:
+            own = self._items_of(code)
+            if not own & self.held_out or not own - self.held_out:
                 raise SpecificationError(
-                    f"Of the {len(own)} questions that {everyone.survey.title} holds for {code}, "
-                    f"{len(own & held_out)} would be held out; at least one has to be, and one left "
-                    "to fit. Try another --held-out or --seed."
+                    f"Of the {len(own)} questions that {holds} for {code}, "
+                    f"{len(own & self.held_out)} would be held out; at least one has to be, and one left "
+                    f"to fit. Try another --held-out or --seed.{why}"
                 )
-        return cls(everyone, asked, tuple(codes), held_out & {i.id for i in asked.survey.items})
+
+    def _items_of(self, code: str) -> set[str]:
+        return {d.item for d in self.asked.distributions if d.sample.country == code}
 
     @cached_property
     def objective(self) -> OpinionObjective:
@@ -189,7 +214,7 @@ class SplitOpinions:
         drawn = rng.permutation(len(names))[: round(share * len(names))]
         spared = frozenset(names[n] for n in drawn)
         for code in self.codes:
-            own = {d.item for d in self.asked.distributions if d.sample.country == code}
+            own = self._items_of(code)
             if not own & spared or not own & (set(names) - spared):
                 return self
         return replace(self, validation=spared)

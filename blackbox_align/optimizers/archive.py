@@ -52,10 +52,12 @@ class Archive:
     def gram(self) -> Array:
         return self._gram[: self.n, : self.n]
 
-    def gram_from(self, row: int) -> Array:
-        """Inner products of the vectors as seen from vector ``row``."""
-        g = self.gram
-        return np.asarray(g - g[row] - g[:, [row]] + g[row, row])
+    def gram_from(self, row: int, rows: NDArray[np.int64] | None = None) -> Array:
+        """Inner products of the vectors, or of some ``rows`` of them, as seen from vector ``row``."""
+        g, along = self.gram, self.gram[row]
+        if rows is not None:
+            g, along = g[np.ix_(rows, rows)], along[rows]
+        return np.asarray(g - along - along[:, None] + self.gram[row, row])
 
     def squared_distances(self, row: int) -> Array:
         q = np.diag(self.gram)

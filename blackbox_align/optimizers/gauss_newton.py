@@ -228,15 +228,31 @@ class GaussNewton(Optimizer):
         return vectors
 
     def _fit(self, tune: bool) -> Fitted:
-        """The likeliest model with the present hyper-parameters or, to tune, their neighbours."""
+        """The likeliest model, and what its losses say of the archive."""
         archive = self.archive
         gram = archive.gram_from(int(np.argmin(archive.losses)))
+        model, scale, noise = self._likeliest(gram, archive.R, tune)
+        losses = archive.losses
+        if noise or self.noisy:
+            mean, variance = model.smoothed(archive.R)
+            # About the mean of |r| for a normal r, so that what is uncertain does not look good.
+            smoothed = np.sqrt(mean**2 + 2 / np.pi * variance).mean(axis=1)
+            losses = losses * smoothed / np.maximum(np.abs(archive.R).mean(axis=1), TINY)
+        centre = int(np.argmin(losses))
+        model = model.seen_from(archive.gram_from(centre))
+        return Fitted(model, scale, noise, centre, losses)
+
+    def _likeliest(
+        self, gram: Array, outputs: Array, tune: bool
+    ) -> tuple[GaussianProcess, int, int]:
+        """The likeliest model with the present hyper-parameters or, to tune, their neighbours; and these."""
+        few = len(outputs) <= SMALL
         moves = [(0, 0)]
-        if tune and len(archive) <= SMALL:  # cheap enough to try every noise
+        if tune and few:  # cheap enough to try every noise
             moves = [(ds, dn - self.noise) for ds in (-1, 0, 1) for dn in range(len(NOISES))]
         if tune and self.noisy:
             moves = [(-1, 0), (0, 0), (1, 0)]
-        elif tune and len(archive) > SMALL:
+        elif tune and not few:
             moves = [(0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)]
         tried: list[tuple[GaussianProcess, int, int]] = []
         for ds, dn in moves:
@@ -247,23 +263,14 @@ class GaussNewton(Optimizer):
                 length = self._shortest * float(SCALES[scale])
                 model: GaussianProcess | None
                 if self.noisy:
-                    model = fit_each(gram, archive.R, length, self.kernel)
+                    model = fit_each(gram, outputs, length, self.kernel)
                 else:
-                    model = fit(gram, archive.R, length, float(NOISES[noise]), self.kernel)
+                    model = fit(gram, outputs, length, float(NOISES[noise]), self.kernel)
                 if model is not None:
                     tried.append((model, scale, noise))
         if not tried:
             raise OptimizerError("The model of the residuals is singular.")
-        model, scale, noise = max(tried, key=lambda item: item[0].likelihood)
-        losses = archive.losses
-        if noise or self.noisy:
-            mean, variance = model.smoothed(archive.R)
-            # About the mean of |r| for a normal r, so that what is uncertain does not look good.
-            smoothed = np.sqrt(mean**2 + 2 / np.pi * variance).mean(axis=1)
-            losses = losses * smoothed / np.maximum(np.abs(archive.R).mean(axis=1), TINY)
-        centre = int(np.argmin(losses))
-        model = model.seen_from(archive.gram_from(centre))
-        return Fitted(model, scale, noise, centre, losses)
+        return max(tried, key=lambda item: item[0].likelihood)
 
     def _set_radius(self, losses: Array) -> None:
         promise, loss = self.promise, float(losses.min())

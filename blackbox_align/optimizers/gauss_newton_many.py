@@ -22,43 +22,35 @@ True
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import cycle
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from blackbox_align.errors import OptimizerError
 from blackbox_align.optimizers.archive import Told
 from blackbox_align.optimizers.base import Array, Candidate, Evaluation
-from blackbox_align.optimizers.gauss_newton import GaussNewton
+from blackbox_align.optimizers.gauss_newton import STEPS, GaussNewton
 from blackbox_align.optimizers.gaussian_process import GaussianProcess
 from blackbox_align.optimizers.levenberg_marquardt import solve
 from blackbox_align.optimizers.options import between
+from blackbox_align.optimizers.trust_region import Promise, factor
 
-
-class Plan(NamedTuple):
-    """A step for a target: from row ``centre`` by the combination ``beta`` of the archive's rows,
-    and by how much the model says the error will drop."""
-
-    target: int
-    centre: int
-    beta: Array
-    gain: float
+NEAR = 300  # evaluations that the model of a target is fitted to
+PATIENT = 90  # steps for a target that bring it no nearer, until others come first
 
 
 class GaussNewtonMany(GaussNewton):
-    """Gauss-Newton steps for whichever targets gain most from one.
+    """Gauss-Newton steps for one target after another, the nearest first.
 
     targets  (K, m) what the outputs should be, NaN where a target does not care; and how near is enough:
              a target is reached when the mean |output - target| is at most this
     window   how many evaluations the archive holds
 
     The residuals it is told are the plain outputs, (m,), and the loss is one number for all targets:
-    it decides what is recommended, while the error of each target is taken from the outputs. For
-    every target that is not reached, the model is solved in that target's own trust region; a batch
-    holds the solutions that promise the largest drop in error. A target's first step is the model's
-    solution, later ones look beside it. The other options are those of gauss-newton.
+    it decides what is recommended, while the error of each target is taken from the outputs. A batch
+    serves one target, the nearest of those that are not reached and that steps still bring nearer, as
+    gauss-newton does: with a model of the evaluations nearest to the target's best one, as many as that
+    holds, in a trust region of its own. The other options are those of gauss-newton.
 
     Failed evaluations: they do not enter the archive, and are steps that did not improve.
     """
@@ -71,10 +63,10 @@ class GaussNewtonMany(GaussNewton):
         targets: tuple[ArrayLike, float],
         budget: int | None = None,
         batch: int = 6,
-        window: int = 1000,
+        window: int = 4000,
         spread: float | None = None,
         radius: float | None = None,
-        explore: float = 1.0,
+        explore: float = 0.5,
         kernel: str = "rational",
     ) -> None:
         super().__init__(
@@ -88,6 +80,7 @@ class GaussNewtonMany(GaussNewton):
             explore=explore,
             kernel=kernel,
         )
+        self.near = NEAR
         wanted, enough = targets
         self.targets = np.array(wanted, dtype=np.float64)
         cares = np.isfinite(self.targets)
@@ -100,63 +93,86 @@ class GaussNewtonMany(GaussNewton):
         self.enough = between("enough", enough, -1.0, 1e9)
         self.shares = np.ones(len(self.targets))  # of the first trust radius, for each target
         self.errors = np.full(len(self.targets), np.inf)
-        self.steps = np.zeros(len(self.targets), dtype=np.int64)  # tried for each target so far
-        self.served: dict[int, int] = {}  # the target that an outstanding candidate is for
-        self.tried: set[int] = set()  # targets with steps that were told since radii were last set
+        self.vain = np.zeros(len(self.targets), dtype=np.int64)  # steps since each last came nearer
+        self.promises: dict[int, tuple[int, Promise]] = {}  # of outstanding steps, and whose
 
     def _step(self, ids: range, noise: Array) -> Array:
         misses = self._misses()
-        self._set_radii(misses.min(axis=1))
-        fitted = self._fit(tune=True)
-        self.scale, self.noise = fitted.scale, fitted.noise
-        open_targets = np.flatnonzero(self.errors > self.enough)
-        if not len(open_targets):
-            open_targets = np.arange(len(self.targets))
-        plans = [
-            self._plan(fitted.model, k, int(misses[k].argmin())) for k in open_targets.tolist()
-        ]
-        plans.sort(key=lambda plan: -plan.gain)
+        self.errors = misses.min(axis=1)
+        target = self._next()
+        centre, steps, left = self._steps(target, int(misses[target].argmin()))
+        least = min(left, 1.0) * self._least_radius()
         vectors = np.empty_like(noise)
-        for (row, id), plan in zip(enumerate(ids), cycle(plans), strict=False):
-            origin = self.archive.Z[plan.centre]
-            step = plan.beta @ self.archive.Z - plan.beta.sum() * origin
-            share = self.explore * np.linalg.norm(step) / np.sqrt(self.dimension)
-            vectors[row] = origin + step + (share * noise[row] if self.steps[plan.target] else 0.0)
-            self.steps[plan.target] += 1
-            self.served[id] = plan.target
+        for row, id in enumerate(ids):
+            turn = id % self._batch
+            step = steps[turn % len(STEPS)]
+            if not turn:
+                self.promises[id] = target, Promise(id, float(self.errors[target]), left)
+            length = max(self.explore * max(float(np.linalg.norm(step)), least), self._resolution())
+            share = length / np.sqrt(self.dimension) if turn else 0.0
+            vectors[row] = centre + step + share * noise[row]
+        self.vain[target] += len(ids)
         return vectors
 
-    def _plan(self, outputs: GaussianProcess, target: int, centre: int) -> Plan:
-        """The model's solution for one target within its trust radius, seen from its best row."""
+    def _next(self) -> int:
+        """The nearest of the targets that are not reached and that steps still bring nearer.
+
+        One that is reached lies on the way to others, whose steps begin where the model knows much.
+        """
+        wanted = np.flatnonzero(self.errors > self.enough)
+        if not len(wanted):
+            wanted = np.arange(len(self.targets))
+        order = np.lexsort((self.errors[wanted], self.vain[wanted] // PATIENT))
+        return int(wanted[order[0]])
+
+    def _model_near(self, row: int) -> tuple[GaussianProcess, NDArray[np.int64]]:
+        """A model of the outputs around a row of the archive, and the rows that it is fitted to."""
+        rows = np.arange(len(self.archive))
+        if len(rows) > self.near:
+            nearest = np.argpartition(self.archive.squared_distances(row), self.near)
+            rows = np.sort(nearest[: self.near])
+        gram = self.archive.gram_from(row, rows)
+        model, self.scale, self.noise = self._likeliest(gram, self.archive.R[rows], tune=True)
+        return model, rows
+
+    def _steps(self, target: int, row: int) -> tuple[Array, list[Array], float]:
+        """Where the steps for a target begin, its best evaluation; the steps, each (d,), of the lengths of
+        STEPS in trust radii; and what share of the error the model says that the first one leaves."""
+        outputs, rows = self._model_near(row)
         cares = ~np.isnan(self.targets[target])
-        seen = outputs.seen_from(self.archive.gram_from(centre))
         model = replace(
-            seen,
-            mean=seen.mean[cares] - self.targets[target][cares],
-            weights=seen.weights[:, cares],
+            outputs,
+            mean=outputs.mean[cares] - self.targets[target][cares],
+            weights=outputs.weights[:, cares],
         )
-        beta = solve(model, self.radius * float(self.shares[target]))
-        promised = float(np.abs(model.predict(beta)[0]).mean())
-        return Plan(target, centre, beta, float(self.errors[target]) - promised)
+        radius, centre = self.radius * float(self.shares[target]), self.archive.Z[row]
+        betas = {t: solve(model, t * radius) for t in set(STEPS)}
+        steps = [betas[t] @ self.archive.Z[rows] - betas[t].sum() * centre for t in STEPS]
+        return centre, steps, Promise.of(0, 0.0, model, betas[STEPS[0]]).left
 
     def _misses(self) -> Array:
         """(K, n): the error of every target at every vector of the archive."""
         residuals = self.archive.R[None] - self.targets[:, None]
         return np.nanmean(np.abs(residuals), axis=2)
 
-    def _set_radii(self, errors: Array) -> None:
-        """Grow the radius of a target whose step paid, shrink that of one whose did not."""
-        for target in self.tried:
-            if errors[target] < 0.7 * self.errors[target]:
-                self.shares[target] *= 1.6
-            elif errors[target] >= 0.999 * self.errors[target]:
-                self.shares[target] *= 0.6
-        self.shares = np.maximum(self.shares, self._least_radius() / self.radius)
-        self.tried, self.errors = set(), np.minimum(errors, self.errors)
-
     def _tell(self, candidates: list[Candidate], evaluations: list[Evaluation]) -> None:
-        self.tried |= {self.served.pop(c.id) for c in candidates if c.id in self.served}
         super()._tell(candidates, evaluations)
+        for candidate, evaluation in zip(candidates, evaluations, strict=True):
+            if candidate.id in self.promises:
+                self._set_share(*self.promises.pop(candidate.id), evaluation.residuals)
+            if evaluation.residuals is not None:
+                missed = np.nanmean(np.abs(evaluation.residuals - self.targets), axis=1)
+                self.vain[missed < 0.99 * self.errors] = 0
+                self.errors = np.minimum(self.errors, missed)
+
+    def _set_share(self, target: int, promise: Promise, outputs: Array | None) -> None:
+        """Widen or narrow the trust region of a target by what a step for it kept of its promise."""
+        error = None
+        if outputs is not None:
+            error = float(np.nanmean(np.abs(outputs - self.targets[target])))
+        widest = max(self.radius, float(np.sqrt(self.dimension)))
+        share = min(self.shares[target] * factor(promise, error), widest / self.radius)
+        self.shares[target] = max(share, self._least_radius() / self.radius)
 
     def _stalled(self) -> bool:
         return False  # what is told serves all targets, far ones and near ones

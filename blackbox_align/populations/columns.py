@@ -6,17 +6,36 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+
+def plain(cell: str) -> str:
+    """A column's name without case, accents and marks: ``Power.Distance`` and ``power distance`` are one."""
+    bare = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", cell.strip())
+    bare = "".join(c for c in unicodedata.normalize("NFKD", bare) if not unicodedata.combining(c))
+    return re.sub(r"[^\w]+|_+", "_", bare.casefold()).strip("_")
+
+
 # Who a row is about, the likeliest first: a name is preferred to a code beside it.
-COUNTRY = (
+COUNTRY = tuple(map(plain, (
     "country", "country_name", "countryname", "name", "nation", "entity", "title", "country_long",
     "country_territory", "country_region", "country_or_region", "countries", "location", "territory",
     "country_of_residence", "pais_de_residencia", "paese", "kraj", "ulke", "strana", "land_name",
-    "reference_area", "geography", "geopolitical_entity", "国家", "國家", "国", "الدولة", "البلد", "страна",
-    "society", "land", "pais", "pays", "state", "geo", "cntry", "ref_area", "iso3", "iso_3", "iso3c",
+    "reference_area", "geography", "geopolitical_entity", "国家", "國家", "国", "国名", "國名",
+    "国家名称", "国家/地区", "국가", "국가명", "나라", "الدولة", "البلد", "البلاد", "دولة",
+    "کشور", "ملک", "מדינה", "ארץ", "страна", "країна", "држава", "държава", "država", "zeme",
+    "krajina", "orszag", "maa", "riik", "salis", "valsts", "tara", "quoc_gia", "nuoc",
+    "negara", "bansa", "nchi", "χώρα", "ประเทศ", "देश", "দেশ", "நாடு",
+    "society", "land", "pais", "pays", "state", "geo", "cntry", "ctry", "ref_area", "iso3", "iso_3", "iso3c",
     "iso_alpha_3", "iso3_code", "alpha_3", "alpha3", "alpha_3_code", "country_code", "countrycode", "code",
-    "cow", "b_country_alpha", "c_cow_alpha", "isocntry", "iso2", "iso_2", "iso2c", "iso_alpha_2", "alpha_2",
+    "b_country_alpha", "isocntry", "iso2", "iso_2", "iso2c", "iso_alpha_2", "alpha_2",
     "alpha2", "iso", "country_iso", "iso_code", "c_alphan", "cntry_an", "iso_n", "isonum", "iso_numeric",
     "c_abrv", "numeric_code", "m49", "un_code", "b_country", "s003", "idenpa", "cntry_n",
+)))  # fmt: skip
+# Names of such columns that may be those of others: provinces, variables, answers, pages.
+UNSURE = frozenset(
+    {
+        "state", "location", "name", "title", "territory", "society", "geography", "code", "entity", "kraj",
+        "strana", "geo", "iso", "maa", "tara", "nuoc",
+    }
 )  # fmt: skip
 CODES = frozenset(COUNTRY[COUNTRY.index("cntry") :])
 # The six indices of Hofstede and how they are called where they are not called PDI, IDV, ...
@@ -86,16 +105,10 @@ _OTHER = frozenset(
         "standard_error", "min", "max", "minimum", "maximum", "flag", "obs_flag", "flag_codes", "flags",
         "lower", "upper", "ci_low", "ci_high", "lower_ci", "upper_ci", "cum", "cumulative", "freq",
         "limite_inferior", "limite_superior", "lower_bound", "upper_bound", "lower_limit", "upper_limit",
-        "ci", "95_ci", "margin_of_error", "moe",
+        "ci", "95_ci", "margin_of_error", "moe", "cow", "cowcode", "cow_code", "cown", "ccode",
+        "c_cow_alpha", "c_cow_num",
     }
 )  # fmt: skip
-
-
-def plain(cell: str) -> str:
-    """A column's name without case, accents and marks: ``Power.Distance`` and ``power distance`` are one."""
-    bare = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", cell.strip())
-    bare = "".join(c for c in unicodedata.normalize("NFKD", bare) if not unicodedata.combining(c))
-    return re.sub(r"[^\w]+|_+", "_", bare.casefold()).strip("_")
 
 
 _INDEX_OF = {

@@ -5,8 +5,9 @@ with ``X-``, because some codes in the source of the 2015 matrix (BEN, CAF) are 
 ISO codes. What a source adds to a name without changing the country ("Arab Rep.", "The") may be
 there or not; a name that several countries could be meant by is asked about.
 
-Names in 43 other languages are those of the Unicode Common Locale Data Repository
-(``country_names.csv``), without the ones that two countries share.
+Names in 79 other languages (``country_names.csv``) are those of the Unicode Common Locale Data
+Repository, with its short forms and variants, and everyday names written down by hand ("Holland", "EE.UU.",
+"أمريكا"); without the ones that two countries share, and the short ones that are words (Kota, Man, Pole).
 """
 
 from __future__ import annotations
@@ -46,9 +47,8 @@ class Country:
 _TRAPS = {
     "korea": ("South Korea", "North Korea"),
     "congo": ("Republic of the Congo", "Democratic Republic of the Congo"),
-    "eu": (), "european union": (), "europe": (), "world": (), "northern ireland": (), "scotland": (),
-    "wales": (), "east germany": ("Germany (East)",), "west germany": ("Germany",), "gdr": (),
-    "ddr": (),    "germany west": ("Germany",), "yugoslavia": (), "ussr": (),
+    "eu": (), "european union": (), "europe": (), "world": (), "east germany": ("Germany (East)",),
+    "west germany": ("Germany (West)", "Germany"), "gdr": (), "ddr": (), "yugoslavia": (), "ussr": (),
     "soviet union": (), "czechoslovakia": (), "serbia and montenegro": (), "virgin islands": (),
     "netherlands antilles": (), "kurdistan": (), "tibet": (), "somaliland": (), "crimea": (),
     "northern cyprus": (), "turkish republic of northern cyprus": (), "channel islands": (),
@@ -108,9 +108,16 @@ def find_country(name: str) -> Country:
 def known_country(name: str) -> Country | None:
     """The country of :func:`find_country`; None where that finds none."""
     asked = fold(name)
+    if _is_short(asked) and not name.strip().isupper():  # Nga is Russia in Vietnamese, NGA Nigeria
+        found = _in_other_languages().get(_exact(name))
+        if found is not None or not name.isascii():
+            return found
     found = _by_spelling().get(asked)
     if found is None and asked not in _TRAPS:
-        found = _by_words().get(_without_form(asked)) or _in_other_languages().get(asked)
+        others = _in_other_languages()
+        found = (
+            _by_words().get(_without_form(asked)) or others.get(asked) or others.get(_exact(name))
+        )
     return found
 
 
@@ -119,6 +126,11 @@ def country_of_number(code: str) -> Country | None:
     """The country of a number of ISO 3166-1, with or without leading noughts."""
     numbers = {c.numeric: c for c in countries().values() if c.numeric}
     return numbers.get(code.zfill(3)) if code.isdecimal() and code.isascii() else None
+
+
+def meant_by_several(name: str) -> tuple[str, ...]:
+    """The names of the countries, or of the one part of a country, that an unclear name may stand for."""
+    return _TRAPS.get(fold(name), ())
 
 
 def suggestions(name: str) -> list[str]:
@@ -165,7 +177,20 @@ def _by_words() -> dict[frozenset[str], Country]:
 def _in_other_languages() -> dict[str, Country]:
     with (data_folder() / "country_names.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    return {fold(name): countries()[r["code"]] for r in rows for name in r["names"].split("; ")}
+    named = {name: countries()[r["code"]] for r in rows for name in r["names"].split("; ")}
+    return {
+        _exact(name) if _is_short(fold(name)) else fold(name): country
+        for name, country in named.items()
+    }
+
+
+def _is_short(folded: str) -> bool:
+    """Whether a spelling could be a code: then accents and case tell a name from it."""
+    return len(folded) <= 3 and folded.isascii()
+
+
+def _exact(name: str) -> str:
+    return unicodedata.normalize("NFC", name.strip())
 
 
 def _without_form(folded: str) -> frozenset[str]:

@@ -9,12 +9,23 @@ AU-Australia``, ``Chile[2]``) is no part of it.
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
+from ..files.data import data_folder
 from ..files.missing import is_mark
-from .countries import Country, countries, country_of_number, fold, known_country, suggestions
+from .countries import (
+    Country,
+    countries,
+    country_of_number,
+    fold,
+    known_country,
+    meant_by_several,
+    suggestions,
+)
 
 # Languages of ISO 639-1 whose code is another country's of ISO 3166, with the language's name.
 _LANGUAGES = {
@@ -94,7 +105,22 @@ _AGGREGATES = frozenset(
     }
 )  # fmt: skip
 # Parts of a country that the programmes' codes name, and what they stand for here.
-_PARTS = {"GB-GBN": "GBR", "DE-E": "X-GEE", "D-E": "X-GEE", "Arab World": "X-ARA"}
+_PARTS = {
+    "GB-GBN": "GBR", "DE-E": "X-GEE", "D-E": "X-GEE", "DE-W": "X-GEW", "D-W": "X-GEW", "GB-NIR": "X-NIR",
+    "GB-SCT": "X-SCT", "GB-WLS": "X-WLS", "Arab World": "X-ARA",
+}  # fmt: skip
+# Of the United States, beside which Georgia is one of them.
+_STATES = frozenset({
+    "alabama", "alaska", "arizona", "arkansas", "california", "colorado", "connecticut", "delaware",
+    "florida", "hawaii", "idaho", "illinois", "indiana", "iowa", "kansas", "kentucky", "louisiana", "maine",
+    "maryland", "massachusetts", "michigan", "minnesota", "mississippi", "missouri", "montana", "nebraska",
+    "nevada", "new hampshire", "new jersey", "new mexico", "new york", "north carolina", "ohio", "oklahoma",
+    "oregon", "pennsylvania", "south carolina", "tennessee", "texas", "utah", "vermont", "virginia",
+    "washington", "wisconsin", "wyoming",
+})  # fmt: skip
+_OF_THE_KINGDOM = frozenset({"X-NIR", "X-SCT", "X-WLS"})
+# Where a label names a country in two ways: "South Korea (ROK)", "KOR: South Korea", "België / Belgique".
+_BETWEEN_NAMES = (r"[()\[\]]", r"[/|:]|\s[-–—]\s", r",\s")
 _UNION = re.compile(r"(eu|ue|ec|ce) ?\d\d( (eu|ue) ?\d\d)?( 2020)?")  # Eurobarometer's "UE27 EU27"
 _PART_NOTE = re.compile(
     r" (excluding high income|ida and ibrd countries|wb|un|fao|oecd|27|28|\d+ countries)$"
@@ -133,6 +159,12 @@ def read_labels(labels: Iterable[str]) -> Labels:
             found[label] = country
         else:
             unknown[label] = " or ".join(_near(label))
+    if _OF_THE_KINGDOM & {country.code for country in found.values()}:  # England is but a part, too
+        for label in [label for label in found if fold(label) == "england"]:
+            unknown[label] = f"a part of {found.pop(label).name}"
+    if "Georgia" in found and len(_STATES & set(map(fold, distinct))) > 1:
+        del found["Georgia"]
+        unknown["Georgia"] = "a part of United States"
     doubt = _languages(distinct) or _foreign_codes(distinct, found)
     _missing_or_namibia(distinct, found, unknown, notes)
     for label, country in found.items():
@@ -145,11 +177,29 @@ def read_labels(labels: Iterable[str]) -> Labels:
 
 def _sums(labels: list[str]) -> list[str]:
     folded = {label: fold(label).strip("() :") for label in labels}
-    plain = [n for n in labels if folded[n] in _SUMS or _UNION.fullmatch(folded[n])]
+    sums = _SUMS | row_names("total") | row_names("together") | row_names("mean")
+    plain = [n for n in labels if folded[n] in sums or _UNION.fullmatch(folded[n])]
     parts = [label for label in labels if _PART_NOTE.sub("", folded[label]) in _AGGREGATES]
+    parts += [
+        label for label in labels if label not in parts and folded[label] in row_names("part")
+    ]
+    if len(parts) > 1:  # beside Africa and Asia, America is no country
+        parts += [label for label in labels if folded[label] == "america"]
     if any(label not in parts and _country(label) for label in labels if parts):
         plain += parts
     return plain + [label for label in labels if plain and folded[label] in _SUMS_BESIDE]
+
+
+@lru_cache
+def row_names(kind: str) -> frozenset[str]:
+    """What rows are called that are no country's, in many languages, folded.
+
+    Those of a ``total`` (``together`` where the word may be an answer), a ``mean``, a number of ``people``,
+    or a ``part`` of the world.
+    """
+    with (data_folder() / "row_names.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["kind"] == kind]
+    return frozenset(fold(name) for row in rows for name in row["names"].split("; "))
 
 
 def _numbers(labels: list[str], notes: list[str]) -> Mapping[str, Country]:
@@ -173,7 +223,21 @@ def _country(label: str) -> Country | None:
         return countries()[_PARTS[bare]]
     if found is None and len(code) == 2 and code.isupper() and dash and rest:
         return _coded(code, rest)
-    return found or known_country(bare)
+    return found or known_country(bare) or _twice_named(bare)
+
+
+def _twice_named(label: str) -> Country | None:
+    """The country of a label that names one in two ways; None where it does not, or they contradict."""
+    for between in _BETWEEN_NAMES:
+        pieces = [piece.strip() for piece in re.split(between, label) if piece.strip()]
+        named = [(piece, known_country(piece)) for piece in pieces]
+        found = {country for _, country in named if country}
+        if len(pieces) > 1 and len(found) == 1:
+            (country,) = found
+            unclear = [piece for piece, known in named if not known]  # Korea (ROK), Congo (DRC)
+            if all(country.name in meant_by_several(piece) for piece in unclear):
+                return country
+    return None
 
 
 def _coded(code: str, rest: str) -> Country | None:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DataFileError
-from ..files.frame import Frame, Row
+from ..files.frame import Frame, Row, has_question_mark
 from ..files.missing import is_mark
 from ..files.numbers import bare_number, is_number
 from ..files.tables import is_binary_table, read_bytes, read_frame, read_text
@@ -25,6 +26,7 @@ from .target_json import json_rows
 # Columns of a table with a row per country and index: what is measured, and the figure.
 _LONG = ("dimension", "index", "indicator", "series_name", "variable", "measure", "scale")
 _VALUES = ("value", "score", "figure", "points", "obs_value")
+_YEAR = re.compile(r"[\s_.(\[]+(19|20)\d\d[)\]]?\s*$")
 _TABLE = "a header such as 'country,PDI,IDV,MAS,UAI,LTO,IVR'"
 
 
@@ -124,7 +126,8 @@ def looks_like_targets(path: Path) -> bool:
         n for n in others if any(is_number(row[n]) for _, row in body if len(row) == len(header))
     ]
     known = [n for n in others if index_name(header[n])]
-    answers = sum(is_net(header[n]) for n in others) > 1 or any("?" in cell for cell in header)
+    answers = sum(is_net(header[n]) for n in others) > 1 or any(map(has_question_mark, header))
+    answers = answers or {"yes", "no"} <= names
     if not known and numbers and (answers or blocks_of_shares(header, body)):
         return False
     repeated = 2 * len(set(labels)) <= len(labels)
@@ -198,11 +201,19 @@ def _turned(rows: list[Row]) -> list[Row]:
 
 
 def _without_sums(body: list[Row], named: int, notes: list[str]) -> list[Row]:
-    """The rows without those that sum up the others, which are named."""
+    """The rows without those that sum up the others, and without those of units, which are named."""
     sums = read_labels(row[named] for _, row in body).sums
     if sums:
         notes.append(f"Not read, because they sum up other rows: {', '.join(sums)}.")
-    return [(line, row) for line, row in body if row[named].strip() not in sums]
+    units = {
+        line: row for line, row in body if not row[named].strip() and not any(map(is_number, row))
+    }
+    if units:
+        first = ", ".join(filter(None, map(str.strip, next(iter(units.values())))))
+        notes.append(f"Not read, because they have neither a country nor a figure: {first}.")
+    return [
+        (line, row) for line, row in body if row[named].strip() not in sums and line not in units
+    ]
 
 
 def _measured(header: Sequence[str], body: Sequence[Row]) -> tuple[int, int] | None:
@@ -290,6 +301,12 @@ def _index_columns(
                 )
             continue
         indices[name] = n
+    dated = Counter(index for cell in header if (index := index_name(_YEAR.sub("", cell))))
+    several = [cell.strip() for cell in header if dated[index_name(_YEAR.sub("", cell)) or ""] > 1]
+    if any(map(_YEAR.search, several)):
+        raise DataFileError(
+            path, line, f"{', '.join(several)} are one index in several years; keep one of them."
+        )
     years = [name for name in indices if re.fullmatch(r"(19|20)\d\d(\s*\[.*\])?", name)]
     if years and len(years) == len(indices):
         raise DataFileError(

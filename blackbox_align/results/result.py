@@ -278,7 +278,9 @@ class Result:
         search = self.search
         if search is not None:
             by_code = ("losses", "reached", "fronts")
-            own = {name: _only(getattr(search, name), population) for name in by_code}
+            own: dict[str, Any] = {
+                name: _only(getattr(search, name), population) for name in by_code
+            }
             search = replace(search, **own)
         names = {population: self.provenance.populations.get(population, population)}
         part = replace(

@@ -20,7 +20,7 @@ from .assembly import RawAnswers, Unreadable
 from .entries import MalformedError, Rows, options_of, shares_of
 from .non_response import non_responses
 
-_NUMBERED = re.compile(r"([-+]?\d{1,5})\s*[.:=)\-]\s*(\S.*)", re.DOTALL)
+_NUMBERED = re.compile(r"([-+]?\d{1,7})\s*[.:=)\-]\s*(\S.*)", re.DOTALL)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..errors import DataFileError
-from ..files.frame import Row
+from ..files.frame import Row, has_question_mark
 from ..files.missing import is_mark
 from ..files.numbers import bare_number, points_part_thousands
 from ..files.tables import CsvTable
@@ -24,24 +24,16 @@ from ..populations.labels import read_labels
 from ..populations.target_files import blocks_of_shares, common_opening
 from .assembly import RawAnswers
 from .non_response import is_missing
+from .sums import (
+    are_counts,
+    are_whole,
+    is_sum,
+    people_rows,
+    sums_up,
+    without_nets,
+    without_what_is_beside,
+)
 
-# Names of rows and columns that are no answers: numbers of people, and what sums up or averages the
-# answers. Words that may be an answer ("all", "average") are not among them.
-_PEOPLE = frozenset(
-    {
-        "n", "base", "unweighted n", "weighted n", "valid n", "unweighted base", "weighted base",
-        "number of cases", "sample size", "total n", "n total", "n unweighted", "n weighted",
-        "number of respondents", "effective n", "n=", "total (n)", "unweighted count", "weighted count",
-        "unweighted", "number of interviews", "n size",
-    }
-)  # fmt: skip
-_SUMS = frozenset(
-    {
-        "total", "totals", "grand total", "gesamt", "insgesamt", "mean", "median", "standard deviation",
-        "std dev", "std deviation", "base mean", "base for mean", "mean score", "total valid",
-        "sum total", "row total", "column total",
-    }
-)  # fmt: skip
 _QUESTION = ("question", "question_text", "item", "text", "variable")
 
 
@@ -57,12 +49,6 @@ class CrossTable:
     figures: tuple[tuple[str, ...], ...]
     people: tuple[str, ...]
     lines: tuple[int, ...]
-
-
-def is_sum(label: str) -> bool:
-    """Whether an answer's label is that of a total, a mean or a number of people, and of no answer."""
-    bare = fold(label).strip("() :=%")
-    return bare in _PEOPLE or bare in _SUMS
 
 
 def is_cross_table(table: CsvTable) -> bool:
@@ -85,18 +71,21 @@ def read_cross_table(table: CsvTable) -> tuple[list[RawAnswers], list[str]]:
     parts = _by_column(table) if _countries_above(table) else []
     parts = parts or [part for side in sides or [table] for part in _by_row(side)]
     rows: list[RawAnswers] = []
-    told: dict[str, dict[str, None]] = {"nets": {}, "few": {}}
+    told: dict[str, dict[str, None]] = {"nets": {}, "beside": {}, "few": {}}
     for part in parts:
         figures = _figures(table, part)
         people = [_people(cell) for cell in part.people] or [None] * len(part.labels)
         pointed = points_part_thousands([cell for row in part.figures for cell in row])
-        if pointed and not any(_are_whole(figures, [None] * len(part.labels))):
+        if pointed and not any(are_whole(figures, [None] * len(part.labels))):
             plainly = tuple(tuple(c.replace(".", "") for c in row) for row in part.figures)
             figures = _figures(table, replace(part, figures=plainly))
-        kept = _without_nets(part.options, figures, people)
+        kept = without_nets(part.options, figures, people)
         told["nets"] |= {o: None for n, o in enumerate(part.options) if n not in kept}
+        answers = without_what_is_beside([figures[k] for k in kept])
+        told["beside"] |= {part.options[k]: None for n, k in enumerate(kept) if n not in answers}
+        kept = [kept[n] for n in answers]
         told["few"] |= {c.strip(): None for row in part.figures for c in row if _FEW.fullmatch(c)}
-        counts = _are_counts([figures[k] for k in kept], people)
+        counts = are_counts([figures[k] for k in kept], people)
         for n, label in enumerate(part.labels):
             if all(is_mark(part.figures[k][n]) for k in kept):
                 continue
@@ -113,19 +102,10 @@ def read_cross_table(table: CsvTable) -> tuple[list[RawAnswers], list[str]]:
             )
     notes = {
         "nets": "Not read, because they are no answers but sum them up: {}.",
+        "beside": "Not read, because the others are the whole without it: {}.",
         "few": "Read as 0, because they are less than the least figure that is printed: {}.",
     }
     return rows, [notes[what].format(", ".join(seen)) for what, seen in told.items() if seen]
-
-
-def _without_nets(
-    options: Sequence[str], figures: Sequence[Sequence[float]], people: Sequence[float | None]
-) -> list[int]:
-    """The places of the options but for those that are called nets, where the others make a whole alone."""
-    every = list(range(len(options)))
-    rest = [n for n in every if not is_net(options[n])]
-    whole = _are_whole([figures[n] for n in rest], people) if len(rest) > 1 else []
-    return rest if 2 * sum(whole) > len(people) else every
 
 
 def _figures(table: CsvTable, part: CrossTable) -> list[list[float]]:
@@ -135,26 +115,14 @@ def _figures(table: CsvTable, part: CrossTable) -> list[list[float]]:
     ]
 
 
-def _are_whole(figures: Sequence[Sequence[float]], people: Sequence[float | None]) -> list[bool]:
-    """Whether the figures of each label sum to 1, to 100, or to the number of people."""
-    sums = [math.fsum(column) for column in zip(*figures, strict=True)]
-    return [
-        any(abs(total - goal) <= 0.025 * goal for goal in (1.0, 100.0, told or 1.0))
-        for total, told in zip(sums, people, strict=True)
-    ]
-
-
-def _are_counts(figures: Sequence[Sequence[float]], people: Sequence[float | None]) -> bool:
-    """Whether the figures are numbers of people: some are beyond 100, or they sum to the numbers told."""
-    sums = [math.fsum(column) for column in zip(*figures, strict=True)]
-    told = [abs(n - total) <= 1.5 for n, total in zip(people, sums, strict=True) if n is not None]
-    return any(f > 100 for row in figures for f in row) or (len(told) > 0 and all(told))
-
-
 def _countries_above(table: CsvTable) -> bool:
     labels = read_labels(table.heads[1:])
     left = read_labels(row[0] for _, row in table.rows if not _YES.fullmatch(row[0].strip()))
-    if index_name(table.rows[0][1][0]) or len(left.found) > len(left.unknown):
+    if index_name(table.rows[0][1][0]):
+        return False
+    if len(left.found) > len(left.unknown) and not _sum_down(
+        table
+    ):  # countries may be answers, too
         return False
     if 2 * len(labels.found) <= len(table.heads) - 1 - len(labels.sums):
         return False
@@ -162,6 +130,16 @@ def _countries_above(table: CsvTable) -> bool:
     figures = [cell for row in rows for cell in row if not is_mark(cell)]
     return len(table.rows) > 1 and sum(_first_number(c) is not None for c in figures) > 0.9 * len(
         figures
+    )
+
+
+def _sum_down(table: CsvTable) -> bool:
+    """Whether the figures below each head are the shares of answers, and those of a row are not."""
+    rows = [row[1:] for _, row in table.rows if not is_sum(row[0])]
+    figures = [[_first_number(cell) or 0.0 for cell in row] for row in rows]
+    across = [list(column) for column in zip(*figures, strict=True)]
+    return all(are_whole(figures, [None] * len(across))) and not all(
+        are_whole(across, [None] * len(figures))
     )
 
 
@@ -192,7 +170,7 @@ def _countries_left(table: CsvTable) -> tuple[int, list[int]] | None:
     totals = [
         n
         for n, head in enumerate(table.heads)
-        if fold(head) in _SUMS or fold(head).strip("()") in _PEOPLE
+        if fold(head) in sums_up() or fold(head).strip("()") in people_rows()
     ]
     told = [_first_number(row[n]) for _, row in table.rows for n in totals[:1]]
     whole = sum(abs(s - 1) < 0.02 or abs(s - 100) < 2.5 for s in sums) >= 0.8 * len(sums)
@@ -201,6 +179,8 @@ def _countries_left(table: CsvTable) -> tuple[int, list[int]] | None:
     )
     cells = [row[n] for _, row in table.rows for n in answers]
     paired = all(_PAIR.fullmatch(cell.strip()) for cell in cells)  # 129 (12.9%)
+    columns = [[row[k] or 0.0 for row in figures] for k in range(len(plainly))]
+    whole = whole or len(without_what_is_beside(columns)) < len(columns)
     return (place, answers) if (whole and len(sums) > 1) or counted or paired else None
 
 
@@ -267,8 +247,8 @@ def _blocks(table: CsvTable) -> list[tuple[str, list[Row], list[str]]]:
     found = []
     for question, rows in blocks:
         answers = [(line, row) for line, row in rows if not is_sum(row[0])]
-        people = [row for _, row in rows if fold(row[0]).strip("() :") in _PEOPLE]
-        sums = [row for _, row in rows if fold(row[0]) in _SUMS and _are_people(row[1:])]
+        people = [row for _, row in rows if fold(row[0]).strip("() :") in people_rows()]
+        sums = [row for _, row in rows if fold(row[0]) in sums_up() and _are_people(row[1:])]
         if answers:
             title = question or _title(table)
             found.append((title, answers, next(iter(people or sums), [])))
@@ -285,7 +265,7 @@ def _by_row(table: CsvTable) -> list[CrossTable]:
     place, answers = found
     sums = read_labels(row[place] for _, row in table.rows).sums
     asked = [n for n, head in enumerate(table.heads) if plain(head) in _QUESTION and n != place]
-    people = [n for n, head in enumerate(table.heads) if fold(head).strip("()") in _PEOPLE]
+    people = [n for n, head in enumerate(table.heads) if fold(head).strip("()") in people_rows()]
     parts: dict[str, list[tuple[int, list[str]]]] = {}
     for line, row in table.rows:
         if row[place].strip() not in sums:
@@ -323,9 +303,11 @@ def _title(table: CsvTable) -> str:
     lines = [
         line.strip()
         for line in (*table.above, table.heads[0])
-        if len(line.split()) > 1 or "?" in line
+        if len(line.split()) > 1
+        or has_question_mark(line)
+        or (not line.isascii() and len(line) > 7)
     ]
-    asked = [line for line in lines if "?" in line]
+    asked = [line for line in lines if has_question_mark(line)]
     if lines:
         return max(asked or lines, key=len)
     raise DataFileError(

@@ -21,8 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataFileError
+from ..files.missing import is_mark
+from ..files.numbers import is_number
 from ..files.tables import CsvTable, as_table, read_frame, separator_of
 from ..populations.columns import country_columns, plain
+from ..populations.countries import known_country
 from .code_books import numbered_options
 from .entries import MalformedError, literal, options_of
 from .forms import FILLED_IN, OPEN, SEVERAL, Form, FormItem, plain_text
@@ -65,9 +68,9 @@ _CELL = ("values", "value_labels", "codes", "coding", "categories", "labels", "c
          "response_options", "responses", "answer_options", "response_categories", "valid_values", "value",
          "code_list", "answers", "answer_categories", "code", "levels", "valores", "werte")  # fmt: skip
 _BY_CODE = re.compile(
-    r"[\"']?(?P<code>-?\d{1,5})[\"']?\s*(?:[=:.)]|[-–]\s)\s*(?P<label>\S.*)", re.DOTALL
+    r"[\"']?(?P<code>-?\d{1,7})[\"']?\s*(?:[=:.)]|[-–]\s)\s*(?P<label>\S.*)", re.DOTALL
 )
-_BY_LABEL = re.compile(r"(?P<label>.*\S)\s*[=:]\s*(?P<code>-?\d{1,5})")
+_BY_LABEL = re.compile(r"(?P<label>.*\S)\s*[=:]\s*(?P<code>-?\d{1,7})")
 _OPTION = re.compile(r"(option|answer|choice|response|opt|antwort|opcion)(_[a-z]|_?\d{1,2})")
 _RIGHT = {"answer", "correct", "correct_answer", "right", "gold", "prompt_question", "country", "share",
           "count"}  # fmt: skip
@@ -100,7 +103,20 @@ def read_dictionary(path: Path, text: str) -> Form | None:
     if kind is None:
         return None
     table = as_table(path, read_frame(path, "a table of questions"))
+    if kind is _codes and _has_figures(table):
+        return None
     return kind(table, Form(path, path.name))
+
+
+def _has_figures(table: CsvTable) -> bool:
+    """Whether a column that is called a country holds numbers: shares of answers, and no translation."""
+    columns = [
+        name for name in table.columns if known_country(name) and plain(name) not in _VARIABLE
+    ]
+    cells = [
+        [row[name] for _, row in table.records() if not is_mark(row[name])] for name in columns
+    ]
+    return any(column and all(map(is_number, column)) for column in cells)
 
 
 def _kind(heads: Sequence[str]) -> Any:
@@ -247,7 +263,7 @@ def _listed(cell: str) -> dict[str, str]:
     """Answers by their codes: ``1 = Yes; 2 = No``, a line each, or ``Yes=1, No=2``; else nothing."""
     pieces = [piece.strip() for piece in re.split(r"[\n;|]", cell) if piece.strip()]
     if len(pieces) == 1:
-        pieces = re.split(r"\s*,\s*(?=[\"']?-?\d{1,5}\s*[=:])|(?<=[=:]\d)\s*,\s*", cell.strip())
+        pieces = re.split(r"\s*,\s*(?=[\"']?-?\d{1,7}\s*[=:])|(?<=[=:]\d)\s*,\s*", cell.strip())
     for pattern in (_BY_CODE, _BY_LABEL):
         found = [pattern.fullmatch(piece) for piece in pieces]
         pairs = [(one["code"], plain_text(one["label"].strip(" \"'"))) for one in found if one]

@@ -39,8 +39,10 @@ _ABOUT = frozenset(
     }
 )  # fmt: skip
 _WEIGHT = re.compile(
-    r".*(weight|wght|wgt|gewicht|ponder|pondera).*|(.*_)?wt(_.*|\d*)|.*wt|w\d{1,3}|s01[78]\w?|fexp"
+    r".*(weight|wght|wgt|gewicht|ponder|pondera).*|(.*_)?wt(_.*|\d*)|.*wt|w\d{0,3}|s01[78]\w?|fexp|"
+    r"peso|poids|waga|vikt|vekt"
 )
+_PLAINLY_WEIGHTS = re.compile(r".*weight.*|wt|wts|wgt|wght|pond|ponderador|fexp")
 _WHEN = re.compile(
     r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}.*|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}.*|(\d{1,3}\.){3}\d{1,3}"
 )
@@ -109,7 +111,8 @@ def is_weight(name: str, cells: Sequence[str]) -> bool:
         numbers = [float(cell) for cell in told]
     except ValueError:
         return False
-    return bool(numbers) and ("weight" in plain(name) or not all(n.is_integer() for n in numbers))
+    plainly = _PLAINLY_WEIGHTS.fullmatch(plain(name)) is not None
+    return bool(numbers) and (plainly or not all(n.is_integer() for n in numbers))
 
 
 def weights_among(names: Sequence[str]) -> list[str]:

@@ -41,7 +41,7 @@ class FormItem:
     def no_answers(self) -> frozenset[str]:
         """The codes that are declared as no answer, or whose labels say so."""
         none = non_responses(tuple(self.options.values()))
-        below = {code for code in self.options if re.fullmatch(r"-\d{1,5}", code, re.ASCII)}
+        below = {code for code in self.options if re.fullmatch(r"-\d{1,7}", code, re.ASCII)}
         mirrored = all(code[1:] in self.options for code in below)  # a scale from -2 to 2
         if mirrored or not all(is_missing_code(int(code)) for code in below):
             below = set()

@@ -32,6 +32,13 @@ _FORM = (
 )
 
 
+def load_survey(name_or_file: str | Path) -> Survey:
+    """:func:`.reading.load_survey`, where scripts for earlier versions import it from."""
+    from .reading import load_survey as load
+
+    return load(name_or_file)
+
+
 def survey_names() -> list[str]:
     """The surveys that ship with the package."""
     return sorted(path.parent.name for path in data_folder().glob("*/survey.yaml"))

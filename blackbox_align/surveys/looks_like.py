@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 from collections import Counter
@@ -30,6 +31,7 @@ _TABULATE = (
     "these look like the rows of respondents, one per person; `bbalign surveys tabulate {file} --country "
     "{column}{weight}` makes the shares per country."
 )
+_FIGURE = re.compile(r"\d+(\.\d+)?")
 _WHERE = re.compile(
     r"countr|nation\b|nationality|pa[ií]s\b|pays\b|\bland\b|live in|where .* live\b|(are|come) you from|"
     r"do you come from|where .* from\b|reside|wohnen|viv[ei]s?\b|habite",
@@ -65,6 +67,14 @@ def columns_look_like(table: CsvTable) -> str:
             "its first line names no columns; write them above it, such as "
             "country,PDI,IDV,MAS,UAI,LTO,IVR."
         )
+    if {"var1", "var2", "freq"} <= set(columns):
+        return (
+            "this is R's as.data.frame(table(...)); call Var1 and Var2 what they are (option, country), "
+            "and add a column with the question."
+        )
+    down = _percents_down(table)
+    if down:
+        return down
     nets = [head for head in table.heads if is_net(head)]
     if countries and len(nets) > 1:
         return f"{', '.join(nets)} sum up answers; give the share of every answer in a column of its own."
@@ -87,6 +97,19 @@ def columns_look_like(table: CsvTable) -> str:
     return f"no opinion survey has the columns {', '.join(columns[:8])}; {_WAY}"
 
 
+def _percents_down(table: CsvTable) -> str:
+    """The sentence for percents of those who gave an answer, which sum to 100 over countries."""
+    named = country_columns(table.heads)
+    columns = [[row[n] for _, row in table.rows] for n in range(len(table.heads)) if n not in named]
+    sums = [math.fsum(map(float, cells)) for cells in columns if all(map(_FIGURE.fullmatch, cells))]
+    if not named or len(sums) < 2 or not all(abs(total - 100) < 2.5 for total in sums):
+        return ""
+    return (
+        "its percents sum to 100 down the columns: of those who gave an answer, so many are from a country. "
+        "Give the percents of each country's people."
+    )
+
+
 def _no_figures(table: CsvTable) -> str:
     """The sentence for countries with cells of which only some are numbers."""
     above = len(read_labels(table.heads[1:]).found)
@@ -107,7 +130,7 @@ def _no_figures(table: CsvTable) -> str:
 def are_respondents(table: CsvTable) -> bool:
     """Whether a table in which countries repeat has columns about interviews, and none of indices."""
     named = country_columns(table.heads)
-    if not named or any(index_name(head) for head in table.heads):
+    if not named or "question" in table.columns or any(map(index_name, table.heads)):
         return False
     places = [row[named[0]].strip() for _, row in table.rows]
     cells = {name: [row[n] for _, row in table.rows] for n, name in enumerate(table.heads)}
@@ -123,15 +146,40 @@ def _respondents(table: CsvTable, countries: list[str]) -> str:
     about = [name for name, column in cells.items() if is_named_about(name, column)]
     weights = [name for name, column in cells.items() if is_weight(name, column)]
     labels = Counter(cells[countries[0]]) if countries else {}
-    repeated = bool(labels) and len(table.rows) > len(labels) and len(cells) > 2
+    repeated = bool(labels) and len(table.rows) > len(labels) and len(cells) > 1
     texts = [*table.heads, *(table.rows[0][1] if table.rows else ())]
     asked = [
         table.heads[n % len(table.heads)] for n, text in enumerate(texts) if _WHERE.search(text)
     ]
     if not repeated and not weights and len(about) < (1 if asked else 2):
         return ""
+    shares = _shares_by_another_name(table, countries[0]) if countries else ""
+    if shares:
+        return (
+            f"the figures in the column {shares!r} sum to 1 or 100 for each {countries[0]!r}, as shares of "
+            "answers do; call the columns question, option, country and share."
+        )
     named = [name for name in countries if read_labels(cells[name]).found]
     return _tabulate(table.path, [*named, *asked, *countries], weights)
+
+
+def _shares_by_another_name(table: CsvTable, country: str) -> str:
+    """The column of shares in a table that calls its columns by names that are not known."""
+    place = table.heads.index(country)
+    others = [n for n in range(len(table.heads)) if n != place]
+    rows = [row for _, row in table.rows]
+    for n in (n for n in others if all(_FIGURE.fullmatch(row[n].strip()) for row in rows)):
+        for beside in (place, *(m for m in others if m != n)):
+            sums: dict[tuple[str, str], list[float]] = {}
+            for row in rows:
+                sums.setdefault((row[place], row[beside]), []).append(float(row[n]))
+            totals = [math.fsum(group) for group in sums.values()]
+            whole = all(abs(t - 100) < 2.5 for t in totals) or (
+                all(abs(t - 1) < 0.02 for t in totals) and any("." in row[n] for row in rows)
+            )
+            if whole and all(len(group) > 1 for group in sums.values()):
+                return table.heads[n]
+    return ""
 
 
 def _tabulate(path: Path, columns: list[str], weights: list[str]) -> str:

@@ -26,7 +26,7 @@ _NOTE = re.compile(
     r"[(\[{]\s*(vol\.?|volunteered|do not read( out)?|don'?t read( out)?|dnr|spontaneous|spont\.?|nicht "
     r"vorlesen|no leer|ne pas lire|no leido|nao ler|unprompted|not read( out)?|hidden)\s*[)\]}]"
 )
-_OPENING = re.compile(r"^[-+−]?\d{1,5}\s*[.:=)–]\s*(?=\D)|^[-+−]?\d{1,5}\s+[-–]?\s*(?=[^\W\d])")
+_OPENING = re.compile(r"^[-+−]?\d{1,7}\s*[.:=)–]\s*(?=\D)|^[-+−]?\d{1,7}\s+[-–]?\s*(?=[^\W\d])")
 _WITH_REASON = re.compile(
     r"(other )?missing ?[;:(].*|inap ?[;:.(].*|not applicable ?[;:(].*|filtered.*"
 )
@@ -55,12 +55,12 @@ def _bare(label: str) -> str:
 
 
 @lru_cache
-def _no_answer() -> frozenset[str]:
-    """The phrases of all languages, bare."""
-    by_language = read_yaml(data_folder() / "non-response" / "phrases.yaml").value
-    return frozenset(
-        _bare(phrase) for listed in by_language.values() for phrase in listed.split("; ")
-    )
+def _phrases() -> tuple[frozenset[str], frozenset[str]]:
+    """The phrases of all languages, bare: those that are no answer, and those that are none beside them."""
+    listed = read_yaml(data_folder() / "non-response" / "phrases.yaml").value
+    read = {key: frozenset(map(_bare, text.split("; "))) for key, text in listed.items()}
+    beside = read.pop("beside")
+    return frozenset().union(*read.values()), beside
 
 
 @lru_cache(8192)
@@ -69,7 +69,7 @@ def is_missing(option: str) -> bool:
 
     Answers that people volunteered ("Neither (VOL)") are opinions. So is "I do not know anyone".
     """
-    bare, phrases = _bare(option), _no_answer()
+    bare, (phrases, beside) = _bare(option), _phrases()
     inner = bare.strip("()[]{}<> ")
     if bare in phrases or inner in phrases or _WITH_REASON.fullmatch(inner):
         return True
@@ -77,7 +77,7 @@ def is_missing(option: str) -> bool:
         return True
     parts = [part.strip(" .\"'*[]{}<>:") for part in _SPLIT.split(bare)]
     told = [part for part in parts if part]
-    return bool(told) and all(part in phrases for part in told)
+    return any(part in phrases for part in told) and phrases | beside >= set(told)
 
 
 def non_responses(options: Sequence[str]) -> set[str]:
@@ -98,11 +98,36 @@ def non_responses(options: Sequence[str]) -> set[str]:
 
 
 def _is_code(option: str) -> bool:
-    return re.fullmatch(r"[-+−]?\d{1,5}", option.strip()) is not None and option.strip().isascii()
+    return re.fullmatch(r"[-+−]?\d{1,7}", option.strip()) is not None and option.strip().isascii()
 
 
 def _may_be_missing(code: int, last: int) -> bool:
     return is_missing_code(code) or 7 <= code <= last <= 9
+
+
+@lru_cache
+def _by_first_word() -> dict[str, list[list[str]]]:
+    found: dict[str, list[list[str]]] = {}
+    for phrase in _phrases()[0]:
+        first, *more = phrase.split() or [""]
+        if more:
+            found.setdefault(first, []).append(more)
+    return found
+
+
+@lru_cache(8192)
+def _holds_a_phrase(bare: str) -> bool:
+    """Whether a label holds a phrase of several words, of which the last may have another ending, or is one
+    that is no answer beside others.
+    """
+    words = bare.split()
+    return bare in _phrases()[1] or any(
+        len(more) < len(words) - n
+        and words[n + 1 : n + len(more)] == more[:-1]
+        and words[n + len(more)].startswith(more[-1])
+        for n, word in enumerate(words)
+        for more in _by_first_word().get(word, ())
+    )
 
 
 def look_alikes(options: Sequence[str]) -> set[str]:
@@ -116,6 +141,7 @@ def look_alikes(options: Sequence[str]) -> set[str]:
         if option not in left_out
         and (
             _RESEMBLES.search(_bare(option))
+            or _holds_a_phrase(_bare(option))
             or (_is_code(option) and not steps and _may_be_missing(int(option), max(codes)))
         )
     }

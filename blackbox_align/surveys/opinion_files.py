@@ -21,6 +21,7 @@ from ..files.yaml import is_yaml, read_yaml
 from .assembly import Source, assemble
 from .cross_tables import is_cross_table, read_cross_table
 from .group_forms import is_of_groups, read_groups_of
+from .looks_like import are_respondents
 from .opinion_forms import find_form
 from .opinion_tables import COLUMNS, is_own_form, read_own_form
 from .opinion_yaml import is_opinion_yaml, read_answers, read_groups, read_head, read_sources
@@ -67,7 +68,8 @@ def load_opinions(
         answers = read_own_form(content)
         notes = (*content.notes, *answers.notes)
         return assemble(answers.rows, replace(source, groups=answers.groups, notes=notes))
-    if isinstance(content, CsvTable) and is_cross_table(content):
+    people = isinstance(content, CsvTable) and are_respondents(content)
+    if isinstance(content, CsvTable) and not people and is_cross_table(content):
         crossed, told = read_cross_table(content)
         return assemble(crossed, replace(source, notes=(*content.notes, *told)))
     entries = _entries(content)

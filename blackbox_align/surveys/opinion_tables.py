@@ -19,47 +19,25 @@ from pathlib import Path
 
 from ..errors import DataFileError, nearest_names
 from ..files.missing import is_mark
-from ..files.numbers import bare_number, points_part_thousands
+from ..files.numbers import bare_number, is_number, points_part_thousands
 from ..files.tables import CsvTable
-from ..populations.columns import TIMES, country_columns, is_other, plain
+from ..populations.columns import TIMES, UNSURE, country_columns, is_other, plain
 from ..populations.countries import known_country
+from ..populations.labels import read_labels
 from ..populations.population import GROUP_WORDING, Population
 from .assembly import RawAnswers, Unreadable
-from .cross_tables import is_sum
+from .opinion_checks import (
+    Pair,
+    people_of,
+    refuse_equal_counts,
+    refuse_other_options,
+    sums_of_the_others,
+)
+from .opinion_columns import spelled_columns
+from .sums import is_sum
 
 COLUMNS = ("item", "question", "option", "country", "share")
-_SPELLINGS = {
-    "item": (
-        "item", "id", "qid", "question_id", "item_id", "variable", "question_code", "qkey", "var",
-        "item_code",
-    ),
-    "question": (
-        "question", "question_text", "text", "wording_of_question", "question_wording", "item_text",
-        "variable_label", "pregunta", "pergunta", "frage", "domanda", "问题", "問題", "題目", "题目", "質問",
-        "السوال", "вопрос", "soru",
-    ),
-    "option": (
-        "option", "answer", "response", "answer_option", "category", "choice", "option_text", "answer_text",
-        "response_option", "response_category", "value_label", "answer_label", "response_label",
-        "category_label", "respuesta", "resposta", "reponse", "antwort", "risposta", "opcion", "value",
-        "code", "value_code", "选项", "選項", "選択肢", "答案", "回答", "الاجابة", "ответ", "cevap",
-    ),
-    "share": (
-        "share", "percent", "percentage", "proportion", "pct", "prop", "probability", "prob",
-        "weighted_share", "weighted_percent", "weighted_pct", "weighted_percentage", "percent_of_people",
-        "share_of_people", "比例", "百分比", "占比", "割合", "النسبة",
-        "доля", "процент", "yuzde", "porcentaje", "porcentagem", "pourcentage", "prozent", "anteil",
-        "percentuale",
-    ),
-    "count": ("count", "counts", "freq", "frequency", "weighted_count", "n_weighted"),
-    "n": ("n", "people", "respondents", "sample_size", "base", "n_obs", "unweighted_n", "n_unweighted"),
-    "ordered": ("ordered",),
-    "missing": ("missing", "non_response"),
-    "group": ("group", "population"),
-    "name": ("name", "group_name"),
-    "wording": ("wording",),
-}  # fmt: skip
-_FLOAT_CODE = re.compile(r"-?\d{1,5}\.0")  # what pandas makes of codes in a column with gaps
+_FLOAT_CODE = re.compile(r"-?\d{1,7}\.0")  # what pandas makes of codes in a column with gaps
 _MERGED = "where cells were merged, write what stands in the first of them in every row."
 # Options that may sum up the others: asked about where their count does.
 _DOUBLED = frozenset(
@@ -77,15 +55,6 @@ class Answers:
 
 
 @dataclass
-class _Pair:
-    """One item in one sample, as it grows row by row."""
-
-    line: int
-    shares: dict[str, float] = field(default_factory=dict)
-    people: float | None = None
-
-
-@dataclass
 class _Asked:
     """One item: its question, whether it is ordered, and its options in the order of the file."""
 
@@ -100,7 +69,7 @@ class _Told:
     """What a table tells, as it is read row by row: items, samples and groups, and what is no answer."""
 
     asked: dict[str, _Asked] = field(default_factory=dict)
-    pairs: dict[tuple[str, str], _Pair] = field(default_factory=dict)
+    pairs: dict[tuple[str, str], Pair] = field(default_factory=dict)
     groups: dict[str, Population] = field(default_factory=dict)
     sums: dict[str, int] = field(default_factory=dict)
     silent: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -138,7 +107,7 @@ class _Told:
 
 def is_own_form(table: CsvTable) -> bool:
     """Whether a table means to be in our own form, perhaps with a slip in it."""
-    columns = _columns(table)
+    columns = spelled_columns(table)
     if {"prompt_question", "selections", "llm_answer", "model_answer"} & set(table.columns):
         return False
     figures = bool({"share", "count"} & columns.keys())
@@ -154,16 +123,14 @@ def read_own_form(table: CsvTable) -> Answers:
 
     Only a country that is not known, or has no figure, is left to the report.
     """
-    columns = _columns(table)
+    columns = spelled_columns(table)
     whom, notes = _whom(table, columns)
     value = "count" if "count" in columns and "share" not in columns else "share"
     for name in ["question", "option", *([value] if whom else [])]:
         if name not in columns:
-            near = nearest_names(name, table.columns, 1)
-            hint = f" Is it {near[0]!r}?" if near else ""
-            hint = hint or (" Write there what people were asked." if name == "question" else "")
+            hint = _hint(table, columns, name)
             raise DataFileError(table.path, 1, f"the column {name!r} is missing.{hint}")
-    told = _Told()
+    told, groups = _Told(), bool(whom) and not _names_countries(table, whom)
     places = _places(table, columns) if not whom else []
     counts = [row[columns["count"]] for _, row in table.records()] if value == "count" else []
     pointed = points_part_thousands(counts)
@@ -187,7 +154,7 @@ def read_own_form(table: CsvTable) -> Answers:
             if is_mark(cell) and (cell.strip() or not whom):
                 told.silent.setdefault((cells["item"], label), line)
                 continue
-            pair = told.pairs.setdefault((cells["item"], label), _Pair(line))
+            pair = told.pairs.setdefault((cells["item"], label), Pair(line))
             if cells["option"] in pair.shares:
                 what = f"{cells['option']!r} for {cells['item']!r} in {label}"
                 raise DataFileError(
@@ -197,14 +164,28 @@ def read_own_form(table: CsvTable) -> Answers:
                 )
             item.options[cells["option"]] = None
             pair.shares[cells["option"]] = _value(table.path, line, cell, value, told)
-            pair.people = _people(cells.get("n", "")) or pair.people
-            if whom and not country_columns([whom]):
+            pair.told += _people(cells.get("n", ""))
+            if groups:
                 _declare(table.path, line, whom, label, cells, told.groups)
     if not told.pairs:
         raise DataFileError(table.path, None, "there is no row of shares in it.")
     rows = _distributions(table.path, told.asked, told.pairs, value == "count")
     named = rows if "item" in columns else (replace(row, item="") for row in rows)
     return Answers((*named, *told.unanswered()), told.groups, (*notes, *told.notes()))
+
+
+def _hint(table: CsvTable, columns: Mapping[str, str], missing: str) -> str:
+    """What may be meant to be a column that is missing."""
+    near = nearest_names(missing, table.columns, 1)
+    if near:
+        return f" Is it {near[0]!r}?"
+    if missing == "question":
+        return " Write there what people were asked."
+    if missing == "share" and "n" in columns:
+        return f" If {columns['n']!r} says how many gave each answer, call it 'count'."
+    rest = [c for c in table.columns if c not in columns.values()]
+    figures = [c for c in rest if all(is_number(row[c]) for _, row in table.records())]
+    return f" Call so the one of {', '.join(figures)} that is meant." if figures else ""
 
 
 def _several(table: CsvTable, columns: Mapping[str, str], whom: str) -> str:
@@ -221,21 +202,12 @@ def _several(table: CsvTable, columns: Mapping[str, str], whom: str) -> str:
     return ". Remove one of them"
 
 
-def _columns(table: CsvTable) -> dict[str, str]:
-    """Our names of the columns that a table has, and how it spells them."""
-    found = {}
-    for name, spellings in _SPELLINGS.items():
-        matching = [c for spelling in spellings for c in table.columns if plain(c) == spelling]
-        if matching:
-            found[name] = matching[0]
-    return found
-
-
 def _whom(table: CsvTable, columns: Mapping[str, str]) -> tuple[str, list[str]]:
     """The column of countries or groups, empty for a table with a column per country; and notes."""
     used = {spelled for name, spelled in columns.items() if name not in ("group", "name")}
     rest = [c for c in table.columns if c not in used]
     countries = [rest[n] for n in country_columns(rest) if plain(rest[n]) not in ("name", "title")]
+    countries = [c for c in countries if _names_countries(table, c)]
     group = columns.get("group", "")
     further = [c for c in rest if c not in countries and c not in (group, columns.get("name"))]
     if group and countries:
@@ -263,6 +235,14 @@ def _whom(table: CsvTable, columns: Mapping[str, str]) -> tuple[str, list[str]]:
         "the column 'country' is missing; a column of another name, such as 'party', declares groups, "
         f"if it is the only further one (here: {', '.join(further) or 'none'}).",
     )
+
+
+def _names_countries(table: CsvTable, column: str) -> bool:
+    """Whether a column is called what columns of countries are, and holds some where it may be another."""
+    if not country_columns([column]) or plain(column) not in UNSURE:
+        return bool(country_columns([column]))
+    labels = read_labels(row[column] for _, row in table.records())
+    return len(labels.found) > 0 and len(labels.found) >= len(labels.unknown)
 
 
 def _is_country(column: str) -> bool:
@@ -321,14 +301,22 @@ def _declare(
 
 
 def _distributions(
-    path: Path, asked: Mapping[str, _Asked], pairs: Mapping[tuple[str, str], _Pair], counts: bool
+    path: Path, asked: Mapping[str, _Asked], pairs: Mapping[tuple[str, str], Pair], counts: bool
 ) -> Iterator[RawAnswers]:
     percent = not counts and any(v > 1 for pair in pairs.values() for v in pair.shares.values())
     whole = 100.0 if percent else 1.0
+    refuse_other_options(path, pairs)
+    if counts:
+        refuse_equal_counts(path, pairs)
+    sums, people = sums_of_the_others(pairs), people_of(pairs)
     for (name, label), pair in pairs.items():
         item = asked[name]
         total = math.fsum(pair.shares.values())
-        doubled = [o for o, v in pair.shares.items() if o.casefold() in _DOUBLED and 2 * v == total]
+        doubled = [
+            option
+            for option, value in pair.shares.items()
+            if 2 * value == total and (option.casefold() in _DOUBLED or option in sums[name])
+        ]
         if counts and doubled:
             raise DataFileError(
                 path,
@@ -357,7 +345,7 @@ def _distributions(
             item.ordered,
             frozenset(o for o, none in item.missing.items() if none) if item.missing else None,
             len(pair.shares),
-            total if counts else pair.people,
+            total if counts else people[name, label],
         )
 
 
@@ -385,8 +373,9 @@ def _value(path: Path, line: int, cell: str, kind: str, told: _Told) -> float:
     return value
 
 
-def _people(cell: str) -> float | None:
-    return float(cell) if re.fullmatch(r"\d{1,9}(\.\d+)?", cell.strip()) else None
+def _people(cell: str) -> list[float]:
+    bare = cell.strip().replace(",", "")
+    return [float(bare)] if re.fullmatch(r"\d{1,9}(\.\d+)?", bare) else []
 
 
 def _yes_or_no(path: Path, line: int, name: str, cell: str) -> bool | None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..errors import DataFileError, MissingDependencyError, SpecificationError, nearest_names
 from ..files.formats import reader_of_statistics
+from ..files.missing import is_mark
 from ..files.tables import as_table, read_bytes, read_frame
 from ..files.workbooks import cell_text
 from .exports import without_heads
@@ -48,9 +49,19 @@ def read_respondents(path: Path) -> Respondents:
         return _statistical(path, reader)
     table = as_table(path, read_frame(path, "a table with one row per respondent"))
     header, questions, rows, notes = without_heads(table.heads, table.rows)
-    columns = {name: [row[n].strip() for _, row in rows] for n, name in enumerate(header) if name}
+    columns = {
+        name: _whole([row[n].strip() for _, row in rows]) for n, name in enumerate(header) if name
+    }
     lines = [line for line, _ in rows]
     return Respondents(path, columns, lines, questions, notes=(*table.notes, *notes))
+
+
+def _whole(cells: list[str]) -> list[str]:
+    """Codes as they are, where pandas wrote 1.0 and 99.0 because others of the column are missing."""
+    told = [cell for cell in cells if not is_mark(cell)]
+    if not told or not all(re.fullmatch(r"-?\d{1,9}\.0+", cell, re.ASCII) for cell in told):
+        return cells
+    return [cell if is_mark(cell) else cell.partition(".")[0] for cell in cells]
 
 
 def find_column(people: Respondents, name: str) -> str:

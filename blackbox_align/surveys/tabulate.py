@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ..errors import DataFileError
+from ..errors import DataFileError, SpecificationError
 from ..files.missing import is_mark, missing_codes
-from ..populations.columns import country_columns
+from ..populations.columns import country_columns, plain
 from ..populations.labels import read_labels
 from .exports import is_about_the_interview, is_weight, surveys_pooled
 from .non_response import non_responses
@@ -41,8 +42,7 @@ def tabulate(
     country : the column that says where, or of which group, somebody is: numbers of ISO 3166 become names
     weight : the column of weights, 1 for all where it is None
     items : the columns to tabulate; where empty, all others with 2 to 26 different answers, but for ids,
-    dates,
-        weights and the like
+        dates, weights and the like
 
     Raises
     ------
@@ -51,7 +51,8 @@ def tabulate(
     DataFileError
         A weight is no number, or nothing can be tabulated.
     """
-    country = find_column(people, country)
+    people, country = _with_convention(people), find_column(people, country)
+    _refuse_other_codes(country)
     weight = find_column(people, weight) if weight else None
     items = [find_column(people, name) for name in items]
     weights = _weights(people, weight)
@@ -80,12 +81,28 @@ def tabulate(
     if not rows:
         raise DataFileError(people.path, None, "there is no column of answers in it to tabulate.")
     taken = [item for item in asked if item not in passed]
+    notes += _weightless(places, weights)
     notes += _remarks(people, taken, passed, [] if items else about)
     if several and not items:
         notes.append(
             f"Not tabulated, because people may give several answers: {', '.join(several[:12])}."
         )
     return Tabulated(header, tuple(rows), tuple(notes))
+
+
+def _weightless(places: Sequence[str], weights: Sequence[float]) -> list[str]:
+    """A sentence on the places whose people all have the weight 0, if there are any."""
+    weighed = {place for place, weight in zip(places, weights, strict=True) if weight}
+    without = sorted({*places} - weighed - {""})
+    return [f"Left out, because all weights there are 0: {', '.join(without)}."] if without else []
+
+
+def _refuse_other_codes(country: str) -> None:
+    if "cow" in plain(country).split("_"):
+        raise SpecificationError(
+            f"{country} holds codes of Correlates of War, of which AUS is Austria and SWZ Switzerland; "
+            "give a column of names or of ISO's codes."
+        )
 
 
 def _remarks(
@@ -290,10 +307,35 @@ def _between(people: Respondents, item: str) -> list[str]:
     return points if set(points) & set(people.columns[item]) else []
 
 
+def _with_convention(people: Respondents) -> Respondents:
+    """The rows with the file's own negative codes declared missing in every column without labels.
+
+    Where -1 and -2 are no answers to one question, as 1 to 4 beside them show, they are no scale beside 1
+    and 2 in another one either, unless 0 stands between them.
+    """
+    told = {
+        name: codes
+        for name, cells in people.columns.items()
+        if (codes := {cell for cell in cells if not is_mark(cell)})
+        and len(codes) < 40
+        and all(re.fullmatch(r"-?\d{1,7}", code, re.ASCII) for code in codes)
+    }
+    none = {code for codes in told.values() for code in missing_codes(list(map(int, codes)))}
+    below = {str(code) for code in none if code < 0}
+    more = {
+        name: people.missing.get(name, frozenset()) | (codes & below)
+        for name, codes in told.items()
+        if name not in people.labels and "0" not in codes
+    }
+    return replace(people, missing={**people.missing, **more})
+
+
 def _missing(people: Respondents, item: str, options: Sequence[str]) -> set[str]:
     """The codes of an item that are no answers: declared, by their label, or by convention."""
     labels = people.labels.get(item, {})
     declared = set(people.missing.get(item, ())) & set(options)
+    if not labels:
+        return declared | non_responses(options)
     by_label = {code for code in options if non_responses((labels.get(code, code),))}
     whole = {code: int(code) for code in options if code.lstrip("-").isdigit() and code.isascii()}
     by_code = missing_codes(list(whole.values())) if len(whole) == len(options) else set()

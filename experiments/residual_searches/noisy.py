@@ -2,11 +2,13 @@
 
     python experiments/residual_searches/noisy.py                   # what the log misses, then the table
     python experiments/residual_searches/noisy.py --rows gauss-newton --countries DEU --seeds 5 6
+    python experiments/residual_searches/noisy.py --placement last --tokens 1
 
 The embedded model, asked as `fit --readout sampled --respondents 50` asks it: the noise of an index is 8 to
-13 points, other in every evaluation. The true error is that of the expected answers. Beside what is
-recommended stands the best of all that was visited, in truth: a search that visits what it does not
-recommend has a problem of choice, one that never gets there has another.
+13 points, other in every evaluation. With `--respondents 0` expected answers are told, without noise.
+The true error is that of the expected answers. Beside what is recommended stands the best of all that was
+visited, in truth: a search that visits what it does not recommend has a problem of choice, one that never
+gets there has another.
 """
 
 from __future__ import annotations
@@ -46,13 +48,24 @@ def asked() -> Asked:
     return Asked(engines.open(Specification("BRA").model))
 
 
+Place = tuple[str, int]
+"""Where a prompt stands, and its tokens."""
+
+
 def search(
-    row: str, country: str, seed: int, budget: int, respondents: int, options: dict[str, Any]
+    row: str,
+    country: str,
+    seed: int,
+    budget: int,
+    respondents: int,
+    place: Place,
+    options: dict[str, Any],
 ) -> dict[str, Any]:
     """One search, told what a sample of respondents answers, and its true errors."""
     name, usual = ROWS[row]
     engine = asked().engine
-    settings = Specification(country, seed=seed, readout="sampled", respondents=respondents)
+    readout = {"readout": "sampled", "respondents": respondents} if respondents else {}
+    settings = Specification(country, seed=seed, placement=place[0], tokens=place[1], **readout)
     settings = settle(settings, engine.info, {})
     problem = pose(load_data(settings), asked())
     space = search_space(settings, engine, generator(settings, PROMPT), unit_of(engine, {}))
@@ -83,10 +96,16 @@ def search(
             answering += time.process_time() - started
     return {
         "row": row, "country": country, "seed": seed, "budget": budget, "respondents": respondents,
-        "options": options, "recommended": marks, "visited": round(min(seen), 2),
+        "place": list(place), "options": options, "recommended": marks, "visited": round(min(seen), 2),
         "late": round(float(np.median(seen[-budget // 8 :])), 2),
         "own_seconds": round(time.process_time() - began - answering, 2),
     }  # fmt: skip
+
+
+def place_of(one: dict[str, Any]) -> Place:
+    """Where the prompts of a search stood; those that do not say stood first, five tokens."""
+    placement, tokens = one.get("place", ("first", 5))
+    return placement, tokens
 
 
 def table(searches: list[dict[str, Any]]) -> str:
@@ -106,7 +125,7 @@ def table(searches: list[dict[str, Any]]) -> str:
         visited = np.mean([one["visited"] for one in own])
         lines.append(
             f"| {row} | {len(own)} | {ends.mean():.1f} ({ends.min():.1f} to {ends.max():.1f}) | "
-            f"{(ends <= 3).sum()} | {visited:.1f} | {' | '.join(cells)} |"
+            f"{np.sum(ends <= 3)} | {visited:.1f} | {' | '.join(cells)} |"
         )
     return "\n".join(lines)
 
@@ -120,6 +139,8 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
     parser.add_argument("--budget", type=int, default=400)
     parser.add_argument("--respondents", type=int, default=50)
+    parser.add_argument("--placement", default="first")
+    parser.add_argument("--tokens", type=int, default=5)
     parser.add_argument("--option", nargs="*", default=[], help="name=number, of the optimizer")
     parser.add_argument("--log", type=Path, default=Path(__file__).with_name("noisy.jsonl"))
     parsed = parser.parse_args()
@@ -129,6 +150,8 @@ def main() -> None:
     options = {k: float(v) for k, v in (one.split("=") for one in parsed.option)}
     known = parsed.log.read_text().splitlines() if parsed.log.exists() else []
     searches = [json.loads(line) for line in known]
+    place = (parsed.placement, parsed.tokens)
+    searches = [one for one in searches if place_of(one) == place]
     keys = ("row", "country", "seed", "budget", "respondents", "options")
     done = [tuple(one[key] for key in keys) for one in searches]
     for seed in parsed.seeds:
@@ -137,7 +160,7 @@ def main() -> None:
                 wanted = (row, country, seed, parsed.budget, parsed.respondents, options)
                 if wanted in done:
                     continue
-                searches.append(search(*wanted))
+                searches.append(search(*wanted[:-1], place, options))
                 with parsed.log.open("a") as file:
                     file.write(json.dumps(searches[-1]) + "\n")
     print(table(searches))

@@ -58,14 +58,21 @@ class Model:
     """A model with the survey in both directions, and what it answered so far."""
 
     def __init__(
-        self, model: str, placement: str, tokens: int, kept: Path, engine: Engine | None = None
+        self,
+        model: str,
+        placement: str,
+        tokens: int,
+        kept: Path,
+        engine: Engine | None = None,
+        dtype: str = "float32",
     ) -> None:
         self.settings = {"model": model, "placement": placement, "tokens": tokens, "language": 0.0,
-                         "dtype": "float32", "orders": "reversed", "hold_out": ""}  # fmt: skip
-        self.engine = engine or engines.open(model, dtype="float32")
+                         "dtype": dtype, "orders": "reversed", "hold_out": ""}  # fmt: skip
+        self.engine = engine or engines.open(model, dtype=dtype)
         self.asked = Asked(self.engine, orders="reversed")
         self.unit = unit_of(self.engine, {})
-        self.kept = kept / f"{self.engine.info.revision[:12]}-{placement}-{tokens}.jsonl"
+        what = "" if dtype == "float32" else f"-{dtype}"
+        self.kept = kept / f"{self.engine.info.revision[:12]}-{placement}-{tokens}{what}.jsonl"
         self.known: dict[str, tuple[list[float], float]] = {}
         if self.kept.exists():
             for line in self.kept.read_text().splitlines():

@@ -59,8 +59,9 @@ def tables(searches: list[Search]) -> list[str]:
     countries = list(dict.fromkeys(one["country"] for one in searches))
     lines = [
         "| row | searches | at error 3 | evaluations, median (range) | ERT, evaluations | ERT, tokens "
-        "| median error at 200 / 500 / 1,000 / 1,500 | norm, words | s an evaluation |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| times the default's | median error at 200 / 500 / 1,000 / 1,500 | norm, words "
+        "| s an evaluation |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name in names:
         rows = _of(searches, name)
@@ -74,7 +75,8 @@ def tables(searches: list[Search]) -> list[str]:
         norms = [one["norm"] for one in rows]
         lines.append(
             f"| {name} | {len(rows)}, at most {limit:,} | {hits} | {_evaluations(rows)} "
-            f"| {_number(ert(rows))} | {_number(ert(rows, 'tokens'))} | {errors} "
+            f"| {_number(ert(rows))} | {_number(ert(rows, 'tokens'))} "
+            f"| {_beside_default(searches, name)} | {errors} "
             f"| {min(norms):.1f} to {max(norms):.1f} | {each:.2f} |"
         )
     lines += [
@@ -91,6 +93,22 @@ def tables(searches: list[Search]) -> list[str]:
         ]  # fmt: skip
         lines.append(f"| {name} | " + " | ".join(cell or "not run" for cell in cells) + " |")
     return lines
+
+
+def _beside_default(searches: list[Search], name: str) -> str:
+    """The row's ERT in tokens over that of the default, of the countries and seeds that both have.
+
+    Where no search of the row reached the error, it is more than what all of them spent together.
+    """
+    usual = {(one["country"], one["seed"]): one for one in _of(searches, "default")}
+    own = [one for one in _of(searches, name) if (one["country"], one["seed"]) in usual]
+    if not own or name == "default":
+        return "-"
+    least = ert([usual[one["country"], one["seed"]] for one in own], "tokens")
+    hit = ert(own, "tokens")
+    spent = sum(one["evaluations"] * one["tokens_of_one"] for one in own)
+    ratio = f"{hit / least:.1f}" if np.isfinite(hit) else f"more than {spent / least:.0f}"
+    return f"{ratio} ({len(own)})"
 
 
 def _cell(one: Search) -> str:

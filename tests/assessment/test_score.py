@@ -179,7 +179,7 @@ def test_an_expert_is_scored_and_one_of_another_model_is_refused(survey_file, tm
     table = score(survey_file, model=str(model), conditions=["none", by_run, by_folder], **asked)
     assert table.value(by_run) == table.value(by_folder) != table.value("none")
     other = save_small_model("llama", tmp_path / "other", seed=1)
-    with pytest.raises(ExpertError, match="means nothing to another model"):
+    with pytest.raises(SpecificationError, match="means nothing to another model"):
         score(survey_file, model=str(other), conditions=[by_run], **asked)
     with pytest.raises(ExpertError, match="is not an expert folder"):
         score(survey_file, model=str(model), conditions=[by_run], **(asked | {"country": "GHA"}))

@@ -35,6 +35,8 @@ def test_runs_and_show_list_what_was_fitted(bbalign):
     assert row["country"] == "JPN" and row["status"] == "done" and row["evaluations"] == 16
     assert bbalign("show", row["run"]).stdout == fit.stdout
     assert "JPN" in bbalign("runs").stdout
+    other = bbalign("show", row["run"], "--country", "SAU")
+    assert other.returncode == 2 and "holds JPN" in other.stderr
     assert "No runs in elsewhere yet" in bbalign("runs", "elsewhere").stderr
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
 
 import pytest
 
+from blackbox_align.cli.main import _say
 from blackbox_align.cli.progress import _title
-from blackbox_align.cli.screen import harmless
+from blackbox_align.cli.screen import _screen_class, harmless
+from blackbox_align.fitting import Run
+from tests.terminal import bbalign_command
 
 SURVEY = r"""
 name: "tea[/]"
@@ -77,6 +81,42 @@ def test_a_closed_or_full_output_is_a_sentence_at_most(tmp_path):
     assert shell(f"{command} | head -1").stderr == ""
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("std::bad_alloc"),
+        ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+    ],
+)
+def test_too_little_memory_is_told_whoever_notices(error, capsys):
+    """Python, C++, torch or the system, each in its own words."""
+    assert _say(error) == 1
+    assert "There is not enough memory for this" in capsys.readouterr().err
+
+
+def test_a_reader_that_goes_ends_nothing():
+    """What is printed behind `| head -1` is for nobody, and that is all."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w", encoding="utf-8") as stream:
+        screen = _screen_class()(file=stream)
+        for line in ("a table", "another"):
+            screen.print(line)
+
+
+@pytest.mark.slow
+def test_a_fit_behind_head_leaves_its_expert(tmp_path):
+    """The reader of its table has gone before the expert is written."""
+    line = "fit --country SAU --optimizer random --budget 4 --name one | head -1"
+    command = f"{sys.executable} -m blackbox_align {line}"
+    subprocess.run(["sh", "-c", command], capture_output=True, cwd=tmp_path)
+    assert Run.load(tmp_path / "runs" / "one").status == "done"
+    assert (tmp_path / "runs" / "one" / "expert" / "expert.json").is_file()
+
+
 def test_a_home_that_cannot_be_read_is_no_traceback(bbalign_process):
     """A sentence, or an answer that is not kept."""
     score = ("score", "vsm2013", "--country", "JPN", "--resamples", "9")
@@ -119,6 +159,21 @@ def test_help_explains_what_a_newcomer_has_not_heard_of(bbalign):
     assert "known up to a shift" in shown
     assert "standard deviations of the model's own words" in shown
     assert "residual" not in shown
+
+
+def test_a_shell_completes_commands_and_options(tmp_path):
+    """What `bbalign --install-completion` sets up asks the command itself."""
+    for begun, whole in (("bbalign fi", "fit"), ("bbalign fit --place", "--placement")):
+        asked = {"_BBALIGN_COMPLETE": "complete_bash", "COMP_WORDS": begun}
+        asked["COMP_CWORD"] = str(len(begun.split()) - 1)
+        shown = subprocess.run(
+            bbalign_command(),
+            env={**os.environ, **asked},
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+        )
+        assert whole in shown.stdout.split(), shown
 
 
 def test_a_run_is_shown_by_its_name(bbalign, tmp_path):

@@ -102,7 +102,18 @@ def test_the_command_lists_without_being_told_to(runs, bbalign, bbalign_process)
     rows = json.loads(bbalign("runs", runs, "--where", "seed=1", "--json").stdout)
     assert [row["run"][-1] for row in rows] == ["b"]
     asked = bbalign_process("runs", "remove", runs / "b", input="n\n")
-    assert asked.returncode == 1 and "Remove" in asked.stderr
+    assert asked.returncode == 1 and asked.stderr.endswith("Nothing was removed.\n")
+    asked = bbalign_process("runs", "remove", runs / "b", input="")
+    assert asked.returncode == 1 and asked.stderr.splitlines()[-1].endswith("nothing was done.")
+    assert (runs / "b" / "run.json").is_file()
+
+
+def test_ctrl_c_where_an_answer_is_asked_for_ends_with_130(runs, terminal):
+    """And with a sentence, not as something that was not foreseen."""
+    shown = terminal("runs", "remove", runs / "b")
+    shown.wait_for("[y/N]")
+    shown.press("c")
+    assert shown.finish() == 130 and "nothing was done" in shown.unfolded
     assert (runs / "b" / "run.json").is_file()
 
 

@@ -40,6 +40,8 @@ COMMANDS = [
     (("experts", "list"), 0, "experts add runs/RUN"),
     (("ask", "Is it so?", "--options", "yes,no"), 2, "no expert to ask"),
     (("compare", "--country", "SAU", "--seeds", "0..1", "--dry-run"), 0, "4 searches"),
+    (("palette", "map", "continents"), 0, "Africa"),
+    (("serve", "nowhere"), 2, "nowhere"),
 ]  # fmt: skip
 COSTLY = [
     (("doctor",), 0, "device"),

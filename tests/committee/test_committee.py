@@ -23,7 +23,7 @@ from blackbox_align.engines import FunctionEngine
 from blackbox_align.engines.base import EngineInfo, Sampling
 from blackbox_align.engines.checkpoint import find_model, load_model
 from blackbox_align.engines.local.engine import LocalEngine
-from blackbox_align.errors import DataFileError, ExpertError, SpecificationError, UnknownNameError
+from blackbox_align.errors import DataFileError, SpecificationError, UnknownNameError
 from blackbox_align.experts import write_expert
 from blackbox_align.results import ItemAnswers
 from blackbox_align.surveys.sheet import Question, Sheet
@@ -170,7 +170,7 @@ def test_what_cannot_be_answered_is_a_sentence(pair, tmp_path):
     with pytest.raises(SpecificationError, match="Two experts are called 'a'"):
         Committee(engine, (pair[0], pair[0]), lambda query: HALVES)
     other = _expert(tmp_path, "c", KINDS["first"], replace(INFO, revision="q" * 40))
-    with pytest.raises(ExpertError, match="means nothing to another model"):
+    with pytest.raises(SpecificationError, match="means nothing to another model"):
         Committee(engine, (other,), lambda query: HALVES)
     for options in (["yes"], ["yes", "Yes"], ["yes", ""], list("abcdefghijklmnopqrstuvwxyz1")):
         with pytest.raises(SpecificationError, match="2 to 26 different options"):

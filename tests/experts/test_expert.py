@@ -15,7 +15,7 @@ import pytest
 from blackbox_align.adapters.adapter import Adapter, SoftPrompt
 from blackbox_align.engines import FunctionEngine
 from blackbox_align.engines.base import Answers, EngineInfo
-from blackbox_align.errors import ExpertError
+from blackbox_align.errors import ExpertError, SpecificationError
 from blackbox_align.experts import Proof, find_expert, prove, read_expert, write_expert
 from blackbox_align.experts.tensors import write_tensors
 from blackbox_align.surveys.sheet import Question, Sheet
@@ -210,7 +210,7 @@ def test_an_expert_is_bound_to_its_model_unless_it_is_a_text(tmp_path):
         if kind == "text":
             expert.refuse_other_model(other)
         else:
-            with pytest.raises(ExpertError, match="means nothing to another model"):
+            with pytest.raises(SpecificationError, match="means nothing to another model"):
                 expert.refuse_other_model(other)
 
 

@@ -63,7 +63,7 @@ def test_the_experts_of_a_run_are_called_by_their_populations(tmp_path, kinds):
     library = Library(tmp_path / "library")
     assert [expert.name for expert in library.add(tmp_path / "one")] == ["KEN"]
     assert len(expert_folders(tmp_path / "several")) == 2
-    with pytest.raises(ExpertError, match="two experts of one population"):
+    with pytest.raises(SpecificationError, match="two experts of one population"):
         library.add(tmp_path / "several")
     with pytest.raises(SpecificationError, match="neither an expert folder nor a run"):
         library.add(tmp_path)
@@ -77,7 +77,7 @@ def test_no_name_leads_out_of_the_library(library, kinds, name):
     """Neither to be written, nor to be read, nor to be deleted."""
     before = sorted(library.path.parent.rglob("*"))
     if name:
-        with pytest.raises(ExpertError, match="cannot be called"):
+        with pytest.raises(SpecificationError, match="cannot be called"):
             library.add(kinds / "first", name)
     for do in (library.read, library.remove):
         with pytest.raises(UnknownNameError):
@@ -87,7 +87,7 @@ def test_no_name_leads_out_of_the_library(library, kinds, name):
 
 def test_a_name_that_is_taken_and_a_source_that_is_damaged_change_nothing(library, kinds, tmp_path):
     """An expert is copied whole or not at all."""
-    with pytest.raises(ExpertError, match="already"):
+    with pytest.raises(SpecificationError, match="already"):
         library.add(kinds / "last", "sound")
     shutil.copytree(kinds / "last", tmp_path / "damaged")
     file = tmp_path / "damaged" / "adapter_model.safetensors"
@@ -302,6 +302,8 @@ def test_commands_list_show_check_add_and_remove(bbalign, tmp_path, kinds):
     added = bbalign("experts", "add", kinds / "first", "--name", "KEN")
     assert added.returncode == 0 and "Kenya, soft prompt of 3, first" in added.stdout
     bbalign("experts", "add", kinds / "text", "--name", "said")
+    taken = bbalign("experts", "add", kinds / "first", "--name", "said")
+    assert taken.returncode == 2 and "'said' in experts already" in taken.stderr
     assert bbalign("experts", "check").stdout == "KEN: whole\nsaid: whole\n"
     rows = json.loads(bbalign("experts", "list", "--json").stdout)
     assert [(r["expert"], r["kind"], r["width"]) for r in rows] == [
@@ -328,7 +330,7 @@ def test_the_export_command_refuses_in_a_sentence(bbalign, kinds):
     assert "expected one model" in bbalign("experts", "export", "out").stderr
     bbalign("experts", "add", kinds / "first", "--name", "KEN")
     refused = bbalign("experts", "export", "out")
-    assert refused.returncode == 1 and "means nothing to another model" in refused.stderr
+    assert refused.returncode == 2 and "means nothing to another model" in refused.stderr
 
 
 def test_adapters_survive_any_order_of_adding(tmp_path):

@@ -13,7 +13,7 @@ from blackbox_align.adapters.adapter import Adapter, SoftPrompt
 from blackbox_align.engines.base import Request, Sampling
 from blackbox_align.engines.checkpoint import find_model
 from blackbox_align.engines.local.engine import LocalEngine
-from blackbox_align.errors import ExpertError
+from blackbox_align.errors import ExpertError, SpecificationError
 from blackbox_align.experts import write_expert
 from blackbox_align.experts.prompt_embeds import export_prompt_embeds
 from tests.experts.hand_made import KINDS, PROOF, card, vectors
@@ -78,7 +78,7 @@ def test_what_is_no_vector_is_refused(tmp_path):
             export_prompt_embeds([expert], tmp_path / "out")
     with pytest.raises(ExpertError, match="no expert"):
         export_prompt_embeds([], tmp_path / "out")
-    with pytest.raises(ExpertError, match="there already"):
+    with pytest.raises(SpecificationError, match="there already"):
         export_prompt_embeds([], tmp_path)
     assert not (tmp_path / "out").exists()
 

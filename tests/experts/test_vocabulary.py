@@ -12,7 +12,7 @@ from blackbox_align.adapters.adapter import Adapter, SoftPrompt
 from blackbox_align.engines.base import Request, Sampling
 from blackbox_align.engines.checkpoint import find_model
 from blackbox_align.engines.local.engine import LocalEngine
-from blackbox_align.errors import ExpertError
+from blackbox_align.errors import ExpertError, SpecificationError
 from blackbox_align.experts import write_expert
 from blackbox_align.experts.vocabulary import export_vocabulary
 from tests.experts.hand_made import KINDS, PROOF, card, vectors
@@ -146,7 +146,7 @@ def test_what_is_no_vector_or_of_another_model_is_refused(tmp_path):
     for experts, why in (([other], "another model"), ([narrow], "8 wide"), ([], "no expert")):
         with pytest.raises(ExpertError, match=why):
             export_vocabulary(checkpoint, experts, tmp_path / "out")
-    with pytest.raises(ExpertError, match="there already"):
+    with pytest.raises(SpecificationError, match="there already"):
         export_vocabulary(checkpoint, [narrow], tmp_path)
     assert not (tmp_path / "out").exists() and not list(tmp_path.glob(".*.new"))
 

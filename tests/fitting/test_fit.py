@@ -65,6 +65,13 @@ def test_the_anchor_puts_the_unprompted_model_on_the_mean_of_the_targets(finishe
     np.testing.assert_allclose(finished.table()["unprompted"], targets.mean(names), atol=1e-9)
 
 
+def test_likeliest_answers_are_placed_by_likeliest_answers(tmp_path):
+    """Where the readout is greedy, the un-prompted model is put on the means by that readout."""
+    run = bba.fit("SAU", runs=tmp_path, readout="greedy", optimizer="random", budget=1)
+    means = bba.load_targets().mean(list(run.table().index))
+    np.testing.assert_allclose(run.table()["unprompted"], means, atol=1e-9)
+
+
 def test_the_same_seed_gives_the_same_bits_and_another_seed_other_ones(finished, tmp_path):
     """A run is a function of its settings: journal, prompt and result are equal byte for byte."""
     again = bba.fit("SAU", runs=tmp_path, **QUICK)
@@ -197,6 +204,8 @@ def test_sampled_answers_are_drawn_from_the_seed(tmp_path):
         ({"constants": "mine"}, "must be one of 'anchor'"),
         ({"subspace": -1}, "0 \\(full\\) or more dimensions; not -1"),
         ({"seed": -1}, "seed must be 0 or more"),
+        ({"patience": 0}, "patience must be 1 or more; not 0"),
+        ({"seconds": 0.0}, "above 0 seconds; not 0"),
     ],
 )
 def test_settings_out_of_range_are_refused_in_a_sentence(settings, sentence, tmp_path):

@@ -41,6 +41,11 @@ def test_what_is_left_to_the_model_follows_from_what_it_is():
     assert (plain.placement, plain.tokens, plain.language) == ("last", 1, 0.0)
     assert settle(replace(asked, placement="message"), info, {}).tokens == 5
     assert settle(asked, info, {"placement": "last", "length": 3}).tokens == 3
+    drawn = replace(asked, readout="sampled")
+    assert settle(drawn, info, {}).tokens == 1
+    assert settle(replace(drawn, placement="first"), info, {}).tokens == 20, "steps are heard"
+    assert settle(replace(drawn, placement="first"), info, {"length": 5}).tokens == 5
+    assert settle(replace(drawn, placement="first", tokens=2), info, {}).tokens == 2
     assert chat.orders == "reversed"
     opinions = replace(asked, objective="opinions")
     assert settle(opinions, info, {}).orders == "cyclic", "two directions do not cancel a place"

@@ -349,3 +349,37 @@ def test_a_run_without_validation_questions_goes_on_without(opinions, tmp_path):
     assert head["facts"]["validation_questions"] == [] and not old.opinions.validation
     with pytest.raises(SpecificationError, match="from 0 to below 1"):
         bba.fit("KEN", objective="opinions", runs=tmp_path, validation=1.0)
+
+
+@pytest.fixture(scope="module")
+def without_labels(tmp_path_factory):
+    """A fit to five questions, one of fifteen options, whose last letter is no token of the model."""
+    folder = tmp_path_factory.mktemp("labels")
+    rows = [
+        f"q{number},Which of these {size}?,o{option},KEN,{1 / size:.6f}"
+        for number, size in enumerate((2, 3, 15, 2, 3))
+        for option in range(size)
+    ]
+    path = folder / "sizes.csv"
+    path.write_text("\n".join(["item,question,option,country,share", *rows]))
+    settings = {"runs": folder, "objective": "opinions", "opinions": path, "orders": "1"}
+    settings |= {"optimizer": "random", "target_loss": 0.0}
+    return bba.fit("KEN", budget=2, **settings), settings
+
+
+def test_a_question_that_a_model_has_no_labels_for_is_left_out_and_counted(without_labels):
+    """The others are fitted, the table says so, and who reads the run needs no model for it."""
+    run, _ = without_labels
+    asked = {item for one in run.result.answers for item in one.items}
+    assert asked == {"q0", "q1", "q3", "q4"}
+    note = [note for note in run.result.notes if note.startswith("1 question left out of the fit")]
+    assert len(note) == 1 and "'O'" in note[0] and "is not one token" in note[0]
+    assert len(run.history("KEN")) == 2
+
+
+@pytest.mark.slow
+def test_a_run_without_such_a_question_goes_on_without_it(without_labels):
+    """What was left out is recorded, and is no other data of the same name."""
+    run, settings = without_labels
+    longer = bba.fit("KEN", budget=12, **settings)
+    assert longer.path == run.path and len(longer.history("KEN")) == 12

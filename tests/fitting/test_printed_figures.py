@@ -17,7 +17,7 @@ PRINTED = Path(__file__).parent / "printed"
     [
         ("both", "--country KEN --objective indices+opinions --optimizer random --validation 0"),
         ("greedy", "--country SAU --readout greedy --optimizer random"),
-        ("sampled", "--country SAU --readout sampled --optimizer random"),
+        ("sampled", "--country SAU --readout sampled --optimizer random --tokens 5"),
         ("several", "--country KEN,USA"),
     ],
 )

@@ -107,6 +107,19 @@ def test_three_batches_that_all_fail_end_a_search():
     assert len(calls) == 5
 
 
+def test_the_failure_that_is_told_is_the_last_one():
+    """Of several reasons that of the last candidate of the last batch."""
+    searcher, batches = create("random", 1, np.random.default_rng(0)), []
+
+    def evaluate(vectors, first):
+        batches.append(1)
+        failed = [Evaluation.failed(f"{len(batches)}.{n}") for n in range(len(vectors))]
+        return Batch(vectors, np.full((1, len(vectors)), np.nan), failed)
+
+    with pytest.raises(RunError, match=r"batches all failed: 3\.15\. Nothing"):
+        search(evaluate, searcher, Standing(1, 1, Stopping(target_loss=0.0)))
+
+
 @pytest.mark.parametrize(
     ("optimizer", "function"),
     [("gauss-newton", residuals), ("cma", residuals),

@@ -15,10 +15,10 @@ DIVERGENCE = np.array([[0.2, 0.4], [1.0, -1e-7], [np.nan, 0.1]], np.float32)
 
 def test_a_nat_a_token_counts_for_so_many_points():
     """The mean over texts, times the weight; what rounding made negative is nothing; NaN is a failure."""
-    losses = Language(2.0).losses(DIVERGENCE)
-    assert losses[:2] == pytest.approx([2 * IN_POINTS * 0.3, 2 * IN_POINTS * 0.5])
+    losses = Language(2.5).losses(DIVERGENCE)
+    assert losses[:2] == pytest.approx([2.5 * IN_POINTS * 0.3, 2.5 * IN_POINTS * 0.5])
     assert np.isnan(losses[2])
-    assert Language(2.0, unit=100.0).losses(DIVERGENCE)[0] == pytest.approx(losses[0] / 100)
+    assert Language(2.5, unit=100.0).losses(DIVERGENCE)[0] == pytest.approx(losses[0] / 100)
 
 
 def test_as_a_residual_its_mean_square_is_the_square_of_its_loss_at_one_nat():

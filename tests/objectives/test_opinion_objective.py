@@ -129,6 +129,37 @@ def test_validation_is_spared_of_what_is_fitted(tmp_path):
     assert not both.validated(0.2, np.random.default_rng(1)).validation, "Kenya has one to fit"
 
 
+def test_validation_is_scored_by_its_own_questions_and_spared_of_twelve_at_least(tmp_path):
+    """Both objectives ask the same; each knows people's answers to its own questions alone."""
+    for count, spared in ((11, 0), (12, 3), (13, 3)):
+        answers = {(f"q{n}", "Brazil"): (0.3, 0.7) for n in range(count + 1)}
+        split = draw(opinion_file(tmp_path / f"{count}.csv", answers), share=1 / (count + 1))
+        split = split.validated(0.25, np.random.default_rng(1))
+        assert len(split.validation) == spared
+        items = [item.id for item in split.objective.survey.items]
+        fitted = [item not in split.validation for item in items]
+        assert np.isfinite(split.objective.shares).all(axis=2)[0].tolist() == fitted
+        if split.validating is not None:
+            validated = np.isfinite(split.validating.shares).all(axis=2)[0]
+            assert validated.tolist() == [not here for here in fitted]
+        assert (split.validating is None) == (not spared)
+
+
+def test_what_a_model_cannot_be_asked_leaves_every_part(opinions):
+    """Of the questions to fit, those held out and those of validation; an unknown one changes nothing."""
+    split = draw(opinions, ("BRA", "KEN"))
+    held_out, fitted = sorted(split.held_out), sorted({f"q{n}" for n in range(6)} - split.held_out)
+    split = split.validated(0.0, np.random.default_rng(0), recorded=fitted[:2])
+    left = split.without({held_out[0]: "no token", fitted[0]: "no token", "q99": "no token"})
+    assert sorted(left.held_out) == held_out[1:] and left.validation == {fitted[1]}
+    assert {item.id for item in left.asked.survey.items} == {*held_out[1:], *fitted[1:]}
+    assert left.codes == split.codes and split.without({"q99": "no token"}) is split
+    with pytest.raises(
+        SpecificationError, match=r"3 questions that this model.* 0 would be .* no K"
+    ):
+        split.without(dict.fromkeys(held_out, "it has no K."))
+
+
 def test_samples_of_one_country_are_averaged(tmp_path):
     """Two national samples of a country are one target, their mean."""
     answers = {

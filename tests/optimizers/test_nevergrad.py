@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ pytest.importorskip("nevergrad")
 
 from blackbox_align.errors import MissingDependencyError
 from blackbox_align.optimizers import create
-from blackbox_align.optimizers.nevergrad_bridge import nevergrad_names
+from blackbox_align.optimizers.nevergrad_bridge import _nevergrad, nevergrad_names
 from blackbox_align.testing.optimizers import OptimizerContract, Quadratic
 
 # They fail inside nevergrad 1.0.12 as soon as they are made or told (docs/optimizers.md).
@@ -42,6 +44,21 @@ class TestAHandful(NevergradContract):
 @pytest.mark.parametrize("name", sorted({*nevergrad_names()} - {*HANDFUL, *BROKEN}))
 class TestAllOthers(NevergradContract):
     """The rest of the registry."""
+
+
+def test_each_generator_is_the_seed_of_another_search() -> None:
+    """What nevergrad draws by numpy's older generators follows from ours, in all its width."""
+    made = [create("ng:OnePlusOne", 2, np.random.default_rng(n), budget=9) for n in range(80)]
+    assert len({optimizer._legacy.bytes(8) for optimizer in made}) == 80
+    assert len({optimizer._python for optimizer in made}) == 80
+
+
+def test_where_nevergrad_is_missing_it_is_named(monkeypatch) -> None:
+    """With the line that installs it."""
+    _nevergrad.cache_clear()
+    monkeypatch.setitem(sys.modules, "nevergrad", None)
+    with pytest.raises(MissingDependencyError, match="pip install nevergrad"):
+        _nevergrad()
 
 
 @pytest.mark.parametrize("name", ["CMA", "DiagonalCMA"])

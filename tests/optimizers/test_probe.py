@@ -7,7 +7,7 @@ import pytest
 
 from blackbox_align.optimizers import Evaluation, create
 from blackbox_align.optimizers.gauss_newton import USUAL
-from blackbox_align.optimizers.probe import LONG, SHORT, directions, measure, steps
+from blackbox_align.optimizers.probe import LONG, SHORT, Probe, directions, measure, steps
 
 J = np.random.default_rng(1).standard_normal((6, 100))
 
@@ -41,6 +41,21 @@ def test_noise_is_measured_and_makes_steps_longer():
         found.append(probed(lambda v, e=noise: v @ J.T + e, (*SHORT, *LONG), seed))
     assert 2.5 < np.median([probe.noise for probe in found]) < 10.0
     assert np.median([probe.spread for probe in found]) > 0.5
+
+
+@pytest.mark.parametrize(
+    ("noise", "noisy", "drowned", "spread"),
+    [
+        (0.1, False, False, 0.25),
+        (0.4, True, False, 0.5),
+        (0.6, True, True, 0.6),
+        (9.0, True, True, 1.0),
+    ],
+)
+def test_steps_are_as_long_as_noise_asks(noise, noisy, drowned, spread):
+    """A step of linear length moves the outputs by a half here: noise counts from a quarter of one on."""
+    probe = Probe(noise, leverage=2.0, linear=0.25)
+    assert (probe.noisy, probe.drowned, probe.spread) == (noisy, drowned, pytest.approx(spread))
 
 
 @pytest.mark.parametrize(

@@ -63,5 +63,5 @@ def test_every_optimizer_describes_itself(name: str) -> None:
 def test_options_for_many_targets_are_those_of_that_search() -> None:
     """Its archive is longer by default, and its targets are no option."""
     one, many = defaults("gauss-newton"), defaults("gauss-newton", many=True)
-    assert (one["window"], many["window"]) == (300, 1000)
+    assert (one["window"], many["window"]) == (300, 4000)
     assert one.keys() == many.keys() and "targets" not in many

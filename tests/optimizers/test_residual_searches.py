@@ -188,19 +188,37 @@ def many(targets: list[list[float]], **options: float) -> Optimizer:
     )
 
 
-def test_a_batch_serves_first_the_target_that_gains_most() -> None:
-    """Steps come in the order of what the model promises, whatever the order in the table."""
-    # A radius in which the nearest target can be reached.
+def test_a_batch_serves_the_nearest_target() -> None:
+    """Whatever the order in the table; where 90 steps brought it no nearer, it is the turn of the next."""
     optimizer = many([[1.0, 0.0], [40.0, 0.0], [8.0, 0.0]], spread=8.0, radius=4.0)
     J = np.random.default_rng(3).standard_normal((2, 30)) / np.sqrt(30)
-    candidates = optimizer.ask()
-    optimizer.tell(candidates, [Evaluation(1.0, J @ c.vector) for c in candidates])
-    optimizer.ask(3)
-    model, misses = optimizer._fit(tune=False).model, optimizer._misses()
-    gains = [optimizer._plan(model, k, int(misses[k].argmin())).gain for k in range(3)]
-    assert len({round(gain, 3) for gain in gains}) == 3
-    served = list(optimizer.served.values())
-    assert served == sorted(range(3), key=lambda k: -gains[k]) and served != [0, 1, 2]
+    draw = np.random.default_rng(4)
+
+    def served() -> list[int]:
+        candidates = optimizer.ask()
+        targets = [target for target, _ in optimizer.promises.values()]
+        outputs = [99.0 + draw.random(2) for _ in candidates]
+        if not optimizer.told:
+            outputs = [J @ c.vector for c in candidates]
+        optimizer.tell(candidates, [Evaluation(1.0, row) for row in outputs])
+        return targets
+
+    assert served() == []  # the first round is drawn
+    order = optimizer._misses().min(axis=1).argsort().tolist()
+    assert [served() for _ in range(16)] == [order[:1]] * 15 + [order[1:2]]
+
+
+def test_a_step_within_reach_promises_all_of_its_error() -> None:
+    """Once linear outputs are known, the model leaves nothing of it."""
+    optimizer = many([[1.0, 0.0], [8.0, 0.0]], spread=8.0, radius=4.0)
+    J = np.random.default_rng(3).standard_normal((2, 30)) / np.sqrt(30)
+    for _ in range(6):
+        candidates = optimizer.ask()
+        optimizer.tell(candidates, [Evaluation(1.0, J @ c.vector) for c in candidates])
+    optimizer.ask(2)
+    for target, misses in enumerate(optimizer._misses()):
+        _, _, left = optimizer._steps(target, int(misses.argmin()))
+        assert left == pytest.approx(0.0, abs=1e-3)
 
 
 def test_a_target_is_done_when_it_is_near_enough() -> None:
@@ -214,7 +232,7 @@ def test_a_target_is_done_when_it_is_near_enough() -> None:
         optimizer.tell(candidates, [Evaluation(1.0, row) for row in told])
         outputs += told
     optimizer.ask()
-    assert set(optimizer.served.values()) == {1}
+    assert {target for target, _ in optimizer.promises.values()} == {1}
     assert optimizer.errors[0] == 0.0  # the start itself
     assert optimizer.errors[1] == pytest.approx(min(abs(row[1] - 30.0) for row in outputs))
 
@@ -488,27 +506,39 @@ def test_what_is_uncertain_does_not_look_good() -> None:
     assert ratio.min() > 0.99 and ratio.max() < 1.1
 
 
-def test_each_of_many_targets_has_a_radius_of_its_own() -> None:
-    """It grows by 1.6 where the target's step paid, and shrinks to 0.6 where it did not."""
-    targets = np.array([[100.0, 0.0], [0.0, 100.0]])
-    optimizer = create("gauss-newton", 4, np.random.default_rng(0), targets=(targets), enough=1.0)
-    draw = np.random.default_rng(1)
+@pytest.mark.parametrize("kept, factor", [(0.8, 1.6), (0.3, 1.0), (0.0, 0.6), (None, 0.6)])
+def test_each_of_many_targets_has_a_radius_of_its_own(kept: float | None, factor: float) -> None:
+    """It follows what the target's own step keeps of its promise; that of the other one stays."""
+    optimizer = many([[0.5, 0.0], [0.0, 0.5]], spread=0.5, radius=0.25)
+    J = np.random.default_rng(3).standard_normal((2, 30)) / np.sqrt(30)
+    candidates = optimizer.ask()
+    optimizer.tell(candidates, [Evaluation(1.0, J @ c.vector) for c in candidates])
+    candidates = optimizer.ask()
+    target, promise = optimizer.promises[candidates[0].id]
+    before, told = optimizer.shares.copy(), Evaluation.failed("no")
+    if kept is not None:
+        error = promise.loss * (1 - kept * (1 - promise.left))
+        outputs = optimizer.targets[target] + np.array([2 * error, 0.0])
+        told = Evaluation(error, outputs)
+    optimizer.tell(candidates[:1], [told])
+    changed = optimizer.shares / before
+    assert changed[target] == pytest.approx(factor) and changed[1 - target] == 1.0
 
-    def tell(first: float) -> None:
+
+def test_a_target_of_many_is_served_by_the_model_around_its_own_best() -> None:
+    """Of an archive larger than a model may be, it is fitted to the rows nearest to that."""
+    optimizer = many([[5.0, 0.0], [0.0, 5.0]], spread=0.25)
+    optimizer.near = 12
+    J = np.random.default_rng(3).standard_normal((2, 30)) / np.sqrt(30)
+    while optimizer.told < 60:
         candidates = optimizer.ask()
-        outputs = [np.array([first, 0.0]) + draw.random(2) for _ in candidates]
-        optimizer.tell(candidates, [Evaluation(1.0, each) for each in outputs])
-
-    tell(0.0)
-    tell(0.0)  # steps for both, after the first round
-    tell(-50.0)  # no target comes nearer
-    optimizer.ask()
-    narrow = optimizer.shares.copy()
-    assert (narrow < 1.0).all()
-    optimizer.tried, optimizer.errors = {0}, np.array([90.0, optimizer.errors[1]])
-    optimizer._set_radii(np.array([50.0, optimizer.errors[1]]))
-    assert optimizer.shares[0] == pytest.approx(1.6 * narrow[0])
-    assert optimizer.shares[1] == pytest.approx(narrow[1])
+        told = [J @ c.vector for c in candidates]
+        optimizer.tell(candidates, [Evaluation(1.0, row) for row in told])
+    for centre in optimizer._misses().argmin(axis=1).tolist():
+        model, rows = optimizer._model_near(centre)
+        distances = optimizer.archive.squared_distances(centre)
+        assert len(rows) == 12 and len(model.weights) == 12 and centre in rows
+        assert distances[rows].max() <= np.delete(distances, rows).min()
 
 
 @pytest.mark.parametrize("ask", [6, 1])

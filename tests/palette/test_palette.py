@@ -156,7 +156,7 @@ def test_another_models_palette_is_refused(fitted, opinions, tmp_path):
     from tests.architectures import build_model
 
     other = LocalEngine(build_model("llama"))
-    with pytest.raises(ExpertError, match="was fitted on"):
+    with pytest.raises(SpecificationError, match="was fitted on"):
         assess_palette(fitted, other, opinions)
 
 

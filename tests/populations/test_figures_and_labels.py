@@ -246,3 +246,31 @@ def test_a_row_per_country_and_index_is_turned(load):
     assert load("dimension,Chile,Japan\nPDI,63,54\nIDV,23,46\n").sha256 == wide.sha256
     with pytest.raises(DataFileError, match="its columns are countries; turn the table"):
         load("dimension,Chile,Japan\nPDI,63,54\n")
+
+
+@pytest.mark.parametrize(
+    ("label", "code"),
+    [("South Korea (ROK)", "KOR"), ("Korea, South (ROK)", "KOR"), ("Korea (ROK)", "KOR"),
+     ("Congo (DRC)", "COD"), ("KOR: South Korea", "KOR"), ("België / Belgique", "BEL"), ("DE-W", "X-GEW"),
+     ("Taiwan (ROC)", "TWN"), ("Germany (Deutschland)", "DEU"), ("Niger (Nigeria)", None),
+     ("Georgia (US)", None), ("France (Paris)", None), ("Czech Republic / Slovakia", None)],
+)  # fmt: skip
+def test_a_label_that_names_a_country_twice_is_read_where_both_agree(label, code):
+    """Brackets, slashes and colons hold the same country in other words, or the label is asked about."""
+    found = read_labels([label, "Chile"]).found.get(label)
+    assert (found.code if found else None) == code
+
+
+def test_names_of_rows_that_are_no_countries_in_other_languages():
+    """Totals and means are known everywhere, and parts of the world beside countries."""
+    labels = ["Chile", "Итого", "Moyenne", "合計", "Afrika", "Lateinamerika", "Monde", "toplam"]
+    assert read_labels(labels).sums == (
+        "Итого",
+        "Moyenne",
+        "合計",
+        "toplam",
+        "Afrika",
+        "Lateinamerika",
+        "Monde",
+    )
+    assert read_labels(["Afrika"]).sums == ()

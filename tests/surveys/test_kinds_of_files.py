@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import json
 from dataclasses import asdict
 
@@ -154,3 +156,17 @@ def test_the_shared_file_of_each_kind(kind):
     told = said(reference(f"../cases/files/{name}"))
     for phrase in phrases:
         assert phrase in told
+
+
+def test_scripts_of_the_shared_cases_find_what_they_import():
+    """Those scripts are run as they are: each name of ours that they import is where they look for it."""
+    folder = reference("../cases/models/mk.py").parent
+    sought = [
+        (node.module, name.name)
+        for script in sorted(folder.glob("*.py"))
+        for node in ast.walk(ast.parse(script.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("blackbox_align")
+        for name in node.names
+    ]
+    assert ("blackbox_align.surveys.loading", "load_survey") in sought
+    assert all(hasattr(importlib.import_module(module), name) for module, name in sought)

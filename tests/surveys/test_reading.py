@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import os
+from pathlib import Path
 
 import pytest
 
@@ -83,3 +85,14 @@ def test_figures_are_no_instrument_and_a_questionnaire_no_answers(tmp_path):
     with pytest.raises(DataFileError, match="questionnaire without people's answers"):
         load_data(asked)
     assert load_survey(tmp_path / "s.YML").name == "s"
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="a system without /dev/fd")
+def test_a_pipe_is_told_from_a_file():
+    """What is piped in would be gone after the first look, and then be called an empty file."""
+    reading, writing = os.pipe()
+    os.write(writing, TABLE.encode())
+    os.close(writing)
+    with pytest.raises(DataFileError, match="this is a pipe, which can be read but once"):
+        read(f"/dev/fd/{reading}")
+    os.close(reading)

@@ -108,7 +108,9 @@ def differs(
     if not bool(expected.isfinite().all()):
         return None  # nothing can be said, and the answers say it themselves
     off, noise = (_typical(one - expected) for one in (given, again))
-    noise = noise.clamp(min=float(noise.median()))  # of a few prompts a question's own may seem small
+    noise = noise.clamp(
+        min=float(noise.median())
+    )  # of a few prompts a question's own may seem small
     wrong = ~(off <= (_TIMES * noise).clamp(min=_LEAST))  # what is NaN is wrong as well
     if bool(wrong.any()):
         gap = float((given - expected)[:, wrong].abs().max())
