@@ -89,7 +89,8 @@ def _print_populations(result: Result) -> None:
         _print_distances(result, opinions)
     if indices := indices_of(result):
         _print_errors(result, indices)
-    _print_search(result, "evaluations in all")
+    if result.search:
+        say(result.search.describe("evaluations in all"))
     _print_notes(result)
 
 
@@ -161,7 +162,8 @@ def print_population(result: Result, population: str, expert: str = "") -> None:
         say(f"{name}: {own.metrics[0].title}\n", style="bold")
         print_table(("", "loss"), own_rows(result, population), right=(1,))
         say()
-    _print_search(result, "evaluations")
+    if result.search:
+        say(result.search.describe())
     _print_language(result, population)
     fronts = result.search.fronts if result.search else {}
     if fronts.get(population):
@@ -264,15 +266,6 @@ def print_pareto(result: Result) -> None:
         ]
         say(f"Pareto front of {code}\n", style="bold")
         print_table(("evaluation", *(title for title, _ in parts.values())), rows, right=range(9))
-
-
-def _print_search(result: Result, counted: str) -> None:
-    search = result.search
-    if search is not None:
-        say(
-            f"{search.evaluations:,} {counted} by {search.optimizer}, seed {search.seed}; "
-            f"stopped because {search.reason}."
-        )
 
 
 def _print_language(result: Result, population: str) -> None:
