@@ -1,6 +1,5 @@
 """Assessment: what a model's answers are worth, beside what can be had without one."""
 
-from ..populations import read_indices
 from ..surveys.instruments import load_instrument
 from .asking import Asking, ask
 from .assess import assess
@@ -16,6 +15,5 @@ __all__ = [
     "assess",
     "load_instrument",
     "parse_condition",
-    "read_indices",
     "score",
 ]

@@ -215,27 +215,30 @@ def _measure(trial: Trial, population: Population, answered: _Answered) -> Rows:
 def _item_answers(trial: Trial, answered: _Answered) -> Iterator[ItemAnswers]:
     """What people answered, and what the model did, item by item."""
     instrument = trial.instrument
-    sizes = [len(item.scale) for item in instrument.items]
-    ids = [item.id for item in instrument.items]
-
-    def block(population: str, condition: str, rows: Array, mass: Array | None) -> ItemAnswers:
-        there = np.flatnonzero(~np.isnan(rows).any(-1))
-        return ItemAnswers(
-            instrument.name, population, condition,
-            tuple(ids[n] for n in there),
-            tuple(tuple(map(float, rows[n, : sizes[n]])) for n in there),
-            () if mass is None else tuple(float(mass[n]) for n in there),
-        )  # fmt: skip
-
     for population in trial.populations:
         if not instrument.index_names:
-            yield block(population.code, PEOPLE, instrument.shares(population), None)
+            shares = instrument.shares(population)
+            yield item_answers(instrument, population.code, PEOPLE, shares)
     for condition in dict.fromkeys(name for name, _ in answered.conditions):
         own = {code: d for (name, code), d in answered.conditions.items() if name == condition}
         if len(set(own.values())) == 1 and len(own) > 1:
             own = {"": next(iter(own.values()))}
         for code, digest in own.items():
-            yield block(code, condition, *answered.by_adapter[digest])
+            yield item_answers(instrument, code, condition, *answered.by_adapter[digest])
+
+
+def item_answers(
+    instrument: Instrument, population: str, condition: str, rows: Array, mass: Array | None = None
+) -> ItemAnswers:
+    """(items, options) answers and (items,) label mass item by item, without the items that are NaN."""
+    items = instrument.items
+    there = np.flatnonzero(~np.isnan(rows).any(-1))
+    return ItemAnswers(
+        instrument.name, population, condition,
+        tuple(items[n].id for n in there),
+        tuple(tuple(map(float, rows[n, : len(items[n].scale)])) for n in there),
+        () if mass is None else tuple(float(mass[n]) for n in there),
+    )  # fmt: skip
 
 
 def _remarks(found: Sequence[Figure]) -> Iterator[str]:

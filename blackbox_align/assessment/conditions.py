@@ -110,15 +110,11 @@ class Condition:
         from ..experts import find_expert
 
         find = lru_cache(maxsize=None)(lambda folder: find_expert(Path(folder)))
-        applied = lru_cache(maxsize=None)(lambda folder: find(folder).adapter())
 
-        def folder(population: Population) -> str:
-            return path.replace("{code}", population.code)
+        def expert(population: Population) -> Expert:
+            return find(path.replace("{code}", population.code))
 
-        return cls(
-            name, lambda population: applied(folder(population)),
-            lambda population: find(folder(population)),
-        )  # fmt: skip
+        return cls(name, lambda population: expert(population).adapter(), expert)
 
 
 def _answer_lines(

@@ -34,7 +34,7 @@ from .screen import command, print_hint, print_table, say
 
 if TYPE_CHECKING:
     from ..fitting import Run
-    from ..results import Result, Split
+    from ..results import Asked, Result, Split
 
 
 def print_result(run: Run) -> None:
@@ -85,18 +85,19 @@ def print_experts(run: Run) -> None:
 
 def _print_populations(result: Result) -> None:
     """A table per instrument, opinions first, with one row per population."""
-    if opinions_of(result):
-        _print_distances(result)
-    if indices_of(result):
-        _print_errors(result)
-    _print_search(result, "evaluations in all")
+    if opinions := opinions_of(result):
+        _print_distances(result, opinions)
+    if indices := indices_of(result):
+        _print_errors(result, indices)
+    if result.search:
+        say(result.search.describe("evaluations in all"))
     _print_notes(result)
 
 
-def _print_errors(result: Result) -> None:
+def _print_errors(result: Result, asked: Asked) -> None:
     """One row per population; one that was not reached says which index is farthest off."""
-    asked, search = indices_of(result), result.search
-    assert asked is not None and search is not None
+    search = result.search
+    assert search is not None
     names = result.provenance.populations
     found = {code: errors(result, code) for code in names}
     rows = []
@@ -128,10 +129,8 @@ def _print_errors(result: Result) -> None:
     say()
 
 
-def _print_distances(result: Result) -> None:
+def _print_distances(result: Result, asked: Asked) -> None:
     """One row per population: held-out distances, and what fitting changed in them."""
-    asked = opinions_of(result)
-    assert asked is not None
     say(f"JS distance (nats) on held-out questions of {asked.title}\n", style="bold")
     rows = [
         (
@@ -154,16 +153,17 @@ def _print_distances(result: Result) -> None:
 def print_population(result: Result, population: str, expert: str = "") -> None:
     """The tables of one population, opinions first, and where its expert is."""
     result = result.of(population)
-    if opinions_of(result):
-        _print_opinions(result, population)
-    if indices_of(result):
-        _print_indices(result, population)
+    if opinions := opinions_of(result):
+        _print_opinions(result, opinions, population)
+    if indices := indices_of(result):
+        _print_indices(result, indices, population)
     if own := own_of(result):
         name = result.provenance.populations[population]
         say(f"{name}: {own.metrics[0].title}\n", style="bold")
         print_table(("", "loss"), own_rows(result, population), right=(1,))
         say()
-    _print_search(result, "evaluations")
+    if result.search:
+        say(result.search.describe())
     _print_language(result, population)
     fronts = result.search.fronts if result.search else {}
     if fronts.get(population):
@@ -173,11 +173,9 @@ def print_population(result: Result, population: str, expert: str = "") -> None:
         print_hint(f"Expert: {expert}")
 
 
-def _print_opinions(result: Result, population: str) -> None:
+def _print_opinions(result: Result, asked: Asked, population: str) -> None:
     """Held-out distances first, then those on the questions that the fit worked on."""
     held_out = questions(result, population, "held-out")
-    asked = opinions_of(result)
-    assert asked is not None
     name = result.provenance.populations[population]
     say(f"{name} in {asked.title}\n", style="bold")
     columns = (
@@ -202,10 +200,8 @@ def print_measures(result: Result, population: str, split: Split, what: str) -> 
     print_table((what, *heads, "worth in\npeople"), rows, right=range(1, 6))
 
 
-def _print_indices(result: Result, population: str) -> None:
+def _print_indices(result: Result, asked: Asked, population: str) -> None:
     """Index by index."""
-    asked = indices_of(result)
-    assert asked is not None
     name = result.provenance.populations[population]
     say(f"{name} in {asked.targets_title}\n", style="bold")
     rows = [
@@ -270,15 +266,6 @@ def print_pareto(result: Result) -> None:
         ]
         say(f"Pareto front of {code}\n", style="bold")
         print_table(("evaluation", *(title for title, _ in parts.values())), rows, right=range(9))
-
-
-def _print_search(result: Result, counted: str) -> None:
-    search = result.search
-    if search is not None:
-        say(
-            f"{search.evaluations:,} {counted} by {search.optimizer}, seed {search.seed}; "
-            f"stopped because {search.reason}."
-        )
 
 
 def _print_language(result: Result, population: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import DataFileError, ModelError
+from ..errors import DataFileError
 from .options import AsJson, Missing
 from .screen import print_hint, print_json, print_note, print_table, say
 
@@ -199,24 +199,18 @@ def tabulate_command(
 
 def _cannot_be_asked(content: Instrument | TargetSet, model: str) -> dict[str, str]:
     """The items whose labels a model cannot answer with, and why."""
-    from dataclasses import replace
+    from contextlib import closing
 
-    from ..engines.checkpoint import load_model
-    from ..engines.local.questions import tokenize_survey
+    from .. import engines
+    from ..assessment.asking import Asking, unaskable
     from ..populations import TargetSet
     from ..surveys import Survey
 
     if isinstance(content, TargetSet):
         return {}
     survey = content if isinstance(content, Survey) else content.survey
-    tokenizer = load_model(model, device="cpu").tokenizer
-    reasons = {}
-    for item in survey.items:
-        try:
-            tokenize_survey(replace(survey, items=(item,), indices=()), tokenizer)
-        except ModelError as error:
-            reasons[item.id] = str(error)
-    return reasons
+    with closing(engines.open(model, device="cpu")) as engine:
+        return unaskable(engine, survey, Asking("1", "own"))
 
 
 def _as_json(found: Check, unaskable: Mapping[str, str]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ answers by them.
 """
 
 from ..engines.base import write_all
+from ..statistics.mixtures import fit_weights
 from .asking import (
     answer_closed,
     closed_question,
@@ -15,30 +16,26 @@ from .asking import (
     told_shares,
     told_texts,
 )
-from .by_answers import FittedWeights, fit_weights, weights_by_answers
+from .by_answers import weights_by_answers
 from .by_profile import read_profile, weights_by_profile
 from .by_text import Embedder, Query, TextRouter
-from .combine import Combined, combine
+from .combine import combine
 from .committee import FORMS, Committee, mixed
 from .decision import Considered, Decision
 from .embedders import sentence_model
-from .fusion import Fused, FusionSettings, cluster_centroids, fuse
+from .fusion import FusionSettings, cluster_centroids, fuse
 from .known_answers import known_answers
-from .personas import Persona, drawn_personas, read_personas, write_personas
+from .personas import drawn_personas, read_personas, write_personas
 from .real_answers import combine_with
 from .stated import stated_weights
 
 __all__ = [
     "FORMS",
-    "Combined",
     "Committee",
     "Considered",
     "Decision",
     "Embedder",
-    "FittedWeights",
-    "Fused",
     "FusionSettings",
-    "Persona",
     "Query",
     "TextRouter",
     "answer_closed",

@@ -11,10 +11,8 @@ import numpy as np
 from numpy.random import Generator
 
 from ..errors import SpecificationError
-from ..statistics.mixtures import FEW, STRENGTH, FittedWeights, fit_weights
+from ..statistics.mixtures import FEW, STRENGTH, fit_weights
 from .decision import Considered, Decision
-
-__all__ = ["FittedWeights", "fit_weights", "weights_by_answers"]
 
 
 def weights_by_answers(

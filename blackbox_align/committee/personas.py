@@ -18,11 +18,12 @@ from numpy.random import Generator
 
 from ..adapters.adapter import Adapter
 from ..assessment.asking import Asking, ask
+from ..assessment.assess import item_answers
 from ..engines.base import Engine
 from ..errors import DataFileError, SpecificationError
 from ..experts import Card, Expert, write_expert
 from ..files.tables import read_text
-from ..results import ItemAnswers, Provenance, Result
+from ..results import Provenance, Result
 from ..results.names import FITTED
 from ..surveys.instrument import Instrument
 
@@ -136,19 +137,9 @@ def write_personas(
     adapters = [Adapter(text=persona.text) for persona in personas]
     asking = asking or Asking("reversed", "own")
     shares, _ = ask(engine, instrument.survey, adapters, asking)
-    sizes = [len(item.scale) for item in instrument.items]
     experts = []
     for persona, adapter, rows in zip(personas, adapters, shares, strict=True):
-        answers = ItemAnswers(
-            instrument.name,
-            persona.name,
-            FITTED,
-            tuple(item.id for item in instrument.items),
-            tuple(
-                tuple(float(share) for share in row[:size])
-                for row, size in zip(rows, sizes, strict=True)
-            ),
-        )
+        answers = item_answers(instrument, persona.name, FITTED, rows)
         info = engine.info
         provenance = Provenance(
             (instrument.asked(),), {persona.name: persona.text}, info.name, info.revision, info.dtype,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,11 +95,7 @@ def align_palette(
         for colour in palette_map.codes:
             preferences = drawn_preferences(palette_map, opinions, colour, source, settings.seed)
             write_text(work / f"{colour}.jsonl", to_lines(colour, preferences))
-
-            def told(step: int, steps: int, loss: float, colour: str = colour) -> None:
-                if on_step is not None:
-                    on_step(colour, step, steps, loss)
-
+            told = None if on_step is None else partial(on_step, colour)
             lora = train_lora(checkpoint, preferences, settings, work / colour, told)
             experts[colour] = work / "experts" / colour
             adapter = Adapter(loras=(lora,))

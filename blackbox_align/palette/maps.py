@@ -61,10 +61,6 @@ class Colour:
     phrases: tuple[str, ...] = ()
     wording: str = COUNTRY_WORDING
 
-    def __post_init__(self) -> None:
-        for part in ("countries", "phrases"):
-            object.__setattr__(self, part, tuple(getattr(self, part)))
-
     @property
     def population(self) -> Population:
         """The colour as people that a model is to answer like."""
@@ -114,7 +110,8 @@ class PaletteMap:
         for one in self.colours:
             if one.code == code:
                 return one
-        raise UnknownNameError("colour", code, self.codes, f"Those of the map: {self._listed()}.")
+        hint = f"Those of the map: {', '.join(self.codes)}."
+        raise UnknownNameError("colour", code, self.codes, hint)
 
     def place_of(self, country: str) -> int | None:
         """The position of a country's colour; None where the map has not got the country."""
@@ -127,9 +124,6 @@ class PaletteMap:
             for one in self.colours
         ]
         return replace(self, colours=tuple(one for one in kept if one.countries))
-
-    def _listed(self) -> str:
-        return ", ".join(self.codes)
 
 
 def map_names() -> list[str]:

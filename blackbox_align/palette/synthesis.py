@@ -1,8 +1,7 @@
 """Preferences from a chat model: every colour's answer, remarks on it by the others, the answer revised.
 
-Three calls a colour for each question (Cultural Palette, section 3.1, in our own words): ``answer`` for the
-colour; ``remark``, which reads it beside the answers of the others; ``revise``, which makes the final answer
-of both. Of a question that is whole, every colour's final answer is chosen once and rejected for the others.
+The calls are those of :mod:`.steps`. Of a question that is whole, every colour's final answer is chosen once
+and rejected for the others.
 
 ::
 

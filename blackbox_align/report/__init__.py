@@ -1,6 +1,6 @@
 """The report: results as one page that needs no network and no script, with a CSV beside every figure."""
 
-from .page import Block, Page, write_page
+from .page import Page, write_page
 from .pages import (
     Fitted,
     comparison_page,
@@ -12,7 +12,6 @@ from .pages import (
 from .studies import is_study, study_page
 
 __all__ = [
-    "Block",
     "Fitted",
     "Page",
     "comparison_page",

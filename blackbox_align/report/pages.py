@@ -90,10 +90,7 @@ def _found(result: Result, code: str, fit: Fitted) -> tuple[str, ...]:
         )
     search = result.search
     if search:
-        said.append(
-            f"{search.evaluations:,} evaluations by {search.optimizer}, seed {search.seed}; stopped because "
-            f"{search.reason}. Run: {fit.name} ({fit.status})."
-        )
+        said.append(f"{search.describe()} Run: {fit.name} ({fit.status}).")
     return tuple(said)
 
 

@@ -1,6 +1,5 @@
 """Results: what was done, as values that are read without a model and without torch."""
 
-from .checklist import Checklist
 from .language import Language
 from .result import (
     Asked,
@@ -14,7 +13,6 @@ from .result import (
 
 __all__ = [
     "Asked",
-    "Checklist",
     "Figure",
     "ItemAnswers",
     "Language",

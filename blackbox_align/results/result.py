@@ -157,6 +157,13 @@ class Searched:
     tokens: int = 0
     target_loss: float | None = None
 
+    def describe(self, counted: str = "evaluations") -> str:
+        """What was spent by whom, and why it ended, in a sentence."""
+        return (
+            f"{self.evaluations:,} {counted} by {self.optimizer}, seed {self.seed}; stopped because "
+            f"{self.reason}."
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Result:
