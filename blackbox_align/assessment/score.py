@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
@@ -51,18 +52,18 @@ def score(
     known: int = 0,
     readouts: bool = False,
     wordings: int = 1,
-    model: str = "respondent-tiny",
+    model: str | os.PathLike[str] = "respondent-tiny",
     revision: str | None = None,
     device: str = "auto",
     dtype: str = "auto",
     trust_remote_code: bool = False,
-    chat_template: str = "auto",
+    chat_template: str | os.PathLike[str] = "auto",
     system: str = "",
     samples: str = "national",
     missing: str = "drop",
     labels: str = "letters",
     orders: str | None = None,
-    targets: str | None = None,
+    targets: str | os.PathLike[str] | None = None,
     constants: str = "anchor",
     batch: int = 64,
     cache: bool = True,
@@ -108,6 +109,8 @@ def score(
         A mistake in what was asked, or a model that cannot answer.
     """
     _check(resamples, seed, questions, labels, wordings)
+    model, chat_template = os.fspath(model), os.fspath(chat_template)
+    targets = None if targets is None else os.fspath(targets)
     parsed = _parsed(conditions)
     if isinstance(instrument, (str, Path)):
         instrument = load_instrument(instrument, missing=missing)

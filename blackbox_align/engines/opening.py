@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def open(
-    model: str = "respondent-tiny",
+    model: str | os.PathLike[str] = "respondent-tiny",
     *,
     revision: str | None = None,
     device: str = "auto",
@@ -55,7 +56,7 @@ def open(
 
     form = form or chat_format()
     settings: dict[str, Any] = {
-        "name": model,
+        "name": os.fspath(model),
         "revision": revision,
         "device": device,
         "dtype": dtype,

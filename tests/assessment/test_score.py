@@ -160,7 +160,7 @@ def test_a_real_model_gives_the_same_scores_in_any_batch(survey_file, tmp_path):
     """The batch is no part of the result of a language model either, but for float noise."""
     model = save_small_model("llama", tmp_path / "model")
     tables = [
-        score(survey_file, conditions=["none", "icl"], model=str(model), device="cpu",
+        score(survey_file, conditions=["none", "icl"], model=model, device="cpu",
               labels="digits", batch=batch, cache=False, resamples=20)
         for batch in (2, 500)
     ]  # fmt: skip
