@@ -57,10 +57,10 @@ class GaussNewtonMany(GaussNewton):
 
     The residuals it is told are the plain outputs, (m,), and the loss is one number for all targets:
     it decides what is recommended, while the error of each target is taken from the outputs. A batch
-    serves one target, the nearest of those that are not reached and that steps still bring nearer, as
-    gauss-newton does: with a model of the evaluations nearest to the target's best one, as many as that
-    holds, in a trust region of its own. Up to half of the batch are steps that this model says reach other
-    targets. The other options are those of gauss-newton.
+    serves one target, the nearest of those that are not reached and that steps still bring nearer (where
+    ``enough`` is 0, each in turn), as gauss-newton does: with a model of the evaluations nearest to the
+    target's best one, as many as that holds, in a trust region of its own. Up to half of the batch are
+    steps that this model says reach other targets. The other options are those of gauss-newton.
 
     Failed evaluations: they do not enter the archive, and are steps that did not improve.
     """
@@ -103,7 +103,8 @@ class GaussNewtonMany(GaussNewton):
         self.enough = between("enough", enough, -1.0, 1e9)
         self.shares = np.ones(len(self.targets))  # of the first trust radius, for each target
         self.errors = np.full(len(self.targets), np.inf)
-        self.vain = np.zeros(len(self.targets), dtype=np.int64)  # steps since each last came nearer
+        self.given = np.zeros(len(self.targets), dtype=np.int64)  # steps for each
+        self.vain = np.zeros(len(self.targets), dtype=np.int64)  # those since it last came nearer
         self.promises: dict[int, tuple[int, Promise]] = {}  # of outstanding steps, and whose
 
     def _step(self, ids: range, noise: Array) -> Array:
@@ -130,6 +131,7 @@ class GaussNewtonMany(GaussNewton):
             length = max(self.explore * max(float(np.linalg.norm(step)), least), self._resolution())
             share = length / np.sqrt(self.dimension) if turn else 0.0
             vectors[at] = centre + step + share * noise[at]
+        self.given[target] += len(ids)
         self.vain[target] += len(ids)
         return vectors
 
@@ -149,12 +151,14 @@ class GaussNewtonMany(GaussNewton):
     def _order(self) -> list[int]:
         """The targets that are not reached, the nearest first of those that steps still bring nearer.
 
-        One that is reached lies on the way to others, whose steps begin where the model knows much.
+        One that is reached lies on the way to others, whose steps begin where the model knows much. Where
+        nothing is near enough, as opinions never are, no target waits for another: they take turns.
         """
         wanted = np.flatnonzero(self.errors > self.enough)
         if not len(wanted):
             wanted = np.arange(len(self.targets))
-        order = np.lexsort((self.errors[wanted], self.vain[wanted] // PATIENT))
+        turns = self.given if self.enough <= 0 else self.vain // PATIENT
+        order = np.lexsort((self.errors[wanted], turns[wanted]))
         return [int(k) for k in wanted[order]]
 
     def _model_near(self, row: int) -> tuple[GaussianProcess, NDArray[np.int64]]:

@@ -190,7 +190,7 @@ def many(targets: list[list[float]], **options: float) -> Optimizer:
 
 def test_a_batch_serves_the_nearest_target() -> None:
     """Whatever the order in the table; where 90 steps brought it no nearer, it is the turn of the next."""
-    optimizer = many([[1.0, 0.0], [40.0, 0.0], [8.0, 0.0]], spread=8.0, radius=4.0)
+    optimizer = many([[1.0, 0.0], [40.0, 0.0], [8.0, 0.0]], spread=8.0, radius=4.0, enough=0.001)
     J = np.random.default_rng(3).standard_normal((2, 30)) / np.sqrt(30)
     draw = np.random.default_rng(4)
 
@@ -206,6 +206,18 @@ def test_a_batch_serves_the_nearest_target() -> None:
     assert served() == []  # the first round is drawn
     order = optimizer._misses().min(axis=1).argsort().tolist()
     assert [served() for _ in range(16)] == [order[:1]] * 15 + [order[1:2]]
+
+
+def test_targets_take_turns_where_nothing_is_near_enough() -> None:
+    """As opinions never are: the nearest does not keep the others waiting."""
+    optimizer = many([[1.0, 0.0], [40.0, 0.0], [8.0, 0.0]], spread=8.0, radius=4.0)
+    J = np.random.default_rng(3).standard_normal((2, 30)) / np.sqrt(30)
+    served = []
+    for _ in range(7):
+        candidates = optimizer.ask()
+        served += [target for target, _ in optimizer.promises.values()]
+        optimizer.tell(candidates, [Evaluation(1.0, J @ c.vector) for c in candidates])
+    assert [sorted(served[at : at + 3]) for at in (0, 3)] == [[0, 1, 2]] * 2
 
 
 def test_a_step_within_reach_promises_all_of_its_error() -> None:
