@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,15 +41,18 @@ def refuse_equal_counts(path: Path, pairs: Mapping[tuple[str, str], Pair]) -> No
 
 
 def sums_of_the_others(pairs: Mapping[tuple[str, str], Pair]) -> dict[str, set[str]]:
-    """The options of each item that are half of all in each of several samples, of three options or more."""
+    """The options of each item that are half of all in each of several samples, of three options or more.
+
+    Samples of the same counts are one: in one sample half of all may be chance.
+    """
     found: dict[str, set[str]] = {}
-    samples: Counter[str] = Counter()
+    samples: dict[str, set[tuple[float, ...]]] = {}
     for (name, _), pair in pairs.items():
         total = math.fsum(pair.shares.values())
         halves = {o for o, v in pair.shares.items() if 2 * v == total and len(pair.shares) > 2}
         found[name] = found.get(name, halves) & halves
-        samples[name] += 1
-    return {name: options if samples[name] > 1 else set() for name, options in found.items()}
+        samples.setdefault(name, set()).add(tuple(sorted(pair.shares.values())))
+    return {name: options if len(samples[name]) > 1 else set() for name, options in found.items()}
 
 
 def refuse_other_options(path: Path, pairs: Mapping[tuple[str, str], Pair]) -> None:
