@@ -141,11 +141,7 @@ def score(
     if known:
         fitted = _known(made, populations, known, fitted, seed)
         about.append(f"{len(fitted)} questions count as known, drawn from seed {seed}.")
-    for place, one in enumerate(parsed):
-        if one.name == ANSWERS_IN_TEXT:
-            if not fitted:
-                parse_condition(ANSWERS_IN_TEXT)  # says what is missing
-            parsed[place] = Condition.known_answers(made, fitted, engine)
+    parsed = [_known_in_text(one, made, fitted, engine) for one in parsed]
     trial = Trial(
         made, engine if parsed else None, tuple(populations), tuple(parsed), asking,
         Resampling(resamples, seed), frozenset(fitted),
@@ -313,6 +309,17 @@ def _experts(
         for population in populations if condition.expert else ():
             assert condition.expert is not None
             yield condition.name, population.code, condition.expert(population)
+
+
+def _known_in_text(
+    condition: Condition, made: Instrument, known: Collection[str], engine: Engine | None
+) -> Condition:
+    """The known answers in the text, where the condition is theirs and so far their name alone."""
+    if condition.name != ANSWERS_IN_TEXT:
+        return condition
+    if not known:
+        parse_condition(ANSWERS_IN_TEXT)  # says what is missing
+    return Condition.known_answers(made, known, engine)
 
 
 def _fitted(
