@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import json
 from pathlib import Path
 
 import pytest
@@ -23,3 +24,15 @@ def test_a_script_imports_what_is_there(path):
             for name in (one.name for one in node.names):
                 if not hasattr(module, name):
                     importlib.import_module(f"{node.module}.{name}")
+
+
+def test_mutants_by_name_are_of_code_and_tests_that_are_there():
+    """What a mutant replaces stands once in its file, and the tests that shall kill it exist."""
+    for one in json.loads(
+        (ROOT / "benchmarks" / "mutants" / "named.json").read_text(encoding="utf-8")
+    ):
+        assert (ROOT / one["path"]).read_text(encoding="utf-8").count(one["was"]) == 1, one["name"]
+        for test in one["tests"]:
+            file, *names = test.split("::")
+            source = (ROOT / file).read_text(encoding="utf-8")
+            assert all(name.partition("[")[0] in source for name in names), test
