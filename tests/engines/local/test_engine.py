@@ -86,7 +86,8 @@ def test_answers_are_those_of_asking_one_question_at_a_time(
         [answer_one_by_one(model, adapter, asked.questions[THIRD]) for adapter in adapters]
     )
     assert answers.std(axis=1).max() > 0.01  # a flat answer would hide a mistake
-    np.testing.assert_allclose(answers[:, THIRD], plain, atol=2e-6)
+    # Weights this large make a probability of 2.4e-6 of the rounding, under MKL_CBWR=COMPATIBLE.
+    np.testing.assert_allclose(answers[:, THIRD], plain, rtol=0, atol=1e-5)
     assert engine.notes == ()
 
 
