@@ -71,11 +71,14 @@ def by_gradients(run: Run) -> list[str]:
 def print_experts(run: Run) -> None:
     """Where the experts of a fit are, and what they are not for."""
     codes, path = list(run.result.provenance.populations), str(run.path)
-    if (run.record.get("facts") or {}).get("placement") == "last":
-        print_hint(
-            "The prompt stands right before an answer: it is for questionnaires. One for texts as well: "
-            "--placement message, or --optimizer adam where gradients are at hand."
-        )
+    facts = run.record.get("facts") or {}
+    if facts.get("placement") == "last":
+        said = "The prompt stands right before an answer: it is for questionnaires."
+        if "slope" not in facts:  # else its usual place was tried, and moves nothing
+            said += " One for texts as well: --placement message"
+            follows = run.specification.optimizer == "adam"
+            said += "." if follows else ", or --optimizer adam where gradients are at hand."
+        print_hint(said)
     if len(codes) == 1:
         print_hint(f"Expert: {run.expert_of(codes[0])}")
         return

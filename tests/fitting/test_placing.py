@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import blackbox_align as bba
+from blackbox_align.cli.output import print_experts
 from blackbox_align.engines import open as open_engine
 from blackbox_align.fitting.asking import Asked, search_space
 from blackbox_align.fitting.data import PROMPT, generator, load_data
@@ -64,7 +65,7 @@ def test_the_slope_is_what_a_short_step_along_the_gradient_takes_off(tmp_path):
         assert slope > HEEDED, "the embedded model reads what stands first"
 
 
-def test_a_prompt_that_is_not_heeded_stands_last_and_it_is_said(deaf, tmp_path):
+def test_a_prompt_that_is_not_heeded_stands_last_and_it_is_said(deaf, tmp_path, capsys):
     """Five tokens, for questionnaires alone; recorded, so that the run goes on there."""
     settings = {"model": deaf, "optimizer": "adam", "runs": tmp_path, "device": "cpu"}
     run = bba.fit("SAU", budget=1, target_loss=0.0, **settings)
@@ -72,6 +73,9 @@ def test_a_prompt_that_is_not_heeded_stands_last_and_it_is_said(deaf, tmp_path):
     assert (facts["placement"], facts["length"], facts["language"]) == ("last", 5, 0.0)
     assert facts["slope_at"] == "first" and facts["slope"] < HEEDED
     assert any("The prompt stands last: before everything" in note for note in run.result.notes)
+    print_experts(run)
+    said = "".join(capsys.readouterr())
+    assert "it is for questionnaires" in said and "--placement" not in said  # which was tried
     again = bba.fit("SAU", budget=2, target_loss=0.0, **settings)
     assert again.record["facts"]["slope"] == facts["slope"] and len(again.entries()) == 2
 
