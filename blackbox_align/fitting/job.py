@@ -39,7 +39,7 @@ from .problem import Problem, pose
 from .record import Record, Writer
 from .run import Run
 from .search import Batch, Standing, search
-from .searcher import OFFERED, make_optimizer, note_probe, offer_starts, options_of
+from .searcher import make_optimizer, note_probe, offer_starts, offered_to, options_of
 from .settled import recorded_facts, settle
 from .specification import Specification
 from .stopping import Stopping
@@ -106,13 +106,13 @@ class Job:
                 "dimension": space.dimension,
                 "unit": unit,
                 "options": options,
-                "starts": int(recorded.get("starts", 0)) if recorded else OFFERED,
+                **offered_to(recorded, first),
                 "tokens": tokens_of(engine, space, problem.sheet),
                 **placed,
             }
             facts |= self._priced(engine, problem, space, recorded)
             optimizer = make_optimizer(problem, space.dimension, self.stopping, options)
-            offer_starts(optimizer, settings, engine, space, facts["starts"])
+            offer_starts(optimizer, settings, engine, space, facts["starts"], facts["examples"])
             if len(problem.populations) > 1:  # a country that is done gets no more steps
                 facts["target_loss"] = self.stopping.target_loss
             standing = Standing(len(problem.populations), space.dimension, self.stopping)

@@ -15,11 +15,12 @@ from ..optimizers import Optimizer, create
 from ..optimizers.registry import defaults
 from .data import OPTIMIZER, STARTS, generator
 from .problem import Problem
-from .record import Writer
+from .record import Record, Writer
 from .specification import USUAL_START, Specification
 from .stopping import Stopping
 
 OFFERED = 12  # other words to start from
+EXAMPLES = 8192  # words that random steps may lie like, at most: twice the width of an 8B model
 # The defaults of versions that recorded none.
 _FORMER: dict[str, dict[str, Any]] = {
     "gauss-newton": {"spread": 8.0, "radius": 4.0, "batch": 12, "kernel": "gaussian"},
@@ -59,18 +60,33 @@ def make_optimizer(
     )
 
 
+def offered_to(recorded: Mapping[str, Any], earlier: Record | None) -> dict[str, int]:
+    """How many other words, and examples of words, a search is offered: as recorded, else what is usual.
+
+    One that starts from an ``earlier`` run has no probe of its own: its way counts as short where that was.
+    """
+    if recorded:
+        return {key: int(recorded.get(key, 0)) for key in ("starts", "examples")}
+    near = earlier is None or (earlier.facts.get("probe") or {}).get("near", False)
+    return {"starts": OFFERED, "examples": EXAMPLES if near else 0}
+
+
 def offer_starts(
     optimizer: Optimizer,
     settings: Specification,
     engine: Engine,
     space: Parameterization,
     count: int,
+    examples: int = EXAMPLES,
 ) -> None:
-    """Offer ``count`` other words, drawn as the first ones were, to a search that starts from words."""
+    """Offer ``count`` other words, drawn as the first ones were, to a search that starts from words, and so
+    many ``examples`` of words to draw steps like."""
     if count and settings.init == USUAL_START and isinstance(space, FullSpace):
         rng, size = generator(settings, STARTS), engine.info.vocabulary
         words = [from_vocabulary(engine, settings.length, size, rng) for _ in range(count)]
-        optimizer.offer(space.coordinates(np.stack(words)))
+        some = min(size, examples)
+        several = engine.embed(rng.choice(size, some, replace=False).tolist()) if some else None
+        optimizer.offer(space.coordinates(np.stack(words)), several)
 
 
 def note_probe(optimizer: Optimizer, writer: Writer, on_trouble: Callable[[str], None]) -> None:

@@ -225,12 +225,22 @@ class Optimizer(ABC):
         self._keep_best(known, evaluations)
         self._observe(known, evaluations)
 
-    def offer(self, places: ArrayLike) -> None:
+    def offer(self, places: ArrayLike, examples: ArrayLike | None = None) -> None:
         """Before the first ask: vectors (n, dimension) that are as good to start from as 0, as far as
-        anybody knows. An algorithm that has no use for them starts at 0."""
+        anybody knows; and examples (m, width) of what a block of ``width`` coordinates may be, whose
+        covariance random steps may follow. An algorithm that has no use for them starts at 0, and takes no
+        direction for another."""
         if self.asked or self.told:
             raise OptimizerError("Places to start from are offered before the first ask.")
-        self._offer(self._vectors(places))
+        blocks = None if examples is None else np.asarray(examples, dtype=np.float64)
+        if blocks is not None:
+            fits = blocks.ndim == 2 and blocks.shape[1] and not self.dimension % blocks.shape[1]
+            if not fits or len(blocks) < 2 or not np.isfinite(blocks).all():
+                raise OptimizerError(
+                    "Examples must be two rows of finite numbers or more, of a width that divides "
+                    f"{self.dimension}; not {blocks.shape}."
+                )
+        self._offer(self._vectors(places), blocks)
 
     def stop(self) -> dict[str, object]:
         """Why the search wants to end, ``{reason: value}``; empty while it wants to go on."""
@@ -266,8 +276,8 @@ class Optimizer(ABC):
         """Take earlier evaluations; for algorithms that have the capability ``observes``."""
         raise NotImplementedError
 
-    def _offer(self, places: Array) -> None:
-        """Take places to start from; an algorithm that looks at several overrides it."""
+    def _offer(self, places: Array, examples: Array | None) -> None:
+        """Take places to start from and examples; an algorithm that looks at several overrides it."""
         return
 
     def _stop(self) -> dict[str, object]:

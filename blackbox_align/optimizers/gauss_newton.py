@@ -39,6 +39,7 @@ from blackbox_align.optimizers.one_thread import on_one_thread
 from blackbox_align.optimizers.opening import Opening
 from blackbox_align.optimizers.options import between, one_of, positive, step
 from blackbox_align.optimizers.probe import Probe
+from blackbox_align.optimizers.shape import Shape
 from blackbox_align.optimizers.trust_region import Promise, factor
 
 SCALES = 2.0 ** np.arange(-2, 5)  # length scales on trial, in units of the first spread
@@ -124,6 +125,7 @@ class GaussNewton(Optimizer):
         self.archive = Archive(window, self.dimension)
         self.opening = Opening(dimension, rng) if spread is None else None
         self._opened: dict[int, Told] = {}
+        self.shape: Shape | None = None
         self._radius = None if radius is None else step("radius", radius)
         self._measure_in(USUAL if spread is None else step("spread", spread))
         self.explore = between("explore", explore, 0.0, 1e3)
@@ -179,6 +181,8 @@ class GaussNewton(Optimizer):
             rest = ids[probing:]
             return np.concatenate([design, self._ask(rest)]) if len(rest) else design
         noise = self.rng.standard_normal((len(ids), self.dimension))
+        if self.shape and (self.probe is None or self.probe.near):
+            noise = self.shape.of(noise)
         drawn = min(len(ids), self.draws) if len(self.archive) >= 2 else len(ids)
         self.draws = max(self.draws - len(ids), 0)
         if drawn == len(ids):
@@ -291,7 +295,8 @@ class GaussNewton(Optimizer):
             return found
         return AFRESH * self.spread * self.rng.standard_normal(self.dimension)
 
-    def _offer(self, places: Array) -> None:
+    def _offer(self, places: Array, examples: Array | None) -> None:
+        self.shape = None if examples is None else Shape(examples)
         if self.opening:
             self.opening.offer(places)
 

@@ -4,7 +4,9 @@ A few evaluations tell how far outputs are linear and what a step moves (:mod:`.
 linear step does is small beside the loss, the way is long, and places differ: of the words of a language
 model some let a step move the answers ten times as far as others. So each place on offer is asked twice, a
 short step apart, and the search starts where such a step moves the outputs most. A search that took its way
-for short, and has most of it before it still after many steps, looks at them then.
+for short, and has most of it before it still after many steps, looks at them then. Where the way is short,
+what counts is how far a random step moves the outputs, and steps are drawn as examples of vectors lie
+(:mod:`.shape`); on a long way what moves most bends as soon, and they are drawn alike in all directions.
 
 >>> import numpy as np
 >>> opening = Opening(2, np.random.default_rng(0))
@@ -20,6 +22,7 @@ for short, and has most of it before it still after many steps, looks at them th
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -81,7 +84,7 @@ class Opening:
         if self.probe is None or self.probe.noisy or self._pairs or not self._may_look():
             return
         if lowest > LEFT * self._losses[self.kept[0]]:
-            self.begun = begun
+            self.begun, self.probe = begun, replace(self.probe, near=False)
             self._ask_elsewhere()
 
     def refuse(self, candidates: Iterable[Candidate]) -> None:
@@ -130,9 +133,11 @@ class Opening:
         self._look_elsewhere(alone)
 
     def _look_elsewhere(self, alone: bool) -> None:
-        if not alone or not self._may_look() or self.probe is None:
+        if self.probe is None:
             return
-        if self._losses[self.kept[0]] > FAR * self.probe.leverage * self.probe.linear:
+        near = self._losses[self.kept[0]] <= FAR * self.probe.leverage * self.probe.linear
+        self.probe = replace(self.probe, near=near)
+        if alone and not near and self._may_look():
             self._ask_elsewhere()
 
     def _may_look(self) -> bool:

@@ -44,6 +44,8 @@ class Probe:
     linear: float
     unclear: bool = False
     """Whether what was seen may be noise as well as a bend: short steps would tell."""
+    near: bool = False
+    """Whether the loss at the start is no more than a few such steps are worth; see :mod:`.opening`."""
 
     @property
     def spread(self) -> float:

@@ -1,6 +1,6 @@
 """Three small causal models, trained from nothing on plain text: to tell searches apart, not to be believed.
 
-    python experiments/text_models/train.py             # all three, 10 to 20 minutes of one core each
+    python experiments/text_models/train.py             # all three, 10 to 25 minutes of one core each
     python experiments/text_models/train.py text-neox
 
 They differ in architecture, width, depth and vocabulary, have no chat template, and have read no
@@ -43,7 +43,7 @@ MODELS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 LENGTH = 192  # tokens of a sequence
 SEQUENCES = 4  # of a step: many small steps learn most from few tokens
-STEPS = {"text-llama": 3000, "text-neox": 1500, "text-qwen": 1500}
+STEPS = {"text-llama": 3000, "text-neox": 3600, "text-qwen": 3000}
 RATE, WARM_UP = 2e-3, 40
 
 

@@ -16,6 +16,7 @@ from blackbox_align.errors import (
 from blackbox_align.files.atomic import read_sealed_json, write_sealed_json
 from blackbox_align.fitting.keeping import difference, matching
 from blackbox_align.fitting.looking import repeat
+from blackbox_align.fitting.searcher import offered_to
 from blackbox_align.optimizers import Candidate
 from blackbox_align.optimizers.gauss_newton import GaussNewton
 from blackbox_align.optimizers.probe import Probe
@@ -299,6 +300,8 @@ def test_a_search_starts_from_the_evaluations_of_an_earlier_one(tmp_path):
     assert warm.result.search.evaluations < cold.result.search.evaluations
     measured = Probe(**earlier.record["facts"]["probe"])
     assert warm.record["facts"]["options"]["spread"] == measured.spread, "it makes no probe itself"
+    assert measured.near and warm.record["facts"]["examples"] == earlier.record["facts"]["examples"]
+    assert offered_to({"starts": 12}, None) == {"starts": 12, "examples": 0}, "of a run of before"
     again = bba.fit(
         "GBR", runs=tmp_path, name="again", target_loss=1.0, warm_start=str(earlier.path)
     )

@@ -154,9 +154,9 @@ def test_two_objectives_are_summed_and_their_front_is_reported(both):
 def test_several_countries_share_one_search(opinions, tmp_path):
     """One journal, an expert each, and for every country its own distances."""
     settings = {"objective": "opinions", "opinions": opinions, "runs": tmp_path}
-    run = bba.fit("all", budget=36, **settings)
+    run = bba.fit("all", budget=60, **settings)
     assert list(run.result.provenance.populations) == ["BRA", "KEN", "IND"]
-    assert len(run.history()) == 36
+    assert len(run.history()) == 60
     for code in run.result.provenance.populations:
         fit = run.opinions(code)["fit"]["value"]
         assert fit["fitted"] < fit["unprompted"]

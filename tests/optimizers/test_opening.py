@@ -148,3 +148,52 @@ def test_a_record_of_a_search_that_did_not_look_goes_on_as_it_was():
     again.offer(PLACES)
     again.replay(past)
     assert not again.opening.pending and not again.opening.moved and len(again.archive) == 192
+
+
+NARROW = np.random.default_rng(3).standard_normal((400, 6)) * [5, 5, 1, 1, 0.2, 0.2]
+
+
+def drawn(loss, examples, **options):
+    """(n, 10, 6) candidates that are random parts of steps nearly alone, where the loss is this."""
+    optimizer = create("gauss-newton", D, np.random.default_rng(0), explore=100.0, **options)
+    optimizer.offer(PLACES[:0], examples)
+    while optimizer.told < optimizer.opening.begun if optimizer.opening else not optimizer.told:
+        candidates = optimizer.ask(1)
+        residuals = J @ candidates[0].vector * 0.1 + loss
+        optimizer.tell(candidates, [Evaluation(abs(residuals).mean(), residuals)])
+    vectors = [candidate.vector for candidate in optimizer.ask(300)]
+    return np.array(vectors).reshape(len(vectors), -1, 6), optimizer
+
+
+@pytest.mark.parametrize("options", [{}, {"spread": 0.25}])
+def test_on_a_short_way_steps_lie_as_the_examples_do(options):
+    """The same length on average; a search without a probe of its own takes what it is offered."""
+    vectors, optimizer = drawn(0.01, NARROW, **options)
+    assert optimizer.probe is None or optimizer.probe.near
+    spread = vectors.std(axis=(0, 1))
+    assert np.all(spread[:2] > 3 * spread[2:4]) and np.all(spread[2:4] > 3 * spread[4:])
+    plain, _ = drawn(0.01, None, **options)
+    assert np.isclose((vectors**2).mean(), (plain**2).mean(), rtol=0.1)
+
+
+def test_on_a_long_way_and_without_examples_no_direction_is_another():
+    """What moves most bends as soon."""
+    for vectors, optimizer in (drawn(9.0, NARROW), drawn(0.01, None)):
+        spread = vectors.std(axis=(0, 1))
+        assert spread.max() < 1.2 * spread.min()
+        assert optimizer.probe.near == (optimizer.shape is None)
+
+
+def test_examples_that_fit_no_block_are_refused():
+    """As many columns as divide the dimension, two rows or more, finite; one word many times is no shape."""
+    for wrong in (
+        NARROW[:, :5][:, :4].repeat(2, axis=1)[:, :7],
+        NARROW[:1],
+        NARROW[0],
+        NARROW * np.nan,
+    ):
+        with pytest.raises(OptimizerError, match=r"of a width that divides 60; not \("):
+            create("gauss-newton", D, np.random.default_rng(0)).offer(PLACES, wrong)
+    same, _ = drawn(0.01, np.ones((5, 6)))
+    assert np.isfinite(same).all()
+    create("de", D, np.random.default_rng(0)).offer(PLACES, NARROW)  # which has no use for them
