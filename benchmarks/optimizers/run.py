@@ -22,9 +22,13 @@ import numpy as np
 from joblib import Parallel, delayed
 from report import print_report
 
-import blackbox_align as bba
 from blackbox_align.fitting import Specification
 from blackbox_align.fitting.data import OPTIMIZER, generator
+from blackbox_align.fitting.search import Batch, Standing
+from blackbox_align.fitting.search import search as loop
+from blackbox_align.fitting.searcher import OFFERED, offer_starts
+from blackbox_align.fitting.stopping import Stopping
+from blackbox_align.optimizers import Evaluation, create
 
 OPTIMIZERS = ("gauss-newton", "cma-diagonal", "cma", "lshade", "de")
 LIMIT = 20_000  # evaluations
@@ -44,8 +48,8 @@ def load(model: str) -> Any:
 
 
 @lru_cache(maxsize=8)
-def problem_of(model: str, tokens: int, country: str) -> tuple[Callable[..., np.ndarray], int]:
-    """From vectors of a search to residuals in index points, and the dimension of the search."""
+def problem_of(model: str, tokens: int, country: str) -> tuple[Callable[..., np.ndarray], Any]:
+    """From vectors of a search to residuals in index points, and the space that it searches."""
     from blackbox_align.fitting.asking import Asked, search_space, unit_of
     from blackbox_align.fitting.data import PROMPT, generator, load_data
     from blackbox_align.fitting.problem import pose
@@ -61,35 +65,33 @@ def problem_of(model: str, tokens: int, country: str) -> tuple[Callable[..., np.
         outputs = problem.objective.outputs(problem.arranged(answers))
         return (problem.objective.stacked(outputs) - target)[:, ~np.isnan(target)]
 
-    return residuals, space.dimension
+    return residuals, space
 
 
 def search(
     model: str, tokens: int, country: str, optimizer: str, seed: int, limit: int
 ) -> dict[str, Any]:
     """One search; returns its improvements as (evaluations, loss) pairs."""
-    residuals, dimension = problem_of(model, tokens, country)
-    settings = Specification(country, optimizer=optimizer, seed=seed)
-    asking = 0.0
+    residuals, space = problem_of(model, tokens, country)
+    settings = Specification(country, model=model, tokens=tokens, optimizer=optimizer, seed=seed)
+    asking, losses = 0.0, []
 
-    def timed(vectors: np.ndarray) -> np.ndarray:
+    def evaluate(vectors: np.ndarray, first: int) -> Batch:
         nonlocal asking
         before = time.perf_counter()
         found = residuals(vectors)
         asking += time.perf_counter() - before
-        return found
+        errors = np.abs(found).mean(axis=1)
+        losses.extend(errors)
+        told = [Evaluation(float(e), row) for e, row in zip(errors, found, strict=True)]
+        return Batch(vectors, errors[None], told)
 
     started = time.perf_counter()
-    found = bba.minimize(
-        timed,
-        dimension,
-        optimizer=optimizer,
-        budget=limit,
-        target_loss=ENOUGH,
-        seed=generator(settings, OPTIMIZER),
-    )
+    searcher = create(optimizer, space.dimension, generator(settings, OPTIMIZER), budget=limit)
+    offer_starts(searcher, settings, load(model), space, OFFERED)  # as a fit does
+    loop(evaluate, searcher, Standing(1, space.dimension, Stopping(limit, ENOUGH)))
     seconds = time.perf_counter() - started
-    lowest = np.fmin.accumulate(np.where(np.isnan(found.losses), np.inf, found.losses))
+    lowest = np.fmin.accumulate(losses)
     better = np.flatnonzero(np.diff(lowest, prepend=np.inf) < 0)
     info = load(model).info
     return {
@@ -99,7 +101,7 @@ def search(
         "country": country,
         "optimizer": optimizer,
         "seed": seed,
-        "evaluations": found.evaluations,
+        "evaluations": len(losses),
         "seconds": round(seconds, 3),
         "own_seconds": round(seconds - asking, 3),
         "improvements": [(int(n) + 1, float(lowest[n])) for n in better],
