@@ -24,7 +24,7 @@ from .specification import Specification
 
 HEEDED = 1.0
 """Index points that a step of a word's length, along the gradient, has to be worth."""
-BEHIND = 5  # virtual tokens of a prompt that stands last instead
+BEHIND = 20  # virtual tokens of a prompt that stands last instead: more of them go less far each
 STEPS = {"learning_rate": 0.6, "beta2": 0.9}
 """Adam's there: such a model is flat where a search begins, and its slopes grow a hundredfold on the way, so
 that steps are long and soon forget how steep it was (experiments/gradient_reference)."""
@@ -72,7 +72,9 @@ def place(
     facts = {"slope": slope, "slope_at": settings.placement}
     if slope >= HEEDED:  # what is NaN is not heeded
         return settings, facts
-    last = replace(wanted, placement="last", tokens=wanted.tokens or BEHIND)
+    # What the language counts stays what it was: so many tokens can cost a good deal of it.
+    weight = settings.language if wanted.language is None else wanted.language
+    last = replace(wanted, placement="last", tokens=wanted.tokens or BEHIND, language=weight)
     return settle(last, info, recorded, uses_gradient=True), facts
 
 

@@ -66,11 +66,11 @@ def test_the_slope_is_what_a_short_step_along_the_gradient_takes_off(tmp_path):
 
 
 def test_a_prompt_that_is_not_heeded_stands_last_and_it_is_said(deaf, tmp_path, capsys):
-    """Five tokens, for questionnaires alone; recorded, so that the run goes on there."""
+    """Twenty tokens, the language weighed as before; recorded, so that the run goes on there."""
     settings = {"model": deaf, "optimizer": "adam", "runs": tmp_path, "device": "cpu"}
     run = bba.fit("SAU", budget=1, target_loss=0.0, **settings)
     facts = run.record["facts"]
-    assert (facts["placement"], facts["length"], facts["language"]) == ("last", 5, 0.0)
+    assert (facts["placement"], facts["length"], facts["language"]) == ("last", 20, 1.0)
     assert facts["slope_at"] == "first" and facts["slope"] < HEEDED
     assert any("The prompt stands last: before everything" in note for note in run.result.notes)
     print_experts(run)
