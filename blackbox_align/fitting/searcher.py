@@ -84,9 +84,10 @@ def offer_starts(
     if count and settings.init == USUAL_START and isinstance(space, FullSpace):
         rng, size = generator(settings, STARTS), engine.info.vocabulary
         words = [from_vocabulary(engine, settings.length, size, rng) for _ in range(count)]
-        some = min(size, examples)
-        several = engine.embed(rng.choice(size, some, replace=False).tolist()) if some else None
-        optimizer.offer(space.coordinates(np.stack(words)), several)
+        drawn = rng.choice(size, min(size, examples), replace=False).tolist()
+        several = engine.embed(drawn) if len(drawn) > 1 else np.zeros((0, engine.info.width))
+        several = several[np.isfinite(several).all(axis=1)]  # of rows that no word has some are not
+        optimizer.offer(space.coordinates(np.stack(words)), several if len(several) > 1 else None)
 
 
 def note_probe(optimizer: Optimizer, writer: Writer, on_trouble: Callable[[str], None]) -> None:
