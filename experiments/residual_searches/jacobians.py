@@ -12,14 +12,15 @@ directions of every scale, float32; lengths are in words.
 
 from __future__ import annotations
 
-import argparse
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from real_model import ENOUGH, HERE, SMOLLM2, Model
+from real_model import ENOUGH, HERE, Model, parser_of
+from scipy.special import softmax
 
 from blackbox_align.fitting.gradients import by_answers
+from blackbox_align.optimizers.levenberg_marquardt import damping
 
 COUNTRY = "SAU"  # what is asked does not depend on it
 LENGTHS = (1 / 8, 1 / 4, 1 / 2, 1.0)
@@ -87,7 +88,7 @@ def logits(model: Model, seeds: range) -> list[str]:
             seen, logs = at.indices(answers), np.log(np.maximum(answers, TINY))
             slope, of_logs = ((x[1] - x[2]) / (2 * SHORT) for x in (seen, logs))
             for n, length in enumerate(LENGTHS):
-                through = softmax(logs[0] + length * of_logs)[None]
+                through = softmax(logs[0] + length * of_logs, axis=-1)[None]
                 foretold = seen[0] + length * slope, at.indices(through)[0]
                 moved = np.sum((seen[3 + n] - seen[0]) ** 2)
                 line, bent = (float(np.sum((seen[3 + n] - f) ** 2) / moved) for f in foretold)
@@ -99,11 +100,6 @@ def logits(model: Model, seeds: range) -> list[str]:
         "| left by a line of the indices | " + " | ".join(f"{row[0]:.2f}" for row in rows) + " |",
         "| left by a line of the logits | " + " | ".join(f"{row[1]:.2f}" for row in rows) + " |",
     ]
-
-
-def softmax(logs: np.ndarray) -> np.ndarray:
-    powers = np.exp(logs - np.nanmax(logs, axis=-1, keepdims=True))
-    return np.asarray(powers / np.nansum(powers, axis=-1, keepdims=True))
 
 
 def directions(model: Model, seeds: range) -> list[str]:
@@ -130,15 +126,12 @@ def directions(model: Model, seeds: range) -> list[str]:
     ]  # fmt: skip
 
 
-def damped(jacobian: np.ndarray, residuals: np.ndarray, radius: float) -> np.ndarray:
-    """The Levenberg-Marquardt step (d,) that is no longer than the radius."""
-    square = jacobian @ jacobian.T
-    ridge = 1e-6 * np.trace(square) / len(square)
-    while True:
-        step = -jacobian.T @ np.linalg.solve(square + ridge * np.eye(len(square)), residuals)
-        if np.linalg.norm(step) <= radius:
-            return np.asarray(step)
-        ridge *= 1.3
+def step_to(jacobian: np.ndarray, residuals: np.ndarray, radius: float) -> np.ndarray:
+    """The Levenberg-Marquardt step (d,) of the line, no longer than the radius."""
+    values, axes = np.linalg.eigh(jacobian @ jacobian.T)
+    along = axes.T @ residuals
+    ridge = damping(values, along, radius, 1e-6 * float(values.mean()))
+    return np.asarray(-jacobian.T @ (axes @ (along / (values + ridge))))
 
 
 def design(model: Model, seed: int) -> list[str]:
@@ -149,7 +142,7 @@ def design(model: Model, seed: int) -> list[str]:
     for _ in range(40):
         if np.abs(seen - middle).mean() <= 1.0:
             break
-        trial = vector + damped(jacobian, seen - middle, radius)
+        trial = vector + step_to(jacobian, seen - middle, radius)
         there = at.indices(at.answers(trial[None]))[0]
         if np.abs(there - middle).mean() < np.abs(seen - middle).mean():
             vector, radius = trial, 1.3 * radius
@@ -164,7 +157,7 @@ def design(model: Model, seed: int) -> list[str]:
         "|---|---|---|---|",
     ]
     for length in LENGTHS:
-        steps = np.array([damped(jacobian, seen - t, length * at.root) for t in targets])
+        steps = np.array([step_to(jacobian, seen - t, length * at.root) for t in targets])
         came = np.abs(at.indices(at.answers(vector + steps)) - targets).mean(axis=1)
         promised = np.abs(seen + steps @ jacobian.T - targets).mean(axis=1)
         lines.append(
@@ -174,12 +167,7 @@ def design(model: Model, seed: int) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--model", default=str(SMOLLM2))
-    parser.add_argument("--placement", default="last")
-    parser.add_argument("--tokens", type=int, default=1)
+    parser = parser_of(__doc__)
     parser.add_argument("--seeds", type=int, default=6, help="start words that are looked at")
     asked = parser.parse_args()
     import torch

@@ -11,14 +11,13 @@ how near it came.
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from real_model import ENOUGH, HERE, SMOLLM2, Model
+from real_model import ENOUGH, HERE, Model, parser_of
 
 from blackbox_align.fitting import Specification
 from blackbox_align.fitting.data import OPTIMIZER, generator
@@ -89,14 +88,9 @@ def line(found: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--model", default=str(SMOLLM2))
+    parser = parser_of(__doc__)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--limit", type=int, default=2100)
-    parser.add_argument("--placement", default="last")
-    parser.add_argument("--tokens", type=int, default=1)
     parser.add_argument("--countries", default="all")
     parser.add_argument("--option", nargs="*", default=[], help="name=number, of the optimizer")
     parser.add_argument("--log", type=Path, default=HERE / "many.jsonl")

@@ -230,13 +230,19 @@ def log_of(model: str, placement: str, tokens: int) -> Path:
     return HERE / f"{'real_model' if name == SMOLLM2.name else name}{where}.jsonl"
 
 
-def main() -> None:
+def parser_of(description: str | None) -> argparse.ArgumentParser:
+    """What these scripts take: a model, and where a prompt of which length stands."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        description=description, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--model", default=str(SMOLLM2))
     parser.add_argument("--placement", default="last")
     parser.add_argument("--tokens", type=int, default=1)
+    return parser
+
+
+def main() -> None:
+    parser = parser_of(__doc__)
     parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=list(ROWS))
     parser.add_argument("--countries", nargs="+", default=list(COUNTRIES))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])

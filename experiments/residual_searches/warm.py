@@ -11,14 +11,13 @@ are lines of `warm.jsonl`.
 
 from __future__ import annotations
 
-import argparse
 import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from real_model import ENOUGH, HERE, SMOLLM2, Model
+from real_model import ENOUGH, HERE, Model, parser_of
 
 from blackbox_align.fitting import Specification
 from blackbox_align.fitting.data import OPTIMIZER, generator
@@ -70,15 +69,10 @@ def search(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--model", default=str(SMOLLM2))
+    parser = parser_of(__doc__)
     parser.add_argument("--pairs", nargs="+", default=PAIRS, help="from:to; from may be A+B")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     parser.add_argument("--limit", type=int, default=1500)
-    parser.add_argument("--placement", default="last")
-    parser.add_argument("--tokens", type=int, default=1)
     parser.add_argument("--note", default="", help="what is tried, for the log")
     parser.add_argument("--log", type=Path, default=HERE / "warm.jsonl")
     parser.add_argument("--kept", type=Path, default=HERE / "runs")

@@ -186,12 +186,7 @@ def test_on_a_long_way_and_without_examples_no_direction_is_another():
 
 def test_examples_that_fit_no_block_are_refused():
     """As many columns as divide the dimension, two rows or more, finite; one word many times is no shape."""
-    for wrong in (
-        NARROW[:, :5][:, :4].repeat(2, axis=1)[:, :7],
-        NARROW[:1],
-        NARROW[0],
-        NARROW * np.nan,
-    ):
+    for wrong in (NARROW.repeat(2, axis=1)[:, :7], NARROW[:1], NARROW[0], NARROW * np.nan):
         with pytest.raises(OptimizerError, match=r"of a width that divides 60; not \("):
             create("gauss-newton", D, np.random.default_rng(0)).offer(PLACES, wrong)
     same, _ = drawn(0.01, np.ones((5, 6)))
